@@ -1,0 +1,164 @@
+"""Every error a caller may meet, each with the API's code.
+
+PipelineError
+├── RequestError                 the caller's input; nothing was written
+│   ├── MissingParameter         8007
+│   ├── InvalidParameter         8008
+│   │   ├── PayloadTooLarge      8008, HTTP 413
+│   │   └── UnknownOs            8008
+│   ├── EmptyMessage             5041
+│   ├── InvalidPublishAt         5030
+│   ├── InvalidRepeatExpiresAt   5003
+│   ├── InvalidExpiration        5004
+│   ├── InvalidChannelName       5044
+│   ├── InvalidWhereClause       1017
+│   ├── PublishDenied            5007
+│   ├── UnknownApp               2002
+│   ├── UnknownDevice            5000
+│   ├── MissingDeviceId          5011
+│   ├── UnknownTemplate          5060
+│   └── NotCancellable           5040
+└── SetupError                   the installation; the text names the remedy
+    ├── SettingsError
+    ├── DatabaseUnavailable
+    ├── SchemaMissing
+    ├── BrokerUnavailable
+    └── BadCredential
+"""
+
+
+class PipelineError(Exception):
+    """Something went wrong in the pipeline."""
+
+    code = 8011
+    http_status = 500
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or (self.__doc__ or "").strip().splitlines()[0])
+
+
+class RequestError(PipelineError):
+    """The request cannot be carried out as it stands."""
+
+    code = 8008
+    http_status = 400
+
+
+class MissingParameter(RequestError):
+    """A required parameter is missing."""
+
+    code = 8007
+
+
+class InvalidParameter(RequestError):
+    """A parameter has a value that is not allowed."""
+
+    code = 8008
+
+
+class PayloadTooLarge(InvalidParameter):
+    """The payload is larger than the provider takes."""
+
+    http_status = 413
+
+
+class UnknownOs(InvalidParameter):
+    """The operating system is unknown: use IOS, ANDROID, OSX or ALL."""
+
+
+class EmptyMessage(RequestError):
+    """A push message must be convertible to a string."""
+
+    code = 5041
+
+
+class InvalidPublishAt(RequestError):
+    """The publish date is invalid."""
+
+    code = 5030
+
+
+class InvalidRepeatExpiresAt(RequestError):
+    """The expiration date of the repeat is invalid."""
+
+    code = 5003
+
+
+class InvalidExpiration(RequestError):
+    """The expiration date of the registration is invalid."""
+
+    code = 5004
+
+
+class InvalidChannelName(RequestError):
+    """The channel name has a character that is not allowed."""
+
+    code = 5044
+
+
+class InvalidWhereClause(RequestError):
+    """The where clause is invalid."""
+
+    code = 1017
+
+
+class PublishDenied(RequestError):
+    """The caller may not publish on this channel."""
+
+    code = 5007
+
+
+class UnknownApp(RequestError):
+    """The application id or API key is unknown."""
+
+    code = 2002
+
+
+class UnknownDevice(RequestError):
+    """The device id is not registered."""
+
+    code = 5000
+
+
+class MissingDeviceId(RequestError):
+    """A device cannot be registered without a device id."""
+
+    code = 5011
+
+
+class UnknownTemplate(RequestError):
+    """The push template does not exist."""
+
+    code = 5060
+
+
+class NotCancellable(RequestError):
+    """The message is unknown, already cancelled or already finished."""
+
+    code = 5040
+
+
+class SetupError(PipelineError):
+    """The installation is not ready."""
+
+    http_status = 503
+
+
+class SettingsError(SetupError):
+    """A setting is wrong."""
+
+
+class DatabaseUnavailable(SetupError):
+    """The database cannot be reached."""
+
+
+class SchemaMissing(SetupError):
+    """The database has no schema yet: run `push-pipeline migrate`."""
+
+
+class BrokerUnavailable(SetupError):
+    """The message broker cannot be reached."""
+
+
+class BadCredential(SetupError):
+    """The provider credential cannot be used."""

@@ -1,0 +1,1 @@
+"""The tests: unit, integration, acceptance and faults, over the services of `tests.services`."""

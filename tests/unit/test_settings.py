@@ -1,0 +1,153 @@
+"""Settings: what is read from where, and what is refused in which words."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.errors import SettingsError
+from pipeline.settings import Settings, get_settings, reset_settings, settings_table
+
+
+@pytest.fixture(autouse=True)
+def _empty_directory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # no .env of a developer
+
+
+def test_nothing_has_to_be_set():
+    settings = get_settings()
+    assert settings.database_url == "sqlite:///var/pipeline.db"
+    assert settings.broker_url is None
+    assert (settings.batch_size, settings.doubt_window) == (1000, 512)
+
+
+def test_the_environment_wins_over_the_env_file(tmp_path, monkeypatch):
+    (tmp_path / ".env").write_text("PIPELINE_BATCH_SIZE=10\nPIPELINE_LEDGER=none\nOTHER=1\n")
+    monkeypatch.setenv("PIPELINE_BATCH_SIZE", "20")
+    settings = get_settings()
+    assert (settings.batch_size, settings.ledger) == (20, "none")
+
+
+def test_settings_are_read_once_until_they_are_reset(monkeypatch):
+    first = get_settings()
+    monkeypatch.setenv("PIPELINE_BATCH_SIZE", "20")
+    assert get_settings() is first
+    reset_settings()
+    assert get_settings().batch_size == 20
+
+
+def test_an_empty_value_means_not_set(monkeypatch):
+    monkeypatch.setenv("PIPELINE_BROKER_URL", "")
+    monkeypatch.setenv("PIPELINE_BATCH_SIZE", "")
+    settings = get_settings()
+    assert (settings.broker_url, settings.batch_size) == (None, 1000)
+
+
+def test_an_unknown_name_in_the_environment_is_refused_with_the_nearest(monkeypatch):
+    monkeypatch.setenv("PIPELINE_BATCHSIZE", "10")
+    with pytest.raises(SettingsError, match="did you mean PIPELINE_BATCH_SIZE\\?"):
+        get_settings()
+
+
+def test_an_unknown_name_in_the_env_file_is_refused_with_the_nearest(tmp_path):
+    (tmp_path / ".env").write_text("PIPELINE_FCM_SERVICE_ACCOUNT=a.json\n")
+    with pytest.raises(SettingsError, match="did you mean PIPELINE_FCM_SERVICE_ACCOUNT_FILE\\?"):
+        get_settings()
+
+
+def test_an_unknown_keyword_is_refused():
+    with pytest.raises(SettingsError, match="PIPELINE_BATCH_SIZE"):
+        Settings(batch_sizes=10)
+
+
+def test_what_azure_pipelines_sets_is_not_ours(monkeypatch):
+    monkeypatch.setenv("PIPELINE_WORKSPACE", "/agent/1")
+    assert get_settings().batch_size == 1000
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("BATCH_SIZE", "0"),
+        ("BATCH_SIZE", "1001"),
+        ("BATCH_SIZE", "many"),
+        ("DOUBT_WINDOW", "0"),
+        ("LEDGER", "some"),
+        ("UNKNOWN_POLICY", "twice"),
+        ("RETENTION_DAYS", "-1"),
+        ("TICK_SECONDS", "0"),
+        ("RETRY_PROFILE", "eager"),
+        ("RETRY_FACTOR", "nan"),
+        ("MAX_ATTEMPTS", "0"),
+        ("APNS_ENVIRONMENT", "test"),
+        ("DATABASE_URL", "mysql://host/db"),
+        ("DATABASE_URL", "pipeline.db"),
+        ("BROKER_URL", "amqp://host"),
+        ("SECRET_KEY", "short"),
+    ],
+)
+def test_a_value_out_of_range_is_one_line_that_names_the_setting(monkeypatch, name, value):
+    monkeypatch.setenv(f"PIPELINE_{name}", value)
+    with pytest.raises(SettingsError) as refused:
+        get_settings()
+    assert str(refused.value).startswith(f"PIPELINE_{name}: ")
+    assert "\n" not in str(refused.value)
+
+
+def test_every_wrong_setting_has_its_line():
+    with pytest.raises(SettingsError) as refused:
+        Settings(batch_size=0, ledger="some", secret_key="short")
+    names = [line.partition(":")[0] for line in str(refused.value).splitlines()]
+    assert sorted(names) == ["PIPELINE_BATCH_SIZE", "PIPELINE_LEDGER", "PIPELINE_SECRET_KEY"]
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
+def test_every_spelling_of_postgresql_means_psycopg(scheme):
+    settings = Settings(database_url=f"{scheme}://u@h/db")
+    assert settings.database_url == "postgresql+psycopg://u@h/db"
+
+
+def test_a_batch_must_be_answered_before_its_lease_ends():
+    with pytest.raises(SettingsError, match="PIPELINE_SEND_TIMEOUT_SECONDS"):
+        Settings(lease_seconds=30, send_timeout_seconds=30)
+
+
+def test_a_part_of_the_apns_credential_names_what_is_missing():
+    with pytest.raises(SettingsError, match="PIPELINE_APNS_TEAM_ID: set it too"):
+        Settings(apns_key_file="AuthKey.p8", apns_key_id="A" * 10, apns_topic="com.example.app")
+
+
+def test_an_api_key_belongs_to_an_app():
+    with pytest.raises(SettingsError, match="set PIPELINE_APP_ID too"):
+        Settings(api_key="k")
+
+
+@given(canary=st.text(st.characters(categories=["L", "N"]), min_size=24, max_size=40))
+def test_secrets_are_never_shown(canary):
+    settings = Settings(
+        secret_key=canary,
+        app_id="app",
+        api_key=canary,
+        database_url=f"postgresql://user:{canary}@host/db",
+        broker_url=f"redis://:{canary}@host/0",
+    )
+    assert canary not in repr(settings)
+    assert canary not in str(settings)
+    with pytest.raises(SettingsError) as refused:
+        Settings(database_url=f"mysql://u:{canary}@h", secret_key=canary[:8], batch_size=canary)
+    assert canary[:8] not in str(refused.value)
+
+
+def test_settings_cannot_be_changed():
+    with pytest.raises(ValueError, match="frozen"):
+        get_settings().batch_size = 5
+
+
+def test_the_table_has_a_row_with_a_meaning_for_every_setting():
+    rows = settings_table().splitlines()[2:]
+    assert len(rows) == len(Settings.model_fields)
+    for row in rows:
+        cells = [cell.strip() for cell in row.strip("|").split("|")]
+        assert len(cells) == 5
+        assert cells[0].startswith("`PIPELINE_")
+        assert cells[1]
+        assert cells[4]

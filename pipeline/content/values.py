@@ -1,0 +1,40 @@
+"""How one JSON value is read: as text, as a count, as a switch; and how JSON is written."""
+
+import json
+
+#: The spellings of "on" that the client SDKs put into a header.
+_ON = (1, "1", "true")
+
+#: Digits of the largest count that is read; APNs keeps a badge in 32 bits.
+_COUNT_DIGITS = 9
+
+
+def compact_json(value: object) -> bytes:
+    """Return the bytes that go on the wire: UTF-8, no spaces, non-ASCII unescaped.
+
+    Raises:
+        ValueError: for NaN, infinity and lone surrogates, which are not JSON.
+        TypeError: for a Python value that has no JSON.
+        RecursionError: for a value nested too deep.
+    """
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return text.encode()
+
+
+def text_of(value: object) -> str:
+    """Return a string as it is, and anything else as its compact JSON."""
+    return value if isinstance(value, str) else compact_json(value).decode()
+
+
+def is_on(value: object) -> bool:
+    """Tell whether a switch is on: 1, "1", true or "true" in any case."""
+    return (value.lower() if isinstance(value, str) else value) in _ON
+
+
+def count_of(value: object) -> int | None:
+    """Return a count of zero or more, given as a whole number or as digits; None for others."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    digits = value if isinstance(value, str) else f"{value:.0f}"
+    readable = digits.isascii() and digits.isdigit() and len(digits) <= _COUNT_DIGITS
+    return int(digits) if readable and (isinstance(value, str) or value == int(digits)) else None

@@ -1,0 +1,7 @@
+"""What an app shows a provider: read from files, checked, sealed at rest, never printed."""
+
+from pipeline.credentials.apns import ApnsCredential, Environment
+from pipeline.credentials.fcm import FcmCredential
+from pipeline.credentials.sealing import Credential, seal, unseal
+
+__all__ = ["ApnsCredential", "Credential", "Environment", "FcmCredential", "seal", "unseal"]

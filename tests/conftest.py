@@ -1,18 +1,148 @@
-"""Fixtures for every test: a clean environment."""
+"""Fixtures for every test: a clean environment, real servers, a database of its own."""
 
 import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from itertools import count
+from pathlib import Path
 
 import pytest
+import redis
 
-from pipeline.settings import reset_settings
-from pipeline.settings_report import PREFIX
+from pipeline.settings import Settings, get_settings, reset_settings
+from pipeline.settings_report import PREFIX, variable
+from tests.processes import Process
+from tests.services import Postgres, Valkey
 
 
 @pytest.fixture(autouse=True)
-def _clean_environment(monkeypatch):
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No setting of the machine reaches a test, and none of a test reaches the next."""
     for name in [name for name in os.environ if name.upper().startswith(PREFIX)]:
         monkeypatch.delenv(name)
     reset_settings()
     yield
     reset_settings()
+
+
+@pytest.fixture
+def configure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Settings]:
+    """Set settings by field name, for this process and its children; called again, it adds.
+
+    The working directory is the test's own: no `.env` of a developer is read, nothing is left.
+    """
+    monkeypatch.chdir(tmp_path)
+
+    def set_all(**values: object) -> Settings:
+        for field, value in values.items():
+            monkeypatch.setenv(variable(field), str(value))
+        reset_settings()
+        return get_settings()
+
+    return set_all
+
+
+@pytest.fixture
+def settings(configure: Callable[..., Settings], database_url: str, broker_url: str) -> Settings:
+    """The settings of a complete installation: a database with the schema, and a broker."""
+    return configure(
+        database_url=database_url, broker_url=broker_url, secret_key="a secret of the tests only"
+    )
+
+
+@pytest.fixture(scope="session")
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
+    """A Redis server for the session; a test that kills or freezes one starts its own."""
+    server = Valkey(tmp_path_factory.mktemp("valkey"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def broker_url(valkey: Valkey) -> Iterator[str]:
+    """An empty logical database of the session's Redis server."""
+    url = valkey.new_database()
+    with redis.Redis.from_url(url) as client:
+        client.flushdb()
+    yield url
+    with redis.Redis.from_url(url) as client:
+        client.flushdb()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server for the session; a test that kills one starts its own."""
+    server = Postgres()
+    server.start()
+    yield server
+    server.remove()
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres: Postgres) -> str:
+    """The name of a PostgreSQL database with the schema and no row."""
+    name = postgres.create()
+    _migrate(postgres.url(name))
+    return name
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with the schema and no row."""
+    path = tmp_path_factory.mktemp("sqlite") / "template.db"
+    _migrate(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """A database with the schema and no row; every test that asks for it runs on both kinds."""
+    return request.getfixturevalue(f"{request.param}_url")
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> Iterator[str]:
+    """A SQLite database of the test's own."""
+    path = tmp_path / "pipeline.db"
+    with closing(sqlite3.connect(sqlite_template)) as source, closing(sqlite3.connect(path)) as own:
+        source.backup(own)
+    yield f"sqlite:///{path}"
+    _close_connections()
+
+
+@pytest.fixture
+def postgresql_url(postgres: Postgres, postgres_template: str) -> Iterator[str]:
+    """A PostgreSQL database of the test's own."""
+    name = postgres.create(postgres_template)
+    yield postgres.url(name)
+    _close_connections()
+    postgres.drop(name)
+
+
+@pytest.fixture
+def spawn(tmp_path: Path) -> Iterator[Callable[..., Process]]:
+    """Start processes that are stopped when the test ends: `spawn(*command, env=…)`."""
+    numbers = count()
+    with ExitStack() as running:
+
+        def start(*command: str | Path, **options: object) -> Process:
+            log = tmp_path / f"process-{next(numbers)}.log"
+            return running.enter_context(Process(command, log, **options))
+
+        yield start
+
+
+def _migrate(url: str) -> None:
+    from pipeline import db, migrations  # a test without a database needs none of them
+
+    engine = db.make_engine(url)
+    migrations.upgrade(engine)
+    engine.dispose()
+
+
+def _close_connections() -> None:
+    from pipeline import db
+
+    db.dispose()

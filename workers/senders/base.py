@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
+from pipeline.content import Content
 from pipeline.outcome import Verdict
+from pipeline.platform import Platform
 
 
 class Target(NamedTuple):
@@ -20,13 +22,46 @@ class Rendered:
     """A notification, rendered once per run and platform, without its target.
 
     `body` is the provider's JSON. For APNs it is complete; for FCM the sender puts the target
-    in. `headers` are the provider's own (`apns-topic` comes from the credential, not from here).
-    `expires_at` is epoch seconds, None where the message has no end.
+    in at `target_at` (bytes from the start). `headers` are the provider's own (`apns-topic`
+    comes from the credential, not from here). `expires_at` is epoch seconds: None where the
+    message has no end, 0 where it is to be delivered now or never.
+
+    `collapsible` says that a second copy replaces the first on the device, so that sending
+    again after an unknown outcome shows nothing twice.
     """
 
     body: bytes
+    platform: Platform
     headers: Mapping[str, str] = field(default_factory=dict)
     expires_at: int | None = None
+    collapsible: bool = False
+    target_at: int | None = None
+
+    def is_over(self, now: float) -> bool:
+        """Tell whether the message's lifetime has ended. `now` is epoch seconds."""
+        return bool(self.expires_at) and now >= (self.expires_at or 0)
+
+
+class Render(Protocol):
+    """Turns content into a platform's notification. Pure; the same for every platform.
+
+    `collapse_id` is the stable id of the run (at most 64 bytes of ASCII): where the publisher
+    chose none, a second copy of the run replaces the first. `expires_at` and `now` are epoch
+    seconds. Render each batch anew: FCM counts a lifetime from `now`.
+    """
+
+    def __call__(  # the six are one request; a value around them would be built at every call
+        self,
+        content: Content,
+        platform: Platform,
+        *,
+        message_id: str,
+        collapse_id: str,
+        expires_at: int | None,
+        now: float,
+    ) -> Rendered:
+        """Return the notification for this platform."""
+        ...
 
 
 class Sender(Protocol):

@@ -1,0 +1,1 @@
+"""APNs: iOS and macOS, reached through Apple."""

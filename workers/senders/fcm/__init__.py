@@ -1,0 +1,1 @@
+"""FCM: Android, reached through Google."""

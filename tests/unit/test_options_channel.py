@@ -1,0 +1,25 @@
+"""Channel names: what fits in one segment of a path."""
+
+import pytest
+
+from pipeline import errors
+from pipeline.options import check_channel_name
+
+
+@pytest.mark.parametrize("name", ["default", "my channel", "a@b:c&d+e;f,g=h$", "ä€😀", "x" * 255])
+def test_a_channel_may_have_any_name_that_fits_in_a_path(name):
+    assert check_channel_name(name) == name
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *("a/b", "a\\b", "a?b", "a#b", "a%b", "a\nb", "\x00", "\x7f", "\ud800", "a\u2028"),
+        *("push", "registrations", "email", "channels", "pushtemplates", ".", ".."),
+        *("", "x" * 256, None, 5, ["a"]),
+    ],
+)
+def test_a_channel_name_that_is_lost_on_the_way_is_5044(wrong):
+    with pytest.raises(errors.InvalidChannelName) as refused:
+        check_channel_name(wrong)
+    assert refused.value.code == 5044

@@ -1,0 +1,213 @@
+"""DeliveryOptions: every spelling of the SDKs, and which error each wrong value is."""
+
+from datetime import UTC, datetime, timedelta, timezone
+from itertools import permutations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline import errors
+from pipeline.options import Broadcast, DeliveryOptions, PublishPolicy
+from pipeline.platform import Platform
+
+NOW = 1_800_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "policy"),
+    [
+        ("publishPolicy", "PUSH", "PUSH"),
+        ("publishPolicy", " pubsub ", "PUBSUB"),
+        ("publishPolicy", "Both", "BOTH"),
+        ("publishPolicy", "whatever", "BOTH"),
+        ("publishPolicy", 0, "PUSH"),
+        ("publishPolicy", 1, "PUBSUB"),
+        ("publishPolicy", 2, "BOTH"),
+        ("publishPolicy", "1", "PUBSUB"),
+        ("pushPolicy", "ONLY", "PUSH"),
+        ("pushPolicy", "ALSO", "BOTH"),
+        ("pushPolicy", "NONE", "PUBSUB"),
+    ],
+)
+def test_every_spelling_of_the_policy(name, value, policy):
+    assert DeliveryOptions.of({name: value}).publish_policy == policy
+
+
+@pytest.mark.parametrize(("field", "wrong"), [("publishPolicy", [1]), ("publishPolicy", True)])
+def test_a_policy_that_is_no_text_is_8008(field, wrong):
+    with pytest.raises(errors.InvalidParameter):
+        DeliveryOptions.of({field: wrong})
+
+
+def test_the_newer_name_wins_over_the_older():
+    both = {"pushPolicy": "NONE", "publishPolicy": "PUSH", "query": "a", "segmentQuery": "b"}
+    options = DeliveryOptions.of(both)
+    assert (options.publish_policy, options.segment_query) == (PublishPolicy.PUSH, "b")
+    assert DeliveryOptions.of({"query": "a", "segmentQuery": None}).segment_query == "a"
+
+
+@pytest.mark.parametrize("value", [None, 0, "0", "", "  ", "|", [], 15, "15", "ALL", "FOR_ALL"])
+def test_everybody(value):
+    assert DeliveryOptions(push_broadcast=value).push_broadcast == Broadcast.ALL
+
+
+@pytest.mark.parametrize("value", ["NONE", "FOR_NONE", "for_none", ["NONE"], Broadcast.NONE])
+def test_only_the_word_none_means_nobody(value):
+    options = DeliveryOptions(push_broadcast=value)
+    assert options.platforms == frozenset()
+    assert options.reaches_nobody
+
+
+def test_windows_phone_is_accepted_and_reaches_nobody():
+    assert DeliveryOptions(push_broadcast="WP").reaches_nobody
+    assert DeliveryOptions(push_broadcast=4).reaches_nobody
+    assert DeliveryOptions(push_broadcast="WP,IOS").platforms == {Platform.IOS}
+
+
+def test_pubsub_reaches_no_device():
+    assert DeliveryOptions(publish_policy="PUBSUB").reaches_nobody
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *("BLACKBERRY", "IOS|BROWSER", "16", "-1", "015", "²"),
+        *(16, -1, 2.5, 2**70, True, float("nan"), float("inf")),
+        *({"IOS": 1}, b"IOS", [None], ["IOS", ["?"]]),
+    ],
+)
+def test_an_unknown_os_is_8008(wrong):
+    with pytest.raises(errors.UnknownOs):
+        DeliveryOptions(push_broadcast=wrong)
+
+
+@given(
+    bits=st.sets(st.sampled_from(["IOS", "ANDROID", "WP", "OSX"]), min_size=1),
+    separator=st.sampled_from(["|", ",", " ", " | ", ", "]),
+    prefix=st.sampled_from(["", "FOR_", "for_"]),
+    data=st.data(),
+)
+def test_every_spelling_of_a_mask_means_the_same(bits, separator, prefix, data):
+    number = sum(Broadcast[bit] for bit in bits)
+    order = data.draw(st.permutations(sorted(bits)))
+    names = [prefix + data.draw(st.sampled_from([bit, bit.lower(), bit.title()])) for bit in order]
+    spellings = [number, str(number), float(number), separator.join(names), names, tuple(names)]
+    masks = {DeliveryOptions(push_broadcast=spelling).push_broadcast for spelling in spellings}
+    assert masks == {Broadcast(number)}
+    assert {platform.value for platform in Broadcast(number).platforms} == bits - {"WP"}
+
+
+def test_device_ids_keep_their_order_each_once():
+    options = DeliveryOptions(push_singlecast=["b", "a", "b", "c", "a"])
+    assert options.device_ids == ("b", "a", "c")
+    assert DeliveryOptions(push_singlecast="one").device_ids == ("one",)
+    assert DeliveryOptions(push_singlecast=[]).device_ids == ()
+
+
+@pytest.mark.parametrize("wrong", ["", [""], ["a", " "], ["a", None], [1], {"a": 1}, 5, [["a"]]])
+def test_a_blank_device_id_is_refused_and_never_means_everybody(wrong):
+    with pytest.raises(errors.InvalidParameter):
+        DeliveryOptions(push_singlecast=wrong)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        NOW,
+        float(NOW),
+        str(NOW),
+        "2027-01-15T08:00:00.000Z",
+        "2027-01-15T09:00:00+01:00",
+        datetime(2027, 1, 15, 8, tzinfo=UTC),
+        datetime(2027, 1, 15, 3, tzinfo=timezone(timedelta(hours=-5))),
+    ],
+)
+def test_every_spelling_of_a_moment(value):
+    options = DeliveryOptions(publish_at=value, repeat_expires_at=value, repeat_every=1)
+    assert options.publish_at_ms == NOW
+    assert options.repeat_expires_at_ms == NOW
+
+
+NAIVE = datetime.fromisoformat("2027-01-15T08:00:00")
+WRONG_MOMENTS = [
+    *("tomorrow", "", "NaN", "-1", "9" * 30, "2027-01-15", "2027-01-15T08:00:00"),
+    *(-1, float("nan"), float("inf"), 1e30, True),
+    *([NOW], b"1", NAIVE),
+]
+
+
+@pytest.mark.parametrize("wrong", WRONG_MOMENTS)
+def test_a_publish_at_that_is_no_moment_is_5030(wrong):
+    with pytest.raises(errors.InvalidPublishAt) as refused:
+        DeliveryOptions(publish_at=wrong)
+    assert refused.value.code == 5030
+
+
+@pytest.mark.parametrize("wrong", WRONG_MOMENTS)
+def test_a_repeat_expires_at_that_is_no_moment_is_5003(wrong):
+    with pytest.raises(errors.InvalidRepeatExpiresAt) as refused:
+        DeliveryOptions(repeat_expires_at=wrong)
+    assert refused.value.code == 5003
+
+
+@pytest.mark.parametrize("unset", [0, 0.0, "0", None])
+def test_a_moment_of_zero_is_not_set(unset):
+    assert DeliveryOptions(publish_at=unset, repeat_expires_at=unset) == DeliveryOptions()
+
+
+@pytest.mark.parametrize("value", [90, 90.0, "90", timedelta(minutes=1.5)])
+def test_every_spelling_of_a_span(value):
+    options = DeliveryOptions(repeat_every=value, ttl=value)
+    assert (options.repeat_every_seconds, options.ttl_seconds) == (90, 90)
+
+
+@pytest.mark.parametrize(
+    "wrong", [-1, 0.5, "1h", "", True, [1], timedelta(milliseconds=1), float("nan"), 10**12]
+)
+def test_a_wrong_span_is_8008(wrong):
+    for field in ("repeatEvery", "ttl"):
+        with pytest.raises(errors.InvalidParameter, match=field):
+            DeliveryOptions.of({field: wrong})
+
+
+def test_a_ttl_of_zero_means_now_or_never_and_four_weeks_are_the_most():
+    assert DeliveryOptions(ttl=0).ttl_seconds == 0
+    assert DeliveryOptions.of({"ttlSeconds": 60}).ttl_seconds == 60
+    with pytest.raises(errors.InvalidParameter):
+        DeliveryOptions(ttl=2_419_201)
+
+
+def test_an_expiry_without_a_repeat_is_checked_and_not_used():
+    options = DeliveryOptions(repeat_expires_at=NOW + 1)
+    options.check(NOW)
+    assert options.repeat_expires_at_ms is None
+
+
+@pytest.mark.parametrize("publish_at", [NOW - 60_000, NOW, NOW + 1, None])
+def test_a_publish_at_of_the_last_minute_or_later_is_good(publish_at):
+    DeliveryOptions(publish_at=publish_at).check(NOW)
+
+
+@pytest.mark.parametrize("publish_at", [NOW - 60_001, NOW // 1000, 1])
+def test_an_older_publish_at_is_5030(publish_at):
+    with pytest.raises(errors.InvalidPublishAt):
+        DeliveryOptions(publish_at=publish_at).check(NOW)
+
+
+@pytest.mark.parametrize(
+    ("publish_at", "expires_at"), [(None, 1), (None, NOW), (NOW + 10, NOW + 10), (NOW - 10, NOW)]
+)
+def test_a_repeat_that_ends_before_it_begins_is_5003(publish_at, expires_at):
+    options = DeliveryOptions(publish_at=publish_at, repeat_every=5, repeat_expires_at=expires_at)
+    with pytest.raises(errors.InvalidRepeatExpiresAt):
+        options.check(NOW)
+
+
+def test_of_two_wrong_values_it_is_always_the_same_that_is_named():
+    wrong = [("publishAt", "x"), ("repeatExpiresAt", "x"), ("pushBroadcast", "x")]
+    for order in permutations(wrong):
+        with pytest.raises(errors.UnknownOs):
+            DeliveryOptions.of(dict(order))
+    with pytest.raises(errors.InvalidPublishAt):
+        DeliveryOptions(publish_at=1, repeat_every=5, repeat_expires_at=1).check(NOW)

@@ -1,0 +1,53 @@
+# Everything a developer or an operator does with this folder; `make` alone lists it.
+.DEFAULT_GOAL := help
+BIN := .venv/bin
+ARGS ?=
+BENCHES := transport
+
+.PHONY: help
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: setup demo up migrate
+setup: .venv/.ready  ## .venv with the pinned dependencies (Python 3.11 or newer)
+.venv/.ready: deploy/setup.sh deploy/constraints.txt pyproject.toml
+	@deploy/setup.sh
+
+demo: setup  ## publish to 10,000 simulated devices, watch it, and see the ledger balance
+	@$(BIN)/push-pipeline demo $(ARGS)
+
+up: setup  ## everything on this machine in one process tree; Ctrl-C stops it
+	@$(BIN)/push-pipeline up $(ARGS)
+
+migrate: setup  ## create or upgrade the schema of PIPELINE_DATABASE_URL
+	@$(BIN)/push-pipeline migrate
+
+.PHONY: check lint format test bench packages
+check: lint test  ## what CI runs: lint and test
+
+lint: setup  ## style, types and the import contract
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup  ## sort, fix and format the code
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format .
+
+test: setup packages  ## all tests, on SQLite and PostgreSQL; ARGS="-k ledger" for some
+	$(BIN)/pytest $(ARGS)
+
+bench: setup packages  ## measure; the numbers belong to this machine
+	@for bench in $(BENCHES); do $(BIN)/python -m tests.bench.$$bench $(ARGS) || exit; done
+
+packages:
+	@deploy/packages.sh
+
+.PHONY: lock clean
+lock: setup  ## pin the newest dependencies that pyproject.toml allows
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal --upgrade --generate-hashes --no-header --no-annotate --quiet --output-file deploy/constraints.txt
+
+clean:  ## remove .venv, caches and builds; the data in var/ stays
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,59 @@
+"""How large a push may be: bytes of the wire, not characters."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.content import APNS_PAYLOAD_BYTES, FCM_DATA_BYTES, Content, check_sizes, compact_json
+from pipeline.content.sizes import size_of
+from pipeline.errors import PayloadTooLarge
+from pipeline.platform import Platform
+from workers.senders.apns.payload import render
+
+#: One, two, three and four bytes of UTF-8, a combining mark, a family of joined emoji.
+PIECES = ["a", "é", "漢", "😀", "e\u0301", "👨\u200d👩\u200d👧", '"', "\\", "\n", "\u2028"]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=400).map("".join))
+def test_the_size_is_that_of_the_bytes_that_are_sent(text: str) -> None:
+    content = Content.from_publish(text)
+    sent = render(content, Platform.IOS, message_id="m1", collapse_id="r1", expires_at=None, now=0)
+    assert size_of(content, Platform.IOS, "m1")[0] == len(sent.body)
+    data = content.for_android("m1")
+    assert size_of(content, Platform.ANDROID, "m1")[0] == len(
+        "".join((*data, *data.values())).encode()
+    )
+
+
+@pytest.mark.parametrize("piece", ["a", "é", "漢", "😀"])
+@pytest.mark.parametrize("platform", list(Platform))
+def test_the_last_byte_that_fits_is_taken_and_the_next_is_refused(
+    piece: str, platform: Platform
+) -> None:
+    fixed, limit = size_of(Content.from_publish(""), platform, "m1")
+    copies = 1 if platform is Platform.ANDROID else 2  # APNs: in the alert and beside it
+    room = (limit - fixed) // copies
+    text = piece * (room // len(piece.encode()))
+    text += "x" * (room - len(text.encode()))
+    check_sizes(Content.from_publish(text), [platform], "m1")
+    with pytest.raises(PayloadTooLarge) as caught:
+        check_sizes(Content.from_publish(text + "x" * copies), [platform], "m1")
+    assert platform.value in str(caught.value)
+    assert str(limit) in str(caught.value)
+    assert caught.value.http_status == 413
+    assert text[:50] not in str(caught.value)
+
+
+def test_only_the_platforms_that_are_asked_for_count() -> None:
+    text = Content.from_publish("x" * 3000)  # twice in APNs' document, once in FCM's
+    check_sizes(text, [Platform.ANDROID], "m1")
+    with pytest.raises(PayloadTooLarge, match="IOS"):
+        check_sizes(text, [Platform.ANDROID, Platform.IOS], "m1")
+
+
+def test_nothing_is_escaped_that_need_not_be() -> None:
+    assert compact_json({"a": "é😀", "b": [1, 2]}) == '{"a":"é😀","b":[1,2]}'.encode()
+
+
+def test_the_limits_are_those_of_the_providers() -> None:
+    assert APNS_PAYLOAD_BYTES == FCM_DATA_BYTES == 4096

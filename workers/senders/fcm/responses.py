@@ -96,8 +96,9 @@ def _reason(error: JsonObject) -> str | None:
 
 def _is_target_at_fault(error: JsonObject) -> bool:
     prose = str(error.get("message", "")).lower()
-    fields = {entry.get("field") for entry in _entries(error, _BAD_REQUEST, "fieldViolations")}
-    return _BAD_TOKEN_PROSE in prose or not _TARGET_FIELDS.isdisjoint(map(str, fields))
+    violations = _entries(error, _BAD_REQUEST, "fieldViolations")
+    named = {str(violation.get("field")) for violation in violations}
+    return _BAD_TOKEN_PROSE in prose or not _TARGET_FIELDS.isdisjoint(named)
 
 
 def _is_narrow(error: JsonObject) -> bool:

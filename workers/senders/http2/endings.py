@@ -1,0 +1,65 @@
+"""How one request ended: answered, refused, not sent, or unknown."""
+
+from enum import StrEnum
+
+import hpack
+from hpack import Decoder
+
+Fields = list[tuple[bytes, bytes]]
+
+
+class Ended(StrEnum):
+    """The four ways a request can end; only `UNKNOWN` may have been processed unseen."""
+
+    ANSWER = "answer"  # a complete answer, of whatever status
+    REFUSED = "refused"  # the peer guarantees that it was not processed (RFC 9113, 8.7 and 6.8)
+    NOT_SENT = "not sent"  # no byte of its HEADERS left this process
+    UNKNOWN = "unknown"  # bytes were written and no complete answer came
+
+
+class Ending:
+    """One request's end. Made once and not changed.
+
+    `detail` is a short machine word where there is no answer (`ConnectionLost`, `Timeout`,
+    `GoAway:Shutdown`), empty otherwise. The headers of an answer stay as they came until one is
+    asked for: most answers are a plain 200 that nobody reads further.
+    """
+
+    __slots__ = ("_headers", "body", "detail", "kind", "status")
+
+    def __init__(
+        self,
+        kind: Ended,
+        status: int = 0,
+        body: bytes = b"",
+        headers: bytes | Fields = b"",
+        detail: str = "",
+    ) -> None:
+        self.kind = kind
+        self.status = status
+        self.body = body
+        self.detail = detail
+        self._headers = headers
+
+    def header(self, name: str) -> str | None:
+        """The first value of a header, None where there is none or the block is unreadable."""
+        try:
+            fields = self._headers if isinstance(self._headers, list) else decode(self._headers)
+        except hpack.HPACKError:
+            return None
+        wanted = name.lower().encode("latin-1", "replace")
+        return next((value.decode("latin-1") for key, value in fields if key == wanted), None)
+
+    def __repr__(self) -> str:
+        return f"Ending({self.kind.value!r}, {self.status}, {self.detail!r})"
+
+
+def decode(block: bytes) -> Fields:
+    """Read a header block that refers to nothing before it (the table's size is 0).
+
+    Raises:
+        hpack.HPACKError: the block is damaged, or it is not self-contained after all.
+    """
+    decoder = Decoder()
+    decoder.header_table_size = decoder.max_allowed_table_size = 0
+    return [(bytes(name), bytes(value)) for name, value in decoder.decode(block, raw=True)]

@@ -1,0 +1,44 @@
+"""The requests of one call, as parallel sequences instead of an object each."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import repeat
+
+
+@dataclass(frozen=True, slots=True)
+class Requests:
+    """Paths, their bodies and ids: request `i` is `paths[i]`, `bodies[i]`, `ids[i]`.
+
+    `bodies` may be one body for all. `ids` is None where requests carry no id of their own.
+
+    Raises:
+        ValueError: the sequences differ in length.
+    """
+
+    paths: Sequence[bytes]
+    bodies: Sequence[bytes] | bytes
+    ids: Sequence[bytes] | None = None
+
+    def __post_init__(self) -> None:
+        for other in (self.bodies, self.ids):
+            if other is None or isinstance(other, bytes):
+                continue
+            if len(other) != len(self.paths):
+                raise ValueError(f"{len(self.paths)} paths, but {len(other)} bodies or ids")
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def select(self, indexes: Sequence[int]) -> Iterator[tuple[bytes, bytes, bytes]]:
+        """Path, body and id of some requests."""
+        bodies: Iterable[bytes] = (
+            repeat(self.bodies) if isinstance(self.bodies, bytes) else _pick(self.bodies, indexes)
+        )
+        ids = repeat(b"") if self.ids is None else _pick(self.ids, indexes)
+        return zip(_pick(self.paths, indexes), bodies, ids, strict=False)
+
+
+def _pick(values: Sequence[bytes], indexes: Sequence[int]) -> Sequence[bytes]:
+    if isinstance(indexes, range):  # the usual case, and a copy instead of a loop
+        return values[indexes.start : indexes.stop]
+    return [values[index] for index in indexes]

@@ -19,7 +19,9 @@ class Outcome(StrEnum):
     MISROUTED = "misrouted"  # the token is of another app, project or environment, or malformed
     THROTTLED = "throttled"  # too many requests: for this device, or for the whole route
     UNAVAILABLE = "unavailable"  # the provider is down, or the request was surely not processed
-    MISCONFIGURED = "misconfigured"  # the credential, topic or project is wrong: nothing gets through
+    MISCONFIGURED = (
+        "misconfigured"  # the credential, topic or project is wrong: nothing gets through
+    )
     EXPIRED = "expired"  # the message's lifetime ended first
     UNKNOWN = "unknown"  # bytes were written and no answer came: it may have been processed
 

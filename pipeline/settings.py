@@ -132,7 +132,7 @@ class Settings(BaseSettings):
         json_schema_extra={"unit": "s"},
     )
 
-    def __init__(self, **values: Any) -> None:  # noqa: ANN401 - a base class's signature
+    def __init__(self, **values: Any) -> None:
         """Read the environment; `values` (field names) win over it.
 
         Raises:

@@ -27,7 +27,7 @@ class Options(BaseModel):
     #: Names that a field had before, or has elsewhere; the field's own names win over them.
     older_names: ClassVar[Mapping[str, tuple[str, ...]]] = {}
 
-    def __init__(self, **values: Any) -> None:  # noqa: ANN401 - any spelling of any value
+    def __init__(self, **values: Any) -> None:
         """Read options from keywords.
 
         Raises:

@@ -1,0 +1,221 @@
+"""Batches: written by the fan-out, taken by lease, recorded slice by slice, finished once."""
+
+from array import array
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, case, func, insert, literal, or_, select, update
+
+from pipeline.db import any_of
+from pipeline.models import BATCH, CREDENTIAL, RUN, Batch, Credential, Run
+
+
+class LeaseLost(Exception):
+    """Another worker has taken the batch over: what was just done must not be recorded."""
+
+
+def pack(keys: Iterable[int]) -> bytes:
+    """Pack device keys into eight bytes each."""
+    return array("q", keys).tobytes()
+
+
+def unpack(members: bytes) -> list[int]:
+    """Read packed device keys."""
+    return array("q", members).tolist()
+
+
+@dataclass(frozen=True, slots=True)
+class NewBatch:
+    """Members that are to be sent to together."""
+
+    run_id: int
+    platform: str
+    environment: str
+    members: Sequence[int]
+    bulk: bool
+    not_before: int
+    attempt: int = 1
+    doubtful: bool = False  # an earlier attempt may have reached them
+
+
+class Standing(NamedTuple):
+    """A batch as a worker finds it, with its run and its route: everything the decision needs."""
+
+    id: int
+    run_id: int
+    platform: str
+    environment: str
+    bulk: bool
+    members: bytes
+    size: int
+    attempt: int
+    doubtful: bool
+    not_before: int
+    lease_until: int | None
+    claims: int
+    stalls: int
+    settled: int
+    noted: int
+    reasons: dict[str, int] | None
+    finished_at: int | None
+    app_id: str
+    run_state: str
+    run_expires_at: int
+    guarded: bool
+    credential_id: int | None
+    credential_version: int | None
+    paused_until: int | None
+    held_reason: str | None
+
+
+@dataclass(slots=True)
+class Tally:
+    """How many members of a slice ended how. Added to the batch's counters in one statement."""
+
+    accepted: int = 0
+    rejected: int = 0
+    expired: int = 0
+    cancelled: int = 0
+    unknown: int = 0
+    moved: int = 0
+    resent: int = 0
+    reasons: dict[str, int] = field(default_factory=dict)
+
+
+def insert_batches(
+    connection: Connection, new: Sequence[NewBatch], woken_at: int | None
+) -> list[int]:
+    """Write batch rows and return their keys, in order."""
+    if not new:
+        return []
+    rows = [
+        {
+            "run_id": one.run_id,
+            "platform": one.platform,
+            "environment": one.environment,
+            "bulk": one.bulk,
+            "members": pack(one.members),
+            "size": len(one.members),
+            "attempt": one.attempt,
+            "doubtful": one.doubtful,
+            "not_before": one.not_before,
+            "woken_at": woken_at,
+        }
+        for one in new
+    ]
+    statement = insert(Batch).returning(BATCH.id, sort_by_parameter_order=True)
+    return [key for key in connection.scalars(statement, rows) if key is not None]
+
+
+_APPLE = BATCH.platform.in_(["IOS", "OSX"])
+_STANDING = (
+    select(
+        *(BATCH[name] for name in Standing._fields[: Standing._fields.index("app_id")]),
+        RUN.app_id,
+        RUN.state,
+        RUN.expires_at,
+        RUN.guarded,
+        CREDENTIAL.id,
+        CREDENTIAL.version,
+        CREDENTIAL.paused_until,
+        CREDENTIAL.held_reason,
+    )
+    .join(Run, RUN.id == BATCH.run_id)
+    .outerjoin(
+        Credential,
+        (CREDENTIAL.app_id == RUN.app_id)
+        & (CREDENTIAL.provider == case((_APPLE, literal("apns")), else_=literal("fcm")))
+        & (CREDENTIAL.environment == BATCH.environment),
+    )
+)
+
+
+def find_batch(connection: Connection, batch_id: int) -> Standing | None:
+    """Read a batch with what decides its fate, or None where it does not exist."""
+    row = connection.execute(_STANDING.where(BATCH.id == batch_id)).one_or_none()
+    return None if row is None else Standing._make(row)
+
+
+def take(connection: Connection, batch: Standing, *, lease_until: int, noted: int) -> bool:
+    """Take a batch by lease and note the slice that is about to be sent.
+
+    False where another worker was faster: the claim number that we saw is no longer there.
+    """
+    statement = (
+        update(Batch)
+        .where(BATCH.id == batch.id, BATCH.claims == batch.claims, BATCH.finished_at.is_(None))
+        .values(
+            claims=batch.claims + 1, stalls=BATCH.stalls + 1, lease_until=lease_until, noted=noted
+        )
+    )
+    return connection.execute(statement).rowcount == 1
+
+
+def record(
+    connection: Connection,
+    batch_id: int,
+    claim: int,
+    tally: Tally,
+    changes: dict[str, Any],
+) -> None:
+    """Add a slice's tally to its batch and make the other changes (settled, noted, lease …).
+
+    Raises:
+        LeaseLost: the claim is no longer ours; the transaction must be rolled back.
+    """
+    counted = {
+        name: BATCH[name] + getattr(tally, name)
+        for name in ("accepted", "rejected", "expired", "cancelled", "unknown", "moved", "resent")
+        if getattr(tally, name)
+    }
+    statement = (
+        update(Batch)
+        .where(BATCH.id == batch_id, BATCH.claims == claim, BATCH.finished_at.is_(None))
+        .values(**counted, **changes)
+    )
+    if connection.execute(statement).rowcount != 1:
+        raise LeaseLost
+
+
+def postpone(connection: Connection, batch: Standing, not_before: int) -> None:
+    """Park an untaken batch until a time, unless somebody took it meanwhile."""
+    connection.execute(
+        update(Batch)
+        .where(BATCH.id == batch.id, BATCH.claims == batch.claims)
+        .values(not_before=not_before, woken_at=None)
+    )
+
+
+def find_forgotten(
+    connection: Connection, now: int, woken_before: int, limit: int
+) -> list[tuple[int, str, bool]]:
+    """Find batches that are due, that nobody holds and whose wake-up is old or was never sent.
+
+    Returns (key, platform, bulk), the longest waiting first.
+    """
+    statement = (
+        select(BATCH.id, BATCH.platform, BATCH.bulk)
+        .join(Run, RUN.id == BATCH.run_id)
+        .where(
+            BATCH.finished_at.is_(None),
+            BATCH.not_before <= now,
+            or_(BATCH.lease_until.is_(None), BATCH.lease_until < now),
+            or_(BATCH.woken_at.is_(None), BATCH.woken_at < woken_before),
+            RUN.state != "paused",
+        )
+        .order_by(BATCH.not_before)
+        .limit(limit)
+    )
+    return [(key, platform, bulk) for key, platform, bulk in connection.execute(statement)]
+
+
+def mark_woken(connection: Connection, keys: Sequence[int], now: int) -> None:
+    """Note that wake-ups for these batches are on their way."""
+    connection.execute(update(Batch).where(any_of(BATCH.id, keys)).values(woken_at=now))
+
+
+def count_open(connection: Connection, run_id: int) -> int:
+    """Count the batches of a run that are not finished."""
+    statement = select(func.count()).where(BATCH.run_id == run_id, BATCH.finished_at.is_(None))
+    return connection.execute(statement).scalar_one()

@@ -1,0 +1,175 @@
+"""Runs: begun by one fan-out at a time, advanced by checkpoints, closed when nothing is open."""
+
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, exists, func, or_, select, update
+
+from pipeline.ledger.messages import close_message
+from pipeline.ledger.states import SENDABLE, MessageState, RunState
+from pipeline.models import BATCH, MESSAGE, RUN, Message, Run
+
+
+class RunView(NamedTuple):
+    """A run with its message: what the fan-out and the delivery need to know of it."""
+
+    id: int
+    n: int
+    app_id: str
+    message_id: str
+    channel: str
+    state: str
+    due_at: int
+    expires_at: int
+    audience: int
+    cursor: int
+    bulk: bool
+    lease_until: int | None
+    content: dict[str, Any]
+    delivery_options: dict[str, Any]
+
+
+_VIEW = select(
+    RUN.id,
+    RUN.n,
+    RUN.app_id,
+    RUN.message_id,
+    MESSAGE.channel,
+    RUN.state,
+    RUN.due_at,
+    RUN.expires_at,
+    RUN.audience,
+    RUN.cursor,
+    RUN.bulk,
+    RUN.lease_until,
+    MESSAGE.content,
+    MESSAGE.delivery_options,
+).join(Message, MESSAGE.id == RUN.message_id)
+
+
+def find_run(connection: Connection, run_id: int) -> RunView | None:
+    """Read a run with its message, or None where it does not exist."""
+    row = connection.execute(_VIEW.where(RUN.id == run_id)).one_or_none()
+    return None if row is None else RunView._make(row)
+
+
+def begin(connection: Connection, run: RunView, now: int, lease_until: int) -> bool:
+    """Take the fan-out of a run, new or abandoned; False where somebody else has it."""
+    seen = (
+        RUN.lease_until.is_(None) if run.lease_until is None else RUN.lease_until == run.lease_until
+    )
+    statement = (
+        update(Run)
+        .where(RUN.id == run.id, seen, RUN.state == run.state)
+        .values(
+            state=RunState.FANNING,
+            lease_until=lease_until,
+            started_at=func.coalesce(RUN.started_at, now),
+        )
+    )
+    return connection.execute(statement).rowcount == 1
+
+
+def advance(
+    connection: Connection, run: RunView, *, cursor: int, added: int, changes: dict[str, Any]
+) -> bool:
+    """Move the checkpoint of a fan-out in the transaction that writes the page's batches.
+
+    False where the checkpoint is not where this fan-out left it, or the run is no longer being
+    fanned out (paused, cancelled): the page must be rolled back. So no member ever gets a
+    second batch row, however many fan-outs of one run there are.
+    """
+    statement = (
+        update(Run)
+        .where(RUN.id == run.id, RUN.cursor == run.cursor, RUN.state == RunState.FANNING)
+        .values(cursor=cursor, audience=RUN.audience + added, **changes)
+    )
+    return connection.execute(statement).rowcount == 1
+
+
+def is_sendable(connection: Connection, run_id: int) -> bool:
+    """Tell whether a run's batches may be sent now (not paused, not cancelled)."""
+    state = connection.execute(select(RUN.state).where(RUN.id == run_id)).scalar_one_or_none()
+    return state in SENDABLE
+
+
+def pause(connection: Connection, run_id: int, reason: str) -> None:
+    """Stop a run until an operator resumes it, and say why."""
+    connection.execute(
+        update(Run)
+        .where(RUN.id == run_id, RUN.state.in_([RunState.FANNING, RunState.SENDING]))
+        .values(state=RunState.PAUSED, error_message=reason)
+    )
+
+
+def find_waiting(connection: Connection, now: int, woken_before: int, limit: int) -> list[int]:
+    """Find runs that are due or abandoned in mid fan-out and whose wake-up is old or missing."""
+    due = (RUN.state == RunState.SCHEDULED) & (RUN.due_at <= now)
+    abandoned = (RUN.state == RunState.FANNING) & (
+        or_(RUN.lease_until.is_(None), RUN.lease_until < now)
+    )
+    statement = (
+        select(RUN.id)
+        .where(
+            RUN.finished_at.is_(None),
+            or_(due, abandoned),
+            or_(RUN.woken_at.is_(None), RUN.woken_at < woken_before),
+        )
+        .order_by(RUN.due_at)
+        .limit(limit)
+    )
+    return [key for key in connection.scalars(statement) if key is not None]
+
+
+def mark_woken(connection: Connection, run_ids: list[int], now: int) -> None:
+    """Note that wake-ups for these runs are on their way."""
+    connection.execute(update(Run).where(RUN.id.in_(run_ids)).values(woken_at=now))
+
+
+def find_sent(connection: Connection, limit: int) -> list[int]:
+    """Find runs that are being sent and have nothing open any more."""
+    statement = select(RUN.id).where(RUN.finished_at.is_(None), *_NOTHING_OPEN).limit(limit)
+    return [key for key in connection.scalars(statement) if key is not None]
+
+
+_NOTHING_OPEN = (
+    RUN.state == RunState.SENDING,
+    ~exists().where(BATCH.run_id == RUN.id, BATCH.finished_at.is_(None)).correlate(Run),
+)
+
+
+def close_if_done(connection: Connection, run_id: int, now: int) -> bool:
+    """Finish a run that has nothing open, and its message if that was its last run.
+
+    Whoever finishes a batch asks after its own commit: then the last one to commit sees all
+    the others, and one of them closes the run without anybody counting under a lock.
+    """
+    statement = (
+        update(Run)
+        .where(RUN.id == run_id, *_NOTHING_OPEN)
+        .values(state=RunState.FINISHED, finished_at=now, lease_until=None)
+        .returning(RUN.message_id, RUN.audience)
+    )
+    row = connection.execute(statement).one_or_none()
+    if row is None:
+        return False
+    if not _has_open_run(connection, row.message_id):
+        _close_message(connection, row.message_id, run_id, row.audience)
+    return True
+
+
+def _has_open_run(connection: Connection, message_id: str) -> bool:
+    statement = select(RUN.id).where(RUN.message_id == message_id, RUN.finished_at.is_(None))
+    return connection.execute(statement.limit(1)).first() is not None
+
+
+def _close_message(connection: Connection, message_id: str, run_id: int, audience: int) -> None:
+    reached = connection.execute(
+        select(func.coalesce(func.sum(BATCH.accepted + BATCH.unknown), 0)).where(
+            BATCH.run_id == run_id
+        )
+    ).scalar_one()
+    if audience and not reached:
+        error = f"none of the {audience} devices of the audience could be reached"
+        close_message(connection, message_id, MessageState.FAILED, error)
+    else:
+        close_message(connection, message_id, MessageState.PUBLISHED, None)

@@ -1,0 +1,92 @@
+"""The ledger of one message, which balances at every moment.
+
+audience = accepted + rejected + expired + cancelled + unknown + in flight.
+"""
+
+from collections import Counter
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+
+from pipeline.clock import iso
+from pipeline.ledger.states import MessageState
+from pipeline.models import BATCH, MESSAGE, RUN, Run
+
+_SETTLED = ("accepted", "rejected", "expired", "cancelled", "unknown")
+_OPEN = BATCH.size - BATCH.moved - sum(BATCH[name] for name in _SETTLED)
+
+
+def read_status(connection: Connection, message_id: str) -> dict[str, Any]:
+    """Read a message's ledger. An unknown id has the status `unknown` and no runs.
+
+    The connection must read one consistent picture (`db.reading()`): then the audience is the
+    sum of the six at every moment, also while the fan-out runs.
+    """
+    message = connection.execute(
+        select(MESSAGE.id, MESSAGE.state, MESSAGE.error_message).where(MESSAGE.id == message_id)
+    ).one_or_none()
+    if message is None:
+        return {
+            "messageId": message_id,
+            "status": MessageState.UNKNOWN,
+            "errorMessage": None,
+            "runs": [],
+        }
+    runs = connection.execute(select(Run).where(RUN.message_id == message_id).order_by(RUN.n))
+    views = [_run_view(connection, run) for run in runs.mappings()]
+    stopped = next((run["errorMessage"] for run in views if run.get("errorMessage")), None)
+    return {
+        "messageId": message.id,
+        "status": message.state,
+        "errorMessage": message.error_message or stopped,
+        "runs": [{k: v for k, v in run.items() if k != "errorMessage"} for run in views],
+    }
+
+
+def _run_view(connection: Connection, run: Any) -> dict[str, Any]:
+    by_platform = _count_by_platform(connection, run["id"])
+    total: Counter[str] = Counter()
+    for counts in by_platform.values():
+        total.update(counts)
+    return {
+        "n": run["n"],
+        "dueAt": iso(run["due_at"]),
+        "state": run["state"],
+        "audience": run["audience"],
+        **{name: total[name] for name in (*_SETTLED, "inFlight", "resent")},
+        "byPlatform": by_platform,
+        "byReason": _count_by_reason(connection, run["id"]),
+        "startedAt": iso(run["started_at"]),
+        "finishedAt": iso(run["finished_at"]),
+        "errorMessage": run["error_message"],
+    }
+
+
+def _count_by_platform(connection: Connection, run_id: int) -> dict[str, dict[str, int]]:
+    # Only first attempts' rows are the audience: a later attempt's members were moved to it.
+    audience = func.sum(BATCH.size - BATCH.moved)
+    statement = (
+        select(
+            BATCH.platform,
+            audience,
+            *(func.sum(BATCH[name]) for name in _SETTLED),
+            func.sum(_OPEN),
+            func.sum(BATCH.resent),
+        )
+        .where(BATCH.run_id == run_id)
+        .group_by(BATCH.platform)
+        .order_by(BATCH.platform)
+    )
+    names = ("audience", *_SETTLED, "inFlight", "resent")
+    return {
+        platform: dict(zip(names, map(int, counts), strict=True))
+        for platform, *counts in connection.execute(statement)
+    }
+
+
+def _count_by_reason(connection: Connection, run_id: int) -> dict[str, int]:
+    statement = select(BATCH.reasons).where(BATCH.run_id == run_id, BATCH.reasons.is_not(None))
+    total: Counter[str] = Counter()
+    for reasons in connection.scalars(statement):
+        total.update(reasons)
+    return dict(total.most_common())

@@ -1,0 +1,50 @@
+"""The schema's history: `upgrade()` brings a database up to date, whoever else does the same."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, text
+
+#: A number of our own for PostgreSQL's advisory lock; any constant does.
+LOCK = 7_305_806_421
+
+
+def upgrade(engine: Engine) -> str | None:
+    """Bring the schema up to date and return the revision that it had before.
+
+    Safe to run twice and at the same time: the second waits for the first (an advisory lock
+    on PostgreSQL, the write lock on SQLite) and then finds nothing to do. All or nothing.
+    """
+    with engine.begin() as connection:
+        _wait_for_turn(connection)
+        before = revision(connection)
+        config = _config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+        return before
+
+
+def revision(connection: Connection) -> str | None:
+    """Return the revision that a database is at, or None where it has no schema."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def head() -> str:
+    """Return the newest revision that this release knows."""
+    newest = ScriptDirectory.from_config(_config()).get_current_head()
+    assert newest is not None  # noqa: S101 - the package ships at least one revision
+    return newest
+
+
+def _wait_for_turn(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent))
+    return config

@@ -1,0 +1,334 @@
+"""The tables, nothing else.
+
+Every instant is an integer: milliseconds since the epoch, UTC (`*_at`, `not_before`,
+`*_until`). Durations carry their unit in the name. Keys of the fan-out path are 64-bit
+integers, so that a batch's members pack into eight bytes each.
+"""
+
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
+from sqlalchemy.types import TypeEngine
+from sqlmodel import Field, SQLModel
+
+#: 64 bits on PostgreSQL; SQLite auto-increments only what it calls INTEGER, 64 bits as well.
+BigKey = BigInteger().with_variant(Integer(), "sqlite")
+
+#: JSON that PostgreSQL can index and compare.
+Json: TypeEngine[Any] = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+
+
+def big_key(*, references: str | None = None, primary: bool = False) -> Any:
+    """Build a 64-bit key column."""
+    if references is None:
+        return Field(default=None, sa_column=Column(BigKey, primary_key=primary))
+    foreign = ForeignKey(references, ondelete="CASCADE")
+    return Field(sa_column=Column(BigKey, foreign, primary_key=primary, nullable=False))
+
+
+def instant(*, nullable: bool = True) -> Any:
+    """Build a column of epoch milliseconds."""
+    return Field(default=None, sa_column=Column(BigInteger, nullable=nullable))
+
+
+def counter() -> Any:
+    """Build a column that counts devices."""
+    return Field(default=0, sa_column=Column(Integer, nullable=False, server_default=text("0")))
+
+
+def app_key() -> Any:
+    """Build the column that says whose row this is."""
+    column: Column[str] = Column(Text, ForeignKey("app.id", ondelete="CASCADE"), nullable=False)
+    return Field(sa_column=column)
+
+
+class App(SQLModel, table=True):
+    """A tenant."""
+
+    id: str = Field(sa_column=Column(Text, primary_key=True))
+    name: str = Field(sa_column=Column(Text, nullable=False))
+    created_at: int = instant(nullable=False)
+
+
+class ApiKey(SQLModel, table=True):
+    """A hashed key of an app. The key itself is shown once and never stored."""
+
+    __tablename__ = "api_key"
+
+    id: int | None = big_key(primary=True)
+    app_id: str = app_key()
+    key_hash: bytes = Field(sa_column=Column(LargeBinary, nullable=False, unique=True))
+    hint: str = Field(sa_column=Column(Text, nullable=False))  # its last four characters
+    scopes: list[str] = Field(sa_column=Column(Json, nullable=False))
+    channel_patterns: list[str] | None = Field(default=None, sa_column=Column(Json))
+    created_at: int = instant(nullable=False)
+    revoked_at: int | None = instant()
+
+
+class Credential(SQLModel, table=True):
+    """What an app shows a provider, sealed; and the state of the route that it opens.
+
+    A route is one credential: everything sent through it shares the provider's patience. While
+    `paused_until` lies ahead nobody sends. `held_reason` is set while the provider refuses the
+    credential itself: after the pause one probe goes first.
+    """
+
+    __table_args__ = (UniqueConstraint("app_id", "provider", "environment"),)
+
+    id: int | None = big_key(primary=True)
+    app_id: str = app_key()
+    provider: str = Field(sa_column=Column(Text, nullable=False))  # apns, fcm
+    environment: str = Field(sa_column=Column(Text, nullable=False))  # production, sandbox; fcm: ""
+    sealed: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    version: int = Field(default=1, sa_column=Column(Integer, nullable=False))
+    paused_until: int | None = instant()
+    held_reason: str | None = Field(default=None, sa_column=Column(Text))
+    updated_at: int = instant(nullable=False)
+
+
+class Channel(SQLModel, table=True):
+    """A named channel of an app."""
+
+    __table_args__ = (UniqueConstraint("app_id", "name"),)
+
+    id: int | None = big_key(primary=True)
+    app_id: str = app_key()
+    name: str = Field(sa_column=Column(Text, nullable=False))
+    created_at: int = instant(nullable=False)
+
+
+class Device(SQLModel, table=True):
+    """One installation of an app.
+
+    `registered_at` is the last proof of life: a provider's evidence that the token is dead
+    counts only if it is not older.
+    """
+
+    __table_args__ = (
+        UniqueConstraint("app_id", "device_id"),
+        UniqueConstraint("app_id", "token"),
+        Index(
+            "device_expiring",
+            "expires_at",
+            postgresql_where=text("expires_at IS NOT NULL"),
+            sqlite_where=text("expires_at IS NOT NULL"),
+        ),
+    )
+
+    id: int | None = big_key(primary=True)
+    app_id: str = app_key()
+    device_id: str = Field(sa_column=Column(Text, nullable=False))
+    token: str = Field(sa_column=Column(Text, nullable=False))
+    kind: str = Field(sa_column=Column(Text, nullable=False))  # apns; FCM: token or fid
+    platform: str = Field(sa_column=Column(Text, nullable=False))
+    os_version: str | None = Field(default=None, sa_column=Column(Text))
+    environment: str = Field(default="", sa_column=Column(Text, nullable=False))  # "": the app's
+    user_id: str | None = Field(default=None, sa_column=Column(Text))
+    properties: dict[str, Any] | None = Field(default=None, sa_column=Column(Json))
+    locale: str | None = Field(default=None, sa_column=Column(Text))
+    time_zone: str | None = Field(default=None, sa_column=Column(Text))
+    expires_at: int | None = instant()
+    state: str = Field(default="active", sa_column=Column(Text, nullable=False))
+    state_reason: str | None = Field(default=None, sa_column=Column(Text))
+    created_at: int = instant(nullable=False)
+    registered_at: int = instant(nullable=False)
+
+
+class Subscription(SQLModel, table=True):
+    """A device listens to a channel. The key order is the order of the fan-out."""
+
+    __table_args__ = (
+        Index("subscription_device", "device_key"),
+        {"sqlite_with_rowid": False},
+    )
+
+    channel_key: int = big_key(references="channel.id", primary=True)
+    device_key: int = big_key(references="device.id", primary=True)
+
+
+class User(SQLModel, table=True):
+    """What the host application tells of a user, for personalised text and conditions."""
+
+    __tablename__ = "app_user"  # "user" is a reserved word of PostgreSQL
+
+    app_id: str = Field(
+        sa_column=Column(Text, ForeignKey("app.id", ondelete="CASCADE"), primary_key=True)
+    )
+    user_id: str = Field(sa_column=Column(Text, primary_key=True))
+    properties: dict[str, Any] = Field(sa_column=Column(Json, nullable=False))
+    updated_at: int = instant(nullable=False)
+
+
+class Template(SQLModel, table=True):
+    """A stored push, button or channel template."""
+
+    __table_args__ = (UniqueConstraint("app_id", "kind", "name"),)
+
+    id: int | None = big_key(primary=True)
+    app_id: str = app_key()
+    kind: str = Field(sa_column=Column(Text, nullable=False))
+    name: str = Field(sa_column=Column(Text, nullable=False))
+    body: dict[str, Any] = Field(sa_column=Column(Json, nullable=False))
+    updated_at: int = instant(nullable=False)
+
+
+class Message(SQLModel, table=True):
+    """One publish: what is said, to whom, and how."""
+
+    __table_args__ = (UniqueConstraint("app_id", "dedupe_key"),)
+
+    id: str = Field(sa_column=Column(Text, primary_key=True))  # message:<UUID>
+    app_id: str = app_key()
+    channel: str = Field(sa_column=Column(Text, nullable=False))
+    content: dict[str, Any] = Field(sa_column=Column(Json, nullable=False))  # message, headers, …
+    delivery_options: dict[str, Any] = Field(sa_column=Column(Json, nullable=False))
+    dedupe_key: str | None = Field(default=None, sa_column=Column(Text))
+    state: str = Field(sa_column=Column(Text, nullable=False))  # the API's word
+    error_message: str | None = Field(default=None, sa_column=Column(Text))
+    created_at: int = instant(nullable=False)
+
+
+OPEN_RUN = text("finished_at IS NULL")
+OPEN_BATCH = text("finished_at IS NULL")
+
+
+class Run(SQLModel, table=True):
+    """One firing of a message.
+
+    `cursor` is the checkpoint of the fan-out: the last device key that has its batch row.
+    `audience` grows with it, in the same transaction, so that the ledger balances throughout.
+    """
+
+    __table_args__ = (
+        UniqueConstraint("message_id", "n"),
+        Index("run_open", "due_at", postgresql_where=OPEN_RUN, sqlite_where=OPEN_RUN),
+    )
+
+    id: int | None = big_key(primary=True)
+    message_id: str = Field(
+        sa_column=Column(Text, ForeignKey("message.id", ondelete="CASCADE"), nullable=False)
+    )
+    app_id: str = Field(sa_column=Column(Text, nullable=False))
+    n: int = Field(sa_column=Column(Integer, nullable=False))
+    due_at: int = instant(nullable=False)
+    expires_at: int = instant(nullable=False)
+    state: str = Field(sa_column=Column(Text, nullable=False))
+    bulk: bool = Field(default=False)
+    guarded: bool = Field(default=True)  # False once an operator resumed it knowingly
+    audience: int = counter()
+    cursor: int = Field(
+        default=0, sa_column=Column(BigInteger, nullable=False, server_default=text("0"))
+    )
+    lease_until: int | None = instant()
+    woken_at: int | None = instant()
+    started_at: int | None = instant()
+    fanned_at: int | None = instant()  # when the last batch row was written
+    finished_at: int | None = instant()
+    error_message: str | None = Field(default=None, sa_column=Column(Text))
+
+
+class Batch(SQLModel, table=True):
+    """At most a thousand members of one run and one route: the unit of everything.
+
+    Members before `settled` are done with. Members from `settled` to `noted` belong to the
+    slice that is being sent: after a crash they, and only they, are in doubt. `claims` counts
+    how often a worker took the batch and fences it: a worker whose number is no longer in the
+    row records nothing. `stalls` counts claims since the last recorded slice.
+    """
+
+    __table_args__ = (
+        Index("batch_open", "run_id", postgresql_where=OPEN_BATCH, sqlite_where=OPEN_BATCH),
+        Index("batch_due", "not_before", postgresql_where=OPEN_BATCH, sqlite_where=OPEN_BATCH),
+        Index("batch_run", "run_id"),
+    )
+
+    id: int | None = big_key(primary=True)
+    run_id: int = big_key(references="run.id")
+    platform: str = Field(sa_column=Column(Text, nullable=False))
+    environment: str = Field(default="", sa_column=Column(Text, nullable=False))
+    bulk: bool = Field(default=False)
+    members: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    size: int = counter()
+    attempt: int = Field(default=1, sa_column=Column(SmallInteger, nullable=False))
+    doubtful: bool = Field(default=False)  # its members may have been sent to already
+    not_before: int = instant(nullable=False)
+    woken_at: int | None = instant()
+    lease_until: int | None = instant()
+    claims: int = counter()
+    stalls: int = counter()
+    settled: int = counter()
+    noted: int = counter()
+    accepted: int = counter()
+    rejected: int = counter()
+    expired: int = counter()
+    cancelled: int = counter()
+    unknown: int = counter()
+    moved: int = counter()  # undecided members that went to a later attempt's batch
+    resent: int = counter()  # sent to although an earlier attempt may have arrived
+    reasons: dict[str, int] | None = Field(default=None, sa_column=Column(Json))
+    finished_at: int | None = instant()
+
+
+class Delivery(SQLModel, table=True):
+    """What became of one device in one run. Written once, in bulk, never changed."""
+
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    run_id: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    device_key: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    outcome: str = Field(sa_column=Column(Text, nullable=False))
+    reason: str | None = Field(default=None, sa_column=Column(Text))
+    provider_id: str | None = Field(default=None, sa_column=Column(Text))
+    attempts: int = Field(sa_column=Column(SmallInteger, nullable=False))
+    settled_at: int = instant(nullable=False)
+
+
+class SetAside(SQLModel, table=True):
+    """A task message that nobody could read, kept for an operator."""
+
+    __tablename__ = "set_aside"
+
+    id: int | None = big_key(primary=True)
+    queue: str = Field(sa_column=Column(Text, nullable=False))
+    reason: str = Field(sa_column=Column(Text, nullable=False))
+    body: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    at: int = instant(nullable=False)
+
+
+class Heartbeat(SQLModel, table=True):
+    """When a duty was last done (`tick`), so that `doctor` can tell that nobody does it."""
+
+    name: str = Field(sa_column=Column(Text, primary_key=True))
+    at: int = instant(nullable=False)
+
+
+def _columns(model: type[SQLModel]) -> ReadOnlyColumnCollection[str, Column[Any]]:
+    return SQLModel.metadata.tables[str(model.__tablename__)].columns
+
+
+# The columns, for queries: to a type checker `Batch.size` is an int, `BATCH.size` is a column.
+APP = _columns(App)
+API_KEY = _columns(ApiKey)
+BATCH = _columns(Batch)
+CHANNEL = _columns(Channel)
+CREDENTIAL = _columns(Credential)
+DELIVERY = _columns(Delivery)
+DEVICE = _columns(Device)
+HEARTBEAT = _columns(Heartbeat)
+MESSAGE = _columns(Message)
+RUN = _columns(Run)
+SUBSCRIPTION = _columns(Subscription)

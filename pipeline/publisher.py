@@ -1,0 +1,119 @@
+"""publish: check, write once, wake. The row is the truth; the wake-up only makes it quick."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, event
+from sqlalchemy.orm import Session
+
+from pipeline import db, queues
+from pipeline.clock import now_ms
+from pipeline.content import Content, check_sizes
+from pipeline.directory.apps import resolve_app
+from pipeline.directory.channels import ensure_channels
+from pipeline.errors import InvalidParameter
+from pipeline.ledger.messages import NewMessage, Receipt, new_message_id, write_message
+from pipeline.options import DeliveryOptions, PublishOptions, check_channel_name
+
+#: Characters. Long enough for any natural key, short enough for an index.
+DEDUPE_KEY_MAX = 255
+
+Options = TypeVar("Options", PublishOptions, DeliveryOptions)
+
+
+def publish(
+    channel: str,
+    message: Any,
+    publish_options: PublishOptions | Mapping[str, Any] | None = None,
+    delivery_options: DeliveryOptions | Mapping[str, Any] | None = None,
+    *,
+    app: str | None = None,
+    dedupe_key: str | None = None,
+    session: Session | None = None,
+) -> Receipt:
+    """Publish a message to the devices of a channel.
+
+    When this returns, the message and its run are committed and cannot be lost; with a
+    `session` of yours they are committed with it. Redis being away costs at most two seconds
+    and loses nothing. The same `dedupe_key` returns the same receipt and sends nothing again.
+
+    Args:
+        channel: its name; created if it does not exist.
+        message: any JSON value; the text of the notification where no header gives one.
+        publish_options: publisher id and headers.
+        delivery_options: which devices, when, how long.
+        app: an app's id; the default app without it.
+        dedupe_key: at most 255 characters, one per thing that is to be said once.
+        session: write in this SQLAlchemy session's transaction; the wake-up follows its commit.
+
+    Raises:
+        RequestError: a typed error with the API's code; nothing was written.
+        SetupError: the database or a setting; nothing was written.
+    """
+    queues.broker_url()
+    now = now_ms()
+    new = _check(channel, message, publish_options, delivery_options, dedupe_key, now)
+    if session is not None:
+        receipt, run_id = _write(session.connection(), app, new, now)
+        _wake_after_commit(session, run_id)
+        return receipt
+    with db.writing() as connection:
+        receipt, run_id = _write(connection, app, new, now)
+    _wake(run_id)
+    return receipt
+
+
+def _check(
+    channel: str,
+    message: Any,
+    publish_options: PublishOptions | Mapping[str, Any] | None,
+    delivery_options: DeliveryOptions | Mapping[str, Any] | None,
+    dedupe_key: str | None,
+    now: int,
+) -> NewMessage:
+    check_channel_name(channel)
+    said = _as_options(PublishOptions, publish_options)
+    to = _as_options(DeliveryOptions, delivery_options)
+    to.check(now)
+    content = Content.from_publish(message, said.headers)
+    check_sizes(content, to.platforms, new_message_id())
+    if dedupe_key is not None and not 0 < len(dedupe_key) <= DEDUPE_KEY_MAX:
+        raise InvalidParameter(f"a dedupe key has 1 to {DEDUPE_KEY_MAX} characters")
+    return NewMessage(
+        app_id="",
+        channel=channel,
+        content={"message": message, **said.to_json()},
+        delivery_options=to.to_json(),
+        dedupe_key=dedupe_key,
+        due_at=max(now, to.publish_at_ms or now),
+        ttl_ms=to.ttl_seconds * 1000,
+        failure="no recipients" if to.reaches_nobody else None,
+    )
+
+
+def _as_options(kind: type[Options], given: Options | Mapping[str, Any] | None) -> Options:
+    if isinstance(given, kind):
+        return given
+    if given is not None and not isinstance(given, Mapping):
+        raise InvalidParameter(f"{kind.__name__} must be given as such or as an object")
+    return kind(**(given or {}))
+
+
+def _write(
+    connection: Connection, app: str | None, new: NewMessage, now: int
+) -> tuple[Receipt, int | None]:
+    app_id = resolve_app(connection, app)
+    ensure_channels(connection, app_id, [new.channel], now)
+    receipt, run_id = write_message(connection, replace(new, app_id=app_id), now)
+    return receipt, run_id if new.due_at <= now else None
+
+
+def _wake_after_commit(session: Session, run_id: int | None) -> None:
+    if run_id is not None:
+        event.listen(session, "after_commit", lambda _: _wake(run_id), once=True)
+
+
+def _wake(run_id: int | None) -> None:
+    if run_id is not None:
+        queues.wake([queues.wake_for_run(run_id)])

@@ -1,0 +1,166 @@
+"""A device's registration, checked: what a client or an import line says of a device; pure."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.errors import (
+    InvalidExpiration,
+    InvalidParameter,
+    MissingDeviceId,
+    MissingParameter,
+    UnknownOs,
+)
+from pipeline.options import check_channel_name
+from pipeline.platform import Platform
+
+#: Characters. The API calls device ids opaque; this bounds an index entry.
+DEVICE_ID_MAX = 512
+
+#: Characters. Live Activity tokens and FCM registration tokens are the longest known, far below.
+TOKEN_MAX = 4096
+
+DEFAULT_CHANNEL = "default"
+
+#: Apple says not to assume a length; it is bytes in hexadecimal.
+_APNS_TOKEN = re.compile(r"(?:[0-9a-f]{2}){8,}")
+
+#: A Firebase installation id: 22 characters of base64url, without the colon of a token.
+_FID = re.compile(r"[A-Za-z0-9_-]{22}")
+
+_FCM_TOKEN = re.compile(r"[A-Za-z0-9_:.\-]{20,}")
+
+#: Below this a number is seconds, as JavaScript's Date arrives; else milliseconds, as Swift sends.
+_SECONDS_BELOW = 100_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """What a device says of itself, after the checks. `token` is never in its repr."""
+
+    device_id: str
+    token: str
+    kind: str
+    platform: Platform
+    channels: tuple[str, ...] = (DEFAULT_CHANNEL,)
+    os_version: str | None = None
+    environment: str = ""
+    user_id: str | None = None
+    properties: Mapping[str, Any] | None = None
+    locale: str | None = None
+    time_zone: str | None = None
+    expires_at: int | None = None
+
+    def __repr__(self) -> str:
+        return f"Registration(device_id={self.device_id!r}, platform={self.platform.value})"
+
+
+def check_registration(fields: Mapping[str, Any], now: int) -> Registration:
+    """Check a registration by the API's names and return it.
+
+    Raises:
+        MissingDeviceId, MissingParameter, UnknownOs, InvalidParameter, InvalidExpiration,
+        InvalidChannelName: the first thing that is wrong, in one line; nothing was written.
+    """
+    device_id = _device_id(fields.get("deviceId"))
+    platform = _platform(fields.get("os"))
+    token = _token(fields.get("deviceToken"), platform)
+    return Registration(
+        device_id=device_id,
+        token=token,
+        kind=_kind(token, platform),
+        platform=platform,
+        channels=_channels(fields.get("channels")),
+        os_version=_optional_text(fields, "osVersion"),
+        environment=_environment(fields.get("environment")),
+        user_id=_optional_text(fields, "userId"),
+        properties=_properties(fields.get("properties")),
+        locale=_optional_text(fields, "locale"),
+        time_zone=_optional_text(fields, "timezone") or _optional_text(fields, "timeZone"),
+        expires_at=_expiration(fields.get("expiration"), now),
+    )
+
+
+def _device_id(value: object) -> str:
+    if value is None or value == "":
+        raise MissingDeviceId
+    if not isinstance(value, str) or len(value) > DEVICE_ID_MAX:
+        raise InvalidParameter(f"deviceId must be a string of at most {DEVICE_ID_MAX} characters")
+    return value
+
+
+def _platform(value: object) -> Platform:
+    try:
+        return Platform(str(value).upper())
+    except ValueError:
+        raise UnknownOs(f"os {value!r} is unknown: use IOS, ANDROID or OSX") from None
+
+
+def _token(value: object, platform: Platform) -> str:
+    if value is None or value == "":
+        raise MissingParameter("deviceToken is missing")
+    if not isinstance(value, str) or len(value) > TOKEN_MAX:
+        raise InvalidParameter(f"deviceToken must be a string of at most {TOKEN_MAX} characters")
+    if platform.family == "apns":
+        token = value.lower()
+        if _APNS_TOKEN.fullmatch(token):
+            return token
+        raise InvalidParameter("deviceToken is malformed: an APNs token is bytes in hexadecimal")
+    if _FCM_TOKEN.fullmatch(value):
+        return value
+    raise InvalidParameter("deviceToken is malformed: neither an FCM token nor an installation id")
+
+
+def _kind(token: str, platform: Platform) -> str:
+    if platform.family == "apns":
+        return "apns"
+    return "fid" if _FID.fullmatch(token) else "token"
+
+
+def _channels(value: object) -> tuple[str, ...]:
+    if isinstance(value, str):
+        value = [name for name in re.split(r"[|;]", value) if name]
+    if value is None or value in ([], [""], ()):
+        return (DEFAULT_CHANNEL,)
+    if not isinstance(value, Sequence):
+        raise InvalidParameter("channels must be a list of channel names")
+    for name in value:
+        check_channel_name(name)
+    return tuple(dict.fromkeys(value))
+
+
+def _optional_text(fields: Mapping[str, Any], name: str) -> str | None:
+    value = fields.get(name)
+    if value is None or value == "":
+        return None
+    if isinstance(value, (str, int, float)):
+        return str(value)
+    raise InvalidParameter(f"{name} must be a string")
+
+
+def _environment(value: object) -> str:
+    if value in (None, "", "production", "sandbox"):
+        return str(value or "")
+    raise InvalidParameter("environment must be production or sandbox")
+
+
+def _properties(value: object) -> Mapping[str, Any] | None:
+    if value is None or isinstance(value, Mapping):
+        return value
+    raise InvalidParameter("properties must be an object")
+
+
+def _expiration(value: object, now: int) -> int | None:
+    if value in (None, "", 0, "0"):
+        return None
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise InvalidExpiration("expiration must be epoch seconds or milliseconds") from None
+    at = int(number * 1000) if number < _SECONDS_BELOW else int(number)
+    if number <= 0:
+        return None
+    if at <= now:
+        raise InvalidExpiration("expiration lies in the past")
+    return at

@@ -1,0 +1,152 @@
+"""Run → audience pages → batch rows, committed page by page with a checkpoint.
+
+Restartable at any point: a page's batches and the checkpoint are one transaction, and the
+checkpoint moves only from where this fan-out left it. Memory holds one page, whatever the
+audience.
+"""
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+from pipeline import db, queues
+from pipeline.audience import Member, Selection, read_page
+from pipeline.clock import now_ms
+from pipeline.directory.routes import apple_environments
+from pipeline.ledger import batches, runs
+from pipeline.ledger.batches import NewBatch
+from pipeline.ledger.runs import RunView
+from pipeline.ledger.states import RunState
+from pipeline.options import DeliveryOptions
+from pipeline.platform import Platform
+from pipeline.settings import get_settings
+
+logger = logging.getLogger(__name__)
+
+#: Subscriptions read for the first page: small, so that the first devices are sent to at once.
+FIRST_PAGE = 2_000
+
+#: Subscriptions read for every later page. Ten batches a transaction; larger gains nothing.
+PAGE = 10_000
+
+
+class Step(NamedTuple):
+    """What one page adds to the run."""
+
+    batches: list[NewBatch]
+    added: int
+    cursor: int | None
+
+
+def fan_out(run_id: int) -> None:
+    """Write the batch rows of a run and wake their workers; continue where an earlier try ended.
+
+    Running it twice, also at the same time, changes nothing: one of the two finds the
+    checkpoint moved and leaves.
+    """
+    run = _begin(run_id)
+    if run is None:
+        return
+    while run is not None and run.state == RunState.FANNING:
+        run = _advance(run)
+    with db.writing() as connection:
+        runs.close_if_done(
+            connection, run_id, now_ms()
+        )  # an empty audience has no batch to close it
+
+
+def _begin(run_id: int) -> RunView | None:
+    now = now_ms()
+    with db.writing() as connection:
+        run = runs.find_run(connection, run_id)
+        if run is None or not may_begin(run, now):
+            return None
+        if not runs.begin(connection, run, now, now + _lease_ms()):
+            return None
+        return run._replace(state=RunState.FANNING)
+
+
+def may_begin(run: RunView, now: int) -> bool:
+    """Decide whether a run's fan-out may begin or be taken over now."""
+    if run.state == RunState.SCHEDULED:
+        return run.due_at <= now
+    held = run.lease_until is not None and run.lease_until >= now
+    return run.state == RunState.FANNING and not held
+
+
+def _advance(run: RunView) -> RunView | None:
+    """Commit one page and wake its batches; None where another fan-out has moved the checkpoint."""
+    now = now_ms()
+    with db.writing() as connection:
+        step = _read_step(connection, run, now)
+        moved = _move(connection, run, step, now)
+        if moved is None:
+            return None
+        keys = batches.insert_batches(connection, step.batches, woken_at=now)
+    queues.wake(
+        queues.wake_for_batch(key, batch.platform, bulk=batch.bulk)
+        for key, batch in zip(keys, step.batches, strict=True)
+    )
+    return moved
+
+
+def _read_step(connection: Connection, run: RunView, now: int) -> Step:
+    first = run.cursor == 0
+    page = read_page(connection, _selection(run), run.cursor, FIRST_PAGE if first else PAGE, now)
+    bulk = run.bulk or page.cursor is not None
+    default = _default_environment(connection, run.app_id)
+    planned = plan_batches(run, page.members, default, bulk=bulk, now=now)
+    return Step(planned, len(page.members), page.cursor)
+
+
+def _move(connection: Connection, run: RunView, step: Step, now: int) -> RunView | None:
+    done = step.cursor is None
+    bulk = run.bulk or not done
+    state = RunState.SENDING if done else RunState.FANNING
+    changes = {"state": state, "bulk": bulk, "lease_until": None if done else now + _lease_ms()}
+    if done:
+        changes["fanned_at"] = now
+    cursor = step.cursor or run.cursor
+    if not runs.advance(connection, run, cursor=cursor, added=step.added, changes=changes):
+        return None
+    return run._replace(state=state, bulk=bulk, cursor=cursor)
+
+
+def _selection(run: RunView) -> Selection:
+    options = DeliveryOptions.from_json(run.delivery_options)
+    return Selection(run.app_id, run.channel, tuple(sorted(options.platforms)), options.device_ids)
+
+
+def _default_environment(connection: Connection, app_id: str) -> str:
+    environments = apple_environments(connection, app_id)
+    return environments[0] if environments else "production"
+
+
+def plan_batches(
+    run: RunView, members: Sequence[Member], default: str, *, bulk: bool, now: int
+) -> list[NewBatch]:
+    """Cut a page into batches: one platform and APNs environment each, of even sizes."""
+    routes: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for member in members:
+        apple = Platform(member.platform).family == "apns"
+        environment = (member.environment or default) if apple else ""
+        routes[member.platform, environment].append(member.key)
+    return [
+        NewBatch(run.id, platform, environment, part, bulk, not_before=now)
+        for (platform, environment), keys in routes.items()
+        for part in cut_evenly(keys, get_settings().batch_size)
+    ]
+
+
+def cut_evenly(keys: list[int], largest: int) -> Iterator[list[int]]:
+    """Cut into as few parts as possible, of sizes that differ by one at the most."""
+    count = -(-len(keys) // largest)
+    for index in range(count):
+        yield keys[index * len(keys) // count : (index + 1) * len(keys) // count]
+
+
+def _lease_ms() -> int:
+    return get_settings().lease_seconds * 1000

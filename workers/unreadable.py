@@ -1,0 +1,90 @@
+"""Task messages that nobody can read: set aside for an operator and counted, never swallowed.
+
+Celery's consumer acknowledges or rejects them with a log line, which on Redis means that they
+are gone; and an entry that is not even kombu's envelope ends the worker.
+"""
+
+import base64
+import json
+import uuid
+from typing import Any
+
+from celery.worker.consumer import Consumer as CeleryConsumer
+from kombu.transport import redis as redis_transport
+
+from pipeline import db, telemetry
+from pipeline.clock import now_ms
+from pipeline.directory.set_aside import set_aside
+
+#: Bytes of a message that are kept. Ours are below two kilobytes.
+KEPT_BYTES = 65_536
+
+#: Nobody can decode it, so that the consumer's own handling of such messages takes over.
+UNREADABLE = "application/x-unreadable"
+
+
+def keep(queue: str, reason: str, body: object) -> None:
+    """Store a message that could not be read, and count it.
+
+    Durable on return. A database that is away raises: then the message is not acknowledged and
+    comes again.
+    """
+    raw = body if isinstance(body, bytes) else str(body).encode()
+    with db.writing() as connection:
+        set_aside(connection, queue, reason, raw[:KEPT_BYTES], now_ms())
+    telemetry.message_set_aside(queue, reason)
+
+
+class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery has no types
+    """Celery's consumer, but what it cannot read is kept."""
+
+    def on_decode_error(self, message: Any, exc: BaseException) -> None:
+        """Keep a message whose body or content type cannot be decoded."""
+        self._keep(message, f"cannot be decoded: {type(exc).__name__}")
+
+    def on_unknown_message(self, _body: object, message: Any) -> None:
+        """Keep a message that is not a task."""
+        self._keep(message, "is not a task message")
+
+    def on_unknown_task(self, _body: object, message: Any, _exc: BaseException) -> None:
+        """Keep a message for a task that this release does not know."""
+        self._keep(message, "names an unknown task")
+
+    def on_invalid_task(self, _body: object, message: Any, exc: BaseException) -> None:
+        """Keep a message that Celery refuses to run."""
+        self._keep(message, f"is not a valid task message: {type(exc).__name__}")
+
+    def _keep(self, message: Any, reason: str) -> None:
+        queue = message.delivery_info.get("routing_key") or "unknown"
+        keep(queue, reason, message.body)
+        message.ack()
+
+
+def readable(text: str) -> Any:
+    """Read an entry of a Redis list, wrapping what is no envelope so that it can be set aside."""
+    try:
+        envelope = json.loads(text)
+        if "delivery_tag" in envelope["properties"] and "body" in envelope:
+            return envelope
+    except (ValueError, TypeError, KeyError):
+        pass
+    return {
+        "body": base64.b64encode(text.encode()).decode(),
+        "content-type": UNREADABLE,
+        "content-encoding": "binary",
+        "headers": {},
+        "properties": {
+            "delivery_tag": str(uuid.uuid4()),
+            "delivery_info": {"exchange": "", "routing_key": "unreadable"},
+            "body_encoding": "base64",
+        },
+    }
+
+
+def install() -> None:
+    """Read Redis entries through `readable`.
+
+    kombu has no seam for it: the entry is taken off the list and parsed in one method, and a
+    subclass would have to repeat that method with its internals.
+    """
+    redis_transport.loads = readable  # type: ignore[attr-defined,assignment]

@@ -111,7 +111,7 @@ class TokenEndpoint(Request):
         session.mount("https://", _TrustingAdapter(ca_file))
         super().__init__(session)
 
-    def __call__(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401 — google-auth's signature
+    def __call__(self, *args: Any, **options: Any) -> Any:
         """Post the assertion.
 
         Raises:
@@ -132,7 +132,7 @@ class _TrustingAdapter(HTTPAdapter):
         self._ca_file = ca_file
         super().__init__(max_retries=0)
 
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 — requests' signature
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, ssl_context=trust(self._ca_file), **kwargs)
 
 

@@ -1,0 +1,128 @@
+"""Sends to FCM: one path for all, one body per device, over a few HTTP/2 connections."""
+
+import time
+from collections.abc import Sequence
+
+import orjson
+
+from pipeline.credentials import FcmCredential
+from pipeline.outcome import Outcome, Verdict
+from workers.senders.answers import unanswered
+from workers.senders.base import Rendered, Target
+from workers.senders.fcm.responses import CURED_BY_SIGNING_IN, classify
+from workers.senders.fcm.token import AccessTokens
+from workers.senders.http2 import Ended, Ending, Transport
+from workers.senders.tls import trust
+
+#: Google's front ends allow this many streams on a connection and answer more with GOAWAY.
+_STREAMS = 100
+
+#: The name of a target's field in the message, by the kind of registration.
+_FIELDS = {"token": b'"token":', "fid": b'"fid":'}
+
+_MALFORMED = Verdict(Outcome.MISROUTED, "MalformedToken")
+_EXPIRED = Verdict(Outcome.EXPIRED, "Expired")
+
+
+class FcmSender:
+    """One service account's connections to FCM; see `workers.senders.base.Sender`.
+
+    Requests that FCM refused for the access token's sake go once more with a new one, within
+    the same call.
+
+    Args:
+        credential: the service account and, for tests, another address.
+        ca_file: further authorities to trust, for FCM and for the token endpoint.
+        timeout: seconds that one pass may take. The second begins in its first half or not at
+            all, so that a call stays well within twice this time.
+        connections: how many to spread a batch over.
+    """
+
+    def __init__(
+        self,
+        credential: FcmCredential,
+        *,
+        ca_file: str | None = None,
+        timeout: float = 30.0,
+        connections: int = 2,
+    ) -> None:
+        self._credential = credential
+        self._timeout = timeout
+        self._tokens = AccessTokens(credential, ca_file=ca_file)
+        self._path = f"/v1/projects/{credential.project_id}/messages:send".encode()
+        host, port = credential.address
+        self._transport = Transport(
+            host,
+            port,
+            tls=trust(ca_file),
+            connections=connections,
+            timeout=timeout,
+            stream_cap=_STREAMS,
+        )
+
+    def __repr__(self) -> str:
+        return f"FcmSender({self._credential!r})"
+
+    def send(
+        self,
+        rendered: Rendered,
+        targets: Sequence[Target],
+        ids: Sequence[str],  # noqa: ARG002 — FCM gives each message its name, and takes none
+    ) -> list[Verdict]:
+        """Send one notification to many devices and return one verdict each."""
+        if rendered.is_over(time.time()):
+            return [_EXPIRED] * len(targets)
+        began = time.monotonic()
+        verdicts = [_MALFORMED] * len(targets)
+        sound = [n for n, target in enumerate(targets) if target.token]
+        self._pass(rendered, targets, sound, verdicts)
+        curable = [n for n in sound if verdicts[n].reason in CURED_BY_SIGNING_IN]
+        if curable and time.monotonic() - began < self._timeout / 2:
+            self._pass(rendered, targets, curable, verdicts)
+        return verdicts
+
+    def close(self) -> None:
+        """Say GOAWAY and close every connection. A second call does nothing."""
+        self._transport.close()
+        self._tokens.close()
+
+    def _pass(
+        self,
+        rendered: Rendered,
+        targets: Sequence[Target],
+        chosen: Sequence[int],
+        verdicts: list[Verdict],
+    ) -> None:
+        """Send to the chosen positions and put their verdicts in."""
+        bearer = self._tokens.bearer()
+        if isinstance(bearer, Verdict):
+            judged = [bearer] * len(chosen)
+        else:
+            judged = self._post(rendered, [targets[n] for n in chosen], bearer)
+        for n, verdict in zip(chosen, judged, strict=True):
+            verdicts[n] = verdict
+
+    def _post(self, rendered: Rendered, targets: Sequence[Target], bearer: bytes) -> list[Verdict]:
+        headers = [(b"authorization", b"Bearer " + bearer)]
+        headers += [(name.encode(), value.encode()) for name, value in rendered.headers.items()]
+        endings = self._transport.send_many(
+            [self._path] * len(targets), _bodies(rendered, targets), headers=lambda _: headers
+        )
+        verdicts = [_judge(ending) for ending in endings]
+        if any(verdict.reason in CURED_BY_SIGNING_IN for verdict in verdicts):
+            self._tokens.refuse(bearer)
+        return verdicts
+
+
+def _bodies(rendered: Rendered, targets: Sequence[Target]) -> list[bytes]:
+    head, tail = rendered.body[: rendered.target_at], b"," + rendered.body[rendered.target_at :]
+    return [
+        b"".join((head, _FIELDS[target.kind], orjson.dumps(target.token), tail))
+        for target in targets
+    ]
+
+
+def _judge(ending: Ending) -> Verdict:
+    if ending.kind is Ended.ANSWER:
+        return classify(ending.status, ending.body, ending.header, time.time())
+    return unanswered(ending.detail, written=ending.kind is Ended.UNKNOWN)

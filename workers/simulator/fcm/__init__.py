@@ -1,0 +1,1 @@
+"""The FCM stand-in: message JSON, OAuth, topic subscriptions."""

@@ -1,0 +1,84 @@
+"""Open requests, and how many of them a client may have."""
+
+#: Headers that HTTP/2 forbids (RFC 9113, section 8.2.2).
+_FORBIDDEN = frozenset(
+    {"connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"}
+)
+_PSEUDO = frozenset({":method", ":path", ":scheme"})
+#: Names that were found lower case once: a set look-up is cheaper than looking at each letter.
+_lower_case: set[str] = set()
+#: Names remembered at most; clients use a dozen.
+_LOWER_CASE_MAX = 1000
+
+
+class Stream:
+    """A request that is not answered yet."""
+
+    __slots__ = ("body", "headers", "received", "repeated")
+
+    def __init__(self, headers: dict[str, str], *, repeated: bool) -> None:
+        self.headers = headers
+        self.repeated = repeated
+        self.body: list[bytes] = []
+        self.received = 0  # bytes of DATA payload, padding included
+
+
+class StreamLimit:
+    """MAX_CONCURRENT_STREAMS as announced, and as far as the client has acknowledged it."""
+
+    def __init__(self, streams: int) -> None:
+        self._announced = [streams]  # the acknowledged one, then those on their way
+
+    @property
+    def newest(self) -> int:
+        """What was announced last."""
+        return self._announced[-1]
+
+    @property
+    def binding(self) -> int:
+        """What a client may open without being wrong: a lower limit binds once acknowledged."""
+        return max(self._announced)
+
+    def announce(self, streams: int) -> None:
+        """Note another limit."""
+        self._announced.append(streams)
+
+    def acknowledge(self) -> None:
+        """Note that the client knows the next one."""
+        if len(self._announced) > 1:
+            self._announced.pop(0)
+
+
+class Tally:
+    """What was counted on the wire; one object for all connections of a process."""
+
+    __slots__ = ("goaways", "ignored", "peak_streams", "pings", "priorities", "refused", "resets")
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Start again at zero."""
+        self.goaways = 0  # GOAWAY frames written
+        self.ignored = 0  # streams that came after a GOAWAY
+        self.peak_streams = 0  # most open streams on one connection
+        self.pings = 0
+        self.priorities = 0  # PRIORITY frames: Apple asks clients not to send them
+        self.refused = 0  # streams over the limit
+        self.resets = 0  # RST_STREAM frames received
+
+
+def is_well_formed(headers: dict[str, str]) -> bool:
+    """Check names: all pseudo-headers, nothing of HTTP/1.1, no upper case (RFC 9113, 8.2)."""
+    names = headers.keys()
+    if not names >= _PSEUDO or names & _FORBIDDEN:
+        return False
+    return all(name in _lower_case or _is_lower_case(name) for name in names)
+
+
+def _is_lower_case(name: str) -> bool:
+    if name != name.lower():
+        return False
+    if len(_lower_case) < _LOWER_CASE_MAX:
+        _lower_case.add(name)
+    return True

@@ -1,0 +1,70 @@
+"""Everything behind the listeners: one object that checks, faults and controls share."""
+
+from collections import Counter
+
+from cryptography.hazmat.primitives import serialization
+
+from workers.simulator.allowance import Allowance
+from workers.simulator.behaviour import Behaviour
+from workers.simulator.clock import Clock
+from workers.simulator.devices import Registry
+from workers.simulator.fcm.topics import Subscriptions
+from workers.simulator.http2.streams import Tally
+from workers.simulator.identity import KEY_ID, PROJECT_ID, TEAM_ID, TOPIC, Identity
+from workers.simulator.journal import Journal
+from workers.simulator.keyring import KeyRing, SigningKey
+from workers.simulator.rules import RuleBook
+
+
+class World:
+    """The state of one simulator process. Lives on one event loop; nothing in it is locked."""
+
+    def __init__(
+        self, identity: Identity, behaviour: Behaviour, *, seed: int, scale: float, fast: bool
+    ) -> None:
+        self.identity = identity
+        self.fast = fast
+        self.clock = Clock(scale)
+        self.behaviour = behaviour
+        self.rules = RuleBook(seed)
+        self.registry = Registry()
+        self.journal = Journal(fast=fast)
+        self.allowance = Allowance()
+        self.subscriptions = Subscriptions()
+        self.keyring = KeyRing([_own_key(identity)])
+        self.key_updates: dict[str, tuple[str, float]] = {}  # key id -> its last JWT, since when
+        self.tally = Tally()
+        self.counts: Counter[str] = Counter()  # what happened on connections, by name
+        self.tokens_revoked_at = 0.0  # epoch seconds: access tokens issued earlier are refused
+        self._first_behaviour = behaviour
+
+    @property
+    def topics(self) -> frozenset[str]:
+        """The bundle ids of the team."""
+        return frozenset({TOPIC, *self.behaviour.topics})
+
+    @property
+    def projects(self) -> frozenset[str]:
+        """The Firebase projects that exist."""
+        return frozenset({PROJECT_ID, *self.behaviour.projects})
+
+    def reset(self) -> None:
+        """Go back to the state at the start; connections and issued access tokens stay."""
+        self.behaviour = self._first_behaviour
+        self.clock.offset = 0.0
+        self.rules.clear()
+        self.registry.clear()
+        self.journal.clear()
+        self.allowance.clear()
+        self.subscriptions.clear()
+        self.keyring.reset()
+        self.key_updates.clear()
+        self.counts.clear()
+        self.tally.clear()
+
+
+def _own_key(identity: Identity) -> SigningKey:
+    pem = identity.apns_public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return SigningKey(key_id=KEY_ID, team_id=TEAM_ID, public_key=pem.decode())

@@ -1,0 +1,131 @@
+"""An app with credentials of a simulator and registered devices, driven without a broker.
+
+Integration tests call the fan-out and the deliveries themselves, in the order they want;
+acceptance and fault tests start real workers instead.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import select, update
+
+from pipeline import db, publish, status
+from pipeline.clock import now_ms
+from pipeline.credentials import ApnsCredential, FcmCredential, seal
+from pipeline.directory.apps import ensure_app
+from pipeline.directory.devices import register_devices
+from pipeline.directory.routes import put_credential
+
+from pipeline.models import BATCH, DEVICE, RUN, Batch, Run
+from pipeline.registration import check_registration
+from pipeline.settings import get_settings
+from workers.context import Context
+from workers.delivery import deliver
+from workers.fanout import fan_out
+from workers.simulator import SimulatorClient
+
+APP = "APP-1"
+
+
+@dataclass
+class Installation:
+    """One app. `context` is the one worker that there is."""
+
+    simulator: SimulatorClient
+    context: Context = field(default_factory=Context)
+
+    def __post_init__(self) -> None:
+        with db.writing() as connection:
+            ensure_app(connection, APP, "The tests' app", now_ms())
+        self.put_credentials()
+
+    def put_credentials(self, *, topic: str | None = None, environment: str = "production") -> None:
+        """Store both providers' credentials; a wrong topic or environment on request."""
+        sim = self.simulator
+        apns = ApnsCredential.from_key_file(
+            sim.key_file,
+            key_id=sim.key_id,
+            team_id=sim.team_id,
+            topic=topic or sim.topic,
+            environment=environment,
+            url=sim.apns_url,
+        )
+        fcm = FcmCredential.from_service_account_file(sim.service_account_file, url=sim.fcm_url)
+        secret = get_settings().secret_key
+        assert secret is not None
+        with db.writing() as connection:
+            for provider, where, credential in (("apns", environment, apns), ("fcm", "", fcm)):
+                sealed = seal(secret.get_secret_value(), credential)
+                put_credential(connection, APP, provider, where, sealed, now_ms())
+
+    def register(
+        self, tokens: Sequence[str], os: str = "IOS", channel: str = "news", **fields: object
+    ) -> list[str]:
+        """Register a device for each token; return their device ids."""
+        now = now_ms()
+        ids = [f"{os}-{token[:64]}" for token in tokens]
+        registrations = [
+            check_registration(
+                {"deviceId": i, "deviceToken": t, "os": os, "channels": [channel], **fields}, now
+            )
+            for i, t in zip(ids, tokens, strict=True)
+        ]
+        with db.writing() as connection:
+            register_devices(connection, APP, registrations, now, alive=True)
+        return ids
+
+    def publish(self, message: object = "Dinner is ready", **options: object) -> str:
+        """Publish to the channel `news` and return the message id."""
+        return publish("news", message, delivery_options=options).message_id
+
+    def work(self, message_id: str) -> dict:
+        """Do what workers would until nothing of the message is due; return its one run."""
+        fan_out(self.run_id(message_id))
+        while due := self.due_batches(message_id):
+            for batch_id in due:
+                deliver(batch_id, self.context)
+        return self.run(message_id)
+
+    def run(self, message_id: str) -> dict:
+        """Return the run as the ledger shows it, after checking that it balances."""
+        run = status(message_id)["runs"][0]
+        parts = ("accepted", "rejected", "expired", "cancelled", "unknown", "inFlight")
+        assert run["audience"] == sum(run[name] for name in parts), run
+        return run
+
+    def run_id(self, message_id: str) -> int:
+        with db.reading() as connection:
+            return connection.execute(
+                select(RUN.id).where(RUN.message_id == message_id)
+            ).scalar_one()
+
+    def due_batches(self, message_id: str) -> list[int]:
+        """Return the open batches of a message that may be sent now."""
+        now = now_ms()
+        with db.reading() as connection:
+            found = connection.execute(
+                select(BATCH.id)
+                .join(Run, RUN.id == BATCH.run_id)
+                .where(
+                    RUN.message_id == message_id,
+                    BATCH.finished_at.is_(None),
+                    BATCH.not_before <= now,
+                    BATCH.lease_until.is_(None) | (BATCH.lease_until < now),
+                    RUN.state != "paused",
+                )
+                .order_by(BATCH.id)
+            )
+            return list(found.scalars())
+
+    def hurry(self) -> None:
+        """Make every waiting batch due, as if its wait were over, and open every route."""
+        with db.writing() as connection:
+            connection.execute(update(Batch).values(not_before=0, lease_until=None))
+
+    def device_states(self) -> dict[str, tuple[str, str | None]]:
+        """Return (state, reason) by token."""
+        with db.reading() as connection:
+            rows = connection.execute(select(DEVICE.token, DEVICE.state, DEVICE.state_reason))
+            return {token: (state, reason) for token, state, reason in rows}
+
+

@@ -75,7 +75,8 @@ class FcmSender:
         began = time.monotonic()
         verdicts = [_MALFORMED] * len(targets)
         sound = [n for n, target in enumerate(targets) if target.token]
-        self._pass(rendered, targets, sound, verdicts)
+        if sound:
+            self._pass(rendered, targets, sound, verdicts)
         curable = [n for n in sound if verdicts[n].reason in CURED_BY_SIGNING_IN]
         if curable and time.monotonic() - began < self._timeout / 2:
             self._pass(rendered, targets, curable, verdicts)

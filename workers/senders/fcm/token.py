@@ -19,7 +19,7 @@ from requests.adapters import HTTPAdapter
 
 from pipeline.credentials import FcmCredential
 from pipeline.outcome import Outcome, Verdict
-from workers.senders.answers import SERVER_ERROR_CLASS, held, json_object, word
+from workers.senders.answers import held, json_object, word
 from workers.senders.tls import trust
 
 _SCOPES = ("https://www.googleapis.com/auth/firebase.messaging",)
@@ -36,8 +36,9 @@ REST_SECONDS = 5.0
 _USUAL_SECONDS = 3600
 _LONGEST_SECONDS = 86_400
 
-#: Statuses that say "later": google-auth would sleep and try again inside the worker.
-_LATER = frozenset((408, 429))
+#: Statuses of a refusal (RFC 6749, 5.2), and of a token_uri that leads nowhere. The
+#: description that comes with them may hold an e-mail address, so only the word is kept.
+_REFUSALS = frozenset((400, 401, 403, 404, 405))
 
 #: What may stand in an Authorization header (RFC 6750, 2.1).
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]+")
@@ -88,7 +89,7 @@ class AccessTokens:
         try:
             self._credentials.refresh(self._endpoint)
         except RefreshError as error:
-            self._failure, self._rest_until = held(_word_of(error)), now + REST_SECONDS
+            self._failure, self._rest_until = held(str(error)), now + REST_SECONDS
         except (GoogleAuthError, requests.RequestException):
             self._failure, self._rest_until = UNAVAILABLE, now + REST_SECONDS
         else:
@@ -99,10 +100,10 @@ class AccessTokens:
 
 
 class TokenEndpoint(Request):
-    """Asks the token endpoint once, and takes nothing for an answer but a token or a refusal.
+    """Asks the token endpoint once, and judges the answer before google-auth reads it.
 
     google-auth alone would sleep and ask again on 5xx, follow redirects with the signed
-    assertion, and trip over a 200 that is not JSON.
+    assertion, and trip over JSON that is no object.
     """
 
     def __init__(self, ca_file: str | None) -> None:
@@ -115,14 +116,16 @@ class TokenEndpoint(Request):
         """Post the assertion.
 
         Raises:
+            RefreshError: when the account was refused; its text is OAuth's word for it.
             TransportError: when nobody can tell whether the account is good.
         """
         answer = super().__call__(*args, **{**options, "timeout": ANSWER_SECONDS})  # type: ignore[no-untyped-call]  # google-auth
-        if answer.status >= SERVER_ERROR_CLASS or answer.status in _LATER:
-            raise TransportError(f"the token endpoint answered {answer.status}")  # type: ignore[no-untyped-call]  # google-auth
-        if answer.status == 200 and not _is_grant(answer.data):  # noqa: PLR2004 — HTTP's own number
-            raise TransportError("the token endpoint answered with no token")  # type: ignore[no-untyped-call]  # google-auth
-        return answer
+        if answer.status == 200 and _is_grant(answer.data):  # noqa: PLR2004 — HTTP's own number
+            return answer
+        if answer.status in _REFUSALS:
+            refusal = word(json_object(answer.data).get("error")) or "OAuthRefused"
+            raise RefreshError(refusal)  # type: ignore[no-untyped-call]  # google-auth
+        raise TransportError(f"no token came with status {answer.status}")  # type: ignore[no-untyped-call]  # google-auth
 
 
 class _TrustingAdapter(HTTPAdapter):
@@ -148,9 +151,3 @@ def _life_seconds(expiry: datetime | None) -> float:
     if expiry is None:
         return _USUAL_SECONDS
     return (expiry.replace(tzinfo=UTC) - datetime.now(UTC)).total_seconds()
-
-
-def _word_of(error: RefreshError) -> str:
-    """Return OAuth's word (`invalid_grant`); the description may hold an e-mail address."""
-    answer = error.args[1] if len(error.args) > 1 else None
-    return word(answer.get("error") if isinstance(answer, dict) else None) or "OAuthRefused"

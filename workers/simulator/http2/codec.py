@@ -1,17 +1,16 @@
 """One server connection without I/O: bytes in, complete requests out, answers to bytes.
 
-Written by hand on `hpack`, not on `h2`: `h2` cannot refuse a stream that is one too many, cannot
-answer after its own GOAWAY, and serves a quarter of the requests per second.
+Written by hand, not on `h2`: `h2` cannot refuse a stream that is one too many, cannot answer after
+its own GOAWAY, and serves a quarter of the requests per second.
 """
 
 import time
 from collections.abc import Callable
-from typing import NamedTuple, cast
-
-import hpack
+from typing import NamedTuple
 
 from workers.simulator.http2 import frames as h2
 from workers.simulator.http2.frames import ErrorCode, ViolationError
+from workers.simulator.http2.headers import Decoder, Field
 from workers.simulator.http2.outbound import Outbound
 from workers.simulator.http2.streams import Stream, StreamLimit, Tally, is_well_formed
 from workers.simulator.http2.windows import ReceiveWindow
@@ -48,7 +47,7 @@ class Codec:
         self._strict_overrun = terms.strict_overrun
         self._limit = StreamLimit(terms.streams)
         self._receiving = ReceiveWindow(terms.window_bytes, grant=terms.grant_window)
-        self._decoder = hpack.Decoder()
+        self._decoder = Decoder()
         self._buffer = b""
         self._greeted = False
         self._highest = 0
@@ -111,8 +110,6 @@ class Codec:
             self._read(self._buffer + data if self._buffer else data)
         except ViolationError as violation:
             self._fail(violation.code, str(violation))
-        except hpack.HPACKError as error:
-            self._fail(ErrorCode.COMPRESSION_ERROR, type(error).__name__)
         return self._done
 
     def _read(self, data: bytes) -> None:
@@ -161,9 +158,7 @@ class Codec:
             self._on_block(stream, first_flags, block)
 
     def _on_block(self, stream: int, flags: int, block: bytes) -> None:
-        fields = cast(
-            "list[tuple[str, str]]", self._decoder.decode(block)
-        )  # always: its table must stay in step
+        fields = self._decoder.decode(block)  # always: its table must stay in step
         if stream in self.open:  # trailers
             if not flags & h2.END_STREAM:
                 raise ViolationError(ErrorCode.PROTOCOL_ERROR, "HEADERS twice on one stream")
@@ -177,7 +172,7 @@ class Codec:
         else:
             self._open(stream, flags, fields)
 
-    def _open(self, stream: int, flags: int, fields: list[tuple[str, str]]) -> None:
+    def _open(self, stream: int, flags: int, fields: list[Field]) -> None:
         headers = dict(fields)
         if not is_well_formed(headers):
             self.reset(stream, ErrorCode.PROTOCOL_ERROR)

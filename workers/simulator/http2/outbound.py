@@ -6,11 +6,10 @@ import hpack
 
 from workers.simulator.http2 import frames as h2
 from workers.simulator.http2.frames import Setting
+from workers.simulator.http2.headers import TABLE_MAX_BYTES
 from workers.simulator.http2.windows import SendWindow
 from workers.simulator.messages import Answer, Shape
 
-#: Dynamic table that we use at most, in bytes, however much the client offers.
-_TABLE_MAX_BYTES = 4096
 #: HPACK's static table has `:status 200` at 8; the name alone is index 8 as well (RFC 7541, A).
 _STATUS_200 = b"\x88"
 _STATUS_NAME = b"\x08\x03"
@@ -34,7 +33,7 @@ class Outbound:
     def greet(self, streams: int, window_bytes: int) -> None:
         """Write the first SETTINGS."""
         values = {
-            Setting.HEADER_TABLE_SIZE: _TABLE_MAX_BYTES,
+            Setting.HEADER_TABLE_SIZE: TABLE_MAX_BYTES,
             Setting.MAX_CONCURRENT_STREAMS: streams,
             Setting.INITIAL_WINDOW_SIZE: window_bytes,
             Setting.MAX_HEADER_LIST_SIZE: 8000,
@@ -47,7 +46,7 @@ class Outbound:
             key = int.from_bytes(payload[at : at + 2])
             value = int.from_bytes(payload[at + 2 : at + 6])
             if key == Setting.HEADER_TABLE_SIZE:
-                self._encoder.header_table_size = min(value, _TABLE_MAX_BYTES)
+                self._encoder.header_table_size = min(value, TABLE_MAX_BYTES)
             elif key == Setting.INITIAL_WINDOW_SIZE:
                 self.window.initial = value
         self.put(h2.frame(h2.SETTINGS, h2.ACK, 0))

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Self
 
@@ -27,9 +27,9 @@ class Content:
     value (null) count as absent.
     """
 
-    message: object
-    text: str
-    headers: Mapping[str, object]
+    message: object = field(repr=False)
+    text: str = field(repr=False)
+    headers: Mapping[str, object] = field(repr=False)
 
     @classmethod
     def from_publish(cls, message: object, headers: object = None) -> Self:

@@ -16,6 +16,9 @@ class Target(NamedTuple):
     token: str
     kind: str  # "apns", "token" (FCM registration token) or "fid" (Firebase installation id)
 
+    def __repr__(self) -> str:
+        return f"Target(device_key={self.device_key}, kind={self.kind!r})"
+
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
@@ -30,7 +33,7 @@ class Rendered:
     again after an unknown outcome shows nothing twice.
     """
 
-    body: bytes
+    body: bytes = field(repr=False)
     platform: Platform
     headers: Mapping[str, str] = field(default_factory=dict)
     expires_at: int | None = None

@@ -38,9 +38,15 @@ class SenderPool:
     """
 
     def __init__(
-        self, *, ca_file: str | None = None, timeout: float = 30.0, connections: int = 2
+        self,
+        *,
+        ca_file: str | None = None,
+        timeout: float = 30.0,
+        connections: int = 2,
+        most_senders: int = MOST_SENDERS,
     ) -> None:
         self._options = _Options(ca_file=ca_file, timeout=timeout, connections=connections)
+        self._most_senders = most_senders
         self._kept: OrderedDict[int, _Kept] = OrderedDict()
         self._pid = os.getpid()
 
@@ -53,7 +59,7 @@ class SenderPool:
                 kept.sender.close()
             kept = _Kept(version, self._make(credential))
         self._kept[credential_id] = kept
-        if len(self._kept) > MOST_SENDERS:
+        if len(self._kept) > self._most_senders:
             self._kept.popitem(last=False)[1].sender.close()
         return kept.sender
 

@@ -1,0 +1,96 @@
+"""What FCM is given: pyfcm's message, data only, with a place for the target."""
+
+import json
+
+import pytest
+
+from pipeline.content import Content
+from pipeline.platform import Platform
+from workers.senders.base import Rendered
+from workers.senders.fcm.payload import PayloadBuilder, render
+
+
+def rendered(
+    message: object, *, expires_at: int | None = None, now: float = 0, **headers: object
+) -> Rendered:
+    content = Content.from_publish(message, headers)
+    return render(
+        content,
+        Platform.ANDROID,
+        message_id="m1",
+        collapse_id="run-7",
+        expires_at=expires_at,
+        now=now,
+    )
+
+
+def message_of(notification: Rendered) -> dict[str, object]:
+    """Put a target in, as the sender does."""
+    at = notification.target_at
+    assert at is not None
+    whole = notification.body[:at] + b'"token":"t",' + notification.body[at:]
+    message = json.loads(whole)["message"]
+    assert message.pop("token") == "t"
+    return message
+
+
+def test_a_message_is_data_alone() -> None:
+    assert message_of(rendered("Hi é😀", **{"android-content-title": "T"})) == {
+        "data": {"message": "Hi é😀", "messageId": "m1", "android-content-title": "T"},
+        "android": {"priority": "HIGH", "ttl": "2419200s"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("expires_at", "now", "ttl"),
+    [
+        (None, 0, "2419200s"),
+        (0, 100.0, "0s"),
+        (160, 100.5, "59s"),
+        (10, 100.0, "0s"),
+        (10**10, 0, "2419200s"),
+    ],
+)
+def test_the_lifetime_is_counted_from_now(expires_at: int | None, now: float, ttl: str) -> None:
+    android = message_of(rendered("x", expires_at=expires_at, now=now))["android"]
+    assert isinstance(android, dict)
+    assert android["ttl"] == ttl
+
+
+@pytest.mark.parametrize(
+    ("asked", "given"), [("normal", "NORMAL"), ("Normal", "NORMAL"), ("high", "HIGH"), (5, "HIGH")]
+)
+def test_the_publisher_may_ask_for_patience(asked: object, given: str) -> None:
+    android = message_of(rendered("x", **{"android-delivery-priority": asked}))["android"]
+    assert isinstance(android, dict)
+    assert android["priority"] == given
+
+
+def test_our_extensions_steer_the_envelope_and_do_not_travel() -> None:
+    headers = {"android-collapse-key": "score", "android-direct-boot": "1"}
+    message = message_of(rendered("x", **headers))
+    assert message == {
+        "data": {"message": "x", "messageId": "m1"},
+        "android": {
+            "priority": "HIGH",
+            "ttl": "2419200s",
+            "collapse_key": "score",
+            "direct_boot_ok": True,
+        },
+    }
+
+
+def test_a_second_copy_replaces_the_first_only_with_a_key_of_the_publisher() -> None:
+    assert not rendered("x").collapsible
+    assert rendered("x", **{"android-collapse-key": "score"}).collapsible
+
+
+def test_the_builder_cannot_send() -> None:
+    builder = PayloadBuilder()
+    for attempt in (
+        lambda: builder.notify(fcm_token="t", data_payload={"a": "b"}),
+        lambda: builder.send_request(b"{}"),
+        builder.request_headers,
+    ):
+        with pytest.raises(NotImplementedError):
+            attempt()

@@ -1,0 +1,129 @@
+"""The small pure rules of the workers: claiming, slicing, cutting, waiting, naming."""
+
+import random
+import uuid
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.ledger.batches import Standing, pack, unpack
+from pipeline.outcome import Outcome, Settled
+from workers.backoff import LONGEST_RETRY_AFTER, LONGEST_WAIT, Backoff
+from workers.claim import MAX_STALLS, Leave, Park, Send, SettleRest, decide
+from workers.delivery import cut_slices
+from workers.fanout import cut_evenly
+from workers.notification_id import notification_ids
+
+NOW = 1_000_000
+WINDOW = 512
+BATCH = Standing(
+    id=1, run_id=1, platform="IOS", environment="production", bulk=False, members=b"",
+    size=1000, attempt=1, doubtful=False, not_before=NOW, lease_until=None, claims=0, stalls=0,
+    settled=0, noted=0, reasons=None, finished_at=None, app_id="A", run_state="sending",
+    run_expires_at=NOW + 1, guarded=True, credential_id=1, credential_version=1,
+    paused_until=None, held_reason=None,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("row", "decision"),
+    [
+        ({}, Send(WINDOW)),
+        ({"lease_until": NOW - 1, "claims": 1}, Send(WINDOW)),
+        ({"run_state": "fanning"}, Send(WINDOW)),
+        ({"paused_until": NOW}, Send(WINDOW)),
+        ({"held_reason": "InvalidProviderToken"}, Send(1)),
+        ({"paused_until": NOW + 9}, Park(NOW + 9)),
+        ({"finished_at": NOW}, Leave()),
+        ({"lease_until": NOW}, Leave()),
+        ({"not_before": NOW + 1}, Leave()),
+        ({"run_state": "paused"}, Leave()),
+        ({"run_state": "cancelled"}, SettleRest(Settled.CANCELLED, "Cancelled")),
+        ({"run_expires_at": NOW}, SettleRest(Settled.EXPIRED, "Expired")),
+        ({"credential_id": None}, SettleRest(Settled.REJECTED, "NoCredential")),
+        ({"stalls": MAX_STALLS}, SettleRest(Settled.REJECTED, "Abandoned")),
+    ],
+)
+def test_a_batchs_row_decides_what_a_worker_does_with_it(row: dict, decision: object) -> None:
+    assert decide(BATCH._replace(**row), NOW, WINDOW) == decision
+
+
+@given(
+    size=st.integers(1, 1000),
+    window=st.integers(1, 1000),
+    first=st.integers(1, 1000),
+    data=st.data(),
+)
+def test_slices_cover_what_is_open_once_and_doubt_comes_first(
+    size: int, window: int, first: int, data: st.DataObject
+) -> None:
+    settled = data.draw(st.integers(0, size - 1))
+    noted = data.draw(st.integers(settled, size))
+    batch = BATCH._replace(size=size, settled=settled, noted=noted)
+
+    slices = list(cut_slices(batch, first, window))
+
+    covered = [key for part in slices for key in range(part.start, part.end)]
+    assert covered == list(range(settled, size))
+    assert [part.next_end for part in slices[:-1]] == [part.end for part in slices[1:]]
+    assert all(part.end - part.start <= window for part in slices[1:])
+    assert [part.doubtful for part in slices] == [noted > settled] + [False] * (len(slices) - 1)
+    if noted > settled:
+        assert slices[0].end == noted
+
+
+@given(st.integers(0, 5000), st.integers(1, 1000))
+def test_a_page_is_cut_into_as_few_batches_as_possible_of_even_sizes(count: int, most: int) -> None:
+    parts = list(cut_evenly(list(range(count)), most))
+
+    assert [key for part in parts for key in part] == list(range(count))
+    sizes = {len(part) for part in parts}
+    assert not parts or max(sizes) <= most
+    assert len(parts) == -(-count // most)
+    assert not parts or max(sizes) - min(sizes) <= 1
+
+
+@given(st.lists(st.integers(1, 2**63 - 1), max_size=1000))
+def test_packed_members_are_read_back_as_they_were(keys: list[int]) -> None:
+    assert unpack(pack(keys)) == keys
+
+
+@given(st.lists(st.integers(1, 2**60 - 1), unique=True, max_size=50), st.integers(1, 9))
+def test_a_notifications_id_is_a_uuid_of_its_run_and_device(keys: list[int], n: int) -> None:
+    ids = notification_ids("message:A", n, keys)
+
+    assert ids == notification_ids("message:A", n, keys)
+    assert len({*ids, *notification_ids("message:A", n + 1, keys)}) == 2 * len(keys)
+    for made in ids:
+        assert str(uuid.UUID(made)) == made
+        assert uuid.UUID(made).version == 8
+
+
+@given(
+    st.sampled_from([Outcome.UNAVAILABLE, Outcome.THROTTLED, Outcome.UNKNOWN]),
+    st.integers(1, 100),
+    st.floats(-10, 1e9) | st.none(),
+    st.booleans(),
+)
+def test_a_wait_is_never_negative_and_never_endless(
+    outcome: Outcome, attempt: int, retry_after: float | None, patient: bool
+) -> None:
+    backoff = Backoff(max_attempts=50, patient=patient)
+
+    wait = backoff.wait(outcome, attempt, retry_after, random.Random(attempt))
+
+    assert (wait is None) is (attempt >= 50)
+    assert wait is None or 0 <= wait <= max(LONGEST_WAIT * 1.25, LONGEST_RETRY_AFTER)
+
+
+def test_waits_double_until_the_longest() -> None:
+    backoff = Backoff(max_attempts=99, factor=1.0)
+    waits = [
+        backoff.wait(Outcome.UNAVAILABLE, attempt, None, random.Random(0)) or 0
+        for attempt in range(1, 15)
+    ]
+
+    assert 10 <= waits[0] <= 12.5
+    assert waits == sorted(waits)
+    assert waits[-1] <= LONGEST_WAIT * 1.25

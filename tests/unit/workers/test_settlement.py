@@ -1,0 +1,256 @@
+"""What follows from a slice's verdicts, case by case; no database, no network."""
+
+import random
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.outcome import DeviceAction, Outcome, RouteAction, Settled, Verdict
+from workers.backoff import Backoff
+from workers.senders.base import Target
+from workers.settlement import (
+    GUARD_FLOOR,
+    HOLD_SECONDS,
+    PAUSE_SECONDS,
+    Report,
+    Rules,
+    may_resend,
+    settle,
+    settle_all,
+)
+
+NOW = 1_000_000
+RULES = Rules(
+    run_id=7,
+    attempt=1,
+    doubtful=False,
+    may_resend=True,
+    guarded=True,
+    expires_at=NOW + 10_000_000_000,
+    keep="all",
+    backoff=Backoff(max_attempts=3),
+)
+ACCEPTED = Verdict(Outcome.ACCEPTED, provider_id="id")
+
+
+def report_of(*verdicts: Verdict, rules: Rules = RULES) -> Report:
+    targets = [Target(key, f"token-{key}", "apns") for key in range(1, len(verdicts) + 1)]
+    return settle(targets, verdicts, rules, sent_at=NOW - 5, now=NOW, rng=random.Random(1))
+
+
+def test_an_accepted_device_is_counted_and_recorded_with_the_providers_id() -> None:
+    report = report_of(ACCEPTED)
+
+    assert report.tally.accepted == 1
+    assert [(row.device_key, row.outcome, row.provider_id) for row in report.settlements] == [
+        (1, "accepted", "id")
+    ]
+    assert report.proven
+    assert not report.retries
+
+
+def test_a_dead_token_is_retired_as_of_the_providers_time() -> None:
+    report = report_of(Verdict(Outcome.GONE, "Unregistered", dead_since=123), ACCEPTED)
+
+    evidence = report.evidence[0]
+    assert (evidence.action, evidence.dead_since, evidence.token) == (
+        DeviceAction.RETIRE,
+        123,
+        "token-1",
+    )
+    assert report.tally.reasons == {"Unregistered": 1}
+
+
+def test_evidence_without_a_time_counts_from_when_the_token_was_read() -> None:
+    report = report_of(Verdict(Outcome.GONE, "UNREGISTERED"), ACCEPTED)
+
+    assert report.evidence[0].dead_since == NOW - 5
+
+
+def test_an_unavailable_provider_is_tried_again_later_as_another_attempt() -> None:
+    report = report_of(Verdict(Outcome.UNAVAILABLE, "ServiceUnavailable"), ACCEPTED)
+
+    (retry,) = report.retries
+    assert retry.members == [1]
+    assert retry.attempt == 2
+    assert NOW + 10_000 <= retry.not_before <= NOW + 12_500
+    assert not retry.doubtful
+    assert report.tally.moved == 1
+
+
+def test_a_providers_retry_after_is_obeyed_to_the_second() -> None:
+    report = report_of(Verdict(Outcome.THROTTLED, "QUOTA_EXCEEDED", retry_after=7.0))
+
+    assert report.retries[0].not_before == NOW + 7_000
+
+
+def test_members_that_wait_alike_share_one_batch() -> None:
+    throttled = Verdict(Outcome.THROTTLED, "TooManyRequests")
+    down = Verdict(Outcome.UNAVAILABLE, "ServiceUnavailable")
+
+    report = report_of(throttled, down, throttled, down)
+
+    assert sorted(retry.members for retry in report.retries) == [[1, 3], [2, 4]]
+
+
+def test_after_the_last_attempt_a_device_is_rejected_with_the_last_reason() -> None:
+    rules = replace(RULES, attempt=3)
+
+    report = report_of(Verdict(Outcome.UNAVAILABLE, "InternalServerError"), rules=rules)
+
+    assert report.tally.rejected == 1
+    assert report.tally.reasons == {"InternalServerError": 1}
+
+
+def test_a_wait_beyond_the_messages_life_expires_the_device_now() -> None:
+    rules = replace(RULES, expires_at=NOW + 5_000)
+
+    report = report_of(Verdict(Outcome.UNAVAILABLE, "ServiceUnavailable"), rules=rules)
+
+    assert report.tally.expired == 1
+    assert not report.retries
+
+
+@pytest.mark.parametrize(
+    ("policy", "collapsible", "resent"),
+    [
+        ("at-most-once", True, False),
+        ("at-least-once", False, True),
+        ("once-if-collapsible", True, True),
+        ("once-if-collapsible", False, False),
+    ],
+)
+def test_the_policy_decides_whether_a_device_in_doubt_is_sent_to_again(
+    policy: str, collapsible: bool, resent: bool
+) -> None:
+    rules = replace(RULES, may_resend=may_resend(policy, collapsible=collapsible))
+
+    report = report_of(Verdict(Outcome.UNKNOWN, "ConnectionLost"), rules=rules)
+
+    assert bool(report.retries) is resent
+    assert report.tally.unknown == (not resent)
+    assert all(retry.doubtful for retry in report.retries)
+
+
+def test_a_device_in_doubt_never_ends_as_expired_or_rejected_for_want_of_attempts() -> None:
+    doubtful = replace(RULES, doubtful=True)
+    down = Verdict(Outcome.UNAVAILABLE, "ServiceUnavailable")
+
+    late = report_of(down, rules=replace(doubtful, expires_at=NOW + 1))
+    tired = report_of(down, rules=replace(doubtful, attempt=3))
+
+    assert (late.tally.unknown, tired.tally.unknown) == (1, 1)
+
+
+def test_a_second_copy_is_counted_as_resent() -> None:
+    rules = replace(RULES, doubtful=True)
+    down = Verdict(Outcome.UNAVAILABLE, "ConnectFailed")
+
+    report = report_of(ACCEPTED, Verdict(Outcome.UNKNOWN, "Timeout"), down, rules=rules)
+
+    assert report.tally.resent == 2
+
+
+def test_a_refused_credential_holds_the_route_and_costs_no_attempt() -> None:
+    refused = Verdict(Outcome.MISCONFIGURED, "InvalidProviderToken", route=RouteAction.HOLD)
+
+    report = report_of(refused, refused)
+
+    assert report.route is not None
+    assert (report.route.seconds, report.route.held_reason) == (
+        HOLD_SECONDS,
+        "InvalidProviderToken",
+    )
+    assert report.retries[0].attempt == 1
+    assert not report.proven
+
+
+@pytest.mark.parametrize(("asked", "rest"), [(90.0, 90.0), (None, PAUSE_SECONDS)])
+def test_a_throttled_route_rests_as_long_as_the_provider_asks(
+    asked: float | None, rest: float
+) -> None:
+    verdict = Verdict(
+        Outcome.THROTTLED, "QUOTA_EXCEEDED", retry_after=asked, route=RouteAction.PAUSE
+    )
+
+    report = report_of(ACCEPTED, verdict)
+
+    assert report.route is not None
+    assert report.route.seconds == rest
+
+
+def test_a_slice_that_is_mostly_refused_touches_no_device_and_stops_the_run() -> None:
+    foreign = Verdict(Outcome.MISROUTED, "BadDeviceToken")
+
+    report = report_of(*[foreign] * GUARD_FLOOR, ACCEPTED)
+
+    assert report.suspicion is not None
+    assert "BadDeviceToken" in report.suspicion
+    assert not report.evidence
+    assert report.retries[0].attempt == 1
+    assert len(report.retries[0].members) == GUARD_FLOOR
+
+
+def test_an_operator_can_let_a_suspicious_run_go_on() -> None:
+    foreign = Verdict(Outcome.MISROUTED, "BadDeviceToken")
+
+    report = report_of(*[foreign] * GUARD_FLOOR, rules=replace(RULES, guarded=False))
+
+    assert report.suspicion is None
+    assert len(report.evidence) == GUARD_FLOOR
+
+
+@pytest.mark.parametrize(("keep", "rows"), [("all", 2), ("problems", 1), ("none", 0)])
+def test_the_ledger_setting_decides_which_deliveries_get_a_row(keep: str, rows: int) -> None:
+    rejected = Verdict(Outcome.REJECTED, "PayloadTooLarge")
+
+    report = report_of(ACCEPTED, rejected, rules=replace(RULES, keep=keep))
+
+    assert len(report.settlements) == rows
+    assert (report.tally.accepted, report.tally.rejected) == (1, 1)
+
+
+def test_members_can_be_settled_without_sending() -> None:
+    report = settle_all([1, 2], RULES, Settled.CANCELLED, "Cancelled", NOW)
+
+    assert report.tally.cancelled == 2
+    assert {row.outcome for row in report.settlements} == {"cancelled"}
+
+
+verdicts = st.builds(
+    Verdict,
+    st.sampled_from(Outcome),
+    reason=st.sampled_from([None, "A", "B"]),
+    retry_after=st.sampled_from([None, 0.0, 5.0]),
+    route=st.sampled_from(RouteAction),
+)
+
+
+@given(
+    st.lists(verdicts, max_size=60),
+    st.builds(
+        replace,
+        st.just(RULES),
+        attempt=st.integers(1, 3),
+        doubtful=st.booleans(),
+        may_resend=st.booleans(),
+        guarded=st.booleans(),
+        expires_at=st.sampled_from([NOW + 1, NOW + 10_000_000]),
+    ),
+)
+def test_every_member_ends_exactly_once_or_goes_on_exactly_once(
+    given_verdicts: list[Verdict], rules: Rules
+) -> None:
+    report = report_of(*given_verdicts, rules=rules)
+
+    ended = [row.device_key for row in report.settlements]
+    going_on = [key for retry in report.retries for key in retry.members]
+    assert sorted(ended + going_on) == list(range(1, len(given_verdicts) + 1))
+    tally = report.tally
+    assert tally.moved == len(going_on)
+    assert (
+        tally.accepted + tally.rejected + tally.expired + tally.cancelled + tally.unknown
+    ) == len(ended)
+    assert sum(tally.reasons.values()) == len(ended) - tally.accepted

@@ -7,7 +7,7 @@ import struct
 import time
 from typing import Any, cast
 
-from workers.simulator.apns.authentication import Binding
+from workers.simulator.binding import Binding
 from workers.simulator.service import Service
 
 #: SO_LINGER on, zero seconds: closing then sends a TCP reset and drops what is unsent.
@@ -61,9 +61,9 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Count it, or turn it away."""
         self.transport = cast("asyncio.Transport", transport)
-        self.world.counts["connections"] += 1
+        self.world.tally.connections += 1
         if transport.get_extra_info("ssl_object") is not None:
-            self.world.counts["tls_handshakes"] += 1
+            self.world.tally.tls_handshakes += 1
         self.binding.certificate_topic = _certificate_topic(transport.get_extra_info("peercert"))
         behaviour = self.world.behaviour
         if not self._connections.admit(
@@ -71,7 +71,7 @@ class Connection(asyncio.Protocol):
             behaviour.connects_window_seconds,
             behaviour.connects_penalty_seconds,
         ):
-            self.world.counts["connects_refused"] += 1
+            self.world.tally.connects_refused += 1
             self.cut()
             return
         self._connections.live.add(self)
@@ -91,7 +91,7 @@ class Connection(asyncio.Protocol):
     def cut(self, *, flush: bool = False) -> None:
         """Break the connection with a TCP reset."""
         self.is_cut = True
-        self.world.counts["cuts"] += 1
+        self.world.tally.cuts += 1
         self._connections.live.discard(self)
         if flush:
             # The bytes must reach the client before the reset, and a reset drops what the kernel

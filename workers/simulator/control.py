@@ -119,15 +119,12 @@ class Control:
         return {"keys": len(keys)}
 
     def _metrics(self) -> dict[str, Any]:
-        world, tally = self._world, self._world.tally
-        names = ("connections", "connects_refused", "tls_handshakes", "http1_connections", "cuts",
-                 "token_fetches")  # fmt: skip
+        world = self._world
         return {
-            **{name: world.counts[name] for name in names},
+            **world.tally.as_json(),
             "live": self._faults.live(),
-            **{name: getattr(tally, name) for name in tally.__slots__},
             "jwts": world.keyring.tokens_seen,
-            "requests": sum(world.journal.answers.values()),
+            "requests": world.journal.answers.total(),
             "processed": world.journal.received.total(),
             "answers": world.journal.answers,
         }

@@ -88,7 +88,7 @@ class Http1Connection(Connection):
         super().__init__(service, connections)
         self._exchange = Exchange()
         self._last = False
-        self.world.counts["http1_connections"] += 1
+        self.world.tally.http1_connections += 1
 
     def data_received(self, data: bytes) -> None:
         """Serve the request that these bytes complete."""

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from workers.simulator.apns.authentication import Binding
+from workers.simulator.binding import Binding
 from workers.simulator.messages import Answer, Shape
 
 

@@ -1,19 +1,17 @@
 """Everything behind the listeners: one object that checks, faults and controls share."""
 
-from collections import Counter
-
 from cryptography.hazmat.primitives import serialization
 
 from workers.simulator.allowance import Allowance
 from workers.simulator.behaviour import Behaviour
 from workers.simulator.clock import Clock
 from workers.simulator.devices import Registry
-from workers.simulator.fcm.topics import Subscriptions
-from workers.simulator.http2.streams import Tally
 from workers.simulator.identity import KEY_ID, PROJECT_ID, TEAM_ID, TOPIC, Identity
 from workers.simulator.journal import Journal
 from workers.simulator.keyring import KeyRing, SigningKey
 from workers.simulator.rules import RuleBook
+from workers.simulator.subscriptions import Subscriptions
+from workers.simulator.tally import Tally
 
 
 class World:
@@ -34,7 +32,6 @@ class World:
         self.keyring = KeyRing([_own_key(identity)])
         self.key_updates: dict[str, tuple[str, float]] = {}  # key id -> its last JWT, since when
         self.tally = Tally()
-        self.counts: Counter[str] = Counter()  # what happened on connections, by name
         self.tokens_revoked_at = 0.0  # epoch seconds: access tokens issued earlier are refused
         self._first_behaviour = behaviour
 
@@ -59,7 +56,6 @@ class World:
         self.subscriptions.clear()
         self.keyring.reset()
         self.key_updates.clear()
-        self.counts.clear()
         self.tally.clear()
 
 

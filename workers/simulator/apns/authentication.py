@@ -4,6 +4,7 @@ Rules of Apple, "Establishing a token-based connection to APNs"; a connection is
 and key family of its first accepted token.
 """
 
+from workers.simulator.binding import Binding
 from workers.simulator.keyring import ProviderToken
 from workers.simulator.world import World
 
@@ -13,19 +14,6 @@ TOKEN_LIFETIME_SECONDS = 3600
 TOKEN_UPDATE_SECONDS = 1200
 
 _SCHEME = "bearer "
-
-
-class Binding:
-    """What APNs remembers about one connection."""
-
-    __slots__ = ("certificate_topic", "errors", "jwt", "jwt_since", "token")
-
-    def __init__(self, certificate_topic: str | None = None) -> None:
-        self.certificate_topic = certificate_topic  # None: no client certificate
-        self.jwt = ""
-        self.jwt_since = 0.0  # epoch seconds
-        self.token: ProviderToken | None = None
-        self.errors = 0  # weighted error answers
 
 
 def fault(world: World, binding: Binding, header: str | None) -> str | None:

@@ -14,8 +14,6 @@ from workers.simulator.service import Service, shaped
 #: What an error answer costs of the error budget; everything else costs 1. Unregistered tokens
 #: are part of normal life and cost nothing.
 _ERROR_WEIGHTS = {"BadDeviceToken": 5, "Unregistered": 0, "ExpiredToken": 0}
-#: How long a magic token has been dead, in seconds.
-_DEAD_FOR_SECONDS = 86_400
 
 
 class ApnsService(Service):
@@ -43,7 +41,7 @@ class ApnsService(Service):
         reason = action.reason or USUAL.get(action.status or 0, "")
         dead_since = action.dead_since
         if dead_since is None:
-            dead_since = int((self.world.clock.now() - _DEAD_FOR_SECONDS) * 1000)
+            dead_since = int(self.world.clock.now() * 1000)  # it died just now
         answer = rejection(reason, apns_id, status=action.status, dead_since=dead_since)
         if action.retry_after is not None:
             wait = self.world.clock.retry_after(action.retry_after, as_date=action.retry_after_date)
@@ -58,7 +56,7 @@ class ApnsService(Service):
         """Raise or lower the stream limit, and hang up on a client that errs too often."""
         behaviour = self.world.behaviour
         binding = link.binding
-        if binding.jwt or binding.certificate_topic is not None:
+        if binding.is_trusted:
             link.limit(self._stream_limit(answer))
         if not answer.reason or behaviour.error_budget is None:
             return

@@ -47,7 +47,7 @@ class TokenEndpoint:
 
     def grant(self, request: Request) -> Answer:
         """Answer one POST to the token endpoint."""
-        self._world.counts["token_fetches"] += 1
+        self._world.tally.token_fetches += 1
         if self._world.behaviour.oauth_fault == "error":
             return _refusal("internal_failure", "Internal error", status=500)
         if request.method != "POST":

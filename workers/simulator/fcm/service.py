@@ -38,7 +38,7 @@ class FcmService(Service):
             super().serve(link, request)
             return
         fault = self._caller_fault(call.project, request)
-        answer = errors.rejection(fault) if fault else self.world.subscriptions.answer(call)
+        answer = errors.rejection(fault) if fault else topics.answer(self.world.subscriptions, call)
         link.answer(request.stream, answer)
 
     def judge(self, _link: Link, request: Request) -> Finding:

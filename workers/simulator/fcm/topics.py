@@ -1,6 +1,5 @@
 """Topic subscriptions of FCM's v1 API: create, read, delete, list; one registration per call."""
 
-import datetime
 import re
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -10,6 +9,7 @@ import orjson
 
 from workers.simulator.fcm.errors import JSON_HEADERS, Violation, bad_request, rejection
 from workers.simulator.messages import Answer
+from workers.simulator.subscriptions import Subscriptions
 
 _TOPIC = re.compile(r"[a-zA-Z0-9\-_.~%]{1,900}")
 _PATH = re.compile(
@@ -40,59 +40,41 @@ def parse(method: str, path: str) -> Call | None:
     return Call(method, found["project"], registration, unquote(topic), missing.lower() == "true")
 
 
-class Subscriptions:
-    """Who subscribed to what: registration -> topic -> since when."""
+def answer(subscriptions: Subscriptions, call: Call) -> Answer:
+    """Carry out a call."""
+    if call.topic and not _TOPIC.fullmatch(call.topic):
+        return bad_request([Violation("topic_name", "Malformed topic name")])
+    match call.method, bool(call.topic):
+        case "POST", True:
+            added = subscriptions.add(call.registration, call.topic)
+            return _row(subscriptions, call) if added else rejection("ALREADY_EXISTS")
+        case "DELETE", True:
+            gone = subscriptions.remove(call.registration, call.topic)
+            return _ok({}) if gone or call.allow_missing else rejection("NOT_FOUND")
+        case "GET", True:
+            return _row(subscriptions, call)
+        case "GET", False:
+            return _list(subscriptions, call)
+    return bad_request([Violation("topic_name", "Topic name is not set.")])
 
-    def __init__(self) -> None:
-        self._topics: dict[str, dict[str, str]] = {}
 
-    def clear(self) -> None:
-        """Forget all subscriptions."""
-        self._topics.clear()
+def _row(subscriptions: Subscriptions, call: Call) -> Answer:
+    since = subscriptions.of(call.registration).get(call.topic)
+    return rejection("NOT_FOUND") if since is None else _ok(_as_json(call, call.topic, since))
 
-    def of(self, registration: str) -> list[str]:
-        """Return the topics of one registration."""
-        return sorted(self._topics.get(registration, ()))
 
-    def answer(self, call: Call) -> Answer:
-        """Carry out a call."""
-        if call.topic and not _TOPIC.fullmatch(call.topic):
-            return bad_request([Violation("topic_name", "Malformed topic name")])
-        match call.method, bool(call.topic):
-            case "POST", True:
-                return self._create(call)
-            case "DELETE", True:
-                return self._delete(call)
-            case "GET", True:
-                return self._read(call)
-            case "GET", False:
-                rows = [self._row(call, topic) for topic in self.of(call.registration)]
-                return _ok({"topicSubscriptions": rows})
-        return bad_request([Violation("topic_name", "Topic name is not set.")])
+def _list(subscriptions: Subscriptions, call: Call) -> Answer:
+    topics = subscriptions.of(call.registration).items()
+    return _ok({"topicSubscriptions": [_as_json(call, topic, since) for topic, since in topics]})
 
-    def _create(self, call: Call) -> Answer:
-        topics = self._topics.setdefault(call.registration, {})
-        if call.topic in topics:
-            return rejection("ALREADY_EXISTS")
-        topics[call.topic] = datetime.datetime.now(datetime.UTC).isoformat()
-        return _ok(self._row(call, call.topic))
 
-    def _delete(self, call: Call) -> Answer:
-        gone = self._topics.get(call.registration, {}).pop(call.topic, None)
-        return _ok({}) if gone is not None or call.allow_missing else rejection("NOT_FOUND")
-
-    def _read(self, call: Call) -> Answer:
-        if call.topic not in self._topics.get(call.registration, ()):
-            return rejection("NOT_FOUND")
-        return _ok(self._row(call, call.topic))
-
-    def _row(self, call: Call, topic: str) -> dict[str, str]:
-        parent = f"projects/{call.project}/registrations/{call.registration}"
-        return {
-            "name": f"{parent}/topicSubscriptions/{topic}",
-            "topic_name": topic,
-            "create_time": self._topics[call.registration][topic],
-        }
+def _as_json(call: Call, topic: str, since: str) -> dict[str, str]:
+    parent = f"projects/{call.project}/registrations/{call.registration}"
+    return {
+        "name": f"{parent}/topicSubscriptions/{topic}",
+        "topic_name": topic,
+        "create_time": since,
+    }
 
 
 def _ok(content: Mapping[str, object]) -> Answer:

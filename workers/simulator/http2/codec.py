@@ -12,9 +12,10 @@ from workers.simulator.http2 import frames as h2
 from workers.simulator.http2.frames import ErrorCode, ViolationError
 from workers.simulator.http2.headers import Decoder, Field
 from workers.simulator.http2.outbound import Outbound
-from workers.simulator.http2.streams import Stream, StreamLimit, Tally, is_well_formed
+from workers.simulator.http2.streams import Stream, StreamLimit, is_well_formed
 from workers.simulator.http2.windows import ReceiveWindow
 from workers.simulator.messages import Answer, Request, Shape
+from workers.simulator.tally import Tally
 
 #: Most bytes of a body or header block that are kept; a longer body is refused by its size anyway.
 _KEPT_BYTES = 65_536

@@ -49,25 +49,6 @@ class StreamLimit:
             self._announced.pop(0)
 
 
-class Tally:
-    """What was counted on the wire; one object for all connections of a process."""
-
-    __slots__ = ("goaways", "ignored", "peak_streams", "pings", "priorities", "refused", "resets")
-
-    def __init__(self) -> None:
-        self.clear()
-
-    def clear(self) -> None:
-        """Start again at zero."""
-        self.goaways = 0  # GOAWAY frames written
-        self.ignored = 0  # streams that came after a GOAWAY
-        self.peak_streams = 0  # most open streams on one connection
-        self.pings = 0
-        self.priorities = 0  # PRIORITY frames: Apple asks clients not to send them
-        self.refused = 0  # streams over the limit
-        self.resets = 0  # RST_STREAM frames received
-
-
 def is_well_formed(headers: dict[str, str]) -> bool:
     """Check names: all pseudo-headers, nothing of HTTP/1.1, no upper case (RFC 9113, 8.2)."""
     names = headers.keys()

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 import redis
 
-from tests.processes import SCRIPTS, Process, wait_until
+from tests.processes import Process, wait_until
 from tests.services import Postgres, Valkey, postgres_binaries, reachable
 
 ROOT = Path(__file__).parents[2]
@@ -108,9 +108,9 @@ def test_a_server_ends_with_a_session_that_was_killed(tmp_path):
 
 
 def test_a_process_is_waited_for_by_what_it_says(tmp_path):
-    with Process([SCRIPTS / "python", "-c", "print('ready'); input()"], tmp_path / "log") as child:
+    with Process([sys.executable, "-c", "print('ready'); input()"], tmp_path / "log") as child:
         child.wait_for("ready")
-    with Process([SCRIPTS / "python", "-c", "print('bye')"], tmp_path / "log2") as child:
+    with Process([sys.executable, "-c", "print('bye')"], tmp_path / "log2") as child:
         child.wait()
         with pytest.raises(AssertionError, match="ended with 0"):
             child.wait_for("ready")

@@ -56,7 +56,7 @@ def configure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., 
 
     def set_all(**values: object) -> Settings:
         for field, value in values.items():
-            monkeypatch.setenv(variable(field), str(value))
+            monkeypatch.setenv(variable(field), "" if value is None else str(value))
         reset_settings()
         return get_settings()
 

@@ -42,6 +42,19 @@ def find_sealed(connection: Connection, credential_id: int) -> bytes | None:
     ).scalar_one_or_none()
 
 
+def find_credential(
+    connection: Connection, app_id: str, provider: str, environment: str
+) -> bytes | None:
+    """Read the sealed credential of an app for a provider and environment."""
+    return connection.execute(
+        select(CREDENTIAL.sealed).where(
+            CREDENTIAL.app_id == app_id,
+            CREDENTIAL.provider == provider,
+            CREDENTIAL.environment == environment,
+        )
+    ).scalar_one_or_none()
+
+
 def list_routes(connection: Connection, app_id: str | None = None) -> list[dict[str, object]]:
     """List the routes, with what keeps them closed, if anything does."""
     columns = (

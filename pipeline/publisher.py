@@ -78,14 +78,14 @@ def _check(
     to.check(now)
     if to.segment_query is not None:
         raise InvalidWhereClause("segments cannot be published to yet")
-    content = Content.from_publish(message, said.headers)
+    content = Content.from_publish(message, dict(said.headers))
     check_sizes(content, to.platforms, new_message_id())
     if dedupe_key is not None and not 0 < len(dedupe_key) <= DEDUPE_KEY_MAX:
         raise InvalidParameter(f"a dedupe key has 1 to {DEDUPE_KEY_MAX} characters")
     return NewMessage(
         app_id="",
         channel=channel,
-        content={"message": message, **said.to_json()},
+        content={**said.to_json(), **content.to_json()},
         delivery_options=to.to_json(),
         dedupe_key=dedupe_key,
         due_at=max(now, to.publish_at_ms or now),

@@ -61,7 +61,8 @@ def create_app(connection: Connection, name: str, now: int, app_id: str | None =
 def ensure_app(connection: Connection, app_id: str, name: str, now: int) -> bool:
     """Create an app unless it exists; return whether it was created."""
     statement = db.insert_into(connection, App).values(id=app_id, name=name, created_at=now)
-    return connection.execute(statement.on_conflict_do_nothing()).rowcount == 1
+    written = connection.execute(statement.on_conflict_do_nothing().returning(APP.id))
+    return written.first() is not None
 
 
 def list_apps(connection: Connection) -> list[AppView]:

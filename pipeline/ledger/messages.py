@@ -64,7 +64,7 @@ def write_message(connection: Connection, new: NewMessage, now: int) -> tuple[Re
     )
     if new.dedupe_key is not None:
         statement = statement.on_conflict_do_nothing(index_elements=["app_id", "dedupe_key"])
-    if connection.execute(statement).rowcount == 0:
+    if connection.execute(statement.returning(MESSAGE.id)).first() is None:
         return _receipt_of(connection, new), None
     run_id = None if new.failure else insert_run(connection, message_id, new, now)
     return Receipt(message_id, status, new.failure), run_id

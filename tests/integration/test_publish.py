@@ -1,0 +1,123 @@
+"""publish writes a message and its run once, or nothing at all."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import func, select
+from sqlmodel import Session
+
+from pipeline import DeliveryOptions, PublishOptions, db, errors, publish, status
+from pipeline.clock import now_ms
+from pipeline.directory.apps import ensure_app
+from pipeline.models import CHANNEL, MESSAGE, RUN
+from pipeline.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def app(settings: Settings, configure: Callable[..., Settings]) -> str:
+    configure(app_id="APP-1")
+    with db.writing() as connection:
+        ensure_app(connection, "APP-1", "The tests' app", now_ms())
+    return "APP-1"
+
+
+def count(column: object) -> int:
+    with db.reading() as connection:
+        return connection.execute(select(func.count(column))).scalar_one()
+
+
+def test_a_publish_is_scheduled_and_creates_its_channel() -> None:
+    receipt = publish("breaking news", {"score": [1, 2]})
+
+    assert receipt.message_id.startswith("message:")
+    assert receipt.status == "scheduled"
+    assert receipt.error_message is None
+    with db.reading() as connection:
+        assert connection.scalars(select(CHANNEL.name)).all() == ["breaking news"]
+    ledger = status(receipt.message_id)
+    assert ledger["status"] == "scheduled"
+    assert [run["n"] for run in ledger["runs"]] == [1]
+
+
+def test_the_same_dedupe_key_gives_the_same_receipt_to_everybody_at_once() -> None:
+    with ThreadPoolExecutor(8) as threads:
+        receipts = list(
+            threads.map(lambda _: publish("news", "hello", dedupe_key="order-1"), range(24))
+        )
+
+    assert len(set(receipts)) == 1
+    assert count(RUN.id) == 1
+
+
+def test_a_publish_in_a_session_is_committed_with_it() -> None:
+    with Session(db.engine()) as session:
+        kept = publish("news", "hello", session=session)
+        session.commit()
+    with Session(db.engine()) as session:
+        dropped = publish("news", "hello", session=session)
+        session.rollback()
+
+    assert status(kept.message_id)["status"] == "scheduled"
+    assert status(dropped.message_id)["status"] == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "wrong"),
+    [
+        (errors.EmptyMessage, 5041, {"message": None}),
+        (errors.InvalidChannelName, 5044, {"channel": "a/b"}),
+        (errors.UnknownOs, 8008, {"delivery_options": {"push_broadcast": "SYMBIAN"}}),
+        (errors.InvalidPublishAt, 5030, {"delivery_options": {"publish_at": "soon"}}),
+        (
+            errors.InvalidPublishAt,
+            5030,
+            {"delivery_options": {"publish_at": datetime.now(UTC) - timedelta(hours=1)}},
+        ),
+        (
+            errors.InvalidRepeatExpiresAt,
+            5003,
+            {"delivery_options": {"repeat_every": 5, "repeat_expires_at": 1}},
+        ),
+        (errors.PayloadTooLarge, 8008, {"message": "é" * 2100}),
+        (errors.InvalidParameter, 8008, {"publish_options": {"headers": "text"}}),
+        (errors.InvalidParameter, 8008, {"dedupe_key": ""}),
+        (errors.InvalidParameter, 8008, {"delivery_options": {"pushBrodcast": 1}}),
+        (errors.UnknownApp, 2002, {"app": "nobody"}),
+    ],
+)
+def test_a_bad_value_raises_its_typed_error_and_nothing_is_written(
+    error: type[errors.RequestError], code: int, wrong: dict
+) -> None:
+    with pytest.raises(error) as raised:
+        publish(**{"channel": "news", "message": "hello", **wrong})
+
+    assert raised.value.code == code
+    assert "\n" not in str(raised.value)
+    assert (count(MESSAGE.id), count(CHANNEL.id)) == (0, 0)
+
+
+def test_a_publish_that_can_reach_nobody_says_so_and_has_no_run() -> None:
+    receipt = publish("news", "hello", None, DeliveryOptions(push_broadcast="FOR_NONE"))
+
+    assert (receipt.status, receipt.error_message) == ("failed", "no recipients")
+    assert count(RUN.id) == 0
+
+
+def test_options_may_be_given_by_the_names_of_python_or_of_the_wire() -> None:
+    first = publish("news", "a", PublishOptions(headers={"ios-badge": 1}))
+    second = publish("news", "b", {"publisherId": "me"}, {"pushBroadcast": "IOS", "ttl": 60})
+
+    assert {first.status, second.status} == {"scheduled"}
+
+
+def test_a_missing_broker_setting_is_told_before_anything_is_written(
+    monkeypatch: pytest.MonkeyPatch, configure: Callable[..., Settings]
+) -> None:
+    monkeypatch.delenv("PIPELINE_BROKER_URL")
+    configure()
+
+    with pytest.raises(errors.SettingsError, match="PIPELINE_BROKER_URL"):
+        publish("news", "hello")
+    assert count(MESSAGE.id) == 0

@@ -256,6 +256,7 @@ class Codec:
         self._tally.priorities += 1
 
     def _on_goaway(self, _flags: int, _stream: int, _payload: bytes) -> None:
+        self._tally.farewells += 1
         self._last = self._highest  # the client leaves: answer what is open, then close
 
     def _on_push_promise(self, _flags: int, _stream: int, _payload: bytes) -> None:

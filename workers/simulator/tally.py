@@ -8,6 +8,7 @@ class Tally:
         "connections",
         "connects_refused",
         "cuts",
+        "farewells",
         "goaways",
         "http1_connections",
         "ignored",
@@ -28,6 +29,7 @@ class Tally:
         self.connections = 0
         self.connects_refused = 0  # turned away because too many came at once
         self.cuts = 0  # connections broken on purpose
+        self.farewells = 0  # GOAWAY frames received
         self.goaways = 0  # GOAWAY frames written
         self.http1_connections = 0
         self.ignored = 0  # streams that came after a GOAWAY

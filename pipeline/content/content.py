@@ -42,7 +42,8 @@ class Content:
         """
         if message is None:
             raise EmptyMessage
-        message, headers = _as_json("message", message), _as_json("headers", headers or {})
+        message = _as_json("message", message)
+        headers = _as_json("headers", {} if headers is None else headers)
         if not isinstance(headers, dict):
             raise InvalidParameter("headers must be an object of names and values")
         present = {name: value for name, value in headers.items() if value is not None}

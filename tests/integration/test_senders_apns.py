@@ -149,11 +149,11 @@ def test_a_provider_token_that_stays_refused_holds_the_route(
 
 
 def test_a_token_that_cannot_stand_in_a_path_is_never_sent(apns: Stand, sender: ApnsSender) -> None:
-    odd = ["", "a/../b", "a b", "a\r\nb", "ключ", "a?b"]
+    odd = ["", "a/../b", "a b", "a\r\nb", "ключ", "a?b", "\ud800", "a" * 5_000]
     targets = [*(Target(n, token, "apns") for n, token in enumerate(odd)), *devices(1)]
-    verdicts = sender.send(rendered(), targets, ids(7))
-    assert [verdict.reason for verdict in verdicts] == ["MalformedToken"] * 6 + [None]
-    assert {verdict.outcome for verdict in verdicts[:6]} == {Outcome.MISROUTED}
+    verdicts = sender.send(rendered(), targets, ids(9))
+    assert [verdict.reason for verdict in verdicts] == ["MalformedToken"] * 8 + [None]
+    assert {verdict.outcome for verdict in verdicts[:8]} == {Outcome.MISROUTED}
     assert len(apns.requests) == 1
 
 

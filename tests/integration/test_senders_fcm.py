@@ -125,9 +125,9 @@ def test_a_request_is_what_google_asks_for(server: Stand, sender: FcmSender) -> 
 def test_a_token_that_is_no_token_cannot_change_the_message(
     server: Stand, sender: FcmSender
 ) -> None:
-    odd = 'x","topic":"all'
-    assert send(sender, devices(odd, "ключ\n")) == [Outcome.ACCEPTED] * 2
-    assert {target_of(request) for request in sent(server)} == {odd, "ключ\n"}
+    odd = ['x","topic":"all', "\\", "a\r\n\0"]
+    assert send(sender, devices(*odd)) == [Outcome.ACCEPTED] * 3
+    assert {target_of(request) for request in sent(server)} == set(odd)
     assert all("topic" not in json.loads(request.body)["message"] for request in sent(server))
 
 
@@ -260,7 +260,8 @@ def test_pyfcm_sends_nothing_even_if_it_could(
     assert send(sender, devices("a")) == [Outcome.ACCEPTED]
 
 
-def test_a_message_without_a_target_is_not_sent(server: Stand, sender: FcmSender) -> None:
-    [verdict] = sender.send(rendered(), devices(""), [""])
+@pytest.mark.parametrize("token", ["", "ключ", "\ud800", "x" * 5_000])
+def test_what_cannot_be_a_token_is_never_sent(server: Stand, sender: FcmSender, token: str) -> None:
+    [verdict] = sender.send(rendered(), devices(token), [""])
     assert (verdict.outcome, verdict.reason) == (Outcome.MISROUTED, "MalformedToken")
     assert server.requests == []

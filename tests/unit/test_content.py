@@ -77,7 +77,7 @@ def test_null_is_no_message() -> None:
     assert caught.value.code == 5041
 
 
-@pytest.mark.parametrize("headers", ["a string", 5, [1], True])
+@pytest.mark.parametrize("headers", ["a string", "", 5, 0, [1], [], True, False])
 def test_headers_that_are_no_object_are_refused(headers: object) -> None:
     with pytest.raises(InvalidParameter) as caught:
         Content.from_publish("x", headers)

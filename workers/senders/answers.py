@@ -41,8 +41,9 @@ def word(value: object) -> str | None:
     Anything with spaces or of great length is prose: it could hold a token, and the ledger
     could not group by it.
     """
-    short = isinstance(value, str) and 0 < len(value) <= _REASON_CHARACTERS
-    return value if short and isinstance(value, str) and value.isidentifier() else None
+    if not isinstance(value, str) or len(value) > _REASON_CHARACTERS:
+        return None
+    return value if value.isidentifier() else None
 
 
 def wait_of(retry_after: str | None, now: float) -> float | None:
@@ -66,7 +67,9 @@ def unanswered(detail: str, *, written: bool) -> Verdict:
     `written` says that bytes of it left us: then it may have been processed. Otherwise it
     surely was not, and can be sent again freely (RFC 9113, 8.7).
     """
-    return Verdict(Outcome.UNKNOWN if written else Outcome.UNAVAILABLE, detail or None)
+    if written:
+        return Verdict(Outcome.UNKNOWN, detail or None)
+    return Verdict(Outcome.UNAVAILABLE, detail or None, answered=False)
 
 
 def server_failed(reason: str, wait: float | None) -> Verdict:

@@ -42,7 +42,7 @@ class Rendered:
 
     def is_over(self, now: float) -> bool:
         """Tell whether the message's lifetime has ended. `now` is epoch seconds."""
-        return bool(self.expires_at) and now >= (self.expires_at or 0)
+        return self.expires_at is not None and 0 < self.expires_at <= now
 
 
 class Render(Protocol):
@@ -53,7 +53,7 @@ class Render(Protocol):
     seconds. Render each batch anew: FCM counts a lifetime from `now`.
     """
 
-    def __call__(  # the six are one request; a value around them would be built at every call
+    def __call__(
         self,
         content: Content,
         platform: Platform,

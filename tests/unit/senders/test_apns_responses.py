@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pipeline.outcome import CONSEQUENCES, DeviceAction, Outcome, RouteAction, Settled
 from tests.unit.senders.answers_of_apns import GONE, HELD, ROWS
 from workers.senders.apns import responses
-from workers.senders.apns.responses import classify
+from workers.senders.apns.responses import classify, classify_ending
 
 NOW = 1_790_000_000.0
 
@@ -122,6 +122,25 @@ def test_prose_never_becomes_a_reason() -> None:
     verdict = classify(403, answer(f"token {token} is bad"), no_header, NOW)
     assert verdict.outcome is HELD[0]
     assert token not in repr(verdict)
+
+
+@pytest.mark.parametrize(
+    ("detail", "written", "outcome", "route"),
+    [
+        ("GoAway:BadCertificate", False, Outcome.MISCONFIGURED, RouteAction.HOLD),
+        ("GoAway:BadCertificate", True, Outcome.UNKNOWN, RouteAction.KEEP),
+        ("GoAway:Shutdown", False, Outcome.UNAVAILABLE, RouteAction.KEEP),
+        ("BadCertificate", False, Outcome.UNAVAILABLE, RouteAction.KEEP),
+        ("ConnectFailed", False, Outcome.UNAVAILABLE, RouteAction.KEEP),
+        ("Timeout", True, Outcome.UNKNOWN, RouteAction.KEEP),
+    ],
+)
+def test_silence_is_judged_by_what_may_have_arrived(
+    detail: str, written: bool, outcome: Outcome, route: RouteAction
+) -> None:
+    verdict = classify_ending(detail, written=written)
+    assert (verdict.outcome, verdict.route) == (outcome, route)
+    assert verdict.reason == (detail.removeprefix("GoAway:") if route.value == "hold" else detail)
 
 
 @given(st.integers(100, 599), st.binary(max_size=200), st.none() | st.text(max_size=40))

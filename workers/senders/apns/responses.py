@@ -14,6 +14,7 @@ from workers.senders.answers import (
     held,
     json_object,
     server_failed,
+    unanswered,
     wait_of,
     word,
 )
@@ -86,6 +87,9 @@ _TOKEN_UPDATES_WAIT_SECONDS = 60.0
 #: A plausible time in epoch milliseconds: the years 2001 to 2286.
 _MILLISECONDS = range(10**12, 10**13)
 
+#: How the transport tells a GOAWAY's reason.
+_GOAWAY = "GoAway:"
+
 Lookup = Callable[[str], str | None]
 
 
@@ -98,6 +102,18 @@ def classify(status: int, body: bytes, header: Lookup, now: float) -> Verdict:
     wait = wait_of(header("retry-after"), now)
     known = None if reason is None else _known(status, reason, answer, wait)
     return known or _by_class(status, reason or f"Status{status}", wait)
+
+
+def classify_ending(detail: str, *, written: bool) -> Verdict:
+    """Judge a request that got no answer; see `answers.unanswered`.
+
+    APNs may say why it hangs up: its GOAWAY carries a reason of the same list. One that speaks
+    of the certificate meets everybody, so it is judged like the answer of that name.
+    """
+    reason = detail.removeprefix(_GOAWAY)
+    if not written and reason != detail and (403, reason) in HELD:
+        return held(reason)
+    return unanswered(detail, written=written)
 
 
 def _known(status: int, reason: str, answer: JsonObject, wait: float | None) -> Verdict | None:
@@ -130,5 +146,4 @@ def _by_class(status: int, reason: str, wait: float | None) -> Verdict:
 
 
 def _moment(timestamp: object) -> int | None:
-    whole = isinstance(timestamp, int) and not isinstance(timestamp, bool)
-    return timestamp if whole and timestamp in _MILLISECONDS else None  # type: ignore[return-value]  # whole says int
+    return timestamp if isinstance(timestamp, int) and timestamp in _MILLISECONDS else None

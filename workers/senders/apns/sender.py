@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from pipeline.credentials import ApnsCredential
 from pipeline.outcome import Outcome, Verdict
 from pipeline.platform import Platform
-from workers.senders.answers import unanswered
-from workers.senders.apns.responses import CURED_BY_RECONNECTING, classify
+from workers.senders.apns.responses import CURED_BY_RECONNECTING, classify, classify_ending
 from workers.senders.apns.token import ProviderTokens
 from workers.senders.base import Rendered, Target
 from workers.senders.http2 import Ended, Ending, Transport
@@ -16,8 +15,10 @@ from workers.senders.tls import show, trust
 
 _PATH = "/3/device/"
 
-#: What may stand in a path unescaped (RFC 3986, 2.3). Apple gives tokens no fixed length.
-_ADDRESSABLE = re.compile(r"[A-Za-z0-9._~-]+")
+#: What may stand in a path unescaped (RFC 3986, 2.3). Apple gives tokens no fixed length; the
+#: bound (ten times the usual) keeps one bad row from breaking the header limit of a connection
+#: that others share.
+_ADDRESSABLE = re.compile(r"[A-Za-z0-9._~-]{1,640}")
 
 _MALFORMED = Verdict(Outcome.MISROUTED, "MalformedToken")
 _EXPIRED = Verdict(Outcome.EXPIRED, "Expired")
@@ -128,4 +129,4 @@ def _judge(ending: Ending, notification_id: str) -> Verdict:
             return Verdict(Outcome.ACCEPTED, None, notification_id)
         verdict = classify(ending.status, ending.body, ending.header, time.time())
         return verdict._replace(provider_id=notification_id)
-    return unanswered(ending.detail, written=ending.kind is Ended.UNKNOWN)
+    return classify_ending(ending.detail, written=ending.kind is Ended.UNKNOWN)

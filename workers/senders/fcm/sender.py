@@ -17,8 +17,9 @@ from workers.senders.tls import trust
 #: Google's front ends allow this many streams on a connection and answer more with GOAWAY.
 _STREAMS = 100
 
-#: The name of a target's field in the message, by the kind of registration.
-_FIELDS = {"token": b'"token":', "fid": b'"fid":'}
+#: A registration token has some 160 characters of ASCII, without a promise of Google; one of
+#: more than this, in characters, is none.
+_LONGEST_TOKEN = 4096
 
 _MALFORMED = Verdict(Outcome.MISROUTED, "MalformedToken")
 _EXPIRED = Verdict(Outcome.EXPIRED, "Expired")
@@ -74,7 +75,7 @@ class FcmSender:
             return [_EXPIRED] * len(targets)
         began = time.monotonic()
         verdicts = [_MALFORMED] * len(targets)
-        sound = [n for n, target in enumerate(targets) if target.token]
+        sound = [n for n, target in enumerate(targets) if _is_addressable(target.token)]
         if sound:
             self._pass(rendered, targets, sound, verdicts)
         curable = [n for n in sound if verdicts[n].reason in CURED_BY_SIGNING_IN]
@@ -115,10 +116,16 @@ class FcmSender:
         return verdicts
 
 
+def _is_addressable(token: str) -> bool:
+    return token.isascii() and 0 < len(token) <= _LONGEST_TOKEN
+
+
 def _bodies(rendered: Rendered, targets: Sequence[Target]) -> list[bytes]:
+    """Put each target into the message, as the field that its kind of registration has."""
     head, tail = rendered.body[: rendered.target_at], b"," + rendered.body[rendered.target_at :]
+    token, fid = head + b'"token":', head + b'"fid":'
     return [
-        b"".join((head, _FIELDS[target.kind], orjson.dumps(target.token), tail))
+        b"".join((fid if target.kind == "fid" else token, orjson.dumps(target.token), tail))
         for target in targets
     ]
 

@@ -61,13 +61,32 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery has no types
 
 
 def readable(text: str) -> Any:
-    """Read an entry of a Redis list, wrapping what is no envelope so that it can be set aside."""
+    """Read an entry of Redis, wrapping what is no envelope so that it can be set aside.
+
+    kombu reads two kinds through one function: envelopes from the queues' lists, and (envelope,
+    exchange, routing key) from the hash of messages that a lost worker never acknowledged.
+    """
     try:
-        envelope = json.loads(text)
-        if "delivery_tag" in envelope["properties"] and "body" in envelope:
-            return envelope
-    except (ValueError, TypeError, KeyError):
-        pass
+        entry = json.loads(text)
+    except ValueError:
+        return _wrapped(text)
+    if _is_envelope(entry) or _is_unacknowledged(entry):
+        return entry
+    return _wrapped(text)
+
+
+def _is_envelope(entry: Any) -> bool:
+    if not isinstance(entry, dict):
+        return False
+    properties = entry.get("properties")
+    return "body" in entry and isinstance(properties, dict) and "delivery_tag" in properties
+
+
+def _is_unacknowledged(entry: Any) -> bool:
+    return isinstance(entry, list) and len(entry) == 3 and _is_envelope(entry[0])  # noqa: PLR2004 - see `readable`
+
+
+def _wrapped(text: str) -> dict[str, Any]:
     return {
         "body": base64.b64encode(text.encode()).decode(),
         "content-type": UNREADABLE,

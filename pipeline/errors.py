@@ -2,6 +2,7 @@
 
 PipelineError
 ├── RequestError                 the caller's input; nothing was written
+│   ├── MalformedBody            8004
 │   ├── MissingParameter         8007
 │   ├── InvalidParameter         8008
 │   │   ├── PayloadTooLarge      8008, HTTP 413
@@ -13,11 +14,19 @@ PipelineError
 │   ├── InvalidChannelName       5044
 │   ├── InvalidWhereClause       1017
 │   ├── PublishDenied            5007
+│   ├── OperationDenied          2000
+│   ├── InvalidUserToken         3064, HTTP 401
+│   ├── TooManyAttempts          999, HTTP 429
 │   ├── UnknownApp               2002
 │   ├── UnknownDevice            5000
+│   │   └── UnknownRegistration  5001
 │   ├── MissingDeviceId          5011
+│   ├── RegistrationMalformed    5005
+│   ├── RegistrationMissing      5006
+│   ├── UnknownChannel           5010
 │   ├── UnknownTemplate          5060
-│   └── NotCancellable           5040
+│   ├── NotCancellable           5040
+│   └── EmailNotConfigured       5050
 └── SetupError                   the installation; the text names the remedy
     ├── SettingsError
     ├── DatabaseUnavailable
@@ -42,6 +51,12 @@ class RequestError(PipelineError):
 
     code = 8008
     http_status = 400
+
+
+class MalformedBody(RequestError):
+    """The body is not a JSON object."""
+
+    code = 8004
 
 
 class MissingParameter(RequestError):
@@ -108,6 +123,26 @@ class PublishDenied(RequestError):
     code = 5007
 
 
+class OperationDenied(RequestError):
+    """The caller may not do this."""
+
+    code = 2000
+
+
+class InvalidUserToken(RequestError):
+    """The user token is unknown or has expired."""
+
+    code = 3064
+    http_status = 401
+
+
+class TooManyAttempts(RequestError):
+    """Too many requests with wrong keys came from this address: wait a minute."""
+
+    code = 999
+    http_status = 429
+
+
 class UnknownApp(RequestError):
     """The application id or API key is unknown."""
 
@@ -118,6 +153,30 @@ class UnknownDevice(RequestError):
     """The device id is not registered."""
 
     code = 5000
+
+
+class UnknownRegistration(UnknownDevice):
+    """The device id is not registered, so that there is nothing to cancel."""
+
+    code = 5001
+
+
+class RegistrationMalformed(RequestError):
+    """The registration is not a JSON object."""
+
+    code = 5005
+
+
+class RegistrationMissing(RequestError):
+    """There is no registration in the request."""
+
+    code = 5006
+
+
+class UnknownChannel(RequestError):
+    """The channel does not exist."""
+
+    code = 5010
 
 
 class MissingDeviceId(RequestError):
@@ -136,6 +195,12 @@ class NotCancellable(RequestError):
     """The message is unknown, already cancelled or already finished."""
 
     code = 5040
+
+
+class EmailNotConfigured(RequestError):
+    """This service sends no e-mail."""
+
+    code = 5050
 
 
 class SetupError(PipelineError):

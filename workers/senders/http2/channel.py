@@ -13,14 +13,14 @@ from collections import deque
 from contextlib import suppress
 from typing import Any
 
+from workers.senders.http2.patience import Patience
+
 Address = tuple[Any, ...]  # one row of socket.getaddrinfo
 
 #: Bytes taken from the kernel at once: a few hundred answers, and a socket's usual buffer.
 READ_BYTES = 262_144
 #: Bytes of plaintext that one pass of `read` returns at most.
 PLAIN_BYTES = READ_BYTES
-#: Seconds for one address before the next one is tried, where a host has several (RFC 8305).
-ADDRESS_SECONDS = 3.0
 
 
 class ChannelError(Exception):
@@ -35,7 +35,12 @@ class Channel:
     """One connection: dial and handshake by `advance`, then `read` and `write`."""
 
     def __init__(
-        self, addresses: list[Address], server_name: str, context: ssl.SSLContext, now: float
+        self,
+        addresses: list[Address],
+        server_name: str,
+        context: ssl.SSLContext,
+        now: float,
+        patience: Patience,
     ) -> None:
         self._addresses = deque(addresses)
         self._incoming = ssl.MemoryBIO()
@@ -48,6 +53,7 @@ class Channel:
         self.secure = False  # the handshake is over
         self.ended = False  # the peer has closed, or the network has
         self.encrypted = 0  # bytes of ciphertext made so far
+        self._patience = patience
         self._dial(now)
 
     def fileno(self) -> int:
@@ -152,7 +158,7 @@ class Channel:
         """When the next address is due, if this one has not answered; infinity if none is."""
         if self._connected or not self._addresses:
             return math.inf
-        return self._dialled + ADDRESS_SECONDS
+        return self._dialled + self._patience.address
 
     def redial_if_slow(self, now: float) -> None:
         """Try the next address if this one does not answer.

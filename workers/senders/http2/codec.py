@@ -115,8 +115,9 @@ class Codec:
 
     def replies(self) -> bytes:
         """What has to be sent because of what came: acknowledgements, rests of bodies."""
-        if self.outbound.has_rests:
-            self._replies.append(self.outbound.resume(self.answers.waiting))
+        if self.outbound.has_rests and (rest := self.outbound.resume(self.answers.waiting)):
+            self._replies.append(rest)
+            self._idle_frames = 0  # the WINDOW_UPDATEs did serve something
         data = b"".join(self._replies)
         self._replies.clear()
         return data

@@ -11,18 +11,12 @@ from workers.senders.http2.channel import Channel, ChannelError
 from workers.senders.http2.codec import OPENING, Codec
 from workers.senders.http2.endings import Ending
 from workers.senders.http2.frames import ErrorCode, PeerViolation
+from workers.senders.http2.patience import Patience
 
-#: Seconds for dialling, all addresses and the TLS handshake together.
-CONNECT_SECONDS = 10.0
-#: Seconds without a byte after which a kept connection is asked before it is used: middleboxes
-#: forget a silent flow after a minute or less without telling anybody.
-IDLE_SECONDS = 10.0
-#: Seconds for the answer to such a PING; a round trip around the world takes 0.4.
-PING_SECONDS = 5.0
 #: Requests per write: large enough that a write's cost vanishes, small enough that the peer
 #: works on the first while we pack the next.
 CHUNK = 128
-#: Seconds of round trip from which answers are worth gathering (COALESCE_SECONDS is small then),
+#: Seconds of round trip from which answers are worth gathering (the pause is small then),
 #: and requests in flight below which there is nothing to gather.
 GATHER_ROUND_TRIP_SECONDS = 0.010
 GATHER_IN_FLIGHT = 16
@@ -44,23 +38,21 @@ class Phase(Enum):
 class Connection:
     """A channel and a codec. `number` is unique in this process."""
 
-    def __init__(
-        self, channel: Channel, codec: Codec, now: float, *, idle_seconds: float = IDLE_SECONDS
-    ) -> None:
+    def __init__(self, channel: Channel, codec: Codec, now: float, patience: Patience) -> None:
         self.number = next(_numbers)
         self.phase = Phase.DIALLING
         self.failure = ""  # why it closed
         self.useless = False  # it closed before it gave any answer that it was opened for
         self._channel = channel
         self._codec = codec
-        self._expires_at = now + CONNECT_SECONDS  # of the phase, where it has an end
+        self._expires_at = now + patience.connect  # of the phase, where it has an end
         self._heard_at = now
         self._pings = 0
         self._chunk: tuple[int, range] | None = None  # ciphertext before it, its streams
         self._sample: tuple[int, float] | None = None  # a stream, when it was opened
         self._round_trip = 0.0  # seconds, the last measured
         self._gathers = False
-        self._idle_seconds = idle_seconds
+        self._patience = patience
         self._credited = False
 
     @property
@@ -116,11 +108,11 @@ class Connection:
         """A call starts: notice what happened since the last one, ask if that is long ago."""
         self._codec.begin(results)
         if self.phase is Phase.DIALLING:  # it was left over by a call that did not need it
-            self._expires_at = now + CONNECT_SECONDS
+            self._expires_at = now + self._patience.connect
             return
         silence = now - self._heard_at
         self.step(now)
-        if self.phase is Phase.OPEN and silence > self._idle_seconds:
+        if self.phase is Phase.OPEN and silence > self._patience.idle:
             self._check(now)
 
     def submit(self, call: Call, now: float) -> None:
@@ -205,7 +197,7 @@ class Connection:
         self._measure(before - self.in_flight, now)
         if self._channel.ended:
             self._close(self._codec.goaway or "ConnectionLost")
-        elif self._codec.goaway and not self.in_flight:
+        elif self._codec.finished and not self.in_flight:
             self.close()
 
     def _heard(self, data: bytes, now: float) -> None:
@@ -227,7 +219,7 @@ class Connection:
         self._pings = self._codec.pings_answered + 1
         self._channel.write(PING)
         self.phase = Phase.CHECKING
-        self._expires_at = now + PING_SECONDS
+        self._expires_at = now + self._patience.ping
 
     def _close(self, why: str) -> None:
         if self.phase is Phase.CLOSED:

@@ -11,9 +11,10 @@ from random import SystemRandom
 from workers.senders.http2.call import Call, HeadersOf
 from workers.senders.http2.channel import Channel, ChannelError, resolve
 from workers.senders.http2.codec import Codec
-from workers.senders.http2.connection import IDLE_SECONDS, Connection, Phase
+from workers.senders.http2.connection import Connection, Phase
 from workers.senders.http2.endings import Ending
 from workers.senders.http2.pace import Pace
+from workers.senders.http2.patience import Patience
 from workers.senders.http2.requests import Requests
 from workers.senders.http2.stats import Stats, Tally
 
@@ -25,6 +26,7 @@ SPARE_CONNECTIONS = 2
 GATHER_SECONDS = 0.0015
 
 HTTPS_PORT = 443
+DEFAULT_PATIENCE = Patience()
 
 
 class Transport:
@@ -45,7 +47,7 @@ class Transport:
         stream_cap: requests in flight per connection at most; the peer's limit if lower.
         request_id_header: header that carries `request_ids`, for example `apns-id`.
         method: HTTP method.
-        idle_seconds: silence after which a connection is checked before it is used again.
+        patience: how long connections are waited for, and may be silent.
     """
 
     def __init__(  # noqa: PLR0913  # keyword-only settings of one object
@@ -60,7 +62,7 @@ class Transport:
         stream_cap: int = 1000,
         request_id_header: bytes | None = None,
         method: bytes = b"POST",
-        idle_seconds: float = IDLE_SECONDS,
+        patience: Patience = DEFAULT_PATIENCE,
     ) -> None:
         tls.set_alpn_protocols(["h2"])
         tls.minimum_version = max(tls.minimum_version, ssl.TLSVersion.TLSv1_2)
@@ -75,7 +77,7 @@ class Transport:
         self._timeout = timeout
         self._stream_cap = stream_cap
         self._id_header = request_id_header
-        self._idle_seconds = idle_seconds
+        self._patience = patience
         self._closed = False
         self._connections: list[Connection] = []
         self._start_afresh()
@@ -172,13 +174,14 @@ class Transport:
         self._pace.connecting(now)
         self._tally.connects += 1
         try:
-            channel = Channel(resolve(self._host, self._port), self._host, self._tls, now)
+            addresses = resolve(self._host, self._port)
+            channel = Channel(addresses, self._host, self._tls, now, self._patience)
         except ChannelError as error:
             call.failure = error.word
             self._pace.failed(now)
             return False
         codec = Codec(self._tally, stream_cap=self._stream_cap, id_header=self._id_header)
-        connection = Connection(channel, codec, now, idle_seconds=self._idle_seconds)
+        connection = Connection(channel, codec, now, self._patience)
         connection.begin(call.results, now)
         self._connections.append(connection)
         return True

@@ -86,6 +86,7 @@ class Verdict(NamedTuple):
     retry_after: float | None = None  # seconds the provider asked for
     dead_since: int | None = None  # when the provider knew that the token was dead
     route: RouteAction = RouteAction.KEEP
+    answered: bool = True  # False where the request surely never reached the provider
 
 
 ACCEPTED = Verdict(Outcome.ACCEPTED)

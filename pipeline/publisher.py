@@ -19,6 +19,10 @@ from pipeline.options import DeliveryOptions, PublishOptions, check_channel_name
 #: Characters. Long enough for any natural key, short enough for an index.
 DEDUPE_KEY_MAX = 255
 
+#: Milliseconds. A push with a ttl of 0 is not stored by the provider for a device that is away;
+#: the time that our own sending takes must not end it.
+NOW_OR_NEVER_MS = 60_000
+
 Options = TypeVar("Options", PublishOptions, DeliveryOptions)
 
 
@@ -53,7 +57,7 @@ def publish(
     """
     queues.broker_url()
     now = now_ms()
-    new = _check(channel, message, publish_options, delivery_options, dedupe_key, now)
+    new = check(channel, message, publish_options, delivery_options, dedupe_key, now)
     if session is not None:
         receipt, run_id = _write(session.connection(), app, new, now)
         _wake_after_commit(session, run_id)
@@ -64,7 +68,7 @@ def publish(
     return receipt
 
 
-def _check(
+def check(
     channel: str,
     message: Any,
     publish_options: PublishOptions | Mapping[str, Any] | None,
@@ -72,6 +76,11 @@ def _check(
     dedupe_key: str | None,
     now: int,
 ) -> NewMessage:
+    """Check all of a publish and return the message that would be written; writes nothing.
+
+    Raises:
+        RequestError: a typed error with the API's code.
+    """
     check_channel_name(channel)
     said = _as_options(PublishOptions, publish_options)
     to = _as_options(DeliveryOptions, delivery_options)
@@ -89,7 +98,7 @@ def _check(
         delivery_options=to.to_json(),
         dedupe_key=dedupe_key,
         due_at=max(now, to.publish_at_ms or now),
-        ttl_ms=to.ttl_seconds * 1000,
+        ttl_ms=to.ttl_seconds * 1000 or NOW_OR_NEVER_MS,
         failure="no recipients" if to.reaches_nobody else None,
     )
 

@@ -135,8 +135,8 @@ def _send(claim: Claim, part: Slice, run: RunFacts, context: Context) -> Report:
     ids = notification_ids(run.run.message_id, run.run.n, (one.device_key for one in here))
     try:
         verdicts = context.sender(batch).send(rendered, here, ids) if here else []
-    except BadCredential as error:
-        refused = Verdict(Outcome.MISCONFIGURED, str(error), route=RouteAction.HOLD)
+    except BadCredential:
+        refused = Verdict(Outcome.MISCONFIGURED, "BadCredential", route=RouteAction.HOLD)
         verdicts = [refused] * len(here)
     report = settle(here, verdicts, rules, sent_at=claim.read_at, now=now_ms(), rng=context.rng)
     missing = [key for key in keys if key not in claim.targets]

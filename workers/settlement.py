@@ -97,6 +97,7 @@ class Undecided(NamedTuple):
     reason: str | None
     retry_after: float | None
     doubtful: bool
+    answered: bool
 
 
 def may_resend(policy: str, *, collapsible: bool) -> bool:
@@ -119,7 +120,8 @@ def settle(
     """
     suspicious = rules.guarded and looks_misconfigured(verdicts)
     report = Report(
-        route=route_change(verdicts), suspicion=_suspicion(verdicts) if suspicious else None
+        route=route_change(verdicts, rules.backoff.factor),
+        suspicion=_suspicion(verdicts) if suspicious else None,
     )
     undecided: dict[Undecided, list[int]] = defaultdict(list)
     for target, verdict in zip(targets, verdicts, strict=True):
@@ -171,29 +173,36 @@ def _suspicion(verdicts: Sequence[Verdict]) -> str:
     )
 
 
-def route_change(verdicts: Sequence[Verdict]) -> RouteChange | None:
-    """Decide whether the route must rest, and for how long."""
+def route_change(verdicts: Sequence[Verdict], factor: float) -> RouteChange | None:
+    """Decide whether the route must rest, and for how long; `factor` scales rests of ours."""
     held = next((one for one in verdicts if one.route is RouteAction.HOLD), None)
     if held is not None:
-        return RouteChange(HOLD_SECONDS, held.reason or "refused")
+        return RouteChange(HOLD_SECONDS * factor, held.reason or "refused")
     pauses = [one for one in verdicts if one.route is RouteAction.PAUSE]
     if pauses:
-        return RouteChange(max(map(_pause_seconds, pauses)), None)
-    silent = all(one.outcome is Outcome.UNKNOWN for one in verdicts)
-    if silent and len(verdicts) >= GUARD_FLOOR:
-        return RouteChange(OUTAGE_SECONDS, None)
-    return None
+        return RouteChange(max(_pause_seconds(one, factor) for one in pauses), None)
+    return RouteChange(OUTAGE_SECONDS * factor, None) if _is_outage(verdicts) else None
 
 
-def _pause_seconds(verdict: Verdict) -> float:
+def _is_outage(verdicts: Sequence[Verdict]) -> bool:
+    """Tell a provider that is away from a connection that was lost: nobody could be asked anew."""
+    silent = all(one.outcome is Outcome.UNKNOWN or not one.answered for one in verdicts)
+    unsent = any(not one.answered for one in verdicts)
+    return silent and (unsent or len(verdicts) >= GUARD_FLOOR)
+
+
+def _pause_seconds(verdict: Verdict, factor: float) -> float:
     if verdict.retry_after is not None:
         return verdict.retry_after
-    return PAUSE_SECONDS if verdict.outcome is Outcome.THROTTLED else OUTAGE_SECONDS
+    ours = PAUSE_SECONDS if verdict.outcome is Outcome.THROTTLED else OUTAGE_SECONDS
+    return ours * factor
 
 
 def _kind_of(verdict: Verdict, rules: Rules) -> Undecided:
     doubtful = rules.doubtful or verdict.outcome is Outcome.UNKNOWN
-    return Undecided(verdict.outcome, verdict.reason, verdict.retry_after, doubtful)
+    return Undecided(
+        verdict.outcome, verdict.reason, verdict.retry_after, doubtful, verdict.answered
+    )
 
 
 def _note(
@@ -235,8 +244,8 @@ def _plan(
     wait = None if _forbidden(kind, rules) else _wait(kind, rules, rng)
     not_before = now if wait is None else now + round(wait * 1000)
     if wait is not None and not_before < rules.expires_at:
-        consumed = CONSEQUENCES[kind.outcome].consumes_attempt and report.suspicion is None
-        report.retries.append(Retry(members, rules.attempt + consumed, not_before, kind.doubtful))
+        attempt = rules.attempt + _costs_an_attempt(kind, report)
+        report.retries.append(Retry(members, attempt, not_before, kind.doubtful))
         report.tally.moved += len(members)
         return
     end = _end(kind, given_up=wait is None)
@@ -244,11 +253,19 @@ def _plan(
         _note(report, rules, key, end, Verdict(kind.outcome, kind.reason), now)
 
 
+def _costs_an_attempt(kind: Undecided, report: Report) -> bool:
+    """Only what reached the provider counts: an outage of an hour must not use a push up."""
+    consumes = CONSEQUENCES[kind.outcome].consumes_attempt
+    return consumes and kind.answered and report.suspicion is None
+
+
 def _forbidden(kind: Undecided, rules: Rules) -> bool:
     return kind.outcome is Outcome.UNKNOWN and not rules.may_resend
 
 
 def _wait(kind: Undecided, rules: Rules, rng: random.Random) -> float | None:
+    if not kind.answered:
+        return OUTAGE_SECONDS * rules.backoff.factor
     if kind.outcome in FIRST_WAIT:
         return rules.backoff.wait(kind.outcome, rules.attempt, kind.retry_after, rng)
     return HOLD_SECONDS * rules.backoff.factor

@@ -3,9 +3,21 @@
 from collections.abc import Callable, Iterator
 
 import pytest
+from sqlalchemy import delete, select, update
 
+from pipeline import db, status
+from pipeline.clock import now_ms
+from pipeline.directory.routes import list_routes
+from pipeline.ledger import runs
+from pipeline.ledger.deliveries import export
+from pipeline.models import BATCH, CREDENTIAL, DEVICE, Credential, Device, Run
 from pipeline.settings import Settings
-from tests.installation import Installation
+from tests.installation import APP, Installation
+from tests.processes import wait_until
+from workers import delivery
+from workers.context import Context
+from workers.delivery import deliver
+from workers.fanout import fan_out
 from workers.simulator import Simulator
 
 
@@ -76,3 +88,263 @@ def test_what_a_provider_could_not_take_is_sent_again_until_it_does(
 
     assert run["accepted"] == 5
     assert run["resent"] == 0
+
+
+@pytest.mark.parametrize(
+    ("policy", "resends"),
+    [("at-least-once", True), ("once-if-collapsible", True), ("at-most-once", False)],
+)
+def test_the_policy_decides_after_a_cut_connection(
+    installation: Installation, configure: Callable[..., Settings], policy: str, resends: bool
+) -> None:
+    configure(unknown_policy=policy)
+    installation.context = Context()
+    cut_once = {"match": {"prefix": "c1", "nth": [1]}, "action": {"cut": "processed"}}
+    installation.simulator.rules([cut_once])
+    installation.register([*ios(4), *ios(1, "c1")])
+
+    run = settle_down(installation, installation.publish())
+
+    received = installation.simulator.received()
+    assert set(received) == {*ios(4), *ios(1, "c1")}
+    assert run["accepted"] + run["unknown"] == 5
+    assert (run["unknown"] == 0) is resends
+    assert run["resent"] >= sum(received.values()) - len(received)
+    assert (received[ios(1, "c1")[0]] == 2) is resends
+
+
+def test_an_android_device_in_doubt_is_left_alone_unless_a_copy_would_collapse(
+    installation: Installation,
+) -> None:
+    installation.simulator.rules([{"match": {"nth": [1]}, "action": {"cut": "processed"}}])
+    installation.register(android(1), "ANDROID")
+
+    run = settle_down(installation, installation.publish())
+
+    assert (run["accepted"], run["unknown"]) == (0, 1)
+
+
+def test_a_worker_that_died_in_mid_slice_leaves_only_that_slice_in_doubt(
+    installation: Installation, configure: Callable[..., Settings]
+) -> None:
+    configure(doubt_window=10, unknown_policy="at-most-once")
+    installation.context = Context()
+    installation.register(ios(35))
+    message_id = installation.publish()
+    fan_out(installation.run_id(message_id))
+    (batch_id,) = installation.due_batches(message_id)
+    claim = delivery._claim(batch_id, installation.context)
+    assert claim is not None
+    run = installation.context.run_facts(claim.batch.run_id)
+    first, second = claim.slices[:2]
+    delivery._record(claim, first, delivery._send(claim, first, run, installation.context),
+                     installation.context)  # fmt: skip
+    delivery._send(claim, second, run, installation.context)  # sent, and the worker is gone
+
+    installation.hurry()
+    run_view = installation.work(message_id)
+
+    assert (run_view["accepted"], run_view["unknown"]) == (25, 10)
+    assert run_view["byReason"] == {"WorkerLost": 10}
+    assert set(installation.simulator.received().values()) == {1}
+
+
+def test_a_worker_that_was_overtaken_records_nothing(installation: Installation) -> None:
+    installation.register(ios(3))
+    message_id = installation.publish()
+    fan_out(installation.run_id(message_id))
+    (batch_id,) = installation.due_batches(message_id)
+    slow = delivery._claim(batch_id, installation.context)
+    assert slow is not None
+    installation.hurry()
+    run = installation.work(message_id)
+    assert run["accepted"] == 3
+
+    report = delivery._send(
+        slow, slow.slices[0], installation.context.run_facts(slow.batch.run_id),
+        installation.context,
+    )  # fmt: skip
+    with pytest.raises(delivery.LeaseLost):
+        delivery._record(slow, slow.slices[0], report, installation.context)
+
+    assert installation.run(message_id) == run
+
+
+def test_a_second_copy_of_a_wake_up_does_nothing(installation: Installation) -> None:
+    installation.register(ios(3))
+    message_id = installation.publish()
+    fan_out(installation.run_id(message_id))
+    (batch_id,) = installation.due_batches(message_id)
+    delivery._claim(batch_id, installation.context)
+
+    deliver(batch_id, installation.context)
+    deliver(999_999, installation.context)
+
+    assert installation.run(message_id)["inFlight"] == 3
+    assert not installation.simulator.received()
+
+
+def test_a_wrong_topic_stops_the_run_and_touches_no_device(installation: Installation) -> None:
+    tokens = ios(40)
+    installation.simulator.rules(
+        [{"match": {"prefix": "1"}, "action": {"reason": "DeviceTokenNotForTopic"}}]
+    )
+    installation.register(tokens)
+    message_id = installation.publish()
+
+    run = installation.work(message_id)
+
+    assert (run["state"], run["inFlight"]) == ("paused", 40)
+    assert "resume" in status(message_id)["errorMessage"]
+    assert set(installation.device_states().values()) == {("active", None)}
+
+    installation.simulator.rules([])
+    with db.writing() as connection:
+        connection.execute(update(Run).values(state="sending", guarded=False, error_message=None))
+    installation.hurry()
+    assert installation.work(message_id)["accepted"] == 40
+
+
+def test_a_refused_credential_is_held_and_one_probe_opens_it_again(
+    installation: Installation,
+) -> None:
+    refuse = {"match": {"provider": "apns"}, "action": {"reason": "InvalidProviderToken"}}
+    installation.simulator.rules([refuse])
+    installation.register(ios(30))
+    message_id = installation.publish()
+    run = installation.work(message_id)
+    assert (run["inFlight"], run["rejected"]) == (30, 0)
+    assert held_reason() == "InvalidProviderToken"
+
+    open_routes()
+    installation.hurry()
+    installation.work(message_id)
+    assert len(installation.simulator.log()) == 31  # one probe, not thirty
+
+    installation.simulator.rules([])
+    open_routes()
+    installation.hurry()
+    run = installation.work(message_id)
+    assert run["accepted"] == 30
+    assert held_reason() is None
+
+
+def test_a_route_that_rests_parks_its_batches_without_costing_an_attempt(
+    installation: Installation,
+) -> None:
+    installation.register(ios(3))
+    later = now_ms() + 3_600_000
+    with db.writing() as connection:
+        connection.execute(update(Credential).values(paused_until=later))
+
+    message_id = installation.publish()
+    run = installation.work(message_id)
+
+    assert run["inFlight"] == 3
+    with db.reading() as connection:
+        row = connection.execute(select(BATCH.not_before, BATCH.attempt, BATCH.claims)).one()
+    assert tuple(row) == (later, 1, 0)
+
+
+def test_nothing_is_sent_after_its_expiry(installation: Installation) -> None:
+    installation.register(ios(3))
+    message_id = installation.publish(ttl=1)
+    with db.writing() as connection:
+        connection.execute(update(Run).values(expires_at=now_ms()))
+
+    run = installation.work(message_id)
+
+    assert (run["expired"], run["byReason"]) == (3, {"Expired": 3})
+    assert not installation.simulator.received()
+    assert status(message_id)["status"] == "failed"
+
+
+def test_a_platform_without_credential_is_rejected_by_name(installation: Installation) -> None:
+    with db.writing() as connection:
+        connection.execute(delete(Credential).where(CREDENTIAL.provider == "fcm"))
+    installation.register(ios(2))
+    installation.register(android(3), "ANDROID")
+
+    run = installation.work(installation.publish())
+
+    assert (run["accepted"], run["rejected"]) == (2, 3)
+    assert run["byReason"] == {"NoCredential": 3}
+
+
+def test_a_paused_run_sends_nothing_between_two_slices(
+    installation: Installation, configure: Callable[..., Settings]
+) -> None:
+    configure(doubt_window=10)
+    installation.context = Context()
+    installation.register(ios(30))
+    message_id = installation.publish()
+    run_id = installation.run_id(message_id)
+    fan_out(run_id)
+    (batch_id,) = installation.due_batches(message_id)
+    claim = delivery._claim(batch_id, installation.context)
+    assert claim is not None
+    with db.writing() as connection:
+        runs.pause(connection, run_id, "an operator's wish")
+
+    facts = installation.context.run_facts(run_id)
+    report = delivery._send(claim, claim.slices[0], facts, installation.context)
+    goes_on = delivery._record(claim, claim.slices[0], report, installation.context)
+
+    assert not goes_on
+    assert installation.run(message_id)["inFlight"] == 20
+
+
+def test_a_device_that_left_after_the_fan_out_is_not_sent_to(installation: Installation) -> None:
+    installation.register(ios(3))
+    message_id = installation.publish()
+    fan_out(installation.run_id(message_id))
+    installation.register([ios(1)[0][:-1] + "f"])  # a fourth one, after the page was read
+    with db.writing() as connection:
+        connection.execute(delete(Device).where(DEVICE.token == ios(3)[2]))
+
+    run = installation.work(message_id)
+
+    assert (run["audience"], run["accepted"], run["rejected"]) == (3, 2, 1)
+    assert run["byReason"] == {"NotRegistered": 1}
+
+
+def test_the_export_tells_every_devices_outcome_and_no_token(installation: Installation) -> None:
+    installation.register([*ios(2), *ios(1, "dead")])
+    message_id = installation.publish()
+    installation.work(message_id)
+
+    with db.reading() as connection:
+        rows = list(export(connection, message_id))
+        rejected = list(export(connection, message_id, "rejected"))
+
+    assert [row["outcome"] for row in rows] == ["accepted", "accepted", "rejected"]
+    assert [row["reason"] for row in rejected] == ["Unregistered"]
+    assert all(row["providerId"] for row in rows[:2])
+    ids = {entry["headers"]["apns-id"] for entry in installation.simulator.log()}
+    assert {row["providerId"] for row in rows[:2]} <= ids
+
+
+def settle_down(installation: Installation, message_id: str) -> dict:
+    """Let every wait be over until nothing is in flight."""
+
+    def settled() -> dict | None:
+        open_routes()
+        installation.hurry()
+        run = installation.work(message_id)
+        return None if run["inFlight"] else run
+
+    return wait_until(settled, 20, "the end of the run")
+
+
+def open_routes() -> None:
+    with db.writing() as connection:
+        connection.execute(update(Credential).values(paused_until=None))
+
+
+def held_reason() -> object:
+    with db.reading() as connection:
+        return next(
+            route["held_reason"]
+            for route in list_routes(connection, APP)
+            if route["provider"] == "apns"
+        )

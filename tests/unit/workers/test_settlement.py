@@ -146,7 +146,7 @@ def test_a_device_in_doubt_never_ends_as_expired_or_rejected_for_want_of_attempt
 
 def test_a_second_copy_is_counted_as_resent() -> None:
     rules = replace(RULES, doubtful=True)
-    down = Verdict(Outcome.UNAVAILABLE, "ConnectFailed")
+    down = Verdict(Outcome.UNAVAILABLE, "ConnectFailed", answered=False)
 
     report = report_of(ACCEPTED, Verdict(Outcome.UNKNOWN, "Timeout"), down, rules=rules)
 
@@ -202,6 +202,29 @@ def test_an_operator_can_let_a_suspicious_run_go_on() -> None:
     assert len(report.evidence) == GUARD_FLOOR
 
 
+def test_an_outage_rests_the_route_and_costs_no_attempt() -> None:
+    unsent = Verdict(Outcome.UNAVAILABLE, "ConnectFailed", answered=False)
+
+    report = report_of(Verdict(Outcome.UNKNOWN, "ConnectionLost"), unsent, unsent)
+
+    assert report.route is not None
+    assert report.route.held_reason is None
+    assert {retry.attempt: retry.members for retry in report.retries} == {2: [1], 1: [2, 3]}
+
+
+def test_an_outage_never_uses_up_the_last_attempt() -> None:
+    unsent = Verdict(Outcome.UNAVAILABLE, "BackOff", answered=False)
+
+    report = report_of(unsent, rules=replace(RULES, attempt=3))
+
+    assert report.retries[0].attempt == 3
+
+
+def test_one_lost_connection_among_answers_rests_nothing() -> None:
+    assert report_of(Verdict(Outcome.UNKNOWN, "ConnectionLost"), ACCEPTED).route is None
+    assert report_of(Verdict(Outcome.UNKNOWN, "ConnectionLost")).route is None
+
+
 @pytest.mark.parametrize(("keep", "rows"), [("all", 2), ("problems", 1), ("none", 0)])
 def test_the_ledger_setting_decides_which_deliveries_get_a_row(keep: str, rows: int) -> None:
     rejected = Verdict(Outcome.REJECTED, "PayloadTooLarge")
@@ -225,6 +248,7 @@ verdicts = st.builds(
     reason=st.sampled_from([None, "A", "B"]),
     retry_after=st.sampled_from([None, 0.0, 5.0]),
     route=st.sampled_from(RouteAction),
+    answered=st.booleans(),
 )
 
 

@@ -6,15 +6,33 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from pipeline.settings import Settings
+from tests.audience import settled_tokens, subscribe
+from tests.installation import APP, Installation
 from tests.processes import Process, wait_until
+from tests.services import Valkey
+from workers.simulator import SimulatorClient
 
 PYTHON = sys.executable
+
+ALL_QUEUES = "publish,schedule,apns,apns.bulk,fcm,fcm.bulk"
+
+#: Short waits, so that what a kill left behind is taken up again within seconds.
+QUICK = {
+    "lease_seconds": 4,
+    "send_timeout_seconds": 3,
+    "tick_seconds": 0.25,
+    "retry_factor": 0.01,
+    "visibility_timeout_seconds": 10,
+}
+
+Spawn = Callable[..., Process]
 
 
 class RunningSimulator:
     """The simulator as a process of its own, with its files in `directory`."""
 
-    def __init__(self, spawn: Callable[..., Process], directory: Path, *options: str) -> None:
+    def __init__(self, spawn: Spawn, directory: Path, *options: str) -> None:
         ports = ["--apns-port", "0", "--fcm-port", "0", "--control-port", "0"]
         self.process = spawn(
             PYTHON, "-m", "workers.simulator", *ports, "--dir", directory, "--json", *options
@@ -22,25 +40,122 @@ class RunningSimulator:
         self.process.wait_for("control_url")
         self.info = json.loads(self.process.output.strip().splitlines()[0])
 
+    @property
+    def client(self) -> SimulatorClient:
+        return SimulatorClient(self.info["control_url"])
+
 
 def start_worker(
-    spawn: Callable[..., Process], queues: str, *, children: int = 2, **env: str
+    spawn: Spawn, queues: str = ALL_QUEUES, *, children: int = 2, level: str = "info", **env: str
 ) -> Process:
     """Start a worker for some queues and wait until it takes tasks."""
     worker = spawn(
         PYTHON, "-m", "celery", "-A", "workers.app", "worker", "-Q", queues, "-c", str(children),
-        "--without-gossip", "--without-mingle", "-l", "info", "-n", f"{os.urandom(4).hex()}@test",
+        "--without-gossip", "--without-mingle", "-l", level, "-n", f"{os.urandom(4).hex()}@test",
         env=env,
     )  # fmt: skip
     worker.wait_for(" ready.")
     return worker
 
 
-def start_beat(spawn: Callable[..., Process]) -> Process:
+def start_beat(spawn: Spawn, *, level: str = "info") -> Process:
     """Start a beat and wait until it ticks."""
-    beat = spawn(PYTHON, "-m", "celery", "-A", "workers.app", "beat", "--pidfile=", "-l", "info")
+    beat = spawn(PYTHON, "-m", "celery", "-A", "workers.app", "beat", "--pidfile=", "-l", level)
     beat.wait_for("beat: Starting")
     return beat
 
 
-__all__ = ["RunningSimulator", "start_beat", "start_worker", "wait_until"]
+class Stand:
+    """An installation of which a test may break every part.
+
+    Has a broker, a simulator and a database of its own; the settings hold for this process and
+    for all that it starts. Workers and beats are started by the test.
+    """
+
+    def __init__(
+        self,
+        spawn: Spawn,
+        configure: Callable[..., Settings],
+        database_url: str,
+        directory: Path,
+        **settings: object,
+    ) -> None:
+        self.spawn = spawn
+        (directory / "broker").mkdir()
+        self.broker = Valkey(directory / "broker")
+        self.broker.start()
+        self.simulator = RunningSimulator(spawn, directory / "simulator", "--fast").client
+        configure(
+            database_url=database_url,
+            broker_url=self.broker.url(),
+            ca_file=self.simulator.ca_file,
+            app_id=APP,
+            secret_key="a secret of the tests only",
+            **(QUICK | settings),
+        )
+        self.installation = Installation(self.simulator)
+        self.workers: list[Process] = []
+
+    def start_worker(self, queues: str = ALL_QUEUES, **options: object) -> Process:
+        worker = start_worker(self.spawn, queues, **options)
+        self.workers.append(worker)
+        return worker
+
+    def start_beat(self, **options: object) -> Process:
+        return start_beat(self.spawn, **options)
+
+    def subscribe(self, *tokens: list[str], channel: str = "news") -> None:
+        """Register devices for tokens: first those of iOS, then those of Android."""
+        for os_name, some in zip(("IOS", "ANDROID"), tokens, strict=False):
+            subscribe(APP, some, os_name, channel)
+
+    def follow(
+        self, message_id: str, until: Callable[[dict], object], timeout: float = 60.0
+    ) -> dict:
+        """Look at the ledger, which must balance at every look, until it is as wanted."""
+        seen: list[dict] = []
+
+        def look() -> bool:
+            seen[:] = [self.installation.run(message_id)]
+            return bool(until(seen[0]))
+
+        try:
+            wait_until(look, timeout, f"the awaited state of {message_id}")
+        except AssertionError as error:
+            error.add_note(f"The ledger says {seen}.")
+            for worker in self.workers:
+                error.add_note(f"A worker wrote …{worker.output[-3_000:]}")
+            raise
+        return seen[0]
+
+    def finish(self, message_id: str, timeout: float = 90.0) -> dict:
+        """Wait until the run is closed, balanced at every look; return it."""
+        run = self.follow(message_id, lambda run: run["state"] == "finished", timeout)
+        assert run["inFlight"] == 0
+        return run
+
+    def settled(self, message_id: str, outcome: str = "accepted") -> set[str]:
+        """Return the tokens whose outcome in the ledger is this one."""
+        return settled_tokens(message_id, outcome)
+
+    def repeats(self) -> dict[str, int]:
+        """Return token -> how often it was reached beyond the first time."""
+        counts = self.simulator.received()
+        return {token: count - 1 for token, count in counts.items() if count > 1}
+
+
+def at_least(accepted: int) -> Callable[[dict], bool]:
+    """Build the condition that so many devices were accepted."""
+    return lambda run: run["accepted"] >= accepted
+
+
+__all__ = [
+    "ALL_QUEUES",
+    "QUICK",
+    "RunningSimulator",
+    "Stand",
+    "at_least",
+    "start_beat",
+    "start_worker",
+    "wait_until",
+]

@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, exists, func, or_, select, update
+from sqlalchemy import Connection, case, exists, func, or_, select, update
 
 from pipeline.ledger.messages import close_message
 from pipeline.ledger.states import SENDABLE, MessageState, RunState
@@ -99,6 +99,25 @@ def pause(connection: Connection, run_id: int, reason: str) -> None:
         .where(RUN.id == run_id, RUN.state.in_([RunState.FANNING, RunState.SENDING]))
         .values(state=RunState.PAUSED, error_message=reason)
     )
+
+
+def resume(connection: Connection, message_id: str) -> list[int]:
+    """Go on with the stopped runs of a message where they stood, and return their keys.
+
+    The guard does not stop them again: whoever resumes has looked at the credentials.
+    """
+    statement = (
+        update(Run)
+        .where(RUN.message_id == message_id, RUN.state == RunState.PAUSED)
+        .values(
+            state=case((RUN.fanned_at.is_(None), RunState.FANNING), else_=RunState.SENDING),
+            guarded=False,
+            error_message=None,
+            woken_at=None,
+        )
+        .returning(RUN.id)
+    )
+    return [key for key in connection.scalars(statement) if key is not None]
 
 
 def find_waiting(connection: Connection, now: int, woken_before: int, limit: int) -> list[int]:

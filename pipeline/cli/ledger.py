@@ -1,0 +1,78 @@
+"""`status`, `export`, `resume`: what became of a message, and going on with one that stopped."""
+
+from typing import Annotated
+
+import typer
+
+from pipeline import api, db, queues
+from pipeline.cli import live
+from pipeline.cli.ledger_view import draw
+from pipeline.cli.output import Json, console, note, print_json, print_row, say
+from pipeline.errors import InvalidParameter, RequestError
+from pipeline.ledger import deliveries, runs
+from pipeline.outcome import Settled
+
+MessageId = Annotated[str, typer.Argument(help="What publish printed.")]
+
+
+class UnknownMessage(RequestError):
+    """No message has this id."""
+
+
+def status(
+    message_id: MessageId,
+    watch: Annotated[bool, typer.Option("--watch", help="Go on until all is sent.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show the ledger of a message: what became of its audience, run by run.
+
+    audience = accepted + rejected + expired + cancelled + unknown + in flight, at every moment.
+    """
+    ledger = _read(message_id)
+    if watch:
+        code = live.watch(message_id, quiet=as_json)
+        if not as_json:
+            raise typer.Exit(code)
+        ledger = _read(message_id)
+    if as_json:
+        print_json(ledger)
+    else:
+        console.print(draw(ledger))
+
+
+def export(
+    message_id: MessageId,
+    only: Annotated[
+        str | None, typer.Option(metavar="OUTCOME", help=f"One of: {', '.join(Settled)}.")
+    ] = None,
+) -> None:
+    """Print what became of each device as NDJSON. A device still in flight has no line yet."""
+    if only is not None and only not in list(Settled):
+        raise InvalidParameter(f"{only!r} is no outcome: use {', '.join(Settled)}")
+    _read(message_id)
+    with db.reading() as connection:
+        for row in deliveries.export(connection, message_id, only):
+            print_row(row)
+
+
+def resume(message_id: MessageId) -> None:
+    """Go on with a message that was stopped because too many tokens were refused.
+
+    The guard does not stop it again, so tokens that are refused now are put out of service:
+    check the credentials first.
+    """
+    _read(message_id)
+    with db.writing() as connection:
+        resumed = runs.resume(connection, message_id)
+    if not resumed:
+        note("nothing of it is stopped")
+        raise typer.Exit(1)
+    queues.wake([queues.wake_for_run(run_id) for run_id in resumed])
+    say(f"goes on: {message_id}")
+
+
+def _read(message_id: str) -> dict[str, object]:
+    ledger = api.status(message_id)
+    if ledger["status"] == "unknown":
+        raise UnknownMessage(f"no message has the id {message_id!r}")
+    return ledger

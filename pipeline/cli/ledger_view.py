@@ -1,0 +1,66 @@
+"""A message's ledger as a table: one for each run, by platform, with the reasons below; pure."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+#: The columns, by the names of the ledger's JSON, which add up to the audience; then `resent`.
+COLUMNS = ("audience", "accepted", "rejected", "expired", "cancelled", "unknown", "inFlight")
+
+_TITLES = {"inFlight": "in flight"}
+
+#: Reasons that are listed; a provider has a few dozen.
+_REASONS_SHOWN = 20
+
+
+def draw(ledger: Mapping[str, Any]) -> RenderableType:
+    """Return a message's ledger for the terminal."""
+    return Group(*_parts(ledger))
+
+
+def _parts(ledger: Mapping[str, Any]) -> Iterator[RenderableType]:
+    yield Text.assemble((ledger["messageId"], "bold"), "  ", ledger["status"])
+    if ledger["errorMessage"]:
+        yield Text(ledger["errorMessage"], style="red")
+    for run in ledger["runs"]:
+        yield Text(_heading(run), style="dim")
+        yield _counts(run)
+        if run["byReason"]:
+            yield _reasons(run["byReason"])
+
+
+def _heading(run: Mapping[str, Any]) -> str:
+    times = [("due", run["dueAt"]), ("started", run["startedAt"]), ("finished", run["finishedAt"])]
+    said = ", ".join(f"{name} {at}" for name, at in times if at)
+    return f"run {run['n']}: {run['state']}; {said}"
+
+
+def _counts(run: Mapping[str, Any]) -> Table:
+    table = _table()
+    table.add_column("")
+    for name in (*COLUMNS, "resent"):
+        table.add_column(_TITLES.get(name, name), justify="right", no_wrap=True)
+    for platform, counts in run["byPlatform"].items():
+        table.add_row(platform, *_cells(counts))
+    table.add_row("total", *_cells(run), style="bold")
+    return table
+
+
+def _cells(counts: Mapping[str, int]) -> Iterator[str]:
+    return (f"{counts[name]:,}" for name in (*COLUMNS, "resent"))
+
+
+def _reasons(reasons: Mapping[str, int]) -> Table:
+    table = _table()
+    table.add_column("reason")
+    table.add_column("devices", justify="right")
+    for reason, count in list(reasons.items())[:_REASONS_SHOWN]:
+        table.add_row(reason, f"{count:,}")
+    return table
+
+
+def _table() -> Table:
+    return Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))

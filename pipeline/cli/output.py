@@ -1,0 +1,36 @@
+"""What is printed and where: results on stdout, all else on stderr."""
+
+import sys
+from typing import Annotated, Any
+
+import orjson
+import typer
+from rich.console import Console
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+App = Annotated[str | None, typer.Option("--app", help="An app's id; the default app without it.")]
+
+#: Characters. A file or a pipe has no width; a table in it must not be cut to eighty.
+_WIDTH_OF_A_FILE = 160
+
+console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH_OF_A_FILE)
+
+
+def say(text: str) -> None:
+    """Print a line of a result."""
+    print(text, flush=True)
+
+
+def note(text: str) -> None:
+    """Print a line that is no result."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def print_json(value: Any) -> None:
+    """Print a JSON document."""
+    say(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
+
+
+def print_row(value: Any) -> None:
+    """Print one line of NDJSON."""
+    sys.stdout.buffer.write(orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE))

@@ -169,11 +169,11 @@ class Connection:
             if self.phase is Phase.OPEN:
                 self._check(now)
 
-    def close(self) -> None:
+    def close(self, why: str = "Closed") -> None:
         """Say GOAWAY and close."""
         if self.phase is Phase.OPEN and not self._channel.backlog:
             self._channel.write(frames.goaway(ErrorCode.NO_ERROR))
-        self._close("Closed")
+        self._close(why)
 
     def abandon(self) -> None:
         """Close our copy of the socket without a word to the peer."""
@@ -198,7 +198,7 @@ class Connection:
         if self._channel.ended:
             self._close(self._codec.goaway or "ConnectionLost")
         elif self._codec.finished and not self.in_flight:
-            self.close()
+            self.close(self._codec.goaway or "NumbersUsedUp")
 
     def _heard(self, data: bytes, now: float) -> None:
         self._heard_at = now

@@ -8,7 +8,7 @@ from pipeline.clock import now_ms
 from pipeline.directory.apps import resolve_app
 from pipeline.directory.devices import register_devices
 from pipeline.directory.devices import unregister_device as remove_device
-from pipeline.errors import UnknownDevice
+from pipeline.errors import UnknownRegistration
 from pipeline.ledger.status import read_status
 from pipeline.registration import check_registration
 
@@ -48,14 +48,12 @@ def unregister_device(device_id: str, *, app: str | None = None) -> None:
     """Remove a device and all its subscriptions. Pushes already on their way still arrive.
 
     Raises:
-        UnknownDevice: it is not registered (code 5001).
+        UnknownRegistration: there is none.
     """
     with db.writing() as connection:
         app_id = resolve_app(connection, app)
         if not remove_device(connection, app_id, device_id):
-            error = UnknownDevice(f"no device has the id {device_id!r}")
-            error.code = 5001
-            raise error
+            raise UnknownRegistration(f"no device has the id {device_id!r}")
 
 
 def status(message_id: str) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from pipeline.errors import (
     UnknownOs,
 )
 from pipeline.options import check_channel_name
+from pipeline.options.moment import epoch_ms
 from pipeline.platform import Platform
 
 #: Characters. The API calls device ids opaque; this bounds an index entry.
@@ -22,6 +23,12 @@ DEVICE_ID_MAX = 512
 TOKEN_MAX = 4096
 
 DEFAULT_CHANNEL = "default"
+
+#: Channels in one registration; it may be repeated with others. Each new name becomes a row.
+CHANNELS_MAX = 1000
+
+#: Characters of a wrong value that an error repeats.
+_SHOWN = 20
 
 #: Apple says not to assume a length; it is bytes in hexadecimal.
 _APNS_TOKEN = re.compile(r"(?:[0-9a-f]{2}){8,}")
@@ -94,7 +101,8 @@ def _platform(value: object) -> Platform:
     try:
         return Platform(str(value).upper())
     except ValueError:
-        raise UnknownOs(f"os {value!r} is unknown: use IOS, ANDROID or OSX") from None
+        shown = repr(value)[:_SHOWN]
+        raise UnknownOs(f"os {shown} is unknown: use IOS, ANDROID or OSX") from None
 
 
 def _token(value: object, platform: Platform) -> str:
@@ -125,9 +133,9 @@ def _channels(value: object) -> tuple[str, ...]:
         return (DEFAULT_CHANNEL,)
     if not isinstance(value, Sequence):
         raise InvalidParameter("channels must be a list of channel names")
-    for name in value:
-        check_channel_name(name)
-    return tuple(dict.fromkeys(value))
+    if len(value) > CHANNELS_MAX:
+        raise InvalidParameter(f"a registration names at most {CHANNELS_MAX} channels")
+    return tuple(dict.fromkeys(map(check_channel_name, value)))
 
 
 def _optional_text(fields: Mapping[str, Any], name: str) -> str | None:
@@ -152,15 +160,27 @@ def _properties(value: object) -> Mapping[str, Any] | None:
 
 
 def _expiration(value: object, now: int) -> int | None:
-    if value in (None, "", 0, "0"):
+    """Read when a registration ends; nothing, or a number that is not positive, means never.
+
+    SDKs send epoch seconds (JavaScript's `Date`), milliseconds (Swift) and ISO 8601.
+    """
+    number = _as_number(value)
+    if value in (None, "") or (number is not None and number <= 0):
         return None
+    seconds = number is not None and number < _SECONDS_BELOW
     try:
-        number = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        raise InvalidExpiration("expiration must be epoch seconds or milliseconds") from None
-    at = int(number * 1000) if number < _SECONDS_BELOW else int(number)
-    if number <= 0:
-        return None
-    if at <= now:
+        at = epoch_ms(number * 1000 if seconds and number else value)
+    except ValueError as wrong:
+        raise InvalidExpiration(f"expiration {wrong}") from None
+    if at is None or at <= now:
         raise InvalidExpiration("expiration lies in the past")
     return at
+
+
+def _as_number(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    try:
+        return float(value)
+    except (ValueError, OverflowError):
+        return None

@@ -2,10 +2,13 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, delete, select
 
 from pipeline import db
+from pipeline.directory.stripes import take_all_turns
+from pipeline.errors import OperationDenied, UnknownChannel
 from pipeline.models import CHANNEL, Channel
+from pipeline.registration import DEFAULT_CHANNEL
 
 
 def ensure_channels(
@@ -13,12 +16,28 @@ def ensure_channels(
 ) -> dict[str, int]:
     """Return the keys of channels by name, creating those that do not exist."""
     found = _find(connection, app_id, names)
-    missing = [name for name in dict.fromkeys(names) if name not in found]
+    missing = sorted({*names} - {*found})  # in one order, so that two callers cannot deadlock
     if missing:
         rows = [{"app_id": app_id, "name": name, "created_at": now} for name in missing]
         connection.execute(db.insert_into(connection, Channel).on_conflict_do_nothing(), rows)
         found = _find(connection, app_id, names)
     return found
+
+
+def delete_channel(connection: Connection, app_id: str, name: str) -> None:
+    """Delete a channel and its subscriptions; the devices stay.
+
+    Raises:
+        UnknownChannel: there is none of this name.
+        OperationDenied: it is the default channel, which every SDK counts on.
+    """
+    if name == DEFAULT_CHANNEL:
+        raise OperationDenied("the default channel cannot be deleted")
+    # A registration that has just found the channel must not lose it before it commits.
+    take_all_turns(connection)
+    statement = delete(Channel).where(CHANNEL.app_id == app_id, CHANNEL.name == name)
+    if connection.execute(statement).rowcount == 0:
+        raise UnknownChannel(f"no channel has the name {name!r}")
 
 
 def _find(connection: Connection, app_id: str, names: Sequence[str]) -> dict[str, int]:

@@ -1,28 +1,39 @@
 """Devices and their subscriptions: registered in bulk, retired on evidence, not deleted for it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from operator import itemgetter
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, case, delete, false, select, update
+from sqlalchemy import (
+    Connection,
+    Row,
+    Text,
+    bindparam,
+    case,
+    cast,
+    delete,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
 
 from pipeline import db
 from pipeline.directory.channels import ensure_channels
+from pipeline.directory.stripes import take_turns
 from pipeline.models import DEVICE, Device, Subscription
 from pipeline.outcome import DeviceAction
 from pipeline.registration import Registration
 
-#: What a registration writes over an older one of the same device.
-_RENEWED = (
-    "token",
-    "kind",
-    "platform",
-    "os_version",
-    "environment",
-    "user_id",
-    "properties",
-    "locale",
-    "time_zone",
-    "expires_at",
-)
+#: What a registration says anew each time.
+_RENEWED = ("token", "kind", "platform", "os_version", "expires_at")
+
+#: What it may leave unsaid; what was said before then stays. Some SDKs can say none of these.
+_KEPT = ("user_id", "properties", "locale", "time_zone")
+
+_SAID = (*_RENEWED, *_KEPT, "environment")
 
 _STATES = {DeviceAction.RETIRE: "retired", DeviceAction.QUARANTINE: "quarantined"}
 
@@ -40,9 +51,11 @@ def register_devices(
     `alive` says that the devices themselves spoke just now: then a retired token is active
     again. An import is no proof of life: it leaves the state of a token that it does not
     change. Channels are added, never removed. A token that appears with a new device id moves
-    to it. The last of several registrations with the same device id or token counts.
+    to it. The last of several registrations with the same device id or token counts, within
+    one call as well as between callers at once.
     """
     wanted = _without_repeats(registrations)
+    take_turns(connection, app_id, (name for one in wanted for name in (one.device_id, one.token)))
     _release_moved_tokens(connection, app_id, wanted)
     keys = _upsert(connection, app_id, wanted, now, alive=alive)
     _subscribe(connection, app_id, wanted, keys, now)
@@ -57,13 +70,66 @@ def _without_repeats(registrations: Sequence[Registration]) -> list[Registration
 def _release_moved_tokens(
     connection: Connection, app_id: str, registrations: Sequence[Registration]
 ) -> None:
-    owners = {one.token: one.device_id for one in registrations}
-    statement = select(DEVICE.id, DEVICE.token, DEVICE.device_id).where(
-        DEVICE.app_id == app_id, db.any_of(DEVICE.token, list(owners))
+    """Take each token from the device that had it before, and from its user."""
+    coming = {one.token: one for one in registrations}
+    staying = {one.device_id for one in registrations}
+    rows = _lock_concerned(connection, app_id, coming, staying)
+    moved = [row for row in rows if coming.get(row.token, row).device_id != row.device_id]
+    if not moved:
+        return
+    users = {row.device_id: row.user_id for row in rows}
+    strangers = [
+        coming[row.token].device_id
+        for row in moved
+        if row.user_id is not None and users.get(coming[row.token].device_id) != row.user_id
+    ]
+    # A device that gives its token away and gets another one in the same call keeps its row:
+    # with it go the subscriptions.
+    _free_tokens(connection, [row.id for row in moved if row.device_id in staying])
+    _delete(connection, [row.id for row in moved if row.device_id not in staying])
+    _unlink(connection, app_id, strangers)
+
+
+def _lock_concerned(
+    connection: Connection, app_id: str, tokens: Iterable[str], device_ids: Iterable[str]
+) -> Sequence[Row[Any, Any, Any, Any]]:
+    # In the order of keys, as the workers' updates go: two that lock the same rows in
+    # different orders would end in a deadlock.
+    statement = (
+        select(DEVICE.id, DEVICE.token, DEVICE.device_id, DEVICE.user_id)
+        .where(
+            DEVICE.app_id == app_id,
+            or_(
+                db.any_of(DEVICE.token, list(tokens)),
+                db.any_of(DEVICE.device_id, list(device_ids)),
+            ),
+        )
+        .order_by(DEVICE.id)
+        .with_for_update()
     )
-    moved = [row.id for row in connection.execute(statement) if owners[row.token] != row.device_id]
-    if moved:
-        connection.execute(delete(Device).where(db.any_of(DEVICE.id, moved)))
+    return connection.execute(statement).all()
+
+
+def _free_tokens(connection: Connection, keys: Sequence[int]) -> None:
+    if keys:
+        placeholder = literal("released:").concat(cast(DEVICE.id, Text))
+        connection.execute(
+            update(Device).where(db.any_of(DEVICE.id, keys)).values(token=placeholder)
+        )
+
+
+def _delete(connection: Connection, keys: Sequence[int]) -> None:
+    if keys:
+        connection.execute(delete(Device).where(db.any_of(DEVICE.id, keys)))
+
+
+def _unlink(connection: Connection, app_id: str, device_ids: Sequence[str]) -> None:
+    if device_ids:
+        connection.execute(
+            update(Device)
+            .where(DEVICE.app_id == app_id, db.any_of(DEVICE.device_id, device_ids))
+            .values(user_id=None)
+        )
 
 
 def _upsert(
@@ -74,23 +140,17 @@ def _upsert(
     *,
     alive: bool,
 ) -> dict[str, int]:
-    rows = [
-        {name: getattr(one, name) for name in _RENEWED}
-        | {
-            "app_id": app_id,
-            "device_id": one.device_id,
-            "platform": one.platform.value,
-            "properties": dict(one.properties) if one.properties is not None else None,
-            "state": "active",
-            "created_at": now,
-            "registered_at": now,
-        }
-        for one in registrations
-    ]
+    rows = [_row(app_id, one, now) for one in registrations]
     statement = db.insert_into(connection, Device)
     new = statement.excluded
-    known = false() if alive else DEVICE.token == new.token
-    renewed = {name: new[name] for name in _RENEWED} | {
+    same_token = DEVICE.token == new.token
+    known = false() if alive else same_token
+    renewed = {
+        **{name: new[name] for name in _RENEWED},
+        **{name: func.coalesce(new[name], DEVICE[name]) for name in _KEPT},
+        "environment": case(
+            (new.environment != "", new.environment), (same_token, DEVICE.environment), else_=""
+        ),
         "state": case((known, DEVICE.state), else_="active"),
         "state_reason": case((known, DEVICE.state_reason), else_=None),
         "registered_at": case((known, DEVICE.registered_at), else_=new.registered_at),
@@ -100,6 +160,18 @@ def _upsert(
     ).returning(DEVICE.device_id, DEVICE.id)
     return {
         device_id: key for device_id, key in connection.execute(upsert, rows) if key is not None
+    }
+
+
+def _row(app_id: str, one: Registration, now: int) -> dict[str, Any]:
+    return {name: getattr(one, name) for name in _SAID} | {
+        "app_id": app_id,
+        "device_id": one.device_id,
+        "platform": one.platform.value,
+        "properties": dict(one.properties) if one.properties is not None else None,
+        "state": "active",
+        "created_at": now,
+        "registered_at": now,
     }
 
 
@@ -164,7 +236,7 @@ def put_out_of_service(
             "new_state": _STATES[action],
             "why": why,
         }
-        for key, token, action, since, why in evidence
+        for key, token, action, since, why in sorted(evidence, key=itemgetter(0))
     ]
     if rows:
         connection.execute(statement, rows)

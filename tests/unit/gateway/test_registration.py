@@ -1,0 +1,111 @@
+"""What a registration may say, in every SDK's spelling, and what of it is refused."""
+
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.errors import (
+    InvalidChannelName,
+    InvalidExpiration,
+    InvalidParameter,
+    MissingDeviceId,
+    MissingParameter,
+    RequestError,
+    UnknownOs,
+)
+from pipeline.registration import CHANNELS_MAX, check_registration
+
+NOW = 1_893_000_000_000
+IOS = {"deviceId": "d", "deviceToken": "ab" * 32, "os": "IOS"}
+ANDROID = {"deviceId": "d", "deviceToken": "x" * 150, "os": "ANDROID"}
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        (None, None),
+        ("", None),
+        (0, None),
+        ("0", None),
+        (-1, None),
+        (1893477600, 1893477600000),
+        (1893477600.123, 1893477600123),  # what the JavaScript SDK makes of a Date
+        (1893477600000, 1893477600000),
+        ("1893477600000", 1893477600000),
+        ("2030-01-01T06:00:00.000Z", 1893477600000),
+    ],
+)
+def test_an_expiration_is_read_in_seconds_milliseconds_or_iso_8601(given, kept) -> None:
+    assert check_registration({**IOS, "expiration": given}, NOW).expires_at == kept
+
+
+@pytest.mark.parametrize(
+    "given",
+    [1, 1_700_000_000, NOW, 1e300, 10**30, "nan", "inf", "soon", True, [], {}, "2020-01-01T00:00Z"],
+)
+def test_an_expiration_that_has_passed_or_is_no_moment_is_refused(given) -> None:
+    with pytest.raises(InvalidExpiration):
+        check_registration({**IOS, "expiration": given}, NOW)
+
+
+@pytest.mark.parametrize("channels", [None, [], [""], ""])
+def test_a_registration_without_channels_is_one_of_the_default_channel(channels) -> None:
+    assert check_registration({**IOS, "channels": channels}, NOW).channels == ("default",)
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        ({"deviceId": None}, MissingDeviceId),
+        ({"deviceId": ""}, MissingDeviceId),
+        ({"deviceId": 7}, InvalidParameter),
+        ({"deviceId": "d" * 513}, InvalidParameter),
+        ({"deviceToken": None}, MissingParameter),
+        ({"deviceToken": "xyz"}, InvalidParameter),
+        ({"os": "BROWSER"}, UnknownOs),
+        ({"os": ["IOS"]}, UnknownOs),
+        ({"os": None}, UnknownOs),
+        ({"channels": 7}, InvalidParameter),
+        ({"channels": {"a": 1}}, InvalidParameter),
+        ({"channels": ["a/b"]}, InvalidChannelName),
+        ({"channels": ["push"]}, InvalidChannelName),
+        ({"channels": [["a"]]}, InvalidChannelName),
+        ({"channels": [f"c{n}" for n in range(CHANNELS_MAX + 1)]}, InvalidParameter),
+        ({"properties": []}, InvalidParameter),
+    ],
+)
+def test_what_is_wrong_with_a_registration_is_named(change, error) -> None:
+    with pytest.raises(error) as caught:
+        check_registration({**IOS, **change}, NOW)
+    assert type(caught.value) is error
+
+
+def test_an_error_repeats_little_of_a_value_and_nothing_of_a_token() -> None:
+    with pytest.raises(UnknownOs) as wrong:
+        check_registration({**IOS, "os": "x" * 10_000}, NOW)
+    assert len(str(wrong.value)) < 100
+    with pytest.raises(InvalidParameter) as malformed:
+        check_registration({**IOS, "deviceToken": "secret!"}, NOW)
+    assert "secret" not in str(malformed.value)
+
+
+def test_an_installation_id_is_told_from_a_registration_token() -> None:
+    assert check_registration({**ANDROID, "deviceToken": "a" * 22}, NOW).kind == "fid"
+    assert check_registration(ANDROID, NOW).kind == "token"
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=5,
+)
+FIELDS = ["deviceId", "deviceToken", "os", "osVersion", "channels", "expiration", "properties"]
+
+
+@given(st.dictionaries(st.sampled_from(FIELDS), JSON))
+def test_any_json_is_a_registration_or_a_typed_error(fields) -> None:
+    for base in (IOS, ANDROID):
+        with suppress(RequestError):
+            check_registration({**base, **fields}, NOW)

@@ -5,7 +5,10 @@ from typing import NamedTuple
 
 
 class Request(NamedTuple):
-    """One complete request. Header names are lower case, pseudo-headers are not among them."""
+    """One complete request. Header names are lower case, pseudo-headers are not among them.
+
+    A header's value has one character for each of its bytes, so its length is in bytes.
+    """
 
     stream: int  # 0 on HTTP/1.1
     method: str

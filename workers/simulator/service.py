@@ -8,6 +8,8 @@ notification that was accepted and never answered.
 import asyncio
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from functools import partial
 
 from workers.simulator import magic
 from workers.simulator.journal import Entry
@@ -84,8 +86,12 @@ class Service(ABC):
         if delay <= 0:
             self._perform(link, request, finding, action)
             return
-        loop = asyncio.get_running_loop()
-        loop.call_later(delay, self._perform, link, request, finding, action)
+        perform = partial(self._perform, link, request, finding, action)
+        asyncio.get_running_loop().call_later(delay, self._perform_due, self.world.era, perform)
+
+    def _perform_due(self, era: int, perform: Callable[[], None]) -> None:
+        if era == self.world.era:
+            perform()
 
     def _delay(self, token: str, action: Action) -> float:
         span = action.delay or self.world.behaviour.delay_seconds

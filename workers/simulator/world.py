@@ -33,6 +33,7 @@ class World:
         self.key_updates: dict[str, tuple[str, float]] = {}  # key id -> its last JWT, since when
         self.tally = Tally()
         self.tokens_revoked_at = 0.0  # epoch seconds: access tokens issued earlier are refused
+        self.era = 0  # a request that was delayed across a reset is forgotten
         self._first_behaviour = behaviour
 
     @property
@@ -47,6 +48,7 @@ class World:
 
     def reset(self) -> None:
         """Go back to the state at the start; connections and issued access tokens stay."""
+        self.era += 1
         self.behaviour = self._first_behaviour
         self.clock.offset = 0.0
         self.rules.clear()

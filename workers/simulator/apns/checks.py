@@ -91,7 +91,7 @@ def header_fault(headers: Headers) -> str | None:
         return "BadPriority"  # an absent priority means 10
     if push_type is not None and push_type not in TOPIC_SUFFIX:
         return "InvalidPushType"
-    if headers.collapse_id is not None and len(headers.collapse_id.encode()) > COLLAPSE_MAX_BYTES:
+    if headers.collapse_id is not None and len(headers.collapse_id) > COLLAPSE_MAX_BYTES:
         return "BadCollapseId"
     return _topic_fault(headers.topic, push_type)
 

@@ -79,6 +79,22 @@ class ApiKey(SQLModel, table=True):
     revoked_at: int | None = instant()
 
 
+class AppAccess(SQLModel, table=True):
+    """Who may do what in an app, beside its keys: user tokens, roles, callers without a key."""
+
+    __tablename__ = "app_access"
+
+    app_id: str = Field(
+        sa_column=Column(Text, ForeignKey("app.id", ondelete="CASCADE"), primary_key=True)
+    )
+    hosts: list[str] = Field(sa_column=Column(Json, nullable=False))  # whose /api/… is this app's
+    open_scopes: list[str] | None = Field(default=None, sa_column=Column(Json))  # without a key
+    publish_rules: list[dict[str, Any]] = Field(sa_column=Column(Json, nullable=False))
+    token_rules: dict[str, Any] | None = Field(default=None, sa_column=Column(Json))
+    token_key: bytes | None = Field(default=None, sa_column=Column(LargeBinary))  # sealed
+    updated_at: int = instant(nullable=False)
+
+
 class Credential(SQLModel, table=True):
     """What an app shows a provider, sealed; and the state of the route that it opens.
 
@@ -322,6 +338,7 @@ def _columns(model: type[SQLModel]) -> ReadOnlyColumnCollection[str, Column[Any]
 
 # The columns, for queries: to a type checker `Batch.size` is an int, `BATCH.size` is a column.
 APP = _columns(App)
+APP_ACCESS = _columns(AppAccess)
 API_KEY = _columns(ApiKey)
 BATCH = _columns(Batch)
 CHANNEL = _columns(Channel)

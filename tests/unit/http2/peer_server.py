@@ -129,6 +129,7 @@ class PeerServer:
         opened: Callable[[Link], object] = Link.send,
         protocols: tuple[str, ...] = ("h2",),
         acknowledge: bool = True,
+        port: int = 0,
         **settings: int,
     ) -> None:
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -138,6 +139,7 @@ class PeerServer:
         self._certificate = certificate
         self._handler, self._opened = handler, opened
         self._acknowledge = acknowledge
+        self.port = port
         self._settings = settings
         self._threads: list[threading.Thread] = []
         self.links: list[Link] = []
@@ -157,7 +159,7 @@ class PeerServer:
         return Counter(request.path for request in self.requests)
 
     def __enter__(self) -> Self:
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self._listener = socket.create_server(("127.0.0.1", self.port), backlog=64)
         self.port = self._listener.getsockname()[1]
         self._start(self._accept)
         return self

@@ -14,6 +14,14 @@ def test_the_first_connections_are_not_held_back():
     assert pace.allows(101.0)
 
 
+def test_a_connection_that_has_done_its_work_is_replaced_at_once():
+    pace = Pace(1, Random(1))
+    pace.connecting(100.0)
+    assert not pace.allows(100.0)
+    pace.earned()
+    assert pace.allows(100.0)
+
+
 def test_after_a_failure_nobody_dials_for_a_second():
     pace = Pace(3, Random(1))
     pace.connecting(100.0)

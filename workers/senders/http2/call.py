@@ -23,7 +23,7 @@ class Call:
         self.requests = requests
         self.deadline = deadline
         self.results: list[Ending | None] = [None] * len(requests)
-        self.failure = "BackOff"  # why no connection can be had, as far as this call saw
+        self.failure: str | None = None  # why no connection could be had, if this call saw it
         self._headers = headers
         self._leading = tuple(leading)
         self._fields: dict[int, tuple[Field, ...]] = {}

@@ -21,6 +21,10 @@ CHUNK = 128
 GATHER_ROUND_TRIP_SECONDS = 0.010
 GATHER_IN_FLIGHT = 16
 
+#: Requests after which servers retire a connection in good order (nginx: 1,000). APNs ends one
+#: much sooner, for errors, and does not like it to be replaced in haste.
+FRUITFUL_REQUESTS = 1000
+
 PING = frames.frame(frames.PING, 0, 0, b"push-pip")
 
 _numbers = itertools.count(1)
@@ -76,6 +80,11 @@ class Connection:
         if not self._codec.answers.answered:
             return min(self._codec.room, 0 if self.in_flight else 1)
         return min(self._codec.room, CHUNK)
+
+    @property
+    def fruitful(self) -> bool:
+        """It has carried so many requests that another one may take its place at once."""
+        return self._codec.outbound.next_stream > 2 * FRUITFUL_REQUESTS
 
     def takes_credit(self) -> bool:
         """It has given its first answer; true once."""

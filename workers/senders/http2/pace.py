@@ -43,6 +43,10 @@ class Pace:
         self._failures = min(self._failures + 1, 16)
         self._not_before = now + wait
 
+    def earned(self) -> None:
+        """One that ended has done a connection's work: replacing it costs nothing."""
+        self._budget += 1
+
     def answered(self) -> None:
         """One works."""
         self._failures = 0

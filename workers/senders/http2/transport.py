@@ -168,7 +168,7 @@ class Transport:
         while usable < wanted and not self._closed and self._pace.allows(now):
             usable += self._dial(call, now)
         if not usable:
-            call.settle_pending("Closed" if self._closed else call.failure)
+            call.settle_pending("Closed" if self._closed else call.failure or "BackOff")
 
     def _dial(self, call: Call, now: float) -> bool:
         self._pace.connecting(now)
@@ -222,9 +222,13 @@ class Transport:
             call.give_back(connection.returned())
             if connection.takes_credit():
                 self._pace.answered()
-            if connection.phase is Phase.CLOSED and connection.useless:
+            if connection.phase is not Phase.CLOSED:
+                continue
+            if connection.useless:
                 call.failure = connection.failure
                 self._pace.failed(now)
+            elif connection.fruitful:
+                self._pace.earned()
         self._connections = [
             connection for connection in self._connections if connection.phase is not Phase.CLOSED
         ]
@@ -233,4 +237,5 @@ class Transport:
         for connection in self._connections:
             connection.cancel(now)
         self._bury(call, now)
-        call.settle_pending("Timeout")
+        reason = None if self._connections else call.failure
+        call.settle_pending(reason or "Timeout")

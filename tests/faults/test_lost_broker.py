@@ -1,0 +1,66 @@
+"""Redis is killed without persistence, absent or frozen: the database brings everything back."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.audience import android, ios
+from tests.running import Stand, at_least
+
+DEVICES = 10_000  # of each platform
+
+#: Answers take this long (seconds, from and to), so that the broadcast outlasts the kill.
+SLOW = (0.05, 0.15)
+
+
+def reached_once(stand: Stand, *tokens: str) -> bool:
+    return stand.simulator.received() == dict.fromkeys(tokens, 1)
+
+
+@pytest.mark.slow
+def test_a_broker_that_loses_everything_in_mid_broadcast_costs_nobody_a_push_or_a_second_one(
+    database_url: str, open_stand: Callable[..., Stand]
+) -> None:
+    stand = open_stand(database_url)
+    stand.simulator.behave(delay_seconds=SLOW)
+    stand.subscribe(ios(DEVICES), android(DEVICES))
+    stand.start_beat()
+    stand.start_worker(children=4)
+    message_id = stand.installation.publish()
+    stand.follow(message_id, at_least(4_000))
+
+    stand.broker.kill()
+    stand.broker.start()
+
+    run = stand.finish(message_id)
+    assert run["accepted"] == run["audience"] == 2 * DEVICES
+    assert run["resent"] == 0
+    assert reached_once(stand, *ios(DEVICES), *android(DEVICES))
+
+
+def test_what_was_published_while_the_broker_was_down_is_sent_when_it_is_back(
+    stand: Stand,
+) -> None:
+    stand.subscribe(ios(5))
+    stand.start_worker()
+    stand.start_beat()
+    stand.broker.kill()
+
+    messages = [stand.installation.publish(f"course {n}") for n in range(3)]
+    stand.broker.start()
+
+    assert [stand.finish(one)["accepted"] for one in messages] == [5, 5, 5]
+    assert stand.simulator.received() == dict.fromkeys(ios(5), 3)
+
+
+def test_what_was_published_while_the_broker_was_frozen_is_sent_once(stand: Stand) -> None:
+    stand.subscribe(ios(5), android(5))
+    stand.start_worker()
+    stand.start_beat()
+    stand.broker.freeze()
+
+    message_id = stand.installation.publish()
+    stand.broker.thaw()
+
+    assert stand.finish(message_id)["accepted"] == 10
+    assert reached_once(stand, *ios(5), *android(5))

@@ -8,25 +8,25 @@ worker that was overtaken (its lease ran out) finds its claim number gone and re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
 from pipeline import db, telemetry
 from pipeline.clock import now_ms
-from pipeline.directory.devices import find_targets, put_out_of_service
 from pipeline.directory.routes import open_route, pause_route
+from pipeline.directory.targets import find_targets, put_out_of_service
 from pipeline.errors import BadCredential
 from pipeline.ledger import batches, runs
-from pipeline.ledger.batches import LeaseLost, NewBatch, Standing
+from pipeline.ledger.batches import LeaseLost, NewBatch, Progress, Standing
 from pipeline.ledger.deliveries import insert_deliveries
 from pipeline.ledger.states import RunState
 from pipeline.outcome import Outcome, RouteAction, Settled, Verdict
 from workers.claim import Leave, Park, Send, SettleRest, decide
 from workers.context import Context, RunFacts
 from workers.notification_id import notification_ids
-from workers.senders.base import Target
-from workers.settlement import Report, Rules, may_resend, settle, settle_all
+from workers.senders.base import Rendered, Target
+from workers.settlement import Report, Retry, Rules, may_resend, settle
 
 
 class Slice(NamedTuple):
@@ -67,7 +67,9 @@ def deliver(batch_id: int, context: Context) -> None:
             started = time.monotonic()
             report = _send(claim, part, run, context)
             goes_on = _record(claim, part, report, context)
-            telemetry.slice_recorded(claim.batch.platform, report.tally, time.monotonic() - started)
+            telemetry.slice_recorded(
+                claim.batch.platform, report.tally(), time.monotonic() - started
+            )
             if not goes_on:
                 break
     except LeaseLost:
@@ -106,7 +108,7 @@ def _take(
         return None
     members = batches.unpack(batch.members)
     found = find_targets(connection, members[batch.settled :], now)
-    targets = {key: Target(key, token, kind) for key, token, kind in found}
+    targets = {row[0]: Target(*row) for row in found}
     return Claim(batch, batch.claims + 1, members, targets, now, slices, dict(batch.reasons or {}))
 
 
@@ -125,31 +127,46 @@ def cut_slices(batch: Standing, first: int, window: int) -> Iterator[Slice]:
 
 def _send(claim: Claim, part: Slice, run: RunFacts, context: Context) -> Report:
     """Send one slice and say what follows; a slice in doubt only if the policy allows it."""
-    batch = claim.batch
-    rendered = run.rendered(batch.platform, now_ms() / 1000)
-    rules = _rules(claim, part, rendered.collapsible, context)
+    rendered = run.rendered(claim.batch.platform, now_ms() / 1000)
+    rules = _rules(claim.batch, context, rendered.collapsible, in_doubt=part.doubtful)
     keys = claim.members[part.start : part.end]
     if part.doubtful and not rules.may_resend:
-        return settle_all(keys, rules, Settled.UNKNOWN, "WorkerLost", now_ms())
+        return _all_alike(Settled.UNKNOWN, "WorkerLost", keys)
     here = [claim.targets[key] for key in keys if key in claim.targets]
-    ids = notification_ids(run.run.message_id, run.run.n, (one.device_key for one in here))
-    try:
-        verdicts = context.sender(batch).send(rendered, here, ids) if here else []
-    except BadCredential:
-        refused = Verdict(Outcome.MISCONFIGURED, "BadCredential", route=RouteAction.HOLD)
-        verdicts = [refused] * len(here)
+    ids = notification_ids(run.run.message_id, run.run.n, [one.device_key for one in here])
+    verdicts = _ask_provider(claim.batch, rendered, here, ids, context)
     report = settle(here, verdicts, rules, sent_at=claim.read_at, now=now_ms(), rng=context.rng)
-    missing = [key for key in keys if key not in claim.targets]
-    report.absorb(settle_all(missing, rules, Settled.REJECTED, "NotRegistered", now_ms()))
+    gone = [(key, None) for key in keys if key not in claim.targets]
+    report.end(Settled.REJECTED, "NotRegistered", [*gone])
     return report
 
 
-def _rules(claim: Claim, part: Slice, collapsible: bool, context: Context) -> Rules:
-    batch, settings = claim.batch, context.settings
+def _ask_provider(
+    batch: Standing, rendered: Rendered, targets: list[Target], ids: list[str], context: Context
+) -> list[Verdict]:
+    if not targets:
+        return []
+    try:
+        return context.sender(batch).send(rendered, targets, ids)
+    except BadCredential:
+        refused = Verdict(Outcome.MISCONFIGURED, "BadCredential", route=RouteAction.HOLD)
+        return [refused] * len(targets)
+
+
+def _all_alike(settled: Settled, reason: str, keys: list[int]) -> Report:
+    report = Report()
+    report.end(settled, reason, [(key, None) for key in keys])
+    return report
+
+
+def _rules(
+    batch: Standing, context: Context, collapsible: bool = False, *, in_doubt: bool = False
+) -> Rules:
+    settings = context.settings
     return Rules(
         run_id=batch.run_id,
         attempt=batch.attempt,
-        doubtful=batch.doubtful or part.doubtful,
+        doubtful=batch.doubtful or in_doubt,
         may_resend=may_resend(settings.unknown_policy, collapsible=collapsible),
         guarded=batch.guarded,
         expires_at=batch.run_expires_at,
@@ -170,28 +187,23 @@ def _record(claim: Claim, part: Slice, report: Report, context: Context) -> bool
         rest_until = _change_route(connection, batch, report, now)
         finished = part.end == batch.size
         goes_on = not finished and rest_until is None and _may_go_on(connection, batch, now)
-        changes = _progress(claim, part, report)
+        progress = _progress(claim, part.end, report)
         if finished:
-            changes |= {"finished_at": now, "lease_until": None}
+            progress = progress._replace(finished_at=now)
         elif goes_on:
-            changes |= {"noted": part.next_end, "lease_until": now + context.lease_ms}
+            lease_until = now + context.lease_ms
+            progress = progress._replace(noted=part.next_end, lease_until=lease_until, woken_at=now)
         else:
-            changes |= {"lease_until": None, "not_before": rest_until or now, "woken_at": None}
-        batches.record(connection, batch.id, claim.number, report.tally, changes)
-        _write_report(connection, batch, report)
+            progress = progress._replace(not_before=rest_until or now)
+        _write(connection, claim, report, progress, _rules(batch, context), now)
     _tell(batch, report)
     return goes_on
 
 
-def _progress(claim: Claim, part: Slice, report: Report) -> dict[str, Any]:
-    for reason, count in report.tally.reasons.items():
+def _progress(claim: Claim, settled: int, report: Report) -> Progress:
+    for reason, count in report.tally().reasons.items():
         claim.reasons[reason] = claim.reasons.get(reason, 0) + count
-    return {
-        "settled": part.end,
-        "noted": part.end,
-        "stalls": 0,
-        "reasons": claim.reasons or None,
-    }
+    return Progress(settled, settled, claim.batch.not_before, claim.reasons or None)
 
 
 def _may_go_on(connection: Connection, batch: Standing, now: int) -> bool:
@@ -212,25 +224,35 @@ def _change_route(connection: Connection, batch: Standing, report: Report, now: 
     return None
 
 
-def _write_report(connection: Connection, batch: Standing, report: Report) -> None:
-    insert_deliveries(connection, report.settlements)
-    later = [
-        NewBatch(
-            batch.run_id,
-            batch.platform,
-            batch.environment,
-            retry.members,
-            batch.bulk,
-            retry.not_before,
-            retry.attempt,
-            retry.doubtful,
-        )
-        for retry in report.retries
-    ]
-    batches.insert_batches(connection, later, woken_at=None)
+def _write(
+    connection: Connection,
+    claim: Claim,
+    report: Report,
+    progress: Progress,
+    rules: Rules,
+    now: int,
+) -> None:
+    """Write a report; the batch first, since it says whether the rest is still ours to write."""
+    batch = claim.batch
+    batches.record(connection, batch.id, claim.number, report.tally(), progress)
+    insert_deliveries(connection, report.settlements(rules, now))
+    batches.insert_batches(connection, [_later(batch, one) for one in report.retries], None)
     put_out_of_service(connection, report.evidence)
     if report.suspicion is not None:
         runs.pause(connection, batch.run_id, report.suspicion)
+
+
+def _later(batch: Standing, retry: Retry) -> NewBatch:
+    return NewBatch(
+        run_id=batch.run_id,
+        platform=batch.platform,
+        environment=batch.environment,
+        bulk=batch.bulk,
+        members=retry.members,
+        not_before=retry.not_before,
+        attempt=retry.attempt,
+        doubtful=retry.doubtful,
+    )
 
 
 def _tell(batch: Standing, report: Report) -> None:
@@ -247,16 +269,14 @@ def _settle_rest(
     if not batches.take(connection, batch, lease_until=now, noted=batch.noted):
         return
     members = batches.unpack(batch.members)
-    in_doubt = batch.size if batch.doubtful else max(batch.noted, batch.settled)
-    whole = Slice(batch.settled, batch.size, batch.size, doubtful=False)
-    claim = Claim(batch, batch.claims + 1, members, {}, now, [whole], dict(batch.reasons or {}))
-    rules = _rules(claim, whole, False, context)
-    report = settle_all(members[in_doubt:], rules, end.settled, end.reason, now)
-    doubtful = members[batch.settled : in_doubt]
-    report.absorb(settle_all(doubtful, rules, Settled.UNKNOWN, end.reason, now))
-    changes = _progress(claim, whole, report) | {"finished_at": now, "lease_until": None}
-    batches.record(connection, batch.id, claim.number, report.tally, changes)
-    _write_report(connection, batch, report)
+    sure_from = batch.size if batch.doubtful else max(batch.noted, batch.settled)
+    report = _all_alike(end.settled, end.reason, members[sure_from:])
+    report.end(
+        Settled.UNKNOWN, end.reason, [(key, None) for key in members[batch.settled : sure_from]]
+    )
+    claim = Claim(batch, batch.claims + 1, members, {}, now, [], dict(batch.reasons or {}))
+    progress = _progress(claim, batch.size, report)._replace(finished_at=now)
+    _write(connection, claim, report, progress, _rules(batch, context), now)
 
 
 def _close_run(batch: Standing) -> None:

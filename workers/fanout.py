@@ -129,11 +129,13 @@ def plan_batches(
     run: RunView, members: Sequence[Member], default: str, *, bulk: bool, now: int
 ) -> list[NewBatch]:
     """Cut a page into batches: one platform and APNs environment each, of even sizes."""
+    alike: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for key, platform, environment in members:
+        alike[platform, environment].append(key)
     routes: dict[tuple[str, str], list[int]] = defaultdict(list)
-    for member in members:
-        apple = Platform(member.platform).family == "apns"
-        environment = (member.environment or default) if apple else ""
-        routes[member.platform, environment].append(member.key)
+    for (platform, environment), keys in alike.items():
+        apple = Platform(platform).family == "apns"
+        routes[platform, (environment or default) if apple else ""] += keys
     return [
         NewBatch(run.id, platform, environment, part, bulk, not_before=now)
         for (platform, environment), keys in routes.items()

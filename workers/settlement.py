@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from pipeline.directory.targets import Evidence
 from pipeline.ledger.batches import Tally
 from pipeline.ledger.deliveries import Settlement
 from pipeline.outcome import CONSEQUENCES, DeviceAction, Outcome, RouteAction, Settled, Verdict
@@ -52,16 +53,6 @@ class Retry(NamedTuple):
     doubtful: bool
 
 
-class Evidence(NamedTuple):
-    """Why a device is put out of service."""
-
-    key: int
-    token: str
-    action: DeviceAction
-    dead_since: int
-    reason: str | None
-
-
 class RouteChange(NamedTuple):
     """A route that is to rest."""
 
@@ -73,21 +64,44 @@ class RouteChange(NamedTuple):
 class Report:
     """Everything that one slice's record transaction has to write."""
 
-    tally: Tally = field(default_factory=Tally)
-    settlements: list[Settlement] = field(default_factory=list)
+    ended: dict[tuple[Settled, str | None], list[tuple[int, str | None]]] = field(
+        default_factory=dict
+    )
     retries: list[Retry] = field(default_factory=list)
     evidence: list[Evidence] = field(default_factory=list)
+    resent: int = 0
     route: RouteChange | None = None
-    proven: bool = False  # the provider took something, so the credential works
     suspicion: str | None = None  # why the run must stop
 
-    def absorb(self, other: "Report") -> None:
-        """Add what another report settled."""
-        self.settlements.extend(other.settlements)
-        for name in ("accepted", "rejected", "expired", "cancelled", "unknown"):
-            setattr(self.tally, name, getattr(self.tally, name) + getattr(other.tally, name))
-        for reason, count in other.tally.reasons.items():
-            self.tally.reasons[reason] = self.tally.reasons.get(reason, 0) + count
+    def end(
+        self, settled: Settled, reason: str | None, devices: list[tuple[int, str | None]]
+    ) -> None:
+        """Note (key, provider id) of devices that ended so."""
+        if devices:
+            self.ended.setdefault((settled, reason), []).extend(devices)
+
+    @property
+    def proven(self) -> bool:
+        """Whether the provider took something, so that the credential works."""
+        return any(settled is Settled.ACCEPTED for settled, _ in self.ended)
+
+    def tally(self) -> Tally:
+        """Count the devices by how they ended, and those that did not end by their reason."""
+        tally = Tally(moved=sum(len(one.members) for one in self.retries), resent=self.resent)
+        for (settled, reason), devices in self.ended.items():
+            setattr(tally, settled.value, getattr(tally, settled.value) + len(devices))
+            if settled is not Settled.ACCEPTED:
+                word = reason or settled.value
+                tally.reasons[word] = tally.reasons.get(word, 0) + len(devices)
+        return tally
+
+    def settlements(self, rules: "Rules", now: int) -> list[Settlement]:
+        """Return the rows that the operator wants to keep, grouped by how devices ended."""
+        return [
+            Settlement(rules.run_id, settled.value, reason, rules.attempt, now, devices)
+            for (settled, reason), devices in self.ended.items()
+            if rules.keep == "all" or (rules.keep == "problems" and settled is not Settled.ACCEPTED)
+        ]
 
 
 class Undecided(NamedTuple):
@@ -123,21 +137,22 @@ def settle(
         route=route_change(verdicts, rules.backoff.factor),
         suspicion=_suspicion(verdicts) if suspicious else None,
     )
+    accepted: list[tuple[int, str | None]] = []
     undecided: dict[Undecided, list[int]] = defaultdict(list)
     for target, verdict in zip(targets, verdicts, strict=True):
+        if verdict.outcome is Outcome.ACCEPTED:  # nearly all: nothing more to ask
+            accepted.append((target.device_key, verdict.provider_id))
+            continue
         settles, device, _ = CONSEQUENCES[verdict.outcome]
         if settles is None or (suspicious and device is not DeviceAction.KEEP):
             undecided[_kind_of(verdict, rules)].append(target.device_key)
             continue
-        _note(report, rules, target.device_key, settles, verdict, now)
+        report.end(settles, verdict.reason, [(target.device_key, verdict.provider_id)])
         if device is not DeviceAction.KEEP:
-            since = verdict.dead_since if verdict.dead_since is not None else sent_at
-            report.evidence.append(
-                Evidence(target.device_key, target.token, device, since, verdict.reason)
-            )
-    report.proven = report.tally.accepted > 0
+            report.evidence.append(_evidence(target, device, verdict, sent_at))
+    report.end(Settled.ACCEPTED, None, accepted)
     if rules.doubtful:
-        report.tally.resent = sum(verdict.outcome in _MAY_HAVE_ARRIVED for verdict in verdicts)
+        report.resent = sum(verdict.outcome in _MAY_HAVE_ARRIVED for verdict in verdicts)
     for kind, members in undecided.items():
         _plan(report, rules, kind, members, now, rng)
     return report
@@ -147,15 +162,9 @@ def settle(
 _MAY_HAVE_ARRIVED = frozenset({Outcome.ACCEPTED, Outcome.UNKNOWN})
 
 
-def settle_all(
-    members: Sequence[int], rules: Rules, settled: Settled, reason: str, now: int
-) -> Report:
-    """Settle members without sending: cancelled, expired, in doubt, or nobody to send through."""
-    report = Report()
-    verdict = Verdict(Outcome.REJECTED, reason)
-    for key in members:
-        _note(report, rules, key, settled, verdict, now)
-    return report
+def _evidence(target: Target, action: DeviceAction, verdict: Verdict, sent_at: int) -> Evidence:
+    since = verdict.dead_since if verdict.dead_since is not None else sent_at
+    return Evidence(target.device_key, target.token, action, since, verdict.reason)
 
 
 def looks_misconfigured(verdicts: Sequence[Verdict]) -> bool:
@@ -205,33 +214,6 @@ def _kind_of(verdict: Verdict, rules: Rules) -> Undecided:
     )
 
 
-def _note(
-    report: Report, rules: Rules, key: int, settled: Settled, verdict: Verdict, now: int
-) -> None:
-    tally = report.tally
-    if settled is Settled.ACCEPTED:
-        tally.accepted += 1
-        if rules.keep != "all":
-            return
-    else:
-        setattr(tally, settled.value, getattr(tally, settled.value) + 1)
-        reason = verdict.reason or verdict.outcome.value
-        tally.reasons[reason] = tally.reasons.get(reason, 0) + 1
-        if rules.keep == "none":
-            return
-    report.settlements.append(
-        Settlement(
-            rules.run_id,
-            key,
-            settled.value,
-            verdict.reason,
-            verdict.provider_id,
-            rules.attempt,
-            now,
-        )
-    )
-
-
 def _plan(
     report: Report,
     rules: Rules,
@@ -246,11 +228,9 @@ def _plan(
     if wait is not None and not_before < rules.expires_at:
         attempt = rules.attempt + _costs_an_attempt(kind, report)
         report.retries.append(Retry(members, attempt, not_before, kind.doubtful))
-        report.tally.moved += len(members)
         return
     end = _end(kind, given_up=wait is None)
-    for key in members:
-        _note(report, rules, key, end, Verdict(kind.outcome, kind.reason), now)
+    report.end(end, kind.reason or kind.outcome.value, [(key, None) for key in members])
 
 
 def _costs_an_attempt(kind: Undecided, report: Report) -> bool:

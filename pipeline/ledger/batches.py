@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, case, func, insert, literal, or_, select, update
+from sqlalchemy import Connection, bindparam, case, func, insert, literal, or_, select, update
 
 from pipeline.db import any_of
 from pipeline.models import BATCH, CREDENTIAL, RUN, Batch, Credential, Run
@@ -131,9 +131,55 @@ _STANDING = (
 )
 
 
+_FIND = _STANDING.where(BATCH.id == bindparam("batch_id"))
+
+_OURS = (
+    BATCH.id == bindparam("batch_id"),
+    BATCH.claims == bindparam("claim"),
+    BATCH.finished_at.is_(None),
+)
+
+_TAKE = (
+    update(Batch)
+    .where(*_OURS)
+    .values(
+        claims=BATCH.claims + 1,
+        stalls=BATCH.stalls + 1,
+        lease_until=bindparam("new_lease_until"),
+        noted=bindparam("new_noted"),
+    )
+)
+
+
+class Progress(NamedTuple):
+    """Where a batch stands after a slice. Without a lease it waits until `not_before`."""
+
+    settled: int
+    noted: int
+    not_before: int
+    reasons: dict[str, int] | None
+    lease_until: int | None = None
+    woken_at: int | None = None
+    finished_at: int | None = None
+
+
+_COUNTERS = ("accepted", "rejected", "expired", "cancelled", "unknown", "moved", "resent")
+
+# One statement for every slice: built once, compiled once, prepared once.
+_RECORD = (
+    update(Batch)
+    .where(*_OURS)
+    .values(
+        stalls=0,
+        **{name: BATCH[name] + bindparam(f"plus_{name}") for name in _COUNTERS},
+        **{name: bindparam(f"new_{name}") for name in Progress._fields},
+    )
+)
+
+
 def find_batch(connection: Connection, batch_id: int) -> Standing | None:
     """Read a batch with what decides its fate, or None where it does not exist."""
-    row = connection.execute(_STANDING.where(BATCH.id == batch_id)).one_or_none()
+    row = connection.execute(_FIND, {"batch_id": batch_id}).one_or_none()
     return None if row is None else Standing._make(row)
 
 
@@ -142,39 +188,27 @@ def take(connection: Connection, batch: Standing, *, lease_until: int, noted: in
 
     False where another worker was faster: the claim number that we saw is no longer there.
     """
-    statement = (
-        update(Batch)
-        .where(BATCH.id == batch.id, BATCH.claims == batch.claims, BATCH.finished_at.is_(None))
-        .values(
-            claims=batch.claims + 1, stalls=BATCH.stalls + 1, lease_until=lease_until, noted=noted
-        )
-    )
-    return connection.execute(statement).rowcount == 1
+    values = {
+        "batch_id": batch.id,
+        "claim": batch.claims,
+        "new_lease_until": lease_until,
+        "new_noted": noted,
+    }
+    return connection.execute(_TAKE, values).rowcount == 1
 
 
 def record(
-    connection: Connection,
-    batch_id: int,
-    claim: int,
-    tally: Tally,
-    changes: dict[str, Any],
+    connection: Connection, batch_id: int, claim: int, tally: Tally, progress: Progress
 ) -> None:
-    """Add a slice's tally to its batch and make the other changes (settled, noted, lease …).
+    """Add a slice's tally to its batch and write where the batch stands now.
 
     Raises:
         LeaseLost: the claim is no longer ours; the transaction must be rolled back.
     """
-    counted = {
-        name: BATCH[name] + getattr(tally, name)
-        for name in ("accepted", "rejected", "expired", "cancelled", "unknown", "moved", "resent")
-        if getattr(tally, name)
-    }
-    statement = (
-        update(Batch)
-        .where(BATCH.id == batch_id, BATCH.claims == claim, BATCH.finished_at.is_(None))
-        .values(**counted, **changes)
-    )
-    if connection.execute(statement).rowcount != 1:
+    values: dict[str, Any] = {"batch_id": batch_id, "claim": claim}
+    values |= {f"plus_{name}": getattr(tally, name) for name in _COUNTERS}
+    values |= {f"new_{name}": value for name, value in progress._asdict().items()}
+    if connection.execute(_RECORD, values).rowcount != 1:
         raise LeaseLost
 
 

@@ -10,47 +10,53 @@ from pipeline.models import DELIVERY, DEVICE, RUN, Delivery, Device, Run
 
 
 class Settlement(NamedTuple):
-    """One row to be written: a device's end in a run."""
+    """Devices of one run that ended alike: what differs is the device and the provider's id."""
 
     run_id: int
-    device_key: int
     outcome: str
     reason: str | None
-    provider_id: str | None
     attempts: int
     settled_at: int
+    devices: list[tuple[int, str | None]]  # (key, provider id)
 
+
+_ALIKE = Settlement._fields[:-1]
+
+_COPY = f"COPY delivery ({', '.join(_ALIKE)}, device_key, provider_id) FROM STDIN"
 
 #: What PostgreSQL's COPY text format needs escaped. Reasons and ids are a provider's words.
 _COPY_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\0": ""})
 
-_COPY = f"COPY delivery ({', '.join(Settlement._fields)}) FROM STDIN"
 
-
-def insert_deliveries(connection: Connection, rows: Sequence[Settlement]) -> None:
+def insert_deliveries(connection: Connection, settlements: Sequence[Settlement]) -> None:
     """Write deliveries in one go: COPY on PostgreSQL, one prepared INSERT on SQLite.
 
     COPY costs a tenth of the fastest INSERT, and is the reason why rows are written per slice.
     """
-    if not rows:
+    if not settlements:
         return
     if connection.dialect.name == "postgresql":
         driver: Any = connection.connection.driver_connection
         with driver.cursor() as cursor, cursor.copy(_COPY) as copy:
-            copy.write("".join([_copy_line(row) for row in rows]))
+            copy.write("".join(map(_copy_lines, settlements)))
     else:
-        connection.execute(insert(Delivery), [row._asdict() for row in rows])
+        connection.execute(insert(Delivery), [row for one in settlements for row in _rows(one)])
 
 
-def _copy_line(row: Settlement) -> str:
-    return (
-        f"{row.run_id}\t{row.device_key}\t{row.outcome}\t{_copy_text(row.reason)}"
-        f"\t{_copy_text(row.provider_id)}\t{row.attempts}\t{row.settled_at}\n"
-    )
+def _copy_lines(settlement: Settlement) -> str:
+    run_id, outcome, reason, attempts, settled_at, devices = settlement
+    alike = f"{run_id}\t{outcome}\t{_copy_text(reason)}\t{attempts}\t{settled_at}\t"
+    return "".join([f"{alike}{key}\t{_copy_text(identity)}\n" for key, identity in devices])
 
 
 def _copy_text(value: str | None) -> str:
     return "\\N" if value is None else value.translate(_COPY_ESCAPES)
+
+
+def _rows(settlement: Settlement) -> Iterator[dict[str, Any]]:
+    alike = dict(zip(_ALIKE, settlement, strict=False))
+    for key, identity in settlement.devices:
+        yield {**alike, "device_key": key, "provider_id": identity}
 
 
 #: Rows read from the database at once while exporting.

@@ -48,7 +48,7 @@ _POPULATE = """
 WITH new AS (
   INSERT INTO device (app_id, device_id, token, kind, platform, environment, state, created_at, registered_at)
   SELECT 'bench', 'device-' || n, lpad(to_hex(n), 64, '0'), 'apns', 'IOS', '', 'active', 0, 0
-  FROM generate_series(:first, :last) AS n RETURNING id)
+  FROM generate_series(CAST(:first AS bigint), CAST(:last AS bigint)) AS n RETURNING id)
 INSERT INTO subscription (channel_key, device_key) SELECT :channel, id FROM new
 """
 

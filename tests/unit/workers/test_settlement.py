@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.outcome import DeviceAction, Outcome, RouteAction, Settled, Verdict
+from pipeline.outcome import DeviceAction, Outcome, RouteAction, Verdict
 from workers.backoff import Backoff
 from workers.senders.base import Target
 from workers.settlement import (
@@ -18,7 +18,6 @@ from workers.settlement import (
     Rules,
     may_resend,
     settle,
-    settle_all,
 )
 
 NOW = 1_000_000
@@ -43,10 +42,9 @@ def report_of(*verdicts: Verdict, rules: Rules = RULES) -> Report:
 def test_an_accepted_device_is_counted_and_recorded_with_the_providers_id() -> None:
     report = report_of(ACCEPTED)
 
-    assert report.tally.accepted == 1
-    assert [(row.device_key, row.outcome, row.provider_id) for row in report.settlements] == [
-        (1, "accepted", "id")
-    ]
+    assert report.tally().accepted == 1
+    (settlement,) = report.settlements(RULES, NOW)
+    assert (settlement.outcome, settlement.devices) == ("accepted", [(1, "id")])
     assert report.proven
     assert not report.retries
 
@@ -60,7 +58,7 @@ def test_a_dead_token_is_retired_as_of_the_providers_time() -> None:
         123,
         "token-1",
     )
-    assert report.tally.reasons == {"Unregistered": 1}
+    assert report.tally().reasons == {"Unregistered": 1}
 
 
 def test_evidence_without_a_time_counts_from_when_the_token_was_read() -> None:
@@ -77,7 +75,7 @@ def test_an_unavailable_provider_is_tried_again_later_as_another_attempt() -> No
     assert retry.attempt == 2
     assert NOW + 10_000 <= retry.not_before <= NOW + 12_500
     assert not retry.doubtful
-    assert report.tally.moved == 1
+    assert report.tally().moved == 1
 
 
 def test_a_providers_retry_after_is_obeyed_to_the_second() -> None:
@@ -100,8 +98,8 @@ def test_after_the_last_attempt_a_device_is_rejected_with_the_last_reason() -> N
 
     report = report_of(Verdict(Outcome.UNAVAILABLE, "InternalServerError"), rules=rules)
 
-    assert report.tally.rejected == 1
-    assert report.tally.reasons == {"InternalServerError": 1}
+    assert report.tally().rejected == 1
+    assert report.tally().reasons == {"InternalServerError": 1}
 
 
 def test_a_wait_beyond_the_messages_life_expires_the_device_now() -> None:
@@ -109,7 +107,7 @@ def test_a_wait_beyond_the_messages_life_expires_the_device_now() -> None:
 
     report = report_of(Verdict(Outcome.UNAVAILABLE, "ServiceUnavailable"), rules=rules)
 
-    assert report.tally.expired == 1
+    assert report.tally().expired == 1
     assert not report.retries
 
 
@@ -130,7 +128,7 @@ def test_the_policy_decides_whether_a_device_in_doubt_is_sent_to_again(
     report = report_of(Verdict(Outcome.UNKNOWN, "ConnectionLost"), rules=rules)
 
     assert bool(report.retries) is resent
-    assert report.tally.unknown == (not resent)
+    assert report.tally().unknown == (not resent)
     assert all(retry.doubtful for retry in report.retries)
 
 
@@ -141,7 +139,7 @@ def test_a_device_in_doubt_never_ends_as_expired_or_rejected_for_want_of_attempt
     late = report_of(down, rules=replace(doubtful, expires_at=NOW + 1))
     tired = report_of(down, rules=replace(doubtful, attempt=3))
 
-    assert (late.tally.unknown, tired.tally.unknown) == (1, 1)
+    assert (late.tally().unknown, tired.tally().unknown) == (1, 1)
 
 
 def test_a_second_copy_is_counted_as_resent() -> None:
@@ -150,7 +148,7 @@ def test_a_second_copy_is_counted_as_resent() -> None:
 
     report = report_of(ACCEPTED, Verdict(Outcome.UNKNOWN, "Timeout"), down, rules=rules)
 
-    assert report.tally.resent == 2
+    assert report.tally().resent == 2
 
 
 def test_a_refused_credential_holds_the_route_and_costs_no_attempt() -> None:
@@ -229,17 +227,11 @@ def test_one_lost_connection_among_answers_rests_nothing() -> None:
 def test_the_ledger_setting_decides_which_deliveries_get_a_row(keep: str, rows: int) -> None:
     rejected = Verdict(Outcome.REJECTED, "PayloadTooLarge")
 
-    report = report_of(ACCEPTED, rejected, rules=replace(RULES, keep=keep))
+    rules = replace(RULES, keep=keep)
+    report = report_of(ACCEPTED, rejected, rules=rules)
 
-    assert len(report.settlements) == rows
-    assert (report.tally.accepted, report.tally.rejected) == (1, 1)
-
-
-def test_members_can_be_settled_without_sending() -> None:
-    report = settle_all([1, 2], RULES, Settled.CANCELLED, "Cancelled", NOW)
-
-    assert report.tally.cancelled == 2
-    assert {row.outcome for row in report.settlements} == {"cancelled"}
+    assert len(report.settlements(rules, NOW)) == rows
+    assert (report.tally().accepted, report.tally().rejected) == (1, 1)
 
 
 verdicts = st.builds(
@@ -269,10 +261,10 @@ def test_every_member_ends_exactly_once_or_goes_on_exactly_once(
 ) -> None:
     report = report_of(*given_verdicts, rules=rules)
 
-    ended = [row.device_key for row in report.settlements]
+    ended = [key for row in report.settlements(RULES, NOW) for key, _ in row.devices]
     going_on = [key for retry in report.retries for key in retry.members]
     assert sorted(ended + going_on) == list(range(1, len(given_verdicts) + 1))
-    tally = report.tally
+    tally = report.tally()
     assert tally.moved == len(going_on)
     assert (
         tally.accepted + tally.rejected + tally.expired + tally.cancelled + tally.unknown

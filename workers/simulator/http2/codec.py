@@ -222,6 +222,8 @@ class Codec:
             self.reset(stream, ErrorCode.PROTOCOL_ERROR)
             return
         method, path = headers.pop(":method"), headers.pop(":path")
+        del headers[":scheme"]
+        headers.pop(":authority", None)
         request = Request(stream, method, path, headers, state.repeated, body, time.time())
         self._done.append(request)
 

@@ -48,9 +48,15 @@ PIPELINE_LENGTH = 500
 #: would pay the full time-out while the broker is frozen.
 REST_SECONDS = 5.0
 
-#: Seconds. Together they bound what one publish can lose to a frozen broker: one time-out on
-#: the pooled connection and one on a fresh connection's first answer stay below two seconds.
-TRANSPORT_OPTIONS = {"socket_timeout": 0.7, "socket_connect_timeout": 0.4}
+#: Seconds. Together they bound what one publish can lose to a frozen broker: a time-out on the
+#: pooled connection and two on fresh ones, since kombu tries twice to connect, stay below two
+#: seconds. No health check: after some idle seconds it would add waits of its own to these,
+#: and a connection that died meanwhile is replaced by the retry.
+TRANSPORT_OPTIONS = {
+    "socket_timeout": 0.5,
+    "socket_connect_timeout": 0.4,
+    "health_check_interval": 0,
+}
 RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_step": 0.1, "interval_max": 0.1}
 
 

@@ -1,6 +1,7 @@
 """One call of `send_many`: what is still to be sent, what came back, and until when."""
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import cast
 
 from workers.senders.http2.answers import Returned
 from workers.senders.http2.endings import Ended, Ending
@@ -77,9 +78,6 @@ class Call:
 
     def endings(self) -> list[Ending]:
         """One ending per request, in their order."""
-        return [self._ending(result) for result in self.results]
-
-    def _ending(self, result: Ending | None) -> Ending:
-        if result is None:
+        if None in self.results:
             raise AssertionError("a request was left without an ending")
-        return result
+        return cast("list[Ending]", self.results)

@@ -4,8 +4,6 @@ Knows RFC 9113 as far as a client needs that posts small bodies and is never pus
 here waits, reads a clock or touches a network, so every rule can be tested with plain bytes.
 """
 
-import json
-import re
 import struct
 from collections.abc import Callable, Sequence
 
@@ -13,6 +11,7 @@ from workers.senders.http2 import frames
 from workers.senders.http2.answers import MAX_BODY_BYTES, Answers
 from workers.senders.http2.endings import Ended, Ending
 from workers.senders.http2.frames import ErrorCode, PeerViolation
+from workers.senders.http2.goaway import read_goaway
 from workers.senders.http2.header_blocks import MAX_BLOCK_BYTES, PLAIN_200
 from workers.senders.http2.hpack_encoder import Field
 from workers.senders.http2.outbound import Outbound
@@ -24,10 +23,11 @@ RECEIVE_WINDOW = 16 * 1024 * 1024
 #: Frames without any request ending, beyond which the peer only keeps us busy. A peer may well
 #: send a WINDOW_UPDATE for each of 1,000 streams and a PING a second for half an hour.
 MAX_IDLE_FRAMES = 10_000
-#: Characters of a GOAWAY's reason that are kept, and which: it ends in logs and metrics.
-REASON = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
-WHOLE_ANSWER = frames.END_HEADERS | frames.END_STREAM
+#: A frame's head with type and flags in one: what `receive` compares for each answer.
+SHORT_HEAD = struct.Struct(">HBHI").unpack_from
+WHOLE_ANSWER = frames.HEADERS << 8 | frames.END_HEADERS | frames.END_STREAM
+ANSWER = Ended.ANSWER  # looking a member up costs as much as making the ending
 SETTING = struct.Struct(">HI")
 WORD_BYTES = 4
 PING_BYTES = 8
@@ -139,10 +139,11 @@ class Codec:
         if self._tail:
             data = self._tail + data
         waiting, begun = self.answers.waiting, self.answers.begun
-        results, blocks = self.answers.results, self.answers.blocks
+        results, quick = self.answers.results, self._reads_quickly()
         before, position, size = len(waiting), 0, len(data)
-        while size - position >= frames.HEAD_BYTES:
-            high, low, kind, flags, stream = frames.HEAD.unpack_from(data, position)
+        last = size - frames.HEAD_BYTES
+        while position <= last:
+            high, low, form, stream = SHORT_HEAD(data, position)
             start = position + frames.HEAD_BYTES
             end = start + (high << 8 | low)
             if end > size:
@@ -151,21 +152,24 @@ class Codec:
             position = end
             # The answer of nearly every request: one frame, status 200, nothing to decode.
             if (
-                kind == frames.HEADERS
-                and flags == WHOLE_ANSWER
-                and end > start
-                and data[start] == PLAIN_200
-                and blocks.self_contained
+                quick
+                and form == WHOLE_ANSWER
                 and stream in waiting
+                and data[start] == PLAIN_200
+                and end > start
                 and stream not in begun
-                and self._block is None
             ):
-                results[waiting.pop(stream)] = Ending(Ended.ANSWER, 200, b"", data[start:end])
+                results[waiting.pop(stream)] = Ending(ANSWER, 200, b"", data[start:end])
             else:
-                self._dispatch(kind, flags, stream & frames.LARGEST, data[start:end])
+                self._dispatch(form >> 8, form & 0xFF, stream & frames.LARGEST, data[start:end])
+                quick = self._reads_quickly()
         self._tail = data[position:]
         if len(waiting) < before:
             self._idle_frames = 0
+
+    def _reads_quickly(self) -> bool:
+        """Answers stand alone, and no header block is left open."""
+        return self.answers.blocks.self_contained and self._block is None
 
     def _dispatch(self, kind: int, flags: int, stream: int, payload: bytes) -> None:
         _check_size(len(payload))
@@ -246,12 +250,12 @@ class Codec:
             self._replies.append(frames.frame(frames.PING, frames.ACK, 0, payload))
 
     def _on_goaway(self, _flags: int, _stream: int, payload: bytes) -> None:
-        last = _word(payload[:4]) & frames.LARGEST
+        last, detail = read_goaway(payload)
         self._tally.goaways += self.goaway is None
-        self.goaway = f"GoAway:{_reason(payload[8:]) or error_of(payload)}"
+        self.goaway = detail
         # A second GOAWAY may lower the last stream, never raise it (RFC 9113, 6.8).
         self._last_processed = min(last, self._last_processed)
-        self.answers.refuse_above(self._last_processed, self.goaway)
+        self.answers.refuse_above(self._last_processed, detail)
 
     def _on_window_update(self, _flags: int, stream: int, payload: bytes) -> None:
         increment = _word(payload) & frames.LARGEST
@@ -279,11 +283,6 @@ class Codec:
             raise PeerViolation(ErrorCode.PROTOCOL_ERROR, "Stream")
 
 
-def error_of(payload: bytes) -> str:
-    """The name of a GOAWAY's error code."""
-    return frames.error_word(_word(payload[4:8]))
-
-
 def _check_size(size: int) -> None:
     if size > frames.DEFAULT_MAX_FRAME:
         raise PeerViolation(ErrorCode.FRAME_SIZE_ERROR, "FrameSize")
@@ -293,12 +292,3 @@ def _word(payload: bytes) -> int:
     if len(payload) != WORD_BYTES:
         raise PeerViolation(ErrorCode.FRAME_SIZE_ERROR, "FrameSize")
     return int.from_bytes(payload, "big")
-
-
-def _reason(debug: bytes) -> str | None:
-    """The `reason` of APNs' debug data, which is JSON; None for anything else."""
-    try:
-        reason = json.loads(debug)["reason"]
-    except (ValueError, TypeError, KeyError, RecursionError):
-        return None
-    return reason if isinstance(reason, str) and REASON.fullmatch(reason) else None

@@ -46,7 +46,7 @@ class Connection:
         self.number = next(_numbers)
         self.phase = Phase.DIALLING
         self.failure = ""  # why it closed
-        self.useless = False  # it closed before it gave any answer that it was opened for
+        self.useless = False  # it closed without any answer, though there was work for it
         self._channel = channel
         self._codec = codec
         self._expires_at = now + patience.connect  # of the phase, where it has an end
@@ -58,6 +58,7 @@ class Connection:
         self._gathers = False
         self._patience = patience
         self._credited = False
+        self._kept = False  # it was open when a call began
 
     @property
     def in_flight(self) -> int:
@@ -119,6 +120,7 @@ class Connection:
         if self.phase is Phase.DIALLING:  # it was left over by a call that did not need it
             self._expires_at = now + self._patience.connect
             return
+        self._kept = True
         silence = now - self._heard_at
         self.step(now)
         if self.phase is Phase.OPEN and silence > self._patience.idle:
@@ -233,7 +235,7 @@ class Connection:
     def _close(self, why: str) -> None:
         if self.phase is Phase.CLOSED:
             return
-        unasked = self.phase is not Phase.DIALLING and self._chunk is None
+        unasked = self._kept and self._chunk is None
         self.useless = not unasked and not self._codec.answers.answered
         self.phase = Phase.CLOSED
         self.failure = why

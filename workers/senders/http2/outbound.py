@@ -130,30 +130,31 @@ class Outbound:
         self, parts: list[bytes], requests: Requests, indexes: Sequence[int], block: Block
     ) -> int:
         layouts: dict[tuple[int, int, int], Layout] = {}
-        stream, window, done = self.next_stream, self.window, 0
+        path_size = body_size = id_size = -1
+        first = stream = self.next_stream
+        window = self.window
         for path, body, request_id in requests.select(indexes):
-            if window <= 0:
-                break
-            shape = len(path), len(body), len(request_id)
-            layout = layouts.get(shape)
-            if layout is None:
-                layout = layouts[shape] = self._layout(block, *shape)
-            pack, head, opening, closing, data_head = layout
-            if pack and len(body) <= window:
-                window -= len(body)
+            if len(path) != path_size or len(body) != body_size or len(request_id) != id_size:
+                path_size, body_size, id_size = shape = len(path), len(body), len(request_id)
+                layout = layouts.get(shape) or layouts.setdefault(shape, self._layout(block, shape))
+                pack, head, opening, closing, data_head = layout
+            if pack and body_size <= window:
+                window -= body_size
                 parts.append(
                     pack(head, stream, opening, path, closing, request_id, data_head, stream, body)
                 )
-            else:
+            elif window > 0:
                 self.window = window
                 parts.extend(self._pieces(stream, opening + path + closing + request_id, body))
                 window = self.window
+            else:
+                break
             stream += 2
-            done += 1
         self.next_stream, self.window = stream, window
-        return done
+        return (stream - first) // 2
 
-    def _layout(self, block: Block, path: int, body: int, request_id: int) -> Layout:
+    def _layout(self, block: Block, shape: tuple[int, int, int]) -> Layout:
+        path, body, request_id = shape
         opening = block.update + PATH + integer(path, 7)
         closing = block.fields + (self._id_name + integer(request_id, 7) if request_id else b"")
         size = len(opening) + path + len(closing) + request_id

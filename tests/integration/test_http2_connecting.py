@@ -11,26 +11,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench.sink_certificate import make_certificate
 from tests.processes import free_port, wait_until
-from tests.unit.http2.peer_server import PeerServer
+from tests.unit.http2.peer_server import Link, PeerServer, loopback_certificate, trusting
 from workers.senders.http2 import Ended, Patience, Transport, frames
 
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory):
-    return make_certificate(tmp_path_factory.mktemp("certificate"))
-
-
 @pytest.fixture
-def connect(certificate):
+def connect():
     """Make transports to a port of the loopback that are closed when the test ends."""
     made = []
 
     def make(port, host="localhost", **options):
-        tls = ssl.create_default_context(cafile=certificate.certificate)
+        tls = trusting()
         options = {"connections": 2, "timeout": 5.0, "tls": tls} | options
         made.append(Transport(host, port, **options))
         return made[-1]
@@ -53,15 +47,15 @@ def test_a_name_that_does_not_exist(connect):
     assert send(connect(443, "push.invalid")) == {(Ended.NOT_SENT, "DnsFailed"): 100}
 
 
-def test_a_certificate_that_is_not_trusted(certificate, connect):
-    with PeerServer(certificate) as server:
+def test_a_certificate_that_is_not_trusted(connect):
+    with PeerServer() as server:
         stranger = connect(server.port, tls=ssl.create_default_context())
         assert send(stranger) == {(Ended.NOT_SENT, "TlsFailed"): 100}
 
 
 @pytest.mark.parametrize("protocols", [("http/1.1",), ()])
-def test_a_server_that_does_not_speak_http2(certificate, connect, protocols):
-    with PeerServer(certificate, protocols=protocols) as server:
+def test_a_server_that_does_not_speak_http2(connect, protocols):
+    with PeerServer(protocols=protocols) as server:
         assert send(connect(server.port)) == {(Ended.NOT_SENT, "NoHttp2"): 100}
 
 
@@ -91,36 +85,46 @@ def test_while_a_back_off_is_in_force_nothing_is_dialled_and_nobody_waits(connec
     assert transport.stats.connects == dialled <= 2
 
 
-def test_a_host_that_comes_back_is_used_again(certificate, connect):
-    with PeerServer(certificate) as server:
+def test_a_host_that_comes_back_is_used_again(connect):
+    with PeerServer() as server:
         port = server.port
     transport = connect(port)
     assert send(transport) == {(Ended.NOT_SENT, "ConnectFailed"): 100}
-    with PeerServer(certificate, port=port):
+    with PeerServer(port=port):
         wait_until(lambda: send(transport) == {(Ended.ANSWER, ""): 100}, what="the host's return")
 
 
-def test_another_connection_carries_on_while_one_cannot_be_had(certificate, connect):
+def test_another_connection_carries_on_while_one_cannot_be_had(connect):
     def cut_the_second(link):
         if link.number:
             link.cut()
 
-    with PeerServer(certificate, opened=cut_the_second) as server:
+    with PeerServer(opened=cut_the_second) as server:
         transport = connect(server.port)
         for _ in range(5):
             assert send(transport)[Ended.ANSWER, ""] >= 99
         assert transport.stats.connects <= 5
 
 
-def test_tls_below_1_2_is_refused(certificate, connect):
-    tls = ssl.create_default_context(cafile=certificate.certificate)
+def test_a_host_that_hangs_up_each_time_is_not_stormed(connect):
+    with PeerServer(opened=Link.close) as server:
+        transport = connect(server.port, connections=1)
+        found = send(transport)
+        assert found[Ended.UNKNOWN, "ConnectionLost"] <= 1  # the first request went alone
+        assert sum(found.values()) == 100
+        assert transport.stats.connects == 1
+        assert send(transport) == {(Ended.NOT_SENT, "BackOff"): 100}
+
+
+def test_tls_below_1_2_is_refused(connect):
+    tls = trusting()
     transport = connect(1, tls=tls)
     assert tls.minimum_version >= ssl.TLSVersion.TLSv1_2
     transport.close()
 
 
-def test_stream_numbers_that_run_out_lead_to_a_new_connection(certificate, connect):
-    with PeerServer(certificate) as server:
+def test_stream_numbers_that_run_out_lead_to_a_new_connection(connect):
+    with PeerServer() as server:
         transport = connect(server.port, connections=1)
         send(transport, 1)
         (connection,) = transport._connections
@@ -131,10 +135,10 @@ def test_stream_numbers_that_run_out_lead_to_a_new_connection(certificate, conne
         assert max(server.received.values()) <= 2  # "/0" was of both calls
 
 
-def test_a_forked_child_uses_connections_of_its_own(certificate):
-    with PeerServer(certificate) as server:
+def test_a_forked_child_uses_connections_of_its_own():
+    with PeerServer() as server:
         command = [sys.executable, "-m", "tests.unit.http2.fork_a_user"]
-        arguments = [str(server.port), str(certificate.certificate)]
+        arguments = [str(server.port), str(loopback_certificate().certificate)]
         output = subprocess.run(
             [*command, *arguments], cwd=ROOT, capture_output=True, text=True, check=True
         ).stdout

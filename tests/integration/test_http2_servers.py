@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.bench.sink import Sink
-from tests.bench.sink_certificate import make_certificate
 from tests.processes import free_port, wait_until
+from tests.unit.http2.peer_server import loopback_certificate, trusting
 from workers.senders.http2 import Ended, Transport
 
 NODE = """
@@ -61,18 +61,13 @@ def _program(name):
     return found
 
 
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory):
-    return make_certificate(tmp_path_factory.mktemp("certificate"))
-
-
 @pytest.fixture
-def start(spawn, certificate, tmp_path):
+def start(spawn, tmp_path):
     """Start a server by name; return its port."""
 
     def run(name, port=None):
         port = port or free_port()
-        process = spawn(*_command(name, port, certificate, tmp_path))
+        process = spawn(*_command(name, port, loopback_certificate(), tmp_path))
         wait_until(lambda: _listens(port), what=f"{name} on port {port}")
         return port, process
 
@@ -111,11 +106,11 @@ def _command(name, port, certificate, directory: Path):
 
 
 @pytest.fixture
-def connect(certificate):
+def connect():
     made = []
 
     def make(port, version=ssl.TLSVersion.TLSv1_3, **options):
-        tls = ssl.create_default_context(cafile=certificate.certificate)
+        tls = trusting()
         tls.maximum_version = version
         made.append(Transport("localhost", port, tls=tls, timeout=20.0, **options))
         return made[-1]

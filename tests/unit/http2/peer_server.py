@@ -1,12 +1,17 @@
 """An HTTP/2 server over real TLS whose every answer, refusal and cut a test decides."""
 
+import atexit
+import shutil
 import socket
 import ssl
 import struct
+import tempfile
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import cache
+from pathlib import Path
 from typing import NamedTuple, Self
 
 import h2.config
@@ -15,11 +20,24 @@ import h2.events
 import h2.exceptions
 import h2.settings
 
-from tests.bench.sink_certificate import Certificate
-from workers.senders.http2 import frames
+from tests.bench.sink_certificate import Certificate, make_certificate
+from workers.senders.http2 import Transport, frames
 
 #: Seconds a test waits for anything; all of it happens on the loopback.
 PATIENCE_SECONDS = 10.0
+
+
+@cache
+def loopback_certificate() -> Certificate:
+    """The certificate of every server of this process."""
+    directory = tempfile.mkdtemp()
+    atexit.register(shutil.rmtree, directory)
+    return make_certificate(Path(directory))
+
+
+def trusting() -> ssl.SSLContext:
+    """A client's context that trusts it."""
+    return ssl.create_default_context(cafile=loopback_certificate().certificate)
 
 
 class Request(NamedTuple):
@@ -123,7 +141,6 @@ class PeerServer:
 
     def __init__(
         self,
-        certificate: Certificate,
         handler: Handler = answer,
         *,
         opened: Callable[[Link], object] = Link.send,
@@ -133,10 +150,10 @@ class PeerServer:
         **settings: int,
     ) -> None:
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._context.load_cert_chain(*certificate)
+        self._context.load_cert_chain(*loopback_certificate())
         if protocols:
             self._context.set_alpn_protocols([*protocols])
-        self._certificate = certificate
+        self._transports: list[Transport] = []
         self._handler, self._opened = handler, opened
         self._acknowledge = acknowledge
         self.port = port
@@ -145,9 +162,11 @@ class PeerServer:
         self.links: list[Link] = []
         self.violations: list[Exception] = []
 
-    @property
-    def tls(self) -> ssl.SSLContext:
-        return ssl.create_default_context(cafile=self._certificate.certificate)
+    def transport(self, **options: object) -> Transport:
+        """A client of this server, closed when it ends."""
+        options = {"connections": 1, "timeout": 10.0, "tls": trusting()} | options
+        self._transports.append(Transport(self.host, self.port, **options))
+        return self._transports[-1]
 
     @property
     def requests(self) -> list[Request]:
@@ -165,6 +184,8 @@ class PeerServer:
         return self
 
     def __exit__(self, *_: object) -> None:
+        for transport in self._transports:
+            transport.close()
         self._listener.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts
         self._listener.close()
         for link in self.links:

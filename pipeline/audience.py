@@ -1,23 +1,25 @@
-"""Channel ∩ OS ∩ named devices: one selection in SQL, read in key order, page by page."""
+"""Channel ∩ OS ∩ named devices ∩ segment: one selection in SQL, read in key order, by pages."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, select
+from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, inspect, select
 
 from pipeline.db import any_of
-from pipeline.models import CHANNEL, DEVICE, SUBSCRIPTION, Channel, Device
+from pipeline.models import CHANNEL, DEVICE, SUBSCRIPTION, USER, Device, User
+from pipeline.whereclause import Condition, matches, needs_user, parse_clause
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Who is meant. No device ids means everybody in the channel."""
+    """Who is meant: no channel means any, no device ids and no segment mean everybody."""
 
     app_id: str
     channel: str
     platforms: tuple[str, ...]
     device_ids: tuple[str, ...] = ()
+    segment: str | None = None  # a where clause
 
 
 class Member(NamedTuple):
@@ -40,38 +42,57 @@ def read_page(
 ) -> Page:
     """Read the next page of an audience, in the order of device keys.
 
-    The page is cut by subscriptions, not by matches: however few of them match the OS, one
-    page costs the same. A device appears once, since a channel holds it once.
+    The page is cut by subscriptions, not by matches: however few of them match the OS or the
+    segment, one page costs the same. A device appears once, since a channel holds it once.
     """
-    page = (
-        select(SUBSCRIPTION.device_key)
-        .join(Channel, CHANNEL.id == SUBSCRIPTION.channel_key)
-        .where(
-            CHANNEL.app_id == selection.app_id,
-            CHANNEL.name == selection.channel,
-            SUBSCRIPTION.device_key > after,
-        )
-        .order_by(SUBSCRIPTION.device_key)
-        .limit(limit)
+    end = connection.execute(
+        _subscribed(selection, after).order_by(SUBSCRIPTION.device_key).offset(limit - 1).limit(1)
+    ).scalar_one_or_none()
+    segment = parse_clause(selection.segment) if selection.segment else None
+    statement = (
+        select(DEVICE.id, DEVICE.platform, DEVICE.environment)
+        .select_from(_with_user(segment))
+        .where(DEVICE.id.in_(_subscribed(selection, after, end)), *_fit(selection, now))
+        .where(*_between(DEVICE.id, after, end))
+        .order_by(DEVICE.id)
+    )
+    if segment is not None:
+        statement = statement.where(matches(segment))
+    members = [Member(*row) for row in connection.execute(statement).all()]
+    return Page(members, end)
+
+
+def _subscribed(selection: Selection, after: int, end: int | None = None) -> Select[tuple[int]]:
+    """Select the keys of the channel's devices in a stretch: those named, or all."""
+    # A subquery, not a join: a planner that joins sorts the whole channel for every page.
+    channel = select(CHANNEL.id).where(
+        CHANNEL.app_id == selection.app_id, CHANNEL.name == selection.channel
+    )
+    stretch = select(SUBSCRIPTION.device_key).where(
+        SUBSCRIPTION.channel_key == channel.scalar_subquery(),
+        *_between(SUBSCRIPTION.device_key, after, end),
     )
     if selection.device_ids:
         named = select(DEVICE.id).where(
             DEVICE.app_id == selection.app_id, any_of(DEVICE.device_id, selection.device_ids)
         )
-        page = page.where(SUBSCRIPTION.device_key.in_(named))
-    stretch = page.subquery()
-    statement = (
-        select(stretch.c.device_key, DEVICE.platform, DEVICE.environment)
-        .outerjoin_from(
-            stretch, Device, and_(DEVICE.id == stretch.c.device_key, *_fit(selection, now))
-        )
-        .order_by(stretch.c.device_key)
+        stretch = stretch.where(SUBSCRIPTION.device_key.in_(named))
+    return stretch
+
+
+def _between(key: ColumnElement[int], after: int, end: int | None) -> list[ColumnElement[bool]]:
+    # Said of devices as well as of subscriptions, so that a planner sees that a page is a
+    # narrow stretch of both and reads the whole of neither.
+    return [key > after] if end is None else [key > after, key <= end]
+
+
+def _with_user(segment: Condition | None) -> FromClause:
+    devices = inspect(Device).local_table
+    if segment is None or not needs_user(segment):
+        return devices
+    return devices.outerjoin(
+        User, and_(USER.app_id == DEVICE.app_id, USER.user_id == DEVICE.user_id)
     )
-    rows = connection.execute(statement).all()
-    members = [
-        Member(key, platform, environment) for key, platform, environment in rows if platform
-    ]
-    return Page(members, rows[-1][0] if len(rows) == limit else None)
 
 
 def _fit(selection: Selection, now: int) -> Sequence[ColumnElement[bool]]:

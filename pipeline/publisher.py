@@ -12,9 +12,10 @@ from pipeline.clock import now_ms
 from pipeline.content import Content, check_sizes
 from pipeline.directory.apps import resolve_app
 from pipeline.directory.channels import ensure_channels
-from pipeline.errors import InvalidParameter, InvalidWhereClause
+from pipeline.errors import InvalidParameter
 from pipeline.ledger.messages import NewMessage, Receipt, new_message_id, write_message
 from pipeline.options import DeliveryOptions, PublishOptions, check_channel_name
+from pipeline.whereclause import parse_clause
 
 #: Characters. Long enough for any natural key, short enough for an index.
 DEDUPE_KEY_MAX = 255
@@ -86,7 +87,7 @@ def check(
     to = _as_options(DeliveryOptions, delivery_options)
     to.check(now)
     if to.segment_query is not None:
-        raise InvalidWhereClause("segments cannot be published to yet")
+        parse_clause(to.segment_query)
     content = Content.from_publish(message, dict(said.headers))
     check_sizes(content, to.platforms, new_message_id())
     if dedupe_key is not None and not 0 < len(dedupe_key) <= DEDUPE_KEY_MAX:

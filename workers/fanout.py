@@ -117,7 +117,13 @@ def _move(connection: Connection, run: RunView, step: Step, now: int) -> RunView
 
 def _selection(run: RunView) -> Selection:
     options = DeliveryOptions.from_json(run.delivery_options)
-    return Selection(run.app_id, run.channel, tuple(sorted(options.platforms)), options.device_ids)
+    return Selection(
+        run.app_id,
+        run.channel,
+        tuple(sorted(options.platforms)),
+        options.device_ids,
+        options.segment_query,
+    )
 
 
 def _default_environment(connection: Connection, app_id: str) -> str:

@@ -1,0 +1,107 @@
+"""Users: what the host application tells of them, for personal words and segments."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, and_, delete, select
+
+from pipeline import db
+from pipeline.errors import InvalidParameter, MissingParameter
+from pipeline.models import DEVICE, USER, Device, User
+
+#: Characters. As long as a device id; bounds an index entry.
+USER_ID_MAX = 512
+
+#: Bytes of JSON. A user's properties are read for every device of a personal push.
+PROPERTIES_MAX_BYTES = 65_536
+
+Properties = Mapping[str, Any]
+
+
+def put_user(
+    connection: Connection, app_id: str, user_id: str, properties: Properties, now: int
+) -> None:
+    """Store a user's properties in place of what was stored before; twice is as good as once.
+
+    Raises:
+        MissingParameter, InvalidParameter: the id is empty or too long, the properties are no
+            JSON object or too large; nothing was written.
+    """
+    put_users(connection, app_id, {user_id: properties}, now)
+
+
+def put_users(
+    connection: Connection, app_id: str, users: Mapping[str, Properties], now: int
+) -> None:
+    """Store the properties of many users by id; see `put_user`."""
+    rows = [
+        {
+            "app_id": app_id,
+            "user_id": _checked_id(user_id),
+            "properties": _checked(properties),
+            "updated_at": now,
+        }
+        for user_id, properties in sorted(users.items())  # in one order, so that two never deadlock
+    ]
+    if not rows:
+        return
+    statement = db.insert_into(connection, User)
+    renewed = {name: statement.excluded[name] for name in ("properties", "updated_at")}
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=["app_id", "user_id"], set_=renewed), rows
+    )
+
+
+def get_user(connection: Connection, app_id: str, user_id: str) -> dict[str, Any] | None:
+    """Return a user's properties, None where the user is not known."""
+    return connection.execute(
+        select(USER.properties).where(USER.app_id == app_id, USER.user_id == user_id)
+    ).scalar_one_or_none()
+
+
+def delete_user(connection: Connection, app_id: str, user_id: str) -> bool:
+    """Forget a user; False where there was none. Devices stay linked to the id."""
+    statement = delete(User).where(USER.app_id == app_id, USER.user_id == user_id)
+    return connection.execute(statement).rowcount == 1
+
+
+def users_of_devices(
+    connection: Connection, keys: Sequence[int]
+) -> dict[int, tuple[str, dict[str, Any]]]:
+    """Return (user id, properties) of the users that devices are linked to, by device key.
+
+    One query, however many devices. A device without a user, or whose user is not known, is
+    left out.
+    """
+    statement = (
+        select(DEVICE.id, USER.user_id, USER.properties)
+        .join_from(Device, User, and_(USER.app_id == DEVICE.app_id, USER.user_id == DEVICE.user_id))
+        .where(db.any_of(DEVICE.id, list(keys)))
+    )
+    rows = connection.execute(statement)
+    return {key: (user_id, properties) for key, user_id, properties in rows if key is not None}
+
+
+def _checked_id(user_id: object) -> str:
+    if user_id is None or user_id == "":
+        raise MissingParameter("the user id is missing")
+    if not isinstance(user_id, str) or len(user_id) > USER_ID_MAX or "\0" in user_id:
+        raise InvalidParameter(f"a user id is a text of at most {USER_ID_MAX} characters")
+    return user_id
+
+
+def _checked(properties: object) -> dict[str, Any]:
+    """Return a copy of properties that both databases keep and every provider can be sent."""
+    if not isinstance(properties, Mapping):
+        raise InvalidParameter("a user's properties are an object")
+    try:
+        written = orjson.dumps(dict(properties))
+    except TypeError:  # also for text that is no Unicode, and numbers beyond 64 bits
+        raise InvalidParameter("a user's properties hold JSON values only") from None
+    if len(written) > PROPERTIES_MAX_BYTES:
+        raise InvalidParameter(f"a user's properties are more than {PROPERTIES_MAX_BYTES} bytes")
+    if b"\\u0000" in written.replace(b"\\\\", b""):  # PostgreSQL cannot keep it in JSON
+        raise InvalidParameter("a user's properties must not contain the NUL character")
+    copy: dict[str, Any] = orjson.loads(written)
+    return copy

@@ -7,9 +7,11 @@ are gone; and an entry that is not even kombu's envelope ends the worker.
 import base64
 import json
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 from celery.worker.consumer import Consumer as CeleryConsumer
+from kombu.exceptions import ContentDisallowed, DecodeError
 from kombu.transport import redis as redis_transport
 
 from pipeline import db, telemetry
@@ -21,6 +23,9 @@ KEPT_BYTES = 65_536
 
 #: Nobody can decode it, so that the consumer's own handling of such messages takes over.
 UNREADABLE = "application/x-unreadable"
+
+#: What Celery raises on message fields of a kind that it does not expect.
+_MALFORMED = (AttributeError, LookupError, TypeError, ValueError)
 
 
 def keep(queue: str, reason: str, body: object) -> None:
@@ -37,6 +42,27 @@ def keep(queue: str, reason: str, body: object) -> None:
 
 class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery has no types
     """Celery's consumer, but what it cannot read is kept."""
+
+    def create_task_handler(self, *args: Any, **keywords: Any) -> Callable[[Any], None]:
+        """Return what is called with each message; no message makes it raise.
+
+        Celery's own handler lets through what only a child would stumble over, and ends the
+        worker over headers that it does not expect.
+        """
+        receive = super().create_task_handler(*args, **keywords)
+
+        def receive_or_keep(message: Any) -> None:
+            try:
+                if _is_call(message.payload):
+                    receive(message)
+                else:
+                    self.on_unknown_message(None, message)
+            except (ContentDisallowed, DecodeError) as error:
+                self.on_decode_error(message, error)
+            except _MALFORMED as error:
+                self.on_invalid_task(None, message, error)
+
+        return receive_or_keep
 
     def on_decode_error(self, message: Any, exc: BaseException) -> None:
         """Keep a message whose body or content type cannot be decoded."""
@@ -76,10 +102,28 @@ def readable(text: str) -> Any:
 
 
 def _is_envelope(entry: Any) -> bool:
-    if not isinstance(entry, dict):
+    """Check what kombu takes for granted, outside of any handler of ours."""
+    try:
+        properties = entry["properties"]
+        base64.b64decode(entry["body"])
+        address = properties["delivery_info"]
+        return (
+            isinstance(properties["delivery_tag"], str)
+            and properties["body_encoding"] == "base64"
+            and isinstance(entry["headers"], dict)
+            and {"exchange", "routing_key"} <= address.keys()
+        )
+    except _MALFORMED:
         return False
-    properties = entry.get("properties")
-    return "body" in entry and isinstance(properties, dict) and "delivery_tag" in properties
+
+
+def _is_call(payload: Any) -> bool:
+    """Check for a task's arguments: positional ones, named ones, and Celery's own."""
+    return (
+        isinstance(payload, list)
+        and [type(part) for part in payload[:2]] == [list, dict]
+        and len(payload) == 3  # noqa: PLR2004 - the three of the first line
+    )
 
 
 def _is_unacknowledged(entry: Any) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import redis
@@ -14,6 +15,9 @@ from pipeline.settings import Settings, get_settings, reset_settings
 from pipeline.settings_report import PREFIX, variable
 from tests.processes import Process
 from tests.services import Postgres, Valkey
+
+if TYPE_CHECKING:
+    from tests.running import Stand
 
 
 @pytest.hookimpl(wrapper=True)
@@ -152,6 +156,29 @@ def spawn(tmp_path: Path) -> Iterator[Callable[..., Process]]:
             return running.enter_context(Process(command, log, **options))
 
         yield start
+
+
+@pytest.fixture
+def open_stand(
+    spawn: Callable[..., Process], configure: Callable[..., Settings], tmp_path: Path
+) -> Iterator[Callable[..., "Stand"]]:
+    """Open an installation of real processes on a database: `open_stand(url, batch_size=10)`."""
+    from tests.running import Stand  # a test without processes needs none of its imports
+
+    with ExitStack() as opened:
+
+        def open_one(database_url: str, **settings: object) -> Stand:
+            stand = Stand(spawn, configure, database_url, tmp_path, **settings)
+            opened.callback(stand.close)
+            return stand
+
+        yield open_one
+
+
+@pytest.fixture
+def stand(open_stand: Callable[..., "Stand"], postgresql_url: str) -> "Stand":
+    """An installation of real processes on PostgreSQL; the test starts workers and beats."""
+    return open_stand(postgresql_url)
 
 
 def _migrate(url: str) -> None:

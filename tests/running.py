@@ -96,6 +96,11 @@ class Stand:
         self.installation = Installation(self.simulator)
         self.workers: list[Process] = []
 
+    def close(self) -> None:
+        """Thaw and stop the broker and close what this process opened; once is enough."""
+        self.installation.context.close()
+        self.broker.kill()
+
     def start_worker(self, queues: str = ALL_QUEUES, **options: object) -> Process:
         worker = start_worker(self.spawn, queues, **options)
         self.workers.append(worker)

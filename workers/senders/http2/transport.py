@@ -67,11 +67,10 @@ class Transport:
         tls.set_alpn_protocols(["h2"])
         tls.minimum_version = max(tls.minimum_version, ssl.TLSVersion.TLSv1_2)
         self._host, self._port, self._tls = host, port, tls
-        named = authority or (host if port == HTTPS_PORT else f"{host}:{port}")
         self._leading = (
             (b":method", method),
             (b":scheme", b"https"),
-            (b":authority", named.encode("ascii")),
+            (b":authority", (authority or _authority(host, port)).encode("ascii")),
         )
         self._limit = connections
         self._timeout = timeout
@@ -239,3 +238,8 @@ class Transport:
         self._bury(call, now)
         reason = None if self._connections else call.failure
         call.settle_pending(reason or "Timeout")
+
+
+def _authority(host: str, port: int) -> str:
+    name = f"[{host}]" if ":" in host else host  # an IPv6 address (RFC 3986, 3.2.2)
+    return name if port == HTTPS_PORT else f"{name}:{port}"

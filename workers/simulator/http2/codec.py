@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from workers.simulator.http2 import frames as h2
+from workers.simulator.http2.blocks import Block, Blocks
 from workers.simulator.http2.frames import ErrorCode, ViolationError
 from workers.simulator.http2.headers import Decoder, Field
 from workers.simulator.http2.outbound import Outbound
@@ -17,7 +18,7 @@ from workers.simulator.http2.windows import ReceiveWindow
 from workers.simulator.messages import Answer, Request, Shape
 from workers.simulator.tally import Tally
 
-#: Most bytes of a body or header block that are kept; a longer body is refused by its size anyway.
+#: Most bytes of a body that are kept; a longer one is refused by its size anyway.
 _KEPT_BYTES = 65_536
 _PING_BYTES = 8
 _WINDOW_UPDATE_BYTES = 4
@@ -53,7 +54,7 @@ class Codec:
         self._greeted = False
         self._highest = 0
         self._last: int | None = None  # set by GOAWAY: later streams are ignored
-        self._block: tuple[int, int, bytes] | None = None  # a header block cut by CONTINUATION
+        self._blocks = Blocks()
         self._done: list[Request] = []
         self.out.greet(terms.streams, terms.window_bytes)
 
@@ -124,7 +125,7 @@ class Codec:
             end = at + h2.HEAD_BYTES + length
             if end > size:
                 break
-            if self._block is not None and kind != h2.CONTINUATION:
+            if self._blocks.pending and kind != h2.CONTINUATION:
                 raise ViolationError(ErrorCode.PROTOCOL_ERROR, "header block interrupted")
             reader = self._READERS.get(kind)
             if reader is not None:  # unknown frame types are ignored (RFC 9113, section 4.1)
@@ -140,26 +141,16 @@ class Codec:
         return len(h2.PREFACE) if self._greeted else 0
 
     def _on_headers(self, flags: int, stream: int, payload: bytes) -> None:
-        block = h2.unpadded(flags, payload)
-        if flags & h2.END_HEADERS:
-            self._on_block(stream, flags, block)
-        else:
-            self._block = (stream, flags, block)
+        self._on_block(self._blocks.begin(flags, stream, payload))
 
     def _on_continuation(self, flags: int, stream: int, payload: bytes) -> None:
-        if self._block is None or self._block[0] != stream:
-            raise ViolationError(ErrorCode.PROTOCOL_ERROR, "CONTINUATION without HEADERS")
-        _, first_flags, block = self._block
-        block += payload
-        if len(block) > _KEPT_BYTES:
-            raise ViolationError(ErrorCode.ENHANCE_YOUR_CALM, "header block too large")
-        self._block = (stream, first_flags, block)
-        if flags & h2.END_HEADERS:
-            self._block = None
-            self._on_block(stream, first_flags, block)
+        self._on_block(self._blocks.go_on(flags, stream, payload))
 
-    def _on_block(self, stream: int, flags: int, block: bytes) -> None:
-        fields = self._decoder.decode(block)  # always: its table must stay in step
+    def _on_block(self, block: Block | None) -> None:
+        if block is None:
+            return
+        stream, flags, data = block
+        fields = self._decoder.decode(data)  # always: its table must stay in step
         if stream in self.open:  # trailers
             if not flags & h2.END_STREAM:
                 raise ViolationError(ErrorCode.PROTOCOL_ERROR, "HEADERS twice on one stream")

@@ -40,21 +40,24 @@ Check = Callable[[], Iterator[Finding]]
 
 def examine() -> Iterator[Finding]:
     """Look at everything; a check that cannot be made is a finding too."""
-    needed = (_settings, _database, _schema)
-    for check in needed:
-        for finding in _made(check):
-            yield finding
-            if not finding.ok:
-                return  # without these every other check would say the same
-    for check in (_clock, _broker, _workers, _beat, _credentials, _waiting, _set_aside):
+    for check in (_settings, _database, _schema):
+        found = _made(check)
+        yield from found
+        if not found[0].ok:
+            return  # without these every other check would say the same
+    broker = _made(_broker)
+    yield from broker
+    if broker[0].ok:
+        yield from _made(_workers)  # they are asked through the broker
+    for check in (_beat, _clock, _credentials, _waiting, _set_aside):
         yield from _made(check)
 
 
-def _made(check: Check) -> Iterator[Finding]:
+def _made(check: Check) -> list[Finding]:
     try:
-        yield from check()
+        return list(check())
     except PipelineError as error:
-        yield Finding(check.__name__.lstrip("_"), False, str(error))
+        return [Finding(check.__name__.lstrip("_"), False, str(error))]
 
 
 def _settings() -> Iterator[Finding]:

@@ -18,6 +18,9 @@ LONGEST_PAUSE = 30.0
 #: Seconds. A program that ran for so long was healthy: its next pause is the first one again.
 HEALTHY_AFTER = 30.0
 
+#: Bytes of a log in which the last line is looked for.
+LAST_BYTES = 2_000
+
 Tell = Callable[[str], None]
 
 
@@ -77,20 +80,21 @@ class Child:
             self._sweep()
             if self._stopping.is_set():
                 return
-            self._slow_down(time.monotonic() - started)
+            pause = self._next_pause(time.monotonic() - started)
             self._tell(
-                f"{self.program.name} ended ({_ending(code)}); it starts again in"
-                f" {self._pause:g} s; see {self.log}"
+                f"{self.program.name} ended ({self._ending(code)}); it starts again in"
+                f" {pause:g} s; see {self.log}"
             )
-            if self._stopping.wait(self._pause):
+            if self._stopping.wait(pause):
                 return
             self._process = self._spawn()
             if self._stopping.is_set():  # asked to stop between the wait and the start
                 self._process.send_signal(signal.SIGTERM)
 
-    def _slow_down(self, ran_for: float) -> None:
-        longer = min(self._pause * 2, LONGEST_PAUSE)
-        self._pause = FIRST_PAUSE if ran_for > HEALTHY_AFTER else longer
+    def _next_pause(self, ran_for: float) -> float:
+        pause = FIRST_PAUSE if ran_for > HEALTHY_AFTER else self._pause
+        self._pause = min(pause * 2, LONGEST_PAUSE)
+        return pause
 
     def _spawn(self) -> subprocess.Popen[bytes]:
         with self.log.open("ab") as output:
@@ -108,6 +112,10 @@ class Child:
         _kill_group(self._process.pid)
         self._roll.remove(self._process.pid)
 
+    def _ending(self, code: int) -> str:
+        """Say how it ended; one that was killed had no chance to say why."""
+        return f"signal {-code}" if code < 0 else f"exit code {code}: {_last_line(self.log)}"
+
 
 def _kill_group(group: int) -> None:
     """SIGKILL what is left of a process group."""
@@ -115,5 +123,9 @@ def _kill_group(group: int) -> None:
         os.killpg(group, signal.SIGKILL)
 
 
-def _ending(code: int) -> str:
-    return f"signal {-code}" if code < 0 else f"exit code {code}"
+def _last_line(log: Path) -> str:
+    """Return what a program said last: mostly why it ended."""
+    with log.open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - LAST_BYTES))
+        lines = file.read().decode(errors="replace").split("\n")
+    return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")

@@ -10,8 +10,8 @@ from workers.simulator.apns.service import ApnsService
 from workers.simulator.connections import Connection, Connections
 from workers.simulator.fcm.service import FcmService
 from workers.simulator.http1 import Http1Connection
-from workers.simulator.http2.codec import Terms
 from workers.simulator.http2.server import Http2Connection
+from workers.simulator.http2.terms import Terms
 from workers.simulator.identity import Identity
 from workers.simulator.service import Service
 from workers.simulator.world import World

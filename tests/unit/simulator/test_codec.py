@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workers.simulator.http2 import frames
-from workers.simulator.http2.codec import Codec, Terms
+from workers.simulator.http2.codec import Codec
+from workers.simulator.http2.terms import Terms
 from workers.simulator.messages import Answer
 from workers.simulator.tally import Tally
 
@@ -114,6 +115,10 @@ BLOCK = b"\x83\x87\x84"  # :method POST, :scheme https, :path /
         (frames.frame(frames.HEADERS, 5, 3, BLOCK) + frames.frame(frames.HEADERS, 5, 1, BLOCK),
          frames.ErrorCode.PROTOCOL_ERROR),
         (frames.frame(frames.DATA, 1, 1, b"x"), frames.ErrorCode.PROTOCOL_ERROR),
+        (frames.frame(frames.HEADERS, 5, 1, BLOCK) + frames.frame(frames.DATA, 1, 1, b"x"),
+         frames.ErrorCode.STREAM_CLOSED),
+        (frames.frame(frames.HEADERS, 5, 1, BLOCK) * 2, frames.ErrorCode.STREAM_CLOSED),
+        (frames.rst_stream(1, 8), frames.ErrorCode.PROTOCOL_ERROR),
         (frames.frame(frames.DATA, 0, 0, b"x"), frames.ErrorCode.PROTOCOL_ERROR),
         (frames.frame(frames.PUSH_PROMISE, 4, 1, b""), frames.ErrorCode.PROTOCOL_ERROR),
         (frames.frame(frames.PING, 0, 0, b"short"), frames.ErrorCode.FRAME_SIZE_ERROR),

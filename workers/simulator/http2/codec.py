@@ -4,9 +4,7 @@ Written by hand, not on `h2`: `h2` cannot refuse a stream that is one too many, 
 its own GOAWAY, and serves a quarter of the requests per second.
 """
 
-import time
 from collections.abc import Callable
-from typing import NamedTuple
 
 from workers.simulator.http2 import frames as h2
 from workers.simulator.http2.blocks import Block, Blocks
@@ -14,25 +12,10 @@ from workers.simulator.http2.frames import ErrorCode, ViolationError
 from workers.simulator.http2.headers import Decoder, Field
 from workers.simulator.http2.outbound import Outbound
 from workers.simulator.http2.streams import Stream, StreamLimit, is_well_formed
+from workers.simulator.http2.terms import Terms
 from workers.simulator.http2.windows import ReceiveWindow
 from workers.simulator.messages import Answer, Request, Shape
 from workers.simulator.tally import Tally
-
-#: Most bytes of a body that are kept; a longer one is refused by its size anyway.
-_KEPT_BYTES = 65_536
-_PING_BYTES = 8
-_WINDOW_UPDATE_BYTES = 4
-_SETTING_BYTES = 6
-
-
-class Terms(NamedTuple):
-    """What this server allows a client, and how strict it is."""
-
-    streams: int = 100
-    window_bytes: int = h2.DEFAULT_WINDOW_BYTES
-    grant_window: bool = True
-    strict_overrun: bool = False  # GOAWAY instead of REFUSED_STREAM
-    index_headers: bool = True  # use HPACK's dynamic table for answers, as the providers do
 
 
 class Codec:
@@ -120,8 +103,7 @@ class Codec:
         while self._greeted and size - at >= h2.HEAD_BYTES and not self.finished:
             high, low, kind, flags, stream = h2.HEAD.unpack_from(data, at)
             length = (high << 16) | low
-            if length > h2.MAX_FRAME_BYTES:
-                raise ViolationError(ErrorCode.FRAME_SIZE_ERROR, "frame too large")
+            h2.check_length(kind, length)
             end = at + h2.HEAD_BYTES + length
             if end > size:
                 break
@@ -196,9 +178,7 @@ class Codec:
         state = self.open.get(stream)
         if state is None:  # refused, reset or ignored: only the window is accounted for
             return
-        state.received += len(payload)
-        if state.received <= _KEPT_BYTES:
-            state.body.append(h2.unpadded(flags & h2.PADDED, payload))
+        state.take(payload, padded=bool(flags & h2.PADDED))
         if flags & h2.END_STREAM:
             self._complete(stream)
         else:
@@ -206,41 +186,31 @@ class Codec:
             self.out.put(credit)
 
     def _complete(self, stream: int) -> None:
-        state = self.open[stream]
-        headers, body = state.headers, b"".join(state.body)
-        length = headers.get("content-length")
-        if length is not None and length != str(len(body)) and state.received <= _KEPT_BYTES:
+        request = self.open[stream].complete(stream)
+        if request is None:
             self.reset(stream, ErrorCode.PROTOCOL_ERROR)
-            return
-        method, path = headers.pop(":method"), headers.pop(":path")
-        del headers[":scheme"]
-        headers.pop(":authority", None)
-        request = Request(stream, method, path, headers, state.repeated, body, time.time())
-        self._done.append(request)
+        else:
+            self._done.append(request)
 
     def _on_rst(self, _flags: int, stream: int, _payload: bytes) -> None:
+        if stream > self._highest:
+            raise ViolationError(ErrorCode.PROTOCOL_ERROR, "RST_STREAM on an idle stream")
         self._tally.resets += 1
         self._forget(stream)
 
     def _on_settings(self, flags: int, _stream: int, payload: bytes) -> None:
         if flags & h2.ACK:
             self._limit.acknowledge()
-        elif len(payload) % _SETTING_BYTES:
-            raise ViolationError(ErrorCode.FRAME_SIZE_ERROR, "SETTINGS of odd length")
         else:
             self.out.adopt(payload)
 
     def _on_ping(self, flags: int, _stream: int, payload: bytes) -> None:
-        if len(payload) != _PING_BYTES:
-            raise ViolationError(ErrorCode.FRAME_SIZE_ERROR, "PING is eight bytes")
         if not flags & h2.ACK:
             self._tally.pings += 1
             if self.answer_pings:
                 self.out.put(h2.frame(h2.PING, h2.ACK, 0, payload))
 
     def _on_window_update(self, _flags: int, stream: int, payload: bytes) -> None:
-        if len(payload) != _WINDOW_UPDATE_BYTES:
-            raise ViolationError(ErrorCode.FRAME_SIZE_ERROR, "WINDOW_UPDATE is four bytes")
         window = self.out.window
         if stream == 0 or stream in self.open or window.is_waiting():
             self.out.put(window.credit(stream, int.from_bytes(payload) & h2.MAX_WINDOW_BYTES))

@@ -58,6 +58,22 @@ class ViolationError(Exception):
         self.code = code
 
 
+#: Payloads of one length, in bytes.
+_EXACT_BYTES = {RST_STREAM: 4, PING: 8, WINDOW_UPDATE: 4}
+_SETTING_BYTES = 6
+
+
+def check_length(kind: int, length: int) -> None:
+    """Refuse a payload whose length its frame type does not allow."""
+    wrong = (
+        length > MAX_FRAME_BYTES
+        or length != _EXACT_BYTES.get(kind, length)
+        or (kind == SETTINGS and length % _SETTING_BYTES)
+    )
+    if wrong:
+        raise ViolationError(ErrorCode.FRAME_SIZE_ERROR, "frame of a wrong length")
+
+
 def frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
     """Write one frame; the payload must fit the peer's frame size."""
     size = len(payload)

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import orjson
 
 from workers.simulator.connections import Connection, Connections
-from workers.simulator.http2.codec import Codec, Terms
+from workers.simulator.http2.codec import Codec
+from workers.simulator.http2.terms import Terms
 from workers.simulator.messages import Answer, Shape
 from workers.simulator.service import Service
 

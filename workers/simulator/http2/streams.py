@@ -1,5 +1,13 @@
 """Open requests, and how many of them a client may have."""
 
+import time
+
+from workers.simulator.http2.frames import PADDED, ErrorCode, ViolationError, unpadded
+from workers.simulator.messages import Request
+
+#: Most bytes of a body that are kept; a longer one is refused by its size anyway.
+_KEPT_BYTES = 65_536
+
 #: Headers that HTTP/2 forbids (RFC 9113, section 8.2.2).
 _FORBIDDEN = frozenset(
     {"connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"}
@@ -14,13 +22,36 @@ _LOWER_CASE_MAX = 1000
 class Stream:
     """A request that is not answered yet."""
 
-    __slots__ = ("body", "headers", "received", "repeated")
+    __slots__ = ("_body", "_headers", "_repeated", "is_complete", "received")
 
     def __init__(self, headers: dict[str, str], *, repeated: bool) -> None:
-        self.headers = headers
-        self.repeated = repeated
-        self.body: list[bytes] = []
         self.received = 0  # bytes of DATA payload, padding included
+        self.is_complete = False
+        self._headers = headers
+        self._repeated = repeated
+        self._body: list[bytes] = []
+
+    def take(self, payload: bytes, *, padded: bool) -> None:
+        """Take one DATA frame."""
+        if self.is_complete:
+            raise ViolationError(ErrorCode.STREAM_CLOSED, "DATA behind the end of a stream")
+        self.received += len(payload)
+        if self.received <= _KEPT_BYTES:
+            self._body.append(unpadded(PADDED, payload) if padded else payload)
+
+    def complete(self, stream: int) -> Request | None:
+        """Return the request, None where its content-length is wrong."""
+        if self.is_complete:
+            raise ViolationError(ErrorCode.STREAM_CLOSED, "HEADERS behind the end of a stream")
+        self.is_complete = True
+        headers, body = self._headers, b"".join(self._body)
+        length = headers.get("content-length")
+        if length not in (None, str(len(body))) and self.received <= _KEPT_BYTES:
+            return None
+        method, path = headers.pop(":method"), headers.pop(":path")
+        del headers[":scheme"]
+        headers.pop(":authority", None)
+        return Request(stream, method, path, headers, self._repeated, body, time.time())
 
 
 class StreamLimit:

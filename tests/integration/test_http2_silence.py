@@ -7,17 +7,25 @@ import h2.events
 import pytest
 
 from tests.processes import wait_until
-from tests.unit.http2.peer_server import PeerServer
+from tests.unit.http2.peer_server import PATIENCE_SECONDS, PeerServer
 from tests.unit.http2.sending import kinds, send
 from workers.senders.http2 import Ended, Patience
 
 
 def test_a_connection_that_the_server_closed_while_idle_costs_no_request():
-    with PeerServer() as server:
+    gone = threading.Event()
+
+    def leave_after_one(link, request):
+        link.answer(request)
+        if link.number == 0:
+            link.goaway(request.stream, b'{"reason":"IdleTimeout"}')
+            link.close()
+            gone.set()
+
+    with PeerServer(leave_after_one) as server:
         transport = server.transport()
         send(transport, 1)
-        server.links[0].goaway(1, b'{"reason":"IdleTimeout"}')
-        server.links[0].close()
+        assert gone.wait(PATIENCE_SECONDS)
         assert kinds(send(transport, 20)) == {(Ended.ANSWER, ""): 20}
         assert len(server.links) == 2
         assert transport.stats.unknown == 0

@@ -115,7 +115,6 @@ class Link:
     def close(self) -> None:
         """End with FIN."""
         with suppress(OSError):  # the other side may have ended it already
-            self.send()
             self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
 

@@ -72,7 +72,10 @@ def make_engine(url: str) -> Engine:
         return _sqlite_engine(parsed)
     try:
         return create_engine(
-            parsed.set(drivername="postgresql+psycopg"), pool_size=POOL_SIZE, pool_pre_ping=True
+            parsed.set(drivername="postgresql+psycopg"),
+            pool_size=POOL_SIZE,
+            pool_pre_ping=True,
+            hide_parameters=True,  # tokens are among them, and errors are logged
         )
     except ModuleNotFoundError as error:
         raise SettingsError(
@@ -94,7 +97,7 @@ def _parse(url: str) -> URL:
 def _sqlite_engine(url: URL) -> Engine:
     if url.database and url.database != ":memory:":
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    made = create_engine(url, connect_args={"timeout": SQLITE_BUSY_SECONDS})
+    made = create_engine(url, connect_args={"timeout": SQLITE_BUSY_SECONDS}, hide_parameters=True)
     event.listen(made, "connect", _tune_sqlite)
     event.listen(made, "begin", _begin_sqlite)
     return made

@@ -15,6 +15,7 @@ from pipeline.directory.channels import ensure_channels
 from pipeline.errors import InvalidParameter
 from pipeline.ledger.messages import NewMessage, Receipt, new_message_id, write_message
 from pipeline.options import DeliveryOptions, PublishOptions, check_channel_name
+from pipeline.queues import Wake
 from pipeline.whereclause import parse_clause
 
 #: Characters. Long enough for any natural key, short enough for an index.
@@ -60,12 +61,12 @@ def publish(
     now = now_ms()
     new = check(channel, message, publish_options, delivery_options, dedupe_key, now)
     if session is not None:
-        receipt, run_id = _write(session.connection(), app, new, now)
-        _wake_after_commit(session, run_id)
+        receipt, wake = _write(session.connection(), app, new, now)
+        _wake_after_commit(session, wake)
         return receipt
     with db.writing() as connection:
-        receipt, run_id = _write(connection, app, new, now)
-    _wake(run_id)
+        receipt, wake = _write(connection, app, new, now)
+    queues.wake(wake)
     return receipt
 
 
@@ -114,18 +115,19 @@ def _as_options(kind: type[Options], given: Options | Mapping[str, Any] | None) 
 
 def _write(
     connection: Connection, app: str | None, new: NewMessage, now: int
-) -> tuple[Receipt, int | None]:
+) -> tuple[Receipt, list[Wake]]:
     app_id = resolve_app(connection, app)
     ensure_channels(connection, app_id, [new.channel], now)
-    receipt, run_id = write_message(connection, replace(new, app_id=app_id), now)
-    return receipt, run_id if new.due_at <= now else None
+    soon = new.due_at <= now + queues.horizon_ms()
+    woken_at = max(new.due_at, now) if soon else None
+    receipt, run_id = write_message(connection, replace(new, app_id=app_id), woken_at, now)
+    return receipt, [] if run_id is None or not soon else [_wake_for(run_id, new.due_at, now)]
 
 
-def _wake_after_commit(session: Session, run_id: int | None) -> None:
-    if run_id is not None:
-        event.listen(session, "after_commit", lambda _: _wake(run_id), once=True)
+def _wake_for(run_id: int, due_at: int, now: int) -> Wake:
+    return queues.wake_for_run(run_id) if due_at <= now else queues.wake_at(run_id, due_at)
 
 
-def _wake(run_id: int | None) -> None:
-    if run_id is not None:
-        queues.wake([queues.wake_for_run(run_id)])
+def _wake_after_commit(session: Session, wake: list[Wake]) -> None:
+    if wake:
+        event.listen(session, "after_commit", lambda _: queues.wake(wake), once=True)

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from celery import Celery
@@ -41,6 +42,9 @@ START_RUN = "pipeline.start_run"
 TICK = "pipeline.tick"
 DELIVER = {"apns": "pipeline.deliver_apns", "fcm": "pipeline.deliver_fcm"}
 
+#: Milliseconds. Long against a few ticks, short against any visibility time-out in use.
+HORIZON_MS = 15_000
+
 #: Wake-ups per round trip to the broker.
 PIPELINE_LENGTH = 500
 
@@ -61,16 +65,31 @@ RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_step": 0.1, "in
 
 
 class Wake(NamedTuple):
-    """One wake-up: which task, on which queue, for which row."""
+    """One wake-up: which task, on which queue, for which row, and not before when."""
 
     task: str
     queue: str
     key: int
+    at: datetime | None = None
 
 
 def wake_for_run(run_id: int) -> Wake:
     """Build the wake-up that fans a run out."""
     return Wake(FAN_OUT, PUBLISH, run_id)
+
+
+def wake_at(run_id: int, due_at: int) -> Wake:
+    """Build the wake-up that begins a run at its time (epoch milliseconds).
+
+    Only for times inside the horizon: a worker keeps it in memory until then, and Redis hands
+    it out again if that took longer than the visibility time-out.
+    """
+    return Wake(START_RUN, SCHEDULE, run_id, datetime.fromtimestamp(due_at / 1000, UTC))
+
+
+def horizon_ms() -> int:
+    """Return how far ahead a run is handed to the broker: well inside the visibility time-out."""
+    return min(HORIZON_MS, get_settings().visibility_timeout_seconds * 1000 // 3)
 
 
 def wake_for_batch(batch_id: int, platform: str, *, bulk: bool) -> Wake:
@@ -159,7 +178,12 @@ def _send(app: Celery, wakes: list[Wake]) -> None:
     ):
         for one in wakes:
             app.send_task(
-                one.task, (one.key,), queue=one.queue, producer=producer, ignore_result=True
+                one.task,
+                (one.key,),
+                queue=one.queue,
+                eta=one.at,
+                producer=producer,
+                ignore_result=True,
             )
 
 

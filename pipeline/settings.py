@@ -107,6 +107,9 @@ class Settings(BaseSettings):
         description="How often beat looks for due runs and lost wake-ups",
         json_schema_extra={"unit": "s"},
     )
+    catch_up: Literal["fire-once", "skip"] = Field(
+        "fire-once", description="What becomes of a repeat's runs that were missed during a stop"
+    )
     retry_profile: Literal["prompt", "patient"] = Field(
         "prompt",
         description="First wait after a provider's 5xx: 10 s, or the 15 minutes Apple asks for",
@@ -125,6 +128,10 @@ class Settings(BaseSettings):
     )
     key_prefix: str = Field(
         "push:", description="Before every key in Redis, so that others can share the server"
+    )
+    cors_origins: str = Field(
+        "*",
+        description="Web origins that may use the HTTP API from a browser, separated by blanks",
     )
     visibility_timeout_seconds: Annotated[int, Ge(1), Le(86_400)] = Field(
         180,

@@ -101,6 +101,8 @@ def message_set_aside(queue: str, reason: str) -> None:
 
 def woken_again(runs: int, batches: int) -> None:
     """The tick sent wake-ups that went missing."""
+    if not runs and not batches:
+        return
     _woken_again.labels("run").inc(runs)
     _woken_again.labels("batch").inc(batches)
     logger.info("woke %d runs and %d batches again", runs, batches, extra={"action": "woken_again"})

@@ -16,12 +16,14 @@ from pipeline import db, queues
 from pipeline.audience import Member, Selection, read_page
 from pipeline.clock import now_ms
 from pipeline.directory.routes import apple_environments
-from pipeline.ledger import batches, runs
+from pipeline.ledger import batches, firing, runs
 from pipeline.ledger.batches import NewBatch
+from pipeline.ledger.firing import Waiting
 from pipeline.ledger.runs import RunView
 from pipeline.ledger.states import RunState
 from pipeline.options import DeliveryOptions
 from pipeline.platform import Platform
+from pipeline.schedule import is_due, is_missed
 from pipeline.settings import get_settings
 
 logger = logging.getLogger(__name__)
@@ -59,20 +61,45 @@ def fan_out(run_id: int) -> None:
 
 
 def _begin(run_id: int) -> RunView | None:
+    """Take the run, and write the one after it in the same transaction."""
     now = now_ms()
+    later: Waiting | None = None
     with db.writing() as connection:
         run = runs.find_run(connection, run_id)
         if run is None or not may_begin(run, now):
             return None
-        if not runs.begin(connection, run, now, now + _lease_ms()):
+        first_time = run.state == RunState.SCHEDULED
+        skipped = first_time and _is_skipped(run, now)
+        if not _take(connection, run, now, skipped=skipped):
             return None
-        return run._replace(state=RunState.FANNING)
+        if first_time:
+            later = firing.insert_next(connection, run, now)
+    if later is not None and later.due_at <= now + queues.horizon_ms():
+        _arm(later, now)
+    return None if skipped else run._replace(state=RunState.FANNING)
+
+
+def _is_skipped(run: RunView, now: int) -> bool:
+    every_ms = run.delivery_options.get("repeatEvery", 0) * 1000
+    return get_settings().catch_up == "skip" and is_missed(run.due_at, every_ms, now)
+
+
+def _take(connection: Connection, run: RunView, now: int, *, skipped: bool) -> bool:
+    if not skipped:
+        return runs.begin(connection, run, now, now + _lease_ms())
+    return firing.skip(connection, run, now)
+
+
+def _arm(later: Waiting, now: int) -> None:
+    with db.writing() as connection:
+        firing.mark_woken(connection, [later.id], now)
+    queues.wake([queues.wake_at(later.id, later.due_at)])
 
 
 def may_begin(run: RunView, now: int) -> bool:
     """Decide whether a run's fan-out may begin or be taken over now."""
     if run.state == RunState.SCHEDULED:
-        return run.due_at <= now
+        return is_due(run.due_at, now)
     held = run.lease_until is not None and run.lease_until >= now
     return run.state == RunState.FANNING and not held
 

@@ -10,7 +10,7 @@ from pipeline import db, queues, telemetry
 from pipeline.clock import now_ms
 from pipeline.directory.heartbeat import beat
 from pipeline.errors import BrokerUnavailable
-from pipeline.ledger import batches, runs
+from pipeline.ledger import batches, firing, runs
 from pipeline.queues import Wake
 
 logger = logging.getLogger(__name__)
@@ -47,13 +47,17 @@ def _close_finished_runs() -> None:
 
 
 def _wake_runs(now: int) -> list[Wake]:
+    """Wake what is due, and hand the broker what will be within the horizon."""
     before = now - _patience([queues.PUBLISH])
     with db.writing() as connection:
-        found = runs.find_waiting(connection, now, before, LIMIT)
+        found = firing.find_waiting(connection, now + queues.horizon_ms(), now, before, LIMIT)
         if found:
-            runs.mark_woken(connection, found, now)
-            telemetry.woken_again(len(found), 0)
-    return [queues.wake_for_run(run_id) for run_id in found]
+            firing.mark_woken(connection, [one.id for one in found], now)
+    late = sum(one.due_at < before for one in found)
+    telemetry.woken_again(late, 0)
+    return [
+        queues.wake_at(*one) if one.due_at > now else queues.wake_for_run(one.id) for one in found
+    ]
 
 
 def _wake_batches(now: int) -> list[Wake]:

@@ -1,15 +1,15 @@
-"""`status`, `export`, `resume`: what became of a message, and going on with one that stopped."""
+"""`status` and `export`: what became of a message."""
 
 from typing import Annotated
 
 import typer
 
-from pipeline import api, db, queues
+from pipeline import api, db
 from pipeline.cli import live
 from pipeline.cli.ledger_view import draw
-from pipeline.cli.output import Json, console, note, print_json, print_row, say
+from pipeline.cli.output import Json, console, print_json, print_row
 from pipeline.errors import InvalidParameter, RequestError
-from pipeline.ledger import deliveries, runs
+from pipeline.ledger import deliveries
 from pipeline.outcome import Settled
 
 MessageId = Annotated[str, typer.Argument(help="What publish printed.")]
@@ -53,22 +53,6 @@ def export(
     with db.reading() as connection:
         for row in deliveries.export(connection, message_id, only):
             print_row(row)
-
-
-def resume(message_id: MessageId) -> None:
-    """Go on with a message that was stopped because too many tokens were refused.
-
-    The guard does not stop it again, so tokens that are refused now are put out of service:
-    check the credentials first.
-    """
-    _read(message_id)
-    with db.writing() as connection:
-        resumed = runs.resume(connection, message_id)
-    if not resumed:
-        note("nothing of it is stopped")
-        raise typer.Exit(1)
-    queues.wake([queues.wake_for_run(run_id) for run_id in resumed])
-    say(f"goes on: {message_id}")
 
 
 def _read(message_id: str) -> dict[str, object]:

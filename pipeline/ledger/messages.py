@@ -43,9 +43,12 @@ def new_message_id() -> str:
     return f"message:{str(uuid.uuid4()).upper()}"
 
 
-def write_message(connection: Connection, new: NewMessage, now: int) -> tuple[Receipt, int | None]:
-    """Write a message and its first run; return its receipt and the run to wake, if any.
+def write_message(
+    connection: Connection, new: NewMessage, woken_at: int | None, now: int
+) -> tuple[Receipt, int | None]:
+    """Write a message and its first run; return its receipt and the run, if it has one.
 
+    `woken_at` is when the caller's wake-up will arrive, None where it sends none.
     With a dedupe key that was used before nothing is written and the first receipt is
     returned: two callers at once get the same one.
     """
@@ -66,11 +69,13 @@ def write_message(connection: Connection, new: NewMessage, now: int) -> tuple[Re
         statement = statement.on_conflict_do_nothing(index_elements=["app_id", "dedupe_key"])
     if connection.execute(statement.returning(MESSAGE.id)).first() is None:
         return _receipt_of(connection, new), None
-    run_id = None if new.failure else insert_run(connection, message_id, new, now)
+    run_id = None if new.failure else insert_run(connection, message_id, new, woken_at)
     return Receipt(message_id, status, new.failure), run_id
 
 
-def insert_run(connection: Connection, message_id: str, new: NewMessage, now: int) -> int:
+def insert_run(
+    connection: Connection, message_id: str, new: NewMessage, woken_at: int | None
+) -> int:
     """Write the first run of a message; return its key."""
     statement = insert(Run).values(
         message_id=message_id,
@@ -81,7 +86,7 @@ def insert_run(connection: Connection, message_id: str, new: NewMessage, now: in
         state=RunState.SCHEDULED,
         bulk=False,
         guarded=True,
-        woken_at=now if new.due_at <= now else None,
+        woken_at=woken_at,
     )
     key = connection.execute(statement).inserted_primary_key
     assert key is not None  # noqa: S101 - the database made one

@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, case, exists, func, or_, select, update
+from sqlalchemy import Connection, case, exists, func, select, update
 
 from pipeline.ledger.messages import close_message
 from pipeline.ledger.states import SENDABLE, MessageState, RunState
@@ -101,57 +101,15 @@ def pause(connection: Connection, run_id: int, reason: str) -> None:
     )
 
 
-def resume(connection: Connection, message_id: str) -> list[int]:
-    """Go on with the stopped runs of a message where they stood, and return their keys.
-
-    The guard does not stop them again: whoever resumes has looked at the credentials.
-    """
-    statement = (
-        update(Run)
-        .where(RUN.message_id == message_id, RUN.state == RunState.PAUSED)
-        .values(
-            state=case((RUN.fanned_at.is_(None), RunState.FANNING), else_=RunState.SENDING),
-            guarded=False,
-            error_message=None,
-            woken_at=None,
-        )
-        .returning(RUN.id)
-    )
-    return [key for key in connection.scalars(statement) if key is not None]
-
-
-def find_waiting(connection: Connection, now: int, woken_before: int, limit: int) -> list[int]:
-    """Find runs that are due or abandoned in mid fan-out and whose wake-up is old or missing."""
-    due = (RUN.state == RunState.SCHEDULED) & (RUN.due_at <= now)
-    abandoned = (RUN.state == RunState.FANNING) & (
-        or_(RUN.lease_until.is_(None), RUN.lease_until < now)
-    )
-    statement = (
-        select(RUN.id)
-        .where(
-            RUN.finished_at.is_(None),
-            or_(due, abandoned),
-            or_(RUN.woken_at.is_(None), RUN.woken_at < woken_before),
-        )
-        .order_by(RUN.due_at)
-        .limit(limit)
-    )
-    return [key for key in connection.scalars(statement) if key is not None]
-
-
-def mark_woken(connection: Connection, run_ids: list[int], now: int) -> None:
-    """Note that wake-ups for these runs are on their way."""
-    connection.execute(update(Run).where(RUN.id.in_(run_ids)).values(woken_at=now))
-
-
 def find_sent(connection: Connection, limit: int) -> list[int]:
     """Find runs that are being sent and have nothing open any more."""
-    statement = select(RUN.id).where(RUN.finished_at.is_(None), *_NOTHING_OPEN).limit(limit)
+    statement = select(RUN.id).where(*_NOTHING_OPEN).limit(limit)
     return [key for key in connection.scalars(statement) if key is not None]
 
 
 _NOTHING_OPEN = (
-    RUN.state == RunState.SENDING,
+    RUN.finished_at.is_(None),
+    RUN.state.in_([RunState.SENDING, RunState.CANCELLED]),
     ~exists().where(BATCH.run_id == RUN.id, BATCH.finished_at.is_(None)).correlate(Run),
 )
 
@@ -165,7 +123,11 @@ def close_if_done(connection: Connection, run_id: int, now: int) -> bool:
     statement = (
         update(Run)
         .where(RUN.id == run_id, *_NOTHING_OPEN)
-        .values(state=RunState.FINISHED, finished_at=now, lease_until=None)
+        .values(
+            state=case((RUN.state == RunState.SENDING, RunState.FINISHED), else_=RUN.state),
+            finished_at=now,
+            lease_until=None,
+        )
         .returning(RUN.message_id, RUN.audience)
     )
     row = connection.execute(statement).one_or_none()

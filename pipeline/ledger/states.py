@@ -22,6 +22,7 @@ class RunState(StrEnum):
     PAUSED = "paused"  # nothing is sent until an operator resumes it
     FINISHED = "finished"
     CANCELLED = "cancelled"
+    SKIPPED = "skipped"  # missed while everything was down, by the operator's policy
 
 
 #: States in which a run's batches may be sent.

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from pipeline.clock import iso
+from pipeline.ledger.messages import Receipt
 from pipeline.ledger.states import MessageState
 from pipeline.models import BATCH, MESSAGE, RUN, Run
 
@@ -16,15 +17,27 @@ _SETTLED = ("accepted", "rejected", "expired", "cancelled", "unknown")
 _OPEN = BATCH.size - BATCH.moved - sum(BATCH[name] for name in _SETTLED)
 
 
-def read_status(connection: Connection, message_id: str) -> dict[str, Any]:
+def find_receipt(connection: Connection, app_id: str, message_id: str) -> Receipt:
+    """Read how a message of an app stands, from one row: what clients poll.
+
+    An unknown id, or one of another app, has the status `unknown`.
+    """
+    message = _find(connection, message_id, app_id)
+    if message is None:
+        return Receipt(message_id, MessageState.UNKNOWN)
+    return Receipt(message.id, message.state, message.error_message)
+
+
+def read_status(
+    connection: Connection, message_id: str, app_id: str | None = None
+) -> dict[str, Any]:
     """Read a message's ledger. An unknown id has the status `unknown` and no runs.
 
-    The connection must read one consistent picture (`db.reading()`): then the audience is the
-    sum of the six at every moment, also while the fan-out runs.
+    With `app_id` a message of another app is as good as unknown. The connection must read one
+    consistent picture (`db.reading()`): then the audience is the sum of the six at every
+    moment, also while the fan-out runs.
     """
-    message = connection.execute(
-        select(MESSAGE.id, MESSAGE.state, MESSAGE.error_message).where(MESSAGE.id == message_id)
-    ).one_or_none()
+    message = _find(connection, message_id, app_id)
     if message is None:
         return {
             "messageId": message_id,
@@ -41,6 +54,15 @@ def read_status(connection: Connection, message_id: str) -> dict[str, Any]:
         "errorMessage": message.error_message or stopped,
         "runs": [{k: v for k, v in run.items() if k != "errorMessage"} for run in views],
     }
+
+
+def _find(connection: Connection, message_id: str, app_id: str | None) -> Any:
+    statement = select(MESSAGE.id, MESSAGE.state, MESSAGE.error_message).where(
+        MESSAGE.id == message_id
+    )
+    if app_id is not None:
+        statement = statement.where(MESSAGE.app_id == app_id)
+    return connection.execute(statement).one_or_none()
 
 
 def _run_view(connection: Connection, run: Any) -> dict[str, Any]:

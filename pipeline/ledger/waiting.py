@@ -1,4 +1,4 @@
-"""How long the work that is due has been waiting."""
+"""How much work is open, and how long what is due has been waiting."""
 
 from sqlalchemy import Connection, func, or_, select
 
@@ -11,7 +11,7 @@ def oldest_due(connection: Connection, now: int) -> int | None:
 
     Batches that somebody holds, or that belong to a stopped run, do not wait.
     """
-    return connection.execute(
+    oldest: int | None = connection.execute(
         select(func.min(BATCH.not_before))
         .join(Run, RUN.id == BATCH.run_id)
         .where(
@@ -21,3 +21,10 @@ def oldest_due(connection: Connection, now: int) -> int | None:
             RUN.state.in_(SENDABLE),
         )
     ).scalar_one()
+    return oldest
+
+
+def count_open_batches(connection: Connection) -> int:
+    """Count the batches that are not finished, due or not."""
+    statement = select(func.count()).where(BATCH.finished_at.is_(None))
+    return connection.execute(statement).scalar_one()

@@ -1,0 +1,75 @@
+"""When a run is due, which one comes after it, and when a repeat ends; pure.
+
+Run n of a message is due at start + (n - 1) * every, whatever happened in between, so that a
+repeat never drifts. What was missed while everything was down is made up for once at the most.
+"""
+
+from datetime import datetime, time, timedelta, tzinfo
+from typing import NamedTuple
+
+#: Milliseconds. A wake-up that comes this much early is not sent back to wait.
+EARLY_MS = 50
+
+
+class Firing(NamedTuple):
+    """One run of a message by its number and its time in epoch milliseconds."""
+
+    n: int
+    due_at: int
+
+
+def is_due(due_at: int, now: int) -> bool:
+    """Tell whether a run may begin now."""
+    return due_at <= now + EARLY_MS
+
+
+def next_firing(this: Firing, every_ms: int, until: int | None, now: int) -> Firing | None:
+    """Return the run after this one, or None where the repeat ends.
+
+    Runs whose time has passed by `now` are left out: the one that begins late makes up for all
+    of them. A run whose time is `until` exactly still happens.
+    """
+    if every_ms <= 0:
+        return None
+    missed = max(0, (now - this.due_at) // every_ms)
+    later = Firing(this.n + 1 + missed, this.due_at + (1 + missed) * every_ms)
+    return None if until is not None and later.due_at > until else later
+
+
+def is_missed(due_at: int, every_ms: int, now: int) -> bool:
+    """Tell whether a repeat's run is so late that its successor is due already."""
+    return every_ms > 0 and now >= due_at + every_ms
+
+
+def local_due(wall: time, zone: tzinfo, now: datetime) -> datetime:
+    """Return the next moment at which a wall clock in `zone` shows `wall`.
+
+    An hour that the clock skips: the first moment after the gap. An hour that it shows twice:
+    the first time.
+    """
+    today = now.astimezone(zone).date()
+    for day in (today, today + timedelta(days=1), today + timedelta(days=2)):
+        due = _moment(datetime.combine(day, wall), zone)
+        if due > now:
+            return due
+    raise AssertionError("one of three days lies ahead")
+
+
+def _moment(wall: datetime, zone: tzinfo) -> datetime:
+    first = wall.replace(tzinfo=zone, fold=0)
+    before, after = first.utcoffset(), wall.replace(tzinfo=zone, fold=1).utcoffset()
+    if before is not None and after is not None and after > before:
+        # A gap: the clock goes from `wall` minus something to `wall` plus something. With the
+        # offset from before the gap, `wall` lies as far behind the gap's end as it lay behind
+        # its beginning; the gap's end itself is what was promised.
+        return _end_of_gap(wall, zone)
+    return first.astimezone(zone)
+
+
+def _end_of_gap(wall: datetime, zone: tzinfo) -> datetime:
+    step = wall.replace(second=0, microsecond=0)
+    while True:
+        step += timedelta(minutes=1)
+        early, late = (step.replace(tzinfo=zone, fold=fold).utcoffset() for fold in (0, 1))
+        if early == late or (early is not None and late is not None and late < early):
+            return step.replace(tzinfo=zone)

@@ -5,7 +5,7 @@ checkpoint moves only from where this fan-out left it. Memory holds one page, wh
 audience.
 """
 
-import logging
+import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -26,13 +26,14 @@ from pipeline.platform import Platform
 from pipeline.schedule import is_due, is_missed
 from pipeline.settings import get_settings
 
-logger = logging.getLogger(__name__)
-
 #: Subscriptions read for the first page: small, so that the first devices are sent to at once.
 FIRST_PAGE = 2_000
 
 #: Subscriptions read for every later page. Ten batches a transaction; larger gains nothing.
 PAGE = 10_000
+
+#: Seconds of one turn. Short against what a publish may wait, long against a page.
+TURN_SECONDS = 3.0
 
 
 class Step(NamedTuple):
@@ -47,17 +48,26 @@ def fan_out(run_id: int) -> None:
     """Write the batch rows of a run and wake their workers; continue where an earlier try ended.
 
     Running it twice, also at the same time, changes nothing: one of the two finds the
-    checkpoint moved and leaves.
+    checkpoint moved and leaves. After a few seconds it goes back into the queue, so that a
+    push to one device never waits behind the pages of a broadcast.
     """
     run = _begin(run_id)
     if run is None:
         return
+    turn_ends = time.monotonic() + TURN_SECONDS
     while run is not None and run.state == RunState.FANNING:
+        if time.monotonic() > turn_ends:
+            _queue_again(run)
+            return
         run = _advance(run)
+    with db.writing() as connection:  # an empty audience has no batch whose end closes the run
+        runs.close_if_done(connection, run_id, now_ms())
+
+
+def _queue_again(run: RunView) -> None:
     with db.writing() as connection:
-        runs.close_if_done(
-            connection, run_id, now_ms()
-        )  # an empty audience has no batch to close it
+        runs.release(connection, run, now_ms())
+    queues.wake([queues.wake_for_run(run.id)])
 
 
 def _begin(run_id: int) -> RunView | None:

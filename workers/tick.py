@@ -4,7 +4,7 @@ Any number of beats may tick, and a tick may come twice: every duty is a conditi
 and a wake-up too many changes nothing.
 """
 
-import logging
+from collections.abc import Sequence
 
 from pipeline import db, queues, telemetry
 from pipeline.clock import now_ms
@@ -12,8 +12,6 @@ from pipeline.directory.heartbeat import beat
 from pipeline.errors import BrokerUnavailable
 from pipeline.ledger import batches, firing, runs
 from pipeline.queues import Wake
-
-logger = logging.getLogger(__name__)
 
 #: Milliseconds. A wake-up younger than this is still on its way.
 GRACE_MS = 3_000
@@ -48,7 +46,7 @@ def _close_finished_runs() -> None:
 
 def _wake_runs(now: int) -> list[Wake]:
     """Wake what is due, and hand the broker what will be within the horizon."""
-    before = now - _patience([queues.PUBLISH])
+    before = now - _patience()
     with db.writing() as connection:
         found = firing.find_waiting(connection, now + queues.horizon_ms(), now, before, LIMIT)
         if found:
@@ -61,19 +59,32 @@ def _wake_runs(now: int) -> list[Wake]:
 
 
 def _wake_batches(now: int) -> list[Wake]:
-    before = now - _patience(queues.DELIVERY_QUEUES)
+    """Wake what was never woken, and as many of the others as the queues hold too few."""
+    with db.reading() as connection:
+        sleeping = batches.count_sleeping(connection, now)
+    if not sleeping:
+        return []
+    lost = sleeping - _waiting(queues.DELIVERY_QUEUES)
     with db.writing() as connection:
-        found = batches.find_forgotten(connection, now, before, LIMIT)
-        if found:
-            batches.mark_woken(connection, [key for key, _, _ in found], now)
-            telemetry.woken_again(0, len(found))
-    return [queues.wake_for_batch(key, platform, bulk=bulk) for key, platform, bulk in found]
+        found = batches.find_unwoken(connection, now, LIMIT)
+        if lost > len(found):
+            # The longest waiting first: those whose wake-up is still queued behind others
+            # are younger.
+            limit = min(lost - len(found), LIMIT)
+            found += batches.find_forgotten(connection, now, now - GRACE_MS, limit)
+        batches.mark_woken(connection, [one.id for one in found], now)
+    telemetry.woken_again(0, len(found))
+    return [queues.wake_for_batch(one.id, one.platform, bulk=one.bulk) for one in found]
 
 
-def _patience(names: list[str] | tuple[str, ...]) -> int:
-    """Return how old a wake-up must be to count as lost."""
+def _waiting(names: Sequence[str]) -> int:
+    """Return how many wake-ups the queues hold; a broker that is away holds those we sent it."""
     try:
-        waiting = sum(map(queues.backlog, names))
+        return sum(map(queues.backlog, names))
     except BrokerUnavailable:
-        return PATIENCE_MS
-    return PATIENCE_MS if waiting else GRACE_MS
+        return LIMIT
+
+
+def _patience() -> int:
+    """Return how old a run's wake-up must be to count as lost, in milliseconds."""
+    return PATIENCE_MS if _waiting([queues.PUBLISH]) else GRACE_MS

@@ -86,6 +86,15 @@ def advance(
     return connection.execute(statement).rowcount == 1
 
 
+def release(connection: Connection, run: RunView, now: int) -> None:
+    """Give a fan-out back before its end, to whoever is woken next."""
+    connection.execute(
+        update(Run)
+        .where(RUN.id == run.id, RUN.cursor == run.cursor, RUN.state == RunState.FANNING)
+        .values(lease_until=None, woken_at=now)
+    )
+
+
 def is_sendable(connection: Connection, run_id: int) -> bool:
     """Tell whether a run's batches may be sent now (not paused, not cancelled)."""
     state = connection.execute(select(RUN.state).where(RUN.id == run_id)).scalar_one_or_none()

@@ -1,0 +1,125 @@
+"""The tick wakes what lost its wake-up, and only that."""
+
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import select, update
+
+from pipeline import db, publish, queues
+from pipeline.clock import now_ms
+from pipeline.directory.apps import ensure_app
+from pipeline.directory.devices import register_devices
+from pipeline.models import BATCH, RUN, Batch, Run
+from pipeline.registration import check_registration
+from pipeline.settings import Settings
+from workers import fanout
+from workers.fanout import fan_out
+from workers.tick import GRACE_MS, PATIENCE_MS, tick
+
+APP = "APP-1"
+
+
+@pytest.fixture(autouse=True)
+def app(settings: Settings, configure: Callable[..., Settings]) -> None:
+    configure(app_id=APP, batch_size=10)
+    now = now_ms()
+    fields = [
+        {"deviceId": str(n), "deviceToken": f"{n:064x}", "os": "IOS", "channels": ["news"]}
+        for n in range(50)
+    ]
+    with db.writing() as connection:
+        ensure_app(connection, APP, "The tests' app", now)
+        register_devices(
+            connection, APP, [check_registration(one, now) for one in fields], now, alive=True
+        )
+
+
+def run_of(message_id: str) -> int:
+    with db.reading() as connection:
+        return connection.execute(select(RUN.id).where(RUN.message_id == message_id)).scalar_one()
+
+
+def age_wake_ups(milliseconds: int) -> None:
+    with db.writing() as connection:
+        at = now_ms() - milliseconds
+        connection.execute(update(Batch).where(BATCH.woken_at.is_not(None)).values(woken_at=at))
+        connection.execute(update(Run).where(RUN.woken_at.is_not(None)).values(woken_at=at))
+
+
+def empty_queues() -> None:
+    with queues._current().app.connection_or_acquire() as connection:
+        for name in queues.QUEUES:
+            connection.default_channel.queue_purge(name)
+
+
+def test_a_message_whose_wake_up_never_left_is_woken() -> None:
+    publish("news", "hello")
+    empty_queues()
+    age_wake_ups(GRACE_MS + 1)
+
+    tick()
+
+    assert queues.backlog(queues.PUBLISH) == 1
+
+
+def test_a_young_wake_up_is_not_sent_again() -> None:
+    publish("news", "hello")
+    empty_queues()
+
+    tick()
+
+    assert queues.backlog(queues.PUBLISH) == 0
+
+
+def test_batches_lost_with_the_broker_are_all_woken_once() -> None:
+    fan_out(run_of(publish("news", "hello").message_id))
+    empty_queues()
+    age_wake_ups(GRACE_MS + 1)
+
+    tick()
+    tick()
+
+    assert queues.backlog("apns") == 5
+
+
+def test_wake_ups_that_wait_in_the_queue_are_not_sent_again_however_old() -> None:
+    fan_out(run_of(publish("news", "hello").message_id))
+    age_wake_ups(PATIENCE_MS * 10)
+
+    tick()
+
+    assert queues.backlog("apns") == 5
+
+
+def test_a_retry_is_woken_when_it_is_due_though_the_queue_is_full() -> None:
+    fan_out(run_of(publish("news", "hello").message_id))
+    with db.writing() as connection:
+        last = select(BATCH.id).order_by(BATCH.id.desc()).limit(1).scalar_subquery()
+        connection.execute(update(Batch).where(BATCH.id == last).values(woken_at=None))
+
+    tick()
+
+    assert queues.backlog("apns") == 6
+
+
+def test_a_long_fan_out_goes_back_into_the_queue_and_goes_on_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(fanout, "FIRST_PAGE", 10)
+    monkeypatch.setattr(fanout, "PAGE", 10)
+    monkeypatch.setattr(fanout, "TURN_SECONDS", 0.0)
+    run_id = run_of(publish("news", "hello").message_id)
+    empty_queues()
+
+    turns = 0
+    while turns < 20:
+        turns += 1
+        fan_out(run_id)
+        if queues.backlog(queues.PUBLISH) < turns:
+            break
+        monkeypatch.setattr(fanout, "TURN_SECONDS", 0.0 if turns < 3 else 60.0)
+
+    with db.reading() as connection:
+        audience, state = connection.execute(select(RUN.audience, RUN.state)).one()
+    assert (audience, state) == (50, "sending")
+    assert turns == 4

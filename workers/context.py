@@ -6,10 +6,10 @@ Made after the fork, in the child: connections to providers are opened there and
 import os
 import random
 from collections import OrderedDict
-from dataclasses import dataclass, field
 
 from pipeline import db
 from pipeline.content import Content
+from pipeline.content.sizes import size_of
 from pipeline.credentials import Credential, unseal
 from pipeline.directory.routes import find_sealed
 from pipeline.errors import BadCredential
@@ -17,7 +17,9 @@ from pipeline.ledger.batches import Standing
 from pipeline.ledger.runs import RunView, find_run
 from pipeline.platform import Platform
 from pipeline.settings import Settings, get_settings
+from pipeline.template.wording import Wording
 from workers.backoff import Backoff
+from workers.personal import Marks, Prepared
 from workers.senders.base import Rendered, Sender
 from workers.senders.registry import SenderPool, render_for
 
@@ -28,29 +30,48 @@ RUNS_KEPT = 128
 RENDERED_SECONDS = 60.0
 
 
-@dataclass(slots=True)
 class RunFacts:
     """A run's message, rendered once per platform in this process."""
 
-    run: RunView
-    content: Content
-    _rendered: dict[str, tuple[float, Rendered]] = field(default_factory=dict)
+    def __init__(self, run: RunView) -> None:
+        self.run = run
+        self._wordings = {
+            platform: Wording.from_json(stored)
+            for platform, stored in run.content.get("wordings", {}).items()
+        }
+        self._marks = {name: Marks(one.columns) for name, one in self._wordings.items()}
+        self._prepared: dict[str, tuple[float, Prepared]] = {}
 
-    def rendered(self, platform: str, now: float) -> Rendered:
+    def columns(self, platform: str) -> tuple[str, ...]:
+        """Return the columns of users that the message asks for on a platform."""
+        return self._marks[platform].columns if platform in self._marks else ()
+
+    def prepared(self, platform: str, now: float) -> Prepared:
         """Return the notification for a platform; `now` is epoch seconds.
 
         Rendered once a minute at the most: FCM counts a lifetime from the time of rendering.
         """
-        at, rendered = self._rendered.get(platform, (0.0, None))
-        if rendered is None or now - at > RENDERED_SECONDS:
-            rendered = self._render(Platform(platform), now)
-            self._rendered[platform] = now, rendered
-        return rendered
+        at, prepared = self._prepared.get(platform, (0.0, None))
+        if prepared is None or now - at > RENDERED_SECONDS:
+            prepared = self._prepare(Platform(platform), now)
+            self._prepared[platform] = now, prepared
+        return prepared
 
-    def _render(self, platform: Platform, now: float) -> Rendered:
+    def _prepare(self, platform: Platform, now: float) -> Prepared:
+        if platform not in self._wordings:
+            return Prepared(self._render(Content.from_json(self.run.content), platform, now))
+        wording, marks = self._wordings[platform], self._marks[platform]
+        content = wording.content(marks.words)
+        rendered = self._render(content, platform, now)
+        if not marks.columns:
+            return Prepared(rendered)
+        size = size_of(content, platform, self.run.message_id)
+        return Prepared(rendered, marks.splice(rendered.body, platform, *size))
+
+    def _render(self, content: Content, platform: Platform, now: float) -> Rendered:
         run = self.run
         return render_for(platform)(
-            self.content,
+            content,
             platform,
             message_id=run.message_id,
             collapse_id=f"{run.message_id.removeprefix('message:')}.{run.n}",
@@ -86,7 +107,7 @@ class Context:
                 run = find_run(connection, run_id)
             if run is None:
                 raise LookupError(f"run {run_id} has batches but no row")
-            self._runs[run_id] = RunFacts(run, Content.from_json(run.content))
+            self._runs[run_id] = RunFacts(run)
             if len(self._runs) > RUNS_KEPT:
                 self._runs.popitem(last=False)
         self._runs.move_to_end(run_id)

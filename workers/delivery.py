@@ -16,6 +16,7 @@ from pipeline import db, telemetry
 from pipeline.clock import now_ms
 from pipeline.directory.routes import open_route, pause_route
 from pipeline.directory.targets import find_targets, put_out_of_service
+from pipeline.directory.users import users_of_devices
 from pipeline.errors import BadCredential
 from pipeline.ledger import batches, runs
 from pipeline.ledger.batches import LeaseLost, NewBatch, Progress, Standing
@@ -25,7 +26,8 @@ from pipeline.outcome import Outcome, RouteAction, Settled, Verdict
 from workers.claim import Leave, Park, Send, SettleRest, decide
 from workers.context import Context, RunFacts
 from workers.notification_id import notification_ids
-from workers.senders.base import Rendered, Target
+from workers.personal import Prepared, Words, send_each_its_own, words_of
+from workers.senders.base import Target
 from workers.settlement import Report, Retry, Rules, may_resend, settle
 
 
@@ -49,6 +51,7 @@ class Claim:
     read_at: int
     slices: list[Slice]
     reasons: dict[str, int] = field(default_factory=dict)
+    words: dict[int, Words] = field(default_factory=dict)  # of the users, where they are said
 
 
 def deliver(batch_id: int, context: Context) -> None:
@@ -62,6 +65,7 @@ def deliver(batch_id: int, context: Context) -> None:
     if claim is None:
         return
     run = context.run_facts(claim.batch.run_id)
+    claim.words = _read_words(claim, run.columns(claim.batch.platform))
     try:
         for part in claim.slices:
             started = time.monotonic()
@@ -127,27 +131,40 @@ def cut_slices(batch: Standing, first: int, window: int) -> Iterator[Slice]:
 
 def _send(claim: Claim, part: Slice, run: RunFacts, context: Context) -> Report:
     """Send one slice and say what follows; a slice in doubt only if the policy allows it."""
-    rendered = run.rendered(claim.batch.platform, now_ms() / 1000)
-    rules = _rules(claim.batch, context, rendered.collapsible, in_doubt=part.doubtful)
+    prepared = run.prepared(claim.batch.platform, now_ms() / 1000)
+    rules = _rules(claim.batch, context, prepared.rendered.collapsible, in_doubt=part.doubtful)
     keys = claim.members[part.start : part.end]
     if part.doubtful and not rules.may_resend:
         return _all_alike(Settled.UNKNOWN, "WorkerLost", keys)
     here = [claim.targets[key] for key in keys if key in claim.targets]
     ids = notification_ids(run.run.message_id, run.run.n, [one.device_key for one in here])
-    verdicts = _ask_provider(claim.batch, rendered, here, ids, context)
+    verdicts = _ask_provider(claim, prepared, here, ids, context)
     report = settle(here, verdicts, rules, sent_at=claim.read_at, now=now_ms(), rng=context.rng)
     gone = [(key, None) for key in keys if key not in claim.targets]
     report.end(Settled.REJECTED, "NotRegistered", [*gone])
     return report
 
 
+def _read_words(claim: Claim, columns: tuple[str, ...]) -> dict[int, Words]:
+    """Read what a personal message says of each device's user: one query for the batch."""
+    if not columns:
+        return {}
+    with db.reading() as connection:
+        users = users_of_devices(connection, list(claim.targets))
+    return {key: words_of(columns, users.get(key)) for key in claim.targets}
+
+
 def _ask_provider(
-    batch: Standing, rendered: Rendered, targets: list[Target], ids: list[str], context: Context
+    claim: Claim, prepared: Prepared, targets: list[Target], ids: list[str], context: Context
 ) -> list[Verdict]:
     if not targets:
         return []
     try:
-        return context.sender(batch).send(rendered, targets, ids)
+        sender = context.sender(claim.batch)
+        if prepared.splice is None:
+            return sender.send(prepared.rendered, targets, ids)
+        words = [claim.words[one.device_key] for one in targets]
+        return send_each_its_own(sender, prepared, targets, ids, words)
     except BadCredential:
         refused = Verdict(Outcome.MISCONFIGURED, "BadCredential", route=RouteAction.HOLD)
         return [refused] * len(targets)

@@ -72,11 +72,16 @@ class Sender(Protocol):
 
     `send` blocks until every target has its verdict, in the order of `targets`; it never raises
     for what a provider or the network does. `ids` are the notifications' ids, one per target,
-    lower-case UUIDs, the same ones at every attempt.
+    lower-case UUIDs, the same ones at every attempt. `bodies`, one per target, stand in place
+    of `rendered.body` where devices get different words; `target_at` is the same in all.
     """
 
     def send(
-        self, rendered: Rendered, targets: Sequence[Target], ids: Sequence[str]
+        self,
+        rendered: Rendered,
+        targets: Sequence[Target],
+        ids: Sequence[str],
+        bodies: Sequence[bytes] | None = None,
     ) -> list[Verdict]:
         """Send one notification to many devices and return one verdict each."""
         ...

@@ -1,4 +1,4 @@
-"""Sends to APNs: one path per device, one body for all, over a few HTTP/2 connections."""
+"""Sends to APNs: one path per device, one body for all or for each, over a few connections."""
 
 import re
 import time
@@ -59,7 +59,11 @@ class ApnsSender:
         return f"ApnsSender({self._credential!r})"
 
     def send(
-        self, rendered: Rendered, targets: Sequence[Target], ids: Sequence[str]
+        self,
+        rendered: Rendered,
+        targets: Sequence[Target],
+        ids: Sequence[str],
+        bodies: Sequence[bytes] | None = None,
     ) -> list[Verdict]:
         """Send one notification to many devices and return one verdict each."""
         if rendered.is_over(time.time()):
@@ -67,11 +71,11 @@ class ApnsSender:
         began = time.monotonic()
         verdicts = [_MALFORMED] * len(targets)
         sound = [n for n, target in enumerate(targets) if _ADDRESSABLE.fullmatch(target.token)]
-        self._pass(rendered, targets, ids, sound, verdicts)
+        self._pass(rendered, targets, ids, bodies, sound, verdicts)
         curable = [n for n in sound if verdicts[n].reason in CURED_BY_RECONNECTING]
         if curable and time.monotonic() - began < self._timeout / 2:
             self._reconnect()
-            self._pass(rendered, targets, ids, curable, verdicts)
+            self._pass(rendered, targets, ids, bodies, curable, verdicts)
         return verdicts
 
     def close(self) -> None:
@@ -83,6 +87,7 @@ class ApnsSender:
         rendered: Rendered,
         targets: Sequence[Target],
         ids: Sequence[str],
+        bodies: Sequence[bytes] | None,
         chosen: Sequence[int],
         verdicts: list[Verdict],
     ) -> None:
@@ -90,7 +95,7 @@ class ApnsSender:
         shared = self._shared_headers(rendered)
         endings = self._transport.send_many(
             [(_PATH + targets[n].token).encode() for n in chosen],
-            rendered.body,
+            rendered.body if bodies is None else [bodies[n] for n in chosen],
             headers=lambda connection: [*self._authorization(connection), *shared],
             request_ids=[ids[n].encode() for n in chosen],
         )

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from itertools import repeat
 
 import orjson
 
@@ -69,6 +70,7 @@ class FcmSender:
         rendered: Rendered,
         targets: Sequence[Target],
         ids: Sequence[str],  # noqa: ARG002 — FCM gives each message its name, and takes none
+        bodies: Sequence[bytes] | None = None,
     ) -> list[Verdict]:
         """Send one notification to many devices and return one verdict each."""
         if rendered.is_over(time.time()):
@@ -77,10 +79,10 @@ class FcmSender:
         verdicts = [_MALFORMED] * len(targets)
         sound = [n for n, target in enumerate(targets) if _is_addressable(target.token)]
         if sound:
-            self._pass(rendered, targets, sound, verdicts)
+            self._pass(rendered, targets, bodies, sound, verdicts)
         curable = [n for n in sound if verdicts[n].reason in CURED_BY_SIGNING_IN]
         if curable and time.monotonic() - began < self._timeout / 2:
-            self._pass(rendered, targets, curable, verdicts)
+            self._pass(rendered, targets, bodies, curable, verdicts)
         return verdicts
 
     def close(self) -> None:
@@ -92,6 +94,7 @@ class FcmSender:
         self,
         rendered: Rendered,
         targets: Sequence[Target],
+        bodies: Sequence[bytes] | None,
         chosen: Sequence[int],
         verdicts: list[Verdict],
     ) -> None:
@@ -100,15 +103,17 @@ class FcmSender:
         if isinstance(bearer, Verdict):
             judged = [bearer] * len(chosen)
         else:
-            judged = self._post(rendered, [targets[n] for n in chosen], bearer)
+            own = None if bodies is None else [bodies[n] for n in chosen]
+            addressed = _address(rendered, [targets[n] for n in chosen], own)
+            judged = self._post(rendered, addressed, bearer)
         for n, verdict in zip(chosen, judged, strict=True):
             verdicts[n] = verdict
 
-    def _post(self, rendered: Rendered, targets: Sequence[Target], bearer: bytes) -> list[Verdict]:
+    def _post(self, rendered: Rendered, bodies: Sequence[bytes], bearer: bytes) -> list[Verdict]:
         headers = [(b"authorization", b"Bearer " + bearer)]
         headers += [(name.encode(), value.encode()) for name, value in rendered.headers.items()]
         endings = self._transport.send_many(
-            [self._path] * len(targets), _bodies(rendered, targets), headers=lambda _: headers
+            [self._path] * len(bodies), bodies, headers=lambda _: headers
         )
         verdicts = [_judge(ending) for ending in endings]
         if any(verdict.reason in CURED_BY_SIGNING_IN for verdict in verdicts):
@@ -120,13 +125,17 @@ def _is_addressable(token: str) -> bool:
     return token.isascii() and 0 < len(token) <= _LONGEST_TOKEN
 
 
-def _bodies(rendered: Rendered, targets: Sequence[Target]) -> list[bytes]:
+def _address(
+    rendered: Rendered, targets: Sequence[Target], bodies: Sequence[bytes] | None
+) -> list[bytes]:
     """Put each target into the message, as the field that its kind of registration has."""
-    head, tail = rendered.body[: rendered.target_at], b"," + rendered.body[rendered.target_at :]
+    at = rendered.target_at
+    head = rendered.body[:at]
     token, fid = head + b'"token":', head + b'"fid":'
+    tails = repeat(b"," + rendered.body[at:]) if bodies is None else (b"," + b[at:] for b in bodies)
     return [
         b"".join((fid if target.kind == "fid" else token, orjson.dumps(target.token), tail))
-        for target in targets
+        for target, tail in zip(targets, tails, strict=False)  # the one tail of all has no end
     ]
 
 

@@ -1,0 +1,116 @@
+"""What one message says on one platform, with places left for words of each device's user.
+
+This is the form in which a push is frozen at publish: the variables of the push are filled, a
+later change of its template changes nothing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final, Self
+
+from pipeline.content import Content
+from pipeline.errors import InvalidParameter
+from pipeline.template.smart_text import SmartText, fill
+
+#: Headers that are read as a number or a switch, or that all devices of a request share.
+_SHARED: Final = frozenset(
+    f"{system}-{name}"
+    for system in ("ios", "osx")
+    for name in ("badge", "content-available", "mutable-content", "collapse-id")
+) | {
+    "android-collapse-key",
+    "android-delivery-priority",
+    "android-direct-boot",
+    "android-ttl-seconds",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """A message and its headers; one that asks for a user's columns is a SmartText.
+
+    `hidden` says that the text travels in the payload, but is not to be shown.
+    """
+
+    message: object
+    headers: Mapping[str, object]
+    hidden: bool = False
+
+    @classmethod
+    def fill(
+        cls,
+        message: object,
+        headers: Mapping[str, object],
+        values: Mapping[str, str],
+        *,
+        hidden: bool = False,
+    ) -> Self:
+        """Fill the variables of a message that is text, and of the headers that are.
+
+        Raises:
+            MissingParameter: a variable has no value; it is named.
+            InvalidParameter: a variable is unknown, or is a user's where all devices share
+                the header.
+        """
+        filled = {name: _filled(value, values) for name, value in headers.items()}
+        for name, value in filled.items():
+            if name in _SHARED and isinstance(value, SmartText):
+                raise InvalidParameter(f"{name} is the same for all devices: no {{Users.…}} in it")
+        return cls(_filled(message, values), MappingProxyType(filled), hidden)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The users' columns that are asked for, each once, in order."""
+        texts = [
+            value
+            for value in (self.message, *self.headers.values())
+            if isinstance(value, SmartText)
+        ]
+        return tuple(dict.fromkeys(column for text in texts for column in text.columns))
+
+    def content(self, words: Mapping[str, str]) -> Content:
+        """Return the content with these words in the places of the users' columns.
+
+        Raises:
+            RequestError: as `Content.from_publish`.
+        """
+        headers = {name: _worded(value, words) for name, value in self.headers.items()}
+        content = Content.from_publish(_worded(self.message, words), headers)
+        return Content("", content.text, content.headers) if self.hidden else content
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what a JSON column keeps: the words for a reader, the parts for us."""
+        places = {
+            name: text.parts for name, text in self.headers.items() if isinstance(text, SmartText)
+        }
+        return {
+            "message": _readable(self.message),
+            "headers": {name: _readable(value) for name, value in self.headers.items()},
+            "messageParts": self.message.parts if isinstance(self.message, SmartText) else None,
+            "headerParts": places,
+            "hidden": self.hidden,
+        }
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+        """Read back what `to_json` gave."""
+        own = {name: SmartText(tuple(parts)) for name, parts in stored["headerParts"].items()}
+        parts = stored["messageParts"]
+        message = SmartText(tuple(parts)) if parts else stored["message"]
+        return cls(message, {**stored["headers"], **own}, stored["hidden"])
+
+
+def _filled(value: object, values: Mapping[str, str]) -> object:
+    if not isinstance(value, str):
+        return value
+    text = fill(value, values)
+    return text if text.columns else text.parts[0]
+
+
+def _worded(value: object, words: Mapping[str, str]) -> object:
+    return value.with_words(words) if isinstance(value, SmartText) else value
+
+
+def _readable(value: object) -> object:
+    return str(value) if isinstance(value, SmartText) else value

@@ -52,16 +52,19 @@ def fan_out(run_id: int) -> None:
     push to one device never waits behind the pages of a broadcast.
     """
     run = _begin(run_id)
-    if run is None:
-        return
     turn_ends = time.monotonic() + TURN_SECONDS
     while run is not None and run.state == RunState.FANNING:
-        if time.monotonic() > turn_ends:
-            _queue_again(run)
-            return
         run = _advance(run)
-    with db.writing() as connection:  # an empty audience has no batch whose end closes the run
-        runs.close_if_done(connection, run_id, now_ms())
+        if run is not None and run.state == RunState.FANNING and time.monotonic() > turn_ends:
+            return _queue_again(run)
+    if run is not None:
+        _close_if_empty(run)
+    return None
+
+
+def _close_if_empty(run: RunView) -> None:
+    with db.writing() as connection:  # no batch's end would close it
+        runs.close_if_done(connection, run.id, now_ms())
 
 
 def _queue_again(run: RunView) -> None:

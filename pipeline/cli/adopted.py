@@ -9,9 +9,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from dotenv import dotenv_values
-
-from pipeline.settings import ENV_FILE, reset_settings
+from pipeline.settings import reset_settings
+from pipeline.supervisor.given import given_environment
 from pipeline.supervisor.state_folder import read_environment
 
 #: Where `up` keeps its state, below the working directory.
@@ -23,9 +22,7 @@ _WHICH_INSTALLATION = ("PIPELINE_DATABASE_URL", "PIPELINE_BROKER_URL")
 def adopt() -> None:
     """Add the settings of this folder's installation to the environment."""
     offered = read_environment(FOLDER)
-    given = {name: value for name, value in dotenv_values(ENV_FILE).items() if value}
-    given |= {name: value for name, value in os.environ.items() if value}
-    os.environ.update(to_adopt(offered, given))
+    os.environ.update(to_adopt(offered, given_environment()))
     reset_settings()
 
 

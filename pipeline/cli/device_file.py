@@ -106,6 +106,8 @@ def _row(text: bytes) -> list[str]:
         return next(csv.reader([text.decode()], strict=True))
     except csv.Error as wrong:
         raise InvalidParameter(f"the line is not CSV: {wrong}") from None
+    except UnicodeDecodeError:
+        raise InvalidParameter("the line is not UTF-8 text") from None
 
 
 def _typed(fields: dict[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from pipeline.cli.dry_run import count_audience
 from pipeline.cli.output import App, Json, note, print_json, say
 from pipeline.cli.times import moment, span
 from pipeline.clock import now_ms
-from pipeline.errors import InvalidParameter
+from pipeline.errors import EmptyMessage, InvalidParameter
 from pipeline.ledger.messages import Receipt
 from pipeline.options import DeliveryOptions, PublishOptions
 from pipeline.publisher import publish as publish_message
@@ -30,6 +30,9 @@ def publish(
     device: Annotated[
         list[str], typer.Option(metavar="ID", help="Only this device of the channel.")
     ] = [],  # noqa: B006
+    segment: Annotated[
+        str | None, typer.Option(metavar="WHERE", help="Only devices that meet a where clause.")
+    ] = None,
     at: Annotated[
         str | None, typer.Option(metavar="ISO|+10m", help="When, instead of now.")
     ] = None,
@@ -56,8 +59,11 @@ def publish(
 ) -> None:
     """Publish MESSAGE to the devices of CHANNEL and print the message's id."""
     content = _json_value(message) if json_message else message
+    if not message.strip() and not header:
+        raise EmptyMessage("the message is empty: a silent push takes a header that says so")
     said = PublishOptions(headers=dict(map(_header, header)))
-    to = DeliveryOptions(**_delivery(os, device, at=at, every=every, until=until, ttl=ttl))
+    times = {"at": at, "every": every, "until": until, "ttl": ttl}
+    to = DeliveryOptions(**_delivery(os, device, segment, times))
     if dry_run:
         _print_audience(count_audience(channel, content, said, to, app=app), as_json=as_json)
         return
@@ -70,12 +76,15 @@ def publish(
         raise typer.Exit(live.watch(receipt.message_id))
 
 
-def _delivery(os: list[str], device: list[str], **times: str | None) -> dict[str, Any]:
+def _delivery(
+    os: list[str], device: list[str], segment: str | None, times: dict[str, str | None]
+) -> dict[str, Any]:
     """Return the options that were given, by the names of DeliveryOptions."""
     now = now_ms()
     named: dict[str, Any] = {
         "push_broadcast": os or None,
         "push_singlecast": device or None,
+        "segment_query": segment,
         "publish_at": (at := times["at"]) and moment(at, now),
         "repeat_every": (every := times["every"]) and span(every),
         "repeat_expires_at": (until := times["until"]) and moment(until, now),

@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 from pipeline.errors import InvalidParameter
 
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
-_SPAN = re.compile(r"(?:(\d{1,9})([smhdw]))+")
-_PART = re.compile(r"(\d+)([smhdw])")
+_NUMBER = re.compile(r"[0-9]{1,9}")
+_SPAN = re.compile(r"(?:[0-9]{1,9}[smhdw])+")
+_PART = re.compile(r"([0-9]+)([smhdw])")
 
 
 def span(text: str) -> timedelta:
@@ -16,7 +17,7 @@ def span(text: str) -> timedelta:
     Raises:
         InvalidParameter: it is none.
     """
-    if text.isdecimal() and len(text) <= 9:  # noqa: PLR2004 - as many digits as a part may have
+    if _NUMBER.fullmatch(text):
         return timedelta(seconds=int(text))
     if not _SPAN.fullmatch(text):
         raise InvalidParameter(f"{text!r} is not a span of time: write 90, 10m or 1h30m")

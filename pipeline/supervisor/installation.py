@@ -12,6 +12,7 @@ from pipeline.errors import SetupError
 from pipeline.settings import Settings, get_settings, reset_settings
 from pipeline.supervisor import commands, redis_server
 from pipeline.supervisor.child import Program, Tell
+from pipeline.supervisor.given import given_environment
 from pipeline.supervisor.simulated_providers import SimulatedProviders
 from pipeline.supervisor.state_folder import StateFolder
 from pipeline.supervisor.tree import Tree
@@ -41,6 +42,16 @@ WORKERS_START_SECONDS = 60.0
 
 _PING_SECONDS = 0.5
 
+#: What other commands must know to work on the same installation.
+_DESCRIBED = (
+    "PIPELINE_DATABASE_URL",
+    "PIPELINE_BROKER_URL",
+    "PIPELINE_APP_ID",
+    "PIPELINE_API_KEY",
+    "PIPELINE_SECRET_KEY",
+    "PIPELINE_CA_FILE",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -64,7 +75,6 @@ class Installation:
         self.providers: SimulatedProviders | None = None
         self._running = ExitStack()
         self._configured = frozenset[str]() if plan.isolated else Settings().model_fields_set
-        self._environment: dict[str, str] = {}
 
     def __enter__(self) -> Self:
         try:
@@ -73,7 +83,7 @@ class Installation:
             self._start_broker()
             self._start_providers()
             self._prepare_database()
-            self.folder.write_environment(self._environment)
+            self.folder.write_environment(self._described())
             self._start_workers()
         except BaseException:
             self._running.close()
@@ -109,6 +119,11 @@ class Installation:
             for name, value in embedded.items()
             if name not in self._configured
         }
+
+    def _described(self) -> dict[str, str]:
+        """Return what a command that is run beside this needs, configured or embedded."""
+        given = given_environment()
+        return {name: given[name] for name in _DESCRIBED if name in given}
 
     def _start_broker(self) -> None:
         if "broker_url" in self._configured:
@@ -150,6 +165,5 @@ class Installation:
 
     def _use(self, values: dict[str, str]) -> None:
         """Make settings those of this process, of its children and of commands run beside it."""
-        self._environment |= values
         os.environ.update(values)
         reset_settings()

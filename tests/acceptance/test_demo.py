@@ -1,0 +1,30 @@
+"""`demo`: a stranger's first minute."""
+
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from tests.acceptance.test_up import processes_in
+from tests.processes import run_cli
+
+
+@pytest.mark.slow
+def test_the_demo_publishes_and_its_ledger_balances_with_the_providers_counts(configure, tmp_path):
+    configure(
+        database_url="postgresql://real.example/push",  # never met: the demo is on its own
+        broker_url="redis://real.example/0",
+        app_id="real",
+    )
+    done = run_cli("demo", "--devices", "400", timeout=110)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "400 registered = 400 audience" in done.stdout
+    assert "everything is settled" in done.stdout
+    assert "the providers agree" in done.stdout
+    assert "BAD" not in done.stdout
+    assert processes_in(tmp_path) == {}
+    with closing(sqlite3.connect(tmp_path / "var/demo/pipeline.db")) as database:
+        (left,) = database.execute(
+            "SELECT count(*) FROM batch WHERE finished_at IS NULL"
+        ).fetchone()
+    assert left == 0

@@ -1,0 +1,116 @@
+"""`up`: one command that starts everything, keeps it running, and leaves nothing behind."""
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.processes import Process, cli, run_cli, wait_until
+from workers.simulator.population import Mix, population
+
+#: Seconds until everything runs, on two busy cores.
+START = 60.0
+
+
+@pytest.fixture(autouse=True)
+def _somewhere_else(configure):
+    """No setting, and a working directory of the test's own."""
+    configure()
+
+
+@pytest.fixture
+def up(spawn) -> Process:
+    started = spawn(*cli("up", "--workers", "1"))
+    started.wait_for("Everything runs", START)
+    return started
+
+
+def says(*arguments: str, **options: object) -> str:
+    done = run_cli(*arguments, **options)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def processes_in(folder: Path) -> dict[int, str]:
+    """Return the processes that have their working directory in a folder: pid and command."""
+    found = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal() and int(entry.name) != os.getpid():
+            try:
+                if (entry / "cwd").resolve().is_relative_to(folder.resolve()):
+                    command = (entry / "cmdline").read_bytes().decode().split("\0")
+                    found[int(entry.name)] = " ".join(command)
+            except OSError:
+                continue
+    return {pid: command for pid, command in found.items() if command}
+
+
+def worker_of(queue: str, folder: Path) -> int:
+    """Return the pid of the worker process of a queue: the parent of its children."""
+    return min(
+        pid for pid, command in processes_in(folder).items() if f"--queues {queue}" in command
+    )
+
+
+@pytest.mark.slow
+def test_everything_works_without_any_configuration_and_stops_with_nothing_left(up, tmp_path):
+    devices = "".join(json.dumps(one) + "\n" for one in population(300, 1, Mix()))
+    says("devices", "import", "-", stdin=devices)
+    message_id = says("publish", "default", "Hello").strip()
+    run_cli("status", message_id, "--watch")
+    (run,) = json.loads(says("status", message_id, "--json"))["runs"]
+    assert (run["audience"], run["accepted"], run["inFlight"]) == (300, 300, 0)
+    assert len(says("export", message_id).splitlines()) == 300
+    assert "BAD" not in says("doctor")
+
+    second = run_cli("up")
+    assert second.returncode == 1
+    assert f"process {up.pid}" in second.stderr
+    assert len(second.stderr.splitlines()) == 1
+    assert up.alive
+
+    up.signal(signal.SIGINT)
+    assert up.wait(10) == 0
+    assert processes_in(tmp_path) == {}
+    assert "stopped" in up.output
+
+
+@pytest.mark.slow
+def test_what_dies_is_started_again_and_what_was_published_meanwhile_arrives(up, tmp_path):
+    devices = "".join(json.dumps(one) + "\n" for one in population(50, 1, Mix()))
+    says("devices", "import", "-", stdin=devices)
+    for queue in ("apns", "fcm"):
+        os.kill(worker_of(queue, tmp_path), signal.SIGKILL)
+    redis = next(pid for pid, command in processes_in(tmp_path).items() if "redis.sock" in command)
+    os.kill(redis, signal.SIGKILL)
+    message_id = says("publish", "default", "Hello").strip()
+    wait_until(lambda: up.output.count("starts again") >= 3, 20, "three new starts")
+    says("status", message_id, "--watch", timeout=60)
+    (run,) = json.loads(says("status", message_id, "--json"))["runs"]
+    assert (run["accepted"], run["resent"]) == (50, 0)
+
+
+@pytest.mark.slow
+def test_a_killed_up_leaves_no_process_and_loses_no_message(up, spawn, tmp_path):
+    devices = "".join(json.dumps(one) + "\n" for one in population(50, 1, Mix()))
+    says("devices", "import", "-", stdin=devices)
+    os.kill(up.pid, signal.SIGKILL)
+    up.wait()
+    wait_until(lambda: not processes_in(tmp_path), 5, "the end of all child processes")
+    message_id = says("publish", "default", "Hello").strip()
+    again = spawn(*cli("up", "--workers", "1"))
+    again.wait_for("Everything runs", START)
+    says("status", message_id, "--watch", timeout=60)
+    (run,) = json.loads(says("status", message_id, "--json"))["runs"]
+    assert run["accepted"] == 50
+
+
+@pytest.mark.slow
+def test_it_can_be_stopped_while_it_starts(spawn, tmp_path):
+    started = spawn(*cli("up"))
+    started.wait_for("starting")
+    started.signal(signal.SIGTERM)
+    assert started.wait(15) == 0
+    assert processes_in(tmp_path) == {}

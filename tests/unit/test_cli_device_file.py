@@ -1,0 +1,87 @@
+"""Device lists: what is read, what is refused, and that no token is ever repeated."""
+
+import io
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.cli.device_file import read_lines
+from pipeline.errors import InvalidParameter
+from pipeline.platform import Platform
+
+TOKEN = "0badc0ffee" * 6 + "abcd"
+NOW = 1_800_000_000_000
+GOOD = {"deviceId": "a", "deviceToken": TOKEN, "os": "IOS"}
+
+
+def lines(text: str | bytes):
+    raw = text.encode() if isinstance(text, str) else text
+    return list(read_lines(io.BytesIO(raw), NOW))
+
+
+def ndjson(*rows: dict) -> str:
+    return "".join(orjson.dumps(row).decode() + "\n" for row in rows)
+
+
+def test_ndjson_and_csv_of_the_same_devices_read_alike():
+    rows = ndjson(
+        {**GOOD, "channels": ["news", "sport"], "userId": "u1", "timezone": "Europe/Berlin"},
+        {**GOOD, "deviceId": "b", "channels": ["news"], "properties": {"vip": True}},
+    )
+    table = (
+        "deviceId,deviceToken,os,channels,userId,timezone,properties\n"
+        f"a,{TOKEN},IOS,news|sport,u1,Europe/Berlin,\n"
+        f'b,{TOKEN},IOS,news,,,"{{""vip"": true}}"\n'
+    )
+    read = [[line.registration for line in lines(text)] for text in (rows, table)]
+    assert read[0] == read[1]
+    assert read[0][0].platform is Platform.IOS
+
+
+def test_numbers_are_those_of_an_editor_blank_lines_and_header_included():
+    table = f"deviceId,deviceToken,os\n\na,{TOKEN},IOS\nb,{TOKEN},PALM\n"
+    assert [(line.number, line.reason is None) for line in lines(table)] == [(3, True), (4, False)]
+
+
+def test_a_bad_line_is_told_and_the_rest_is_read():
+    found = lines(ndjson(GOOD) + "{broken\n[1]\n" + ndjson({**GOOD, "deviceId": ""}, GOOD))
+    assert [line.reason for line in found] == [
+        None,
+        "the line cannot be read",
+        "the line is not a JSON object",
+        "A device cannot be registered without a device id.",
+        None,
+    ]
+
+
+def test_a_byte_order_mark_and_windows_line_ends_do_no_harm():
+    (line,) = lines(b"\xef\xbb\xbfdeviceId,deviceToken,os\r\n" + f"a,{TOKEN},IOS\r\n".encode())
+    assert line.registration is not None
+
+
+def test_a_csv_file_without_the_columns_that_are_needed_is_refused():
+    with pytest.raises(InvalidParameter, match="lacks deviceToken"):
+        lines("deviceId,token,os\n")
+
+
+@pytest.mark.parametrize("field", ["deviceId", "os", "channels", "environment", "expiration"])
+def test_a_token_in_the_wrong_column_is_not_repeated(field):
+    (line,) = lines(ndjson({**GOOD, field: TOKEN}))
+    assert TOKEN not in str(line.reason)
+
+
+@given(st.binary())
+def test_whatever_a_file_holds_it_is_read_to_its_end(raw):
+    try:
+        found = lines(raw)
+    except InvalidParameter:
+        return
+    assert all((line.registration is None) == (line.reason is not None) for line in found)
+
+
+@given(st.lists(st.sampled_from([GOOD, {"deviceId": 1}, {}]), min_size=1))
+def test_the_end_of_the_last_line_is_the_size_of_the_file(rows):
+    text = ndjson(*rows)
+    assert lines(text)[-1].end == len(text)

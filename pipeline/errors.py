@@ -32,7 +32,8 @@ PipelineError
     ├── DatabaseUnavailable
     ├── SchemaMissing
     ├── BrokerUnavailable
-    └── BadCredential
+    ├── BadCredential
+    └── UserKeysUnavailable
 """
 
 
@@ -227,3 +228,7 @@ class BrokerUnavailable(SetupError):
 
 class BadCredential(SetupError):
     """The provider credential cannot be used."""
+
+
+class UserKeysUnavailable(SetupError):
+    """The keys that user tokens are checked with cannot be fetched."""

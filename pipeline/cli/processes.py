@@ -6,7 +6,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from pipeline import db, migrations, queues
-from pipeline.errors import SchemaMissing, SettingsError
+from pipeline.errors import SettingsError
 from pipeline.supervisor import commands
 
 PASS_ALL_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
@@ -54,14 +54,7 @@ def _check_surroundings() -> None:
     """
     queues.backlog(queues.PUBLISH)
     with db.reading() as connection:
-        found = migrations.revision(connection)
-    if found is None:
-        raise SchemaMissing
-    if found != migrations.head():
-        raise SchemaMissing(
-            f"the database's schema is {found}, this release needs {migrations.head()}: run"
-            " `push-pipeline migrate`"
-        )
+        migrations.check_current(connection)
 
 
 def _become(command: list[str]) -> NoReturn:

@@ -16,12 +16,15 @@ from typer.exceptions import TyperException
 from pipeline.cli import (
     adopted,
     apps,
+    control,
     demo,
     devices,
     doctor,
+    gateway,
     ledger,
     processes,
     publishing,
+    schedule,
     setup,
     up,
 )
@@ -40,16 +43,20 @@ for command in (
     publishing.publish,
     ledger.status,
     ledger.export,
-    ledger.resume,
+    control.cancel,
+    control.pause,
+    control.resume,
     doctor.doctor,
     setup.migrate,
     processes.worker,
     processes.beat,
+    gateway.gateway,
 ):
     app.command()(command)
 app.command(add_help_option=False, context_settings=processes.PASS_ALL_ON)(processes.simulate)
 app.add_typer(apps.group, name="app")
 app.add_typer(devices.group, name="devices")
+app.add_typer(schedule.group, name="schedule")
 
 
 @app.callback()

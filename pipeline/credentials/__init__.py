@@ -2,6 +2,15 @@
 
 from pipeline.credentials.apns import ApnsCredential, Environment
 from pipeline.credentials.fcm import FcmCredential
-from pipeline.credentials.sealing import Credential, seal, unseal
+from pipeline.credentials.sealing import Credential, seal, seal_text, unseal, unseal_text
 
-__all__ = ["ApnsCredential", "Credential", "Environment", "FcmCredential", "seal", "unseal"]
+__all__ = [
+    "ApnsCredential",
+    "Credential",
+    "Environment",
+    "FcmCredential",
+    "seal",
+    "seal_text",
+    "unseal",
+    "unseal_text",
+]

@@ -49,6 +49,25 @@ def unseal(secret_key: str, sealed: bytes, *, older: Sequence[str] = ()) -> Cred
     return FcmCredential.from_json(stored["credential"])
 
 
+def seal_text(secret_key: str, text: str) -> bytes:
+    """Encrypt and authenticate a text, such as the key that user tokens are checked with."""
+    return _fernet(secret_key).encrypt(text.encode())
+
+
+def unseal_text(secret_key: str, sealed: bytes) -> str:
+    """Decrypt what `seal_text` sealed.
+
+    Raises:
+        BadCredential: it was sealed with another secret, or was changed.
+    """
+    try:
+        return _fernet(secret_key).decrypt(sealed).decode()
+    except InvalidToken:
+        raise BadCredential(
+            "the key cannot be unsealed: it was sealed with another PIPELINE_SECRET_KEY"
+        ) from None
+
+
 def _fernet(secret: str) -> Fernet:
     if not secret:
         raise SettingsError("PIPELINE_SECRET_KEY is empty: set it to at least 32 random characters")

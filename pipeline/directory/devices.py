@@ -1,22 +1,20 @@
 """Devices and their subscriptions: registered in bulk, retired on evidence, not deleted for it."""
 
 from collections.abc import Iterable, Sequence
-from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import (
     Connection,
     Row,
     Text,
-    bindparam,
     case,
     cast,
     delete,
     false,
     func,
     literal,
-    or_,
     select,
+    union,
     update,
 )
 
@@ -95,15 +93,14 @@ def _lock_concerned(
 ) -> Sequence[Row[Any, Any, Any, Any]]:
     # In the order of keys, as the workers' updates go: two that lock the same rows in
     # different orders would end in a deadlock.
+    mine = select(DEVICE.id).where(DEVICE.app_id == app_id)
+    concerned = union(  # each half by its own index, which one condition with OR would not use
+        mine.where(db.any_of(DEVICE.token, list(tokens))),
+        mine.where(db.any_of(DEVICE.device_id, list(device_ids))),
+    )
     statement = (
         select(DEVICE.id, DEVICE.token, DEVICE.device_id, DEVICE.user_id)
-        .where(
-            DEVICE.app_id == app_id,
-            or_(
-                db.any_of(DEVICE.token, list(tokens)),
-                db.any_of(DEVICE.device_id, list(device_ids)),
-            ),
-        )
+        .where(DEVICE.id.in_(concerned))
         .order_by(DEVICE.id)
         .with_for_update()
     )
@@ -196,47 +193,3 @@ def unregister_device(connection: Connection, app_id: str, device_id: str) -> bo
     """Remove a device and its subscriptions; False where it is not registered."""
     statement = delete(Device).where(DEVICE.app_id == app_id, DEVICE.device_id == device_id)
     return connection.execute(statement).rowcount == 1
-
-
-def find_targets(
-    connection: Connection, keys: Sequence[int], now: int
-) -> list[tuple[int, str, str]]:
-    """Return (key, token, kind) of those devices that may be sent to now."""
-    statement = select(DEVICE.id, DEVICE.token, DEVICE.kind).where(
-        db.any_of(DEVICE.id, keys),
-        DEVICE.state == "active",
-        DEVICE.expires_at.is_(None) | (DEVICE.expires_at > now),
-    )
-    return [(row[0], row[1], row[2]) for row in connection.execute(statement)]
-
-
-def put_out_of_service(
-    connection: Connection, evidence: Sequence[tuple[int, str, DeviceAction, int, str | None]]
-) -> None:
-    """Retire or quarantine devices: (key, token, action, dead since, reason) each.
-
-    One conditional update each: a device that registered again after the evidence, or whose
-    token is another one by now, keeps its state, however the two race.
-    """
-    statement = (
-        update(Device)
-        .where(
-            DEVICE.id == bindparam("key"),
-            DEVICE.token == bindparam("dead_token"),
-            DEVICE.registered_at <= bindparam("dead_since"),
-            DEVICE.state == "active",
-        )
-        .values(state=bindparam("new_state"), state_reason=bindparam("why"))
-    )
-    rows = [
-        {
-            "key": key,
-            "dead_token": token,
-            "dead_since": since,
-            "new_state": _STATES[action],
-            "why": why,
-        }
-        for key, token, action, since, why in sorted(evidence, key=itemgetter(0))
-    ]
-    if rows:
-        connection.execute(statement, rows)

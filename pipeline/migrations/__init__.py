@@ -8,6 +8,8 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 
+from pipeline.errors import SchemaMissing
+
 #: A number of our own for PostgreSQL's advisory lock; any constant does.
 LOCK = 7_305_806_421
 
@@ -37,6 +39,22 @@ def head() -> str:
     newest = ScriptDirectory.from_config(_config()).get_current_head()
     assert newest is not None  # noqa: S101 - the package ships at least one revision
     return newest
+
+
+def check_current(connection: Connection) -> None:
+    """Make sure that a database has this release's schema.
+
+    Raises:
+        SchemaMissing: it has none, or another one.
+    """
+    found = revision(connection)
+    if found is None:
+        raise SchemaMissing
+    if found != head():
+        raise SchemaMissing(
+            f"the database's schema is {found}, this release needs {head()}: run"
+            " `push-pipeline migrate`"
+        )
 
 
 def _wait_for_turn(connection: Connection) -> None:

@@ -1,0 +1,1 @@
+"""The HTTP API that the SDKs speak: publish, status, registrations, channels, users."""

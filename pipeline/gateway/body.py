@@ -1,0 +1,76 @@
+"""A request's body: bounded while it arrives, then a JSON object or a typed error."""
+
+import re
+from typing import Annotated, Any
+
+import orjson
+from fastapi import Depends, Request
+
+from pipeline.errors import (
+    InvalidParameter,
+    MalformedBody,
+    PayloadTooLarge,
+    RegistrationMalformed,
+    RegistrationMissing,
+)
+
+#: Bytes. Ten thousand device ids of 64 characters fit; a provider's payload is 4 KiB.
+BODY_MAX = 1_048_576
+
+#: U+0000 as JSON writes it, with an even number of backslashes before it.
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+
+
+async def read_body(request: Request) -> bytes:
+    """Read the body.
+
+    Raises:
+        PayloadTooLarge: it is longer than a body may be; the rest is not read.
+    """
+    received = bytearray()
+    async for part in request.stream():
+        received += part
+        if len(received) > BODY_MAX:
+            raise PayloadTooLarge(f"a request body has at most {BODY_MAX} bytes")
+    return bytes(received)
+
+
+async def read_object(body: Annotated[bytes, Depends(read_body)]) -> dict[str, Any]:
+    """Read the body as a JSON object, whatever its Content-Type says.
+
+    Raises:
+        MalformedBody: it is not UTF-8, not JSON, nested too deep, or no object.
+    """
+    parsed = _parse(body)
+    if not isinstance(parsed, dict):
+        raise MalformedBody
+    return parsed
+
+
+async def read_registration(body: Annotated[bytes, Depends(read_body)]) -> dict[str, Any]:
+    """Read the body as a registration, which has error codes of its own.
+
+    Raises:
+        RegistrationMissing: there is none.
+        RegistrationMalformed: it is no JSON object.
+    """
+    if body.strip() in (b"", b"null", b"{}"):
+        raise RegistrationMissing
+    try:
+        return await read_object(body)
+    except MalformedBody:
+        raise RegistrationMalformed from None
+
+
+def _parse(body: bytes) -> Any:
+    try:
+        parsed = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise MalformedBody from None
+    if _NUL.search(body):
+        raise InvalidParameter("a text holds the character U+0000")
+    return parsed
+
+
+JsonObject = Annotated[dict[str, Any], Depends(read_object)]
+RegistrationBody = Annotated[dict[str, Any], Depends(read_registration)]

@@ -1,0 +1,68 @@
+"""Every error in the API's shape, whoever raised it: `{"code", "message", "errorData"}`.
+
+An SDK shows the `message` and branches on the `code`; a framework's own body would reach the
+user instead. HTTP 502 is never used: the JavaScript SDK replaces its body.
+"""
+
+import logging
+from collections.abc import Mapping
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from pipeline.errors import InvalidParameter, PipelineError, RequestError, TooManyAttempts
+
+logger = logging.getLogger(__name__)
+
+#: The API's code for a request that leads nowhere.
+NO_SUCH_ROUTE = 8002
+
+#: The API's code for what has no other.
+INTERNAL = 8011
+
+#: Seconds until wrong keys from one address are answered as such again.
+RETRY_AFTER_SECONDS = 60
+
+
+def install(app: FastAPI) -> None:
+    """Let an application answer every error in the API's shape."""
+    app.add_exception_handler(PipelineError, _ours)
+    app.add_exception_handler(RequestValidationError, _validation)
+    app.add_exception_handler(HTTPException, _routing)
+    app.add_exception_handler(Exception, _defect)
+
+
+def fault(
+    http_status: int, code: int, message: str, headers: Mapping[str, str] | None = None
+) -> JSONResponse:
+    """Build an error answer."""
+    body = {"code": code, "message": message, "errorData": {}}
+    return JSONResponse(body, http_status, headers)
+
+
+async def _ours(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, PipelineError)  # noqa: S101 - it is registered for no other
+    if isinstance(error, RequestError):
+        waits = isinstance(error, TooManyAttempts)
+        headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if waits else None
+        return fault(error.http_status, error.code, str(error), headers)
+    # What is wrong with the installation is for its operator: it may name hosts and users.
+    logger.error("%s", error, extra={"action": "not_ready", "error": type(error).__name__})
+    return fault(error.http_status, error.code, "The service is not ready, try again later.")
+
+
+async def _validation(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - it is registered for no other
+    where = ".".join(map(str, error.errors()[0]["loc"][1:]))
+    return fault(400, InvalidParameter.code, f"{where} has a value that is not allowed")
+
+
+async def _routing(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # noqa: S101 - it is registered for no other
+    return fault(error.status_code, NO_SUCH_ROUTE, f"{error.detail}.", error.headers)
+
+
+async def _defect(_: Request, __: Exception) -> JSONResponse:
+    return fault(500, INTERNAL, "Something went wrong in the service.")

@@ -1,0 +1,58 @@
+"""Whether a caller may do what they ask for; pure."""
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from pipeline.directory.access import Grant, PublishRule
+from pipeline.errors import OperationDenied, PublishDenied
+
+#: The roles that everybody has, by the API's names.
+KNOWN_USER = "AuthenticatedUser"
+NOBODY = "NotAuthenticatedUser"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks: what their key grants, and the user that they act for, if any."""
+
+    grant: Grant
+    publish_rules: tuple[PublishRule, ...] = ()
+    user_id: str | None = None
+    user_roles: frozenset[str] = frozenset()
+
+    @property
+    def app_id(self) -> str:
+        """The app that they act in."""
+        return self.grant.app_id
+
+    @property
+    def roles(self) -> frozenset[str]:
+        """The user's roles, and the one that says whether there is a user."""
+        return self.user_roles | {NOBODY if self.user_id is None else KNOWN_USER}
+
+    def require(self, scope: str) -> None:
+        """Check a scope.
+
+        Raises:
+            OperationDenied: the key does not have it.
+        """
+        if scope not in self.grant.scopes:
+            raise OperationDenied(f"this needs a key with the scope {scope}")
+
+    def require_publish(self, channel: str) -> None:
+        """Check whether they may publish to a channel.
+
+        The key's scope and patterns decide first, then the first rule that fits the channel. A
+        channel that no rule fits is open.
+
+        Raises:
+            PublishDenied: they may not.
+        """
+        if "publish" not in self.grant.scopes:
+            raise PublishDenied("publishing needs a key with the scope publish")
+        patterns = self.grant.channel_patterns
+        if patterns is not None and not any(fnmatchcase(channel, one) for one in patterns):
+            raise PublishDenied("the key is not for this channel")
+        rule = next((one for one in self.publish_rules if fnmatchcase(channel, one.channel)), None)
+        if rule is not None and self.roles.isdisjoint(rule.roles):
+            raise PublishDenied("no role of the user may publish on this channel")

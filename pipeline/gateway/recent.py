@@ -1,0 +1,42 @@
+"""What was read a moment ago, so that not every request asks the database the same."""
+
+import time
+from typing import Generic, TypeVar
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+
+#: Seconds. How long a revoked key or a changed rule may go unnoticed.
+FRESH_SECONDS = 5.0
+
+#: Entries. Far above the keys and apps of one service; what bounds the memory.
+ENTRIES_MAX = 10_000
+
+
+class Recent(Generic[Key, Value]):
+    """Values that are fresh for some seconds. For one thread, as the event loop is one."""
+
+    def __init__(self, fresh_seconds: float = FRESH_SECONDS) -> None:
+        self._fresh_seconds = fresh_seconds
+        self._kept: dict[Key, tuple[float, Value]] = {}
+
+    def fresh(self, key: Key) -> Value | None:
+        """Return a value that was kept within the last seconds."""
+        at, value = self._kept.get(key, (0.0, None))
+        return value if time.monotonic() < at + self._fresh_seconds else None
+
+    def __contains__(self, key: Key) -> bool:
+        """Whether there was such a value, however long ago."""
+        return key in self._kept
+
+    def keep(self, key: Key, value: Value) -> Value:
+        """Keep a value, in place of the oldest where there are too many."""
+        self._kept.pop(key, None)
+        if len(self._kept) >= ENTRIES_MAX:
+            del self._kept[next(iter(self._kept))]
+        self._kept[key] = (time.monotonic(), value)
+        return value
+
+    def drop(self, key: Key) -> None:
+        """Forget a value."""
+        self._kept.pop(key, None)

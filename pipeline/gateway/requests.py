@@ -1,0 +1,55 @@
+"""What request bodies may hold, for the API's own description.
+
+Only a description: the fields are read and checked by `pipeline.options` and
+`pipeline.registration`, which take more spellings than a schema can say.
+"""
+
+from typing import Any
+
+_TEXT = {"type": "string"}
+_MOMENT = {
+    "description": "epoch milliseconds, or ISO 8601",
+    "anyOf": [{"type": "number"}, {"type": "string", "format": "date-time"}],
+}
+
+_PUBLISH: dict[str, Any] = {
+    "message": {"description": "any JSON value but null; the text of the notification"},
+    "publisherId": _TEXT,
+    "headers": {"type": "object"},
+    "publishPolicy": {"type": "string", "enum": ["PUSH", "PUBSUB", "BOTH"]},
+    "pushBroadcast": {
+        "description": "operating systems: names joined by `|`, or a mask",
+        "anyOf": [
+            {"type": "string", "enum": ["ALL", "IOS", "ANDROID", "OSX", "IOS|ANDROID"]},
+            {"type": "integer", "minimum": 0, "maximum": 15},
+        ],
+    },
+    "pushSinglecast": {"type": "array", "items": _TEXT, "description": "device ids"},
+    "segmentQuery": {"type": "string", "description": "a where clause on devices"},
+    "publishAt": _MOMENT,
+    "repeatEvery": {"type": "integer", "minimum": 0, "description": "seconds"},
+    "repeatExpiresAt": _MOMENT,
+}
+
+_REGISTRATION: dict[str, Any] = {
+    "deviceToken": {"type": "string", "maxLength": 4096},
+    "deviceId": {"type": "string", "minLength": 1, "maxLength": 512},
+    "os": {"type": "string", "enum": ["IOS", "ANDROID", "OSX"]},
+    "osVersion": _TEXT,
+    "channels": {"type": "array", "items": _TEXT},
+    "expiration": {
+        "description": "epoch seconds or milliseconds, or ISO 8601; when the registration ends",
+        "anyOf": [{"type": "number"}, {"type": "string", "format": "date-time"}],
+    },
+}
+
+
+def _body(properties: dict[str, Any], *required: str) -> dict[str, Any]:
+    schema = {"type": "object", "properties": properties, "required": list(required)}
+    content = {"application/json": {"schema": schema}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+PUBLISH = _body(_PUBLISH, "message")
+REGISTRATION = _body(_REGISTRATION, "deviceToken", "deviceId", "os")
+PROPERTIES = _body({})

@@ -1,0 +1,71 @@
+"""Messages: publish, ask, cancel, read the ledger."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header
+
+from pipeline import cancel, db, publish
+from pipeline.errors import EmailNotConfigured
+from pipeline.gateway import requests
+from pipeline.gateway.auth import Asking
+from pipeline.gateway.body import JsonObject
+from pipeline.gateway.paths import Named
+from pipeline.gateway.wire import Ledger, MessageStatus
+from pipeline.ledger.status import find_receipt, read_status
+from pipeline.options import DeliveryOptions, PublishOptions, check_message
+
+router = APIRouter(tags=["messages"])
+
+
+@router.post("/messaging/email", include_in_schema=False)
+@router.post("/emailtemplate/send", include_in_schema=False)
+def send_email(_: Asking) -> None:
+    """Refuse to send an e-mail, in the API's words."""
+    raise EmailNotConfigured
+
+
+@router.post("/messaging/{channel}", openapi_extra=requests.PUBLISH)
+def publish_message(
+    channel: Named,
+    asking: Asking,
+    body: JsonObject,
+    idempotency_key: Annotated[str | None, Header()] = None,
+) -> MessageStatus:
+    """Publish to a channel.
+
+    The answer means that the message is stored and will be sent. A request with the same
+    `Idempotency-Key` as an earlier one gets its answer and sends nothing again.
+    """
+    asking.require_publish(channel)
+    receipt = publish(
+        channel,
+        check_message(body, pushed=False),  # null is refused by publish, after the options
+        PublishOptions.from_wire(body),
+        DeliveryOptions.from_wire(body),
+        app=asking.app_id,
+        dedupe_key=idempotency_key,
+    )
+    return MessageStatus.of(receipt)
+
+
+@router.get("/messaging/{message_id}")
+def message_status(message_id: Named, asking: Asking) -> MessageStatus:
+    """Tell what has become of a message. An id that nobody knows has the status `unknown`."""
+    asking.require("read")
+    with db.reading() as connection:
+        return MessageStatus.of(find_receipt(connection, asking.app_id, message_id))
+
+
+@router.delete("/messaging/{message_id}")
+def cancel_message(message_id: Named, asking: Asking) -> MessageStatus:
+    """Cancel a message that is delayed, repeating or still being sent."""
+    asking.require("publish")
+    return MessageStatus.of(cancel(message_id, app=asking.app_id))
+
+
+@router.get("/messaging/{message_id}/ledger", response_model=Ledger)
+def message_ledger(message_id: Named, asking: Asking) -> dict[str, Any]:
+    """Count what has become of each device of a message's audience, run by run."""
+    asking.require("read")
+    with db.reading() as connection:
+        return read_status(connection, message_id, app_id=asking.app_id)

@@ -1,0 +1,147 @@
+"""The shapes of answers, by the API's names.
+
+No success has both an integer `code` and a text `message`: the Swift SDK takes that for a fault.
+"""
+
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+from pipeline.directory.registrations import Registered
+from pipeline.ledger.messages import Receipt
+
+#: Between the id of a registration and its channel.
+_ID_SEPARATOR = "::"
+
+
+class Shape(BaseModel):
+    """An answer: names in camel case, nothing else in it."""
+
+    model_config = ConfigDict(
+        frozen=True, alias_generator=to_camel, populate_by_name=True, extra="forbid"
+    )
+
+
+class Fault(Shape):
+    """What every error looks like."""
+
+    code: int
+    message: str
+    error_data: dict[str, Any]
+
+
+class AppInfo(Shape):
+    """What an SDK asks when it starts. There is no logging service and no socket server."""
+
+    app_id: str
+    api_key: str | None
+    loggers: list[dict[str, str]] = []
+    rt_url: None = None
+
+    model_config = ConfigDict(
+        alias_generator=lambda name: "rtURL" if name == "rt_url" else to_camel(name)
+    )
+
+
+class MessageStatus(Shape):
+    """A message, as its publisher sees it."""
+
+    message_id: str
+    status: Literal["scheduled", "published", "failed", "cancelled", "unknown"]
+    error_message: str | None
+
+    @classmethod
+    def of(cls, receipt: Receipt) -> Self:
+        """Build it from a receipt."""
+        return cls.model_validate(
+            {
+                "message_id": receipt.message_id,
+                "status": receipt.status,
+                "error_message": receipt.error_message,
+            }
+        )
+
+
+class Counts(Shape):
+    """Devices by how their delivery ended; `audience` is the sum of the six after it."""
+
+    audience: int
+    accepted: int
+    rejected: int
+    expired: int
+    cancelled: int
+    unknown: int
+    in_flight: int
+    resent: int
+
+
+class LedgerRun(Counts):
+    """One firing of a message. Times are ISO 8601 in UTC."""
+
+    n: int
+    due_at: str | None
+    state: str
+    by_platform: dict[str, Counts]
+    by_reason: dict[str, int]
+    started_at: str | None
+    finished_at: str | None
+
+
+class Ledger(Shape):
+    """What became of a message, run by run."""
+
+    message_id: str
+    status: str
+    error_message: str | None
+    runs: list[LedgerRun]
+
+
+class RegistrationId(Shape):
+    """The answer to a registration: `id::channel`, one for each channel, joined by commas."""
+
+    registration_id: str
+
+
+class RegistrationView(Shape):
+    """A registered device. `expiration` is epoch milliseconds."""
+
+    id: str
+    device_id: str
+    device_token: str
+    os: str
+    os_version: str | None
+    channels: list[str]
+    expiration: int | None
+
+    @classmethod
+    def of(cls, found: Registered) -> Self:
+        """Build it from a registration."""
+        return cls(
+            id=registration_id(found.key, found.channels),
+            device_id=found.device_id,
+            device_token=found.token,
+            os=found.platform,
+            os_version=found.os_version,
+            channels=list(found.channels),
+            expiration=found.expires_at,
+        )
+
+
+class Removed(Shape):
+    """The answer to an unregistration; `remaining` where only some channels were left."""
+
+    result: bool
+    remaining: int | None = None
+
+
+class UserView(Shape):
+    """What is known of a user."""
+
+    user_id: str
+    properties: dict[str, Any]
+
+
+def registration_id(key: int, channels: list[str] | tuple[str, ...]) -> str:
+    """Write the id of a registration, one for each channel."""
+    return ",".join(f"{key}{_ID_SEPARATOR}{channel}" for channel in channels)

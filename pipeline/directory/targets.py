@@ -1,6 +1,7 @@
 """What a delivery needs of devices: their tokens before it, their retirement after it."""
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
 from sqlalchemy import BigInteger, Connection, bindparam, select, update
@@ -51,7 +52,8 @@ def put_out_of_service(connection: Connection, evidence: Sequence[Evidence]) -> 
     """Retire or quarantine devices, one conditional update each.
 
     A device that registered again after the evidence, or whose token is another one by now,
-    keeps its state, however the two race.
+    keeps its state, however the two race. The rows are locked in the order of keys, as the
+    registrations lock them, so that neither waits for the other in a circle.
     """
     rows = [
         {
@@ -61,7 +63,7 @@ def put_out_of_service(connection: Connection, evidence: Sequence[Evidence]) -> 
             "new_state": _STATES[one.action],
             "why": one.reason,
         }
-        for one in evidence
+        for one in sorted(evidence, key=attrgetter("key"))
     ]
     if rows:
         connection.execute(_OUT_OF_SERVICE, rows)

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     Column,
     ForeignKey,
     Index,
@@ -18,6 +19,7 @@ from sqlalchemy import (
     SmallInteger,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -61,6 +63,9 @@ class App(SQLModel, table=True):
 
     id: str = Field(sa_column=Column(Text, primary_key=True))
     name: str = Field(sa_column=Column(Text, nullable=False))
+    time_zone: str = Field(
+        default="UTC", sa_column=Column(Text, nullable=False, server_default=text("'UTC'"))
+    )  # of devices that told none
     created_at: int = instant(nullable=False)
 
 
@@ -131,7 +136,8 @@ class Device(SQLModel, table=True):
     """One installation of an app.
 
     `registered_at` is the last proof of life: a provider's evidence that the token is dead
-    counts only if it is not older.
+    counts only if it is not older. `zone_before` is the time zone that it had until
+    `zone_since`: a message that goes by local time counts a traveller where it was.
     """
 
     __table_args__ = (
@@ -142,6 +148,13 @@ class Device(SQLModel, table=True):
             "expires_at",
             postgresql_where=text("expires_at IS NOT NULL"),
             sqlite_where=text("expires_at IS NOT NULL"),
+        ),
+        Index(
+            "device_zone",
+            "app_id",
+            "time_zone",
+            postgresql_where=text("time_zone IS NOT NULL"),
+            sqlite_where=text("time_zone IS NOT NULL"),
         ),
     )
 
@@ -157,6 +170,8 @@ class Device(SQLModel, table=True):
     properties: dict[str, Any] | None = Field(default=None, sa_column=Column(Json))
     locale: str | None = Field(default=None, sa_column=Column(Text))
     time_zone: str | None = Field(default=None, sa_column=Column(Text))
+    zone_before: str | None = Field(default=None, sa_column=Column(Text))
+    zone_since: int | None = instant()
     expires_at: int | None = instant()
     state: str = Field(default="active", sa_column=Column(Text, nullable=False))
     state_reason: str | None = Field(default=None, sa_column=Column(Text))
@@ -202,10 +217,16 @@ class Template(SQLModel, table=True):
     updated_at: int = instant(nullable=False)
 
 
+ENDED = text("ended_at IS NOT NULL")
+
+
 class Message(SQLModel, table=True):
     """One publish: what is said, to whom, and how."""
 
-    __table_args__ = (UniqueConstraint("app_id", "dedupe_key"),)
+    __table_args__ = (
+        UniqueConstraint("app_id", "dedupe_key"),
+        Index("message_ended", "ended_at", postgresql_where=ENDED, sqlite_where=ENDED),
+    )
 
     id: str = Field(sa_column=Column(Text, primary_key=True))  # message:<UUID>
     app_id: str = app_key()
@@ -216,9 +237,11 @@ class Message(SQLModel, table=True):
     state: str = Field(sa_column=Column(Text, nullable=False))  # the API's word
     error_message: str | None = Field(default=None, sa_column=Column(Text))
     created_at: int = instant(nullable=False)
+    ended_at: int | None = instant()  # published, failed or cancelled
 
 
 OPEN_RUN = text("finished_at IS NULL")
+FINISHED_RUN = text("finished_at IS NOT NULL")
 OPEN_BATCH = text("finished_at IS NULL")
 
 
@@ -227,11 +250,19 @@ class Run(SQLModel, table=True):
 
     `cursor` is the checkpoint of the fan-out: the last device key that has its batch row.
     `audience` grows with it, in the same transaction, so that the ledger balances throughout.
+    A message that goes by local time has one run for each time zone, its waves; the one with
+    `zone_default` is also for devices whose zone is unknown or has no wave.
     """
 
     __table_args__ = (
         UniqueConstraint("message_id", "n"),
         Index("run_open", "due_at", postgresql_where=OPEN_RUN, sqlite_where=OPEN_RUN),
+        Index(
+            "run_finished",
+            "finished_at",
+            postgresql_where=FINISHED_RUN,
+            sqlite_where=FINISHED_RUN,
+        ),
     )
 
     id: int | None = big_key(primary=True)
@@ -243,6 +274,10 @@ class Run(SQLModel, table=True):
     due_at: int = instant(nullable=False)
     expires_at: int = instant(nullable=False)
     state: str = Field(sa_column=Column(Text, nullable=False))
+    zone: str | None = Field(default=None, sa_column=Column(Text))
+    zone_default: bool = Field(
+        default=False, sa_column=Column(Boolean, nullable=False, server_default=false())
+    )
     bulk: bool = Field(default=False)
     guarded: bool = Field(default=True)  # False once an operator resumed it knowingly
     audience: int = counter()
@@ -317,6 +352,7 @@ class SetAside(SQLModel, table=True):
     """A task message that nobody could read, kept for an operator."""
 
     __tablename__ = "set_aside"
+    __table_args__ = (Index("set_aside_at", "at"),)
 
     id: int | None = big_key(primary=True)
     queue: str = Field(sa_column=Column(Text, nullable=False))
@@ -348,6 +384,7 @@ DEVICE = _columns(Device)
 HEARTBEAT = _columns(Heartbeat)
 MESSAGE = _columns(Message)
 RUN = _columns(Run)
+SET_ASIDE = _columns(SetAside)
 SUBSCRIPTION = _columns(Subscription)
 TEMPLATE = _columns(Template)
 USER = _columns(User)

@@ -10,6 +10,8 @@
 | route_rested | credential_id, seconds, held_reason | a route is closed for everybody |
 | message_set_aside | queue, reason | a task message could not be read |
 | woken_again | runs, batches | the tick sent wake-ups that went missing |
+| registrations_expired | devices | registrations that expired were removed |
+| ledger_pruned | messages, runs, deliveries | what was past the retention was deleted |
 """
 
 import logging
@@ -30,6 +32,10 @@ _slice_seconds = Histogram(
 _fanned_out = Counter("pipeline_fanned_out_total", "Members that got their batch row")
 _set_aside = Counter("pipeline_set_aside_total", "Task messages that could not be read", ["queue"])
 _woken_again = Counter("pipeline_woken_again_total", "Wake-ups that the tick sent again", ["kind"])
+_registrations_expired = Counter(
+    "pipeline_registrations_expired_total", "Registrations removed at their expiry"
+)
+_pruned = Counter("pipeline_pruned_total", "Rows deleted after the retention", ["kind"])
 _lease_lost = Counter("pipeline_lease_lost_total", "Workers that were overtaken in mid batch")
 
 _OUTCOMES = ("accepted", "rejected", "expired", "cancelled", "unknown")
@@ -106,3 +112,31 @@ def woken_again(runs: int, batches: int) -> None:
     _woken_again.labels("run").inc(runs)
     _woken_again.labels("batch").inc(batches)
     logger.info("woke %d runs and %d batches again", runs, batches, extra={"action": "woken_again"})
+
+
+def registrations_expired(devices: int) -> None:
+    """Registrations that expired were removed."""
+    if not devices:
+        return
+    _registrations_expired.inc(devices)
+    logger.info(
+        "removed %d registrations that expired",
+        devices,
+        extra={"action": "registrations_expired", "devices": devices},
+    )
+
+
+def ledger_pruned(messages: int, runs: int, deliveries: int) -> None:
+    """What was past the retention was deleted."""
+    counts = {"messages": messages, "runs": runs, "deliveries": deliveries}
+    if not any(counts.values()):
+        return
+    for kind, count in counts.items():
+        _pruned.labels(kind).inc(count)
+    logger.info(
+        "deleted %d messages, %d runs and %d deliveries past the retention",
+        messages,
+        runs,
+        deliveries,
+        extra={"action": "ledger_pruned", **counts},
+    )

@@ -1,4 +1,4 @@
-"""What beat does every few seconds: wake what lost its wake-up, close what has nothing open.
+"""What beat does every few seconds: wake what lost its wake-up, close and delete what is over.
 
 Any number of beats may tick, and a tick may come twice: every duty is a conditional statement,
 and a wake-up too many changes nothing.
@@ -8,10 +8,13 @@ from collections.abc import Sequence
 
 from pipeline import db, queues, telemetry
 from pipeline.clock import now_ms
+from pipeline.directory.expiry import remove_expired
 from pipeline.directory.heartbeat import beat
 from pipeline.errors import BrokerUnavailable
 from pipeline.ledger import batches, firing, runs
+from pipeline.ledger.retention import prune
 from pipeline.queues import Wake
+from pipeline.settings import get_settings
 
 #: Milliseconds. A wake-up younger than this is still on its way.
 GRACE_MS = 3_000
@@ -19,6 +22,9 @@ GRACE_MS = 3_000
 #: Milliseconds. While a queue holds wake-ups, missing ones are looked for only this late: they
 #: are most likely in the queue.
 PATIENCE_MS = 60_000
+
+#: A day in milliseconds; the retention is a setting in days.
+DAY_MS = 86_400_000
 
 #: Rows per duty and tick, so that a tick after an outage stays short; the next one goes on.
 LIMIT = 5_000
@@ -32,6 +38,9 @@ def tick() -> None:
     _close_finished_runs()
     wakes = [*_wake_runs(now), *_wake_batches(now)]
     queues.wake(wakes)
+    # Last, since nobody waits for them.
+    _remove_expired_devices(now)
+    _prune_ledger(now)
 
 
 def _close_finished_runs() -> None:
@@ -75,6 +84,17 @@ def _wake_batches(now: int) -> list[Wake]:
         batches.mark_woken(connection, [one.id for one in found], now)
     telemetry.woken_again(0, len(found))
     return [queues.wake_for_batch(one.id, one.platform, bulk=one.bulk) for one in found]
+
+
+def _remove_expired_devices(now: int) -> None:
+    with db.writing() as connection:
+        telemetry.registrations_expired(remove_expired(connection, now))
+
+
+def _prune_ledger(now: int) -> None:
+    with db.writing() as connection:
+        pruned = prune(connection, now - get_settings().retention_days * DAY_MS)
+    telemetry.ledger_pruned(pruned.messages, pruned.runs, pruned.deliveries)
 
 
 def _waiting(names: Sequence[str]) -> int:

@@ -21,7 +21,7 @@ def cancel_message(connection: Connection, app_id: str, message_id: str, now: in
             MESSAGE.app_id == app_id,
             MESSAGE.state == MessageState.SCHEDULED,
         )
-        .values(state=MessageState.CANCELLED)
+        .values(state=MessageState.CANCELLED, ended_at=now)
     )
     if ended.rowcount == 0:
         return False

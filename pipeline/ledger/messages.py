@@ -64,6 +64,7 @@ def write_message(
         state=status,
         error_message=new.failure,
         created_at=now,
+        ended_at=None if new.failure is None else now,
     )
     if new.dedupe_key is not None:
         statement = statement.on_conflict_do_nothing(index_elements=["app_id", "dedupe_key"])
@@ -103,10 +104,12 @@ def _receipt_of(connection: Connection, new: NewMessage) -> Receipt:
     return Receipt(row.id, status, row.error_message)
 
 
-def close_message(connection: Connection, message_id: str, state: str, error: str | None) -> None:
+def close_message(
+    connection: Connection, message_id: str, state: str, error: str | None, now: int
+) -> None:
     """Write the end of a message that has no further run."""
     connection.execute(
         update(Message)
         .where(MESSAGE.id == message_id, MESSAGE.state == MessageState.SCHEDULED)
-        .values(state=state, error_message=error)
+        .values(state=state, error_message=error, ended_at=now)
     )

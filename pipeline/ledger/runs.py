@@ -143,7 +143,7 @@ def close_if_done(connection: Connection, run_id: int, now: int) -> bool:
     if row is None:
         return False
     if not _has_open_run(connection, row.message_id):
-        _close_message(connection, row.message_id, run_id, row.audience)
+        _close_message(connection, row.message_id, run_id, row.audience, now)
     return True
 
 
@@ -152,7 +152,9 @@ def _has_open_run(connection: Connection, message_id: str) -> bool:
     return connection.execute(statement.limit(1)).first() is not None
 
 
-def _close_message(connection: Connection, message_id: str, run_id: int, audience: int) -> None:
+def _close_message(
+    connection: Connection, message_id: str, run_id: int, audience: int, now: int
+) -> None:
     reached = connection.execute(
         select(func.coalesce(func.sum(BATCH.accepted + BATCH.unknown), 0)).where(
             BATCH.run_id == run_id
@@ -160,6 +162,6 @@ def _close_message(connection: Connection, message_id: str, run_id: int, audienc
     ).scalar_one()
     if audience and not reached:
         error = f"none of the {audience} devices of the audience could be reached"
-        close_message(connection, message_id, MessageState.FAILED, error)
+        close_message(connection, message_id, MessageState.FAILED, error, now)
     else:
-        close_message(connection, message_id, MessageState.PUBLISHED, None)
+        close_message(connection, message_id, MessageState.PUBLISHED, None, now)

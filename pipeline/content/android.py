@@ -7,12 +7,19 @@ and whatever begins with `google` or `gcm`.
 
 from collections.abc import Mapping
 
-from pipeline.content.values import is_on, text_of
+from pipeline.content.values import count_of, is_on, text_of
 
 _OTHER_SYSTEMS = ("ios-", "ios_", "osx-", "osx_", "wp-")
 
 #: Our extensions: they steer how FCM delivers and do not travel to the device.
-_ENVELOPE = frozenset(("android-collapse-key", "android-delivery-priority", "android-direct-boot"))
+_ENVELOPE = frozenset(
+    (
+        "android-collapse-key",
+        "android-delivery-priority",
+        "android-direct-boot",
+        "android-ttl-seconds",
+    )
+)
 
 _RESERVED = frozenset(("from", "message_type"))
 _RESERVED_BEGINNINGS = ("google", "gcm")
@@ -37,6 +44,11 @@ def collapse_key(headers: Mapping[str, object]) -> str | None:
 def is_urgent(headers: Mapping[str, object]) -> bool:
     """Tell whether FCM is to wake the device: yes, unless `android-delivery-priority: normal`."""
     return str(headers.get("android-delivery-priority", "high")).lower() != "normal"
+
+
+def ttl_seconds(headers: Mapping[str, object]) -> int | None:
+    """Return the seconds that FCM may keep it for a device that is away, if less is asked for."""
+    return count_of(headers.get("android-ttl-seconds"))
 
 
 def is_for_locked_device(headers: Mapping[str, object]) -> bool:

@@ -58,6 +58,17 @@ def test_the_lifetime_is_counted_from_now(expires_at: int | None, now: float, tt
 
 
 @pytest.mark.parametrize(
+    ("asked", "ttl"), [(60, "60s"), ("0", "0s"), (1000, "100s"), ("soon", "100s"), (None, "100s")]
+)
+def test_the_publisher_may_ask_for_a_shorter_life_on_android(asked: object, ttl: str) -> None:
+    notification = rendered("x", expires_at=200, now=100, **{"android-ttl-seconds": asked})
+    assert message_of(notification) == {
+        "data": {"message": "x", "messageId": "m1"},
+        "android": {"priority": "HIGH", "ttl": ttl},
+    }
+
+
+@pytest.mark.parametrize(
     ("asked", "given"), [("normal", "NORMAL"), ("Normal", "NORMAL"), ("high", "HIGH"), (5, "HIGH")]
 )
 def test_the_publisher_may_ask_for_patience(asked: object, given: str) -> None:

@@ -62,7 +62,7 @@ def render(
     key = android.collapse_key(content.headers)
     body: bytes = _BUILDER.parse_payload(
         data_payload=content.for_android(message_id),
-        android_config=_android_config(content, key, _seconds_left(expires_at, now)),
+        android_config=_android_config(content, key, _lifetime(content, expires_at, now)),
     )
     return Rendered(
         body,
@@ -74,10 +74,10 @@ def render(
     )
 
 
-def _android_config(content: Content, key: str | None, seconds_left: int) -> dict[str, object]:
+def _android_config(content: Content, key: str | None, lifetime: int) -> dict[str, object]:
     config: dict[str, object] = {
         "priority": "HIGH" if android.is_urgent(content.headers) else "NORMAL",
-        "ttl": f"{seconds_left}s",
+        "ttl": f"{lifetime}s",
     }
     if key is not None:
         config["collapse_key"] = key
@@ -86,7 +86,8 @@ def _android_config(content: Content, key: str | None, seconds_left: int) -> dic
     return config
 
 
-def _seconds_left(expires_at: int | None, now: float) -> int:
-    if expires_at is None:
-        return LONGEST_LIFE_SECONDS
-    return min(max(0, int(expires_at - now)), LONGEST_LIFE_SECONDS)
+def _lifetime(content: Content, expires_at: int | None, now: float) -> int:
+    """Return the seconds that FCM may keep it: what is left of the message's, or less if asked."""
+    left = LONGEST_LIFE_SECONDS if expires_at is None else max(0, int(expires_at - now))
+    asked = android.ttl_seconds(content.headers)
+    return min(left, LONGEST_LIFE_SECONDS, LONGEST_LIFE_SECONDS if asked is None else asked)

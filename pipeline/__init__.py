@@ -5,6 +5,7 @@ from pipeline.control import cancel, pause, resume
 from pipeline.ledger.messages import Receipt
 from pipeline.options import DeliveryOptions, PublishOptions
 from pipeline.publisher import publish
+from pipeline.template_publisher import push_with_template
 
 __all__ = [
     "DeliveryOptions",
@@ -13,6 +14,7 @@ __all__ = [
     "cancel",
     "pause",
     "publish",
+    "push_with_template",
     "register_device",
     "resume",
     "status",

@@ -16,7 +16,7 @@ class Selection:
     """Who is meant: no channel means any, no device ids and no segment mean everybody."""
 
     app_id: str
-    channel: str
+    channel: str | None
     platforms: tuple[str, ...]
     device_ids: tuple[str, ...] = ()
     segment: str | None = None  # a where clause
@@ -45,39 +45,51 @@ def read_page(
     The page is cut by subscriptions, not by matches: however few of them match the OS or the
     segment, one page costs the same. A device appears once, since a channel holds it once.
     """
-    end = connection.execute(
-        _subscribed(selection, after).order_by(SUBSCRIPTION.device_key).offset(limit - 1).limit(1)
-    ).scalar_one_or_none()
+    end: int | None = connection.execute(_last_of_page(selection, after, limit)).scalar()
+    rows = connection.execute(page_query(selection, after, end, now)).all()
+    return Page([Member(*row) for row in rows], end)
+
+
+def _last_of_page(selection: Selection, after: int, limit: int) -> Select[int]:
+    keys = _looked_at(selection, after)
+    return keys.order_by(keys.selected_columns[0]).offset(limit - 1).limit(1)
+
+
+def page_query(
+    selection: Selection, after: int, end: int | None, now: int
+) -> Select[int, str, str]:
+    """Select key, platform and environment of the audience after `after` up to `end`."""
     segment = parse_clause(selection.segment) if selection.segment else None
     statement = (
         select(DEVICE.id, DEVICE.platform, DEVICE.environment)
         .select_from(_with_user(segment))
-        .where(DEVICE.id.in_(_subscribed(selection, after, end)), *_fit(selection, now))
+        .where(DEVICE.id.in_(_looked_at(selection, after, end)), *_fit(selection, now))
         .where(*_between(DEVICE.id, after, end))
         .order_by(DEVICE.id)
     )
-    if segment is not None:
-        statement = statement.where(matches(segment))
-    members = [Member(*row) for row in connection.execute(statement).all()]
-    return Page(members, end)
+    return statement if segment is None else statement.where(matches(segment))
 
 
-def _subscribed(selection: Selection, after: int, end: int | None = None) -> Select[tuple[int]]:
-    """Select the keys of the channel's devices in a stretch: those named, or all."""
-    # A subquery, not a join: a planner that joins sorts the whole channel for every page.
-    channel = select(CHANNEL.id).where(
-        CHANNEL.app_id == selection.app_id, CHANNEL.name == selection.channel
-    )
-    stretch = select(SUBSCRIPTION.device_key).where(
-        SUBSCRIPTION.channel_key == channel.scalar_subquery(),
-        *_between(SUBSCRIPTION.device_key, after, end),
-    )
+def _looked_at(selection: Selection, after: int, end: int | None = None) -> Select[int]:
+    """Select the keys of a stretch of the channel's devices, or the app's: those named, or all."""
+    key = DEVICE.id if selection.channel is None else SUBSCRIPTION.device_key
+    stretch = select(key).where(_is_meant(selection), *_between(key, after, end))
     if selection.device_ids:
         named = select(DEVICE.id).where(
             DEVICE.app_id == selection.app_id, any_of(DEVICE.device_id, selection.device_ids)
         )
-        stretch = stretch.where(SUBSCRIPTION.device_key.in_(named))
+        stretch = stretch.where(key.in_(named))
     return stretch
+
+
+def _is_meant(selection: Selection) -> ColumnElement[bool]:
+    if selection.channel is None:
+        return DEVICE.app_id == selection.app_id
+    # A subquery, not a join: a planner that joins sorts the whole channel for every page.
+    channel = select(CHANNEL.id).where(
+        CHANNEL.app_id == selection.app_id, CHANNEL.name == selection.channel
+    )
+    return SUBSCRIPTION.channel_key == channel.scalar_subquery()
 
 
 def _between(key: ColumnElement[int], after: int, end: int | None) -> list[ColumnElement[bool]]:

@@ -13,9 +13,17 @@ from pipeline.content import Content, check_sizes
 from pipeline.directory.apps import resolve_app
 from pipeline.directory.channels import ensure_channels
 from pipeline.errors import InvalidParameter
-from pipeline.ledger.messages import NewMessage, Receipt, new_message_id, write_message
+from pipeline.ledger.messages import (
+    EVERY_CHANNEL,
+    NewMessage,
+    Receipt,
+    new_message_id,
+    write_message,
+)
 from pipeline.options import DeliveryOptions, PublishOptions, check_channel_name
 from pipeline.queues import Wake
+from pipeline.template.smart_text import fill_clause
+from pipeline.template.wording import Wording, freeze
 from pipeline.whereclause import parse_clause
 
 #: Characters. Long enough for any natural key, short enough for an index.
@@ -60,14 +68,7 @@ def publish(
     queues.broker_url()
     now = now_ms()
     new = check(channel, message, publish_options, delivery_options, dedupe_key, now)
-    if session is not None:
-        receipt, wake = _write(session.connection(), app, new, now)
-        _wake_after_commit(session, wake)
-        return receipt
-    with db.writing() as connection:
-        receipt, wake = _write(connection, app, new, now)
-    queues.wake(wake)
-    return receipt
+    return write(new, app=app, session=session, now=now)
 
 
 def check(
@@ -86,23 +87,68 @@ def check(
     check_channel_name(channel)
     said = _as_options(PublishOptions, publish_options)
     to = _as_options(DeliveryOptions, delivery_options)
+    if said.template_values:
+        wording = Wording.fill(message, said.headers, said.template_values)
+        content = freeze(dict.fromkeys(to.platforms, wording))
+        to = fill_segment(to, said.template_values)
+    else:
+        plain = Content.from_publish(message, dict(said.headers))
+        check_sizes(plain, to.platforms, new_message_id())
+        content = plain.to_json()
+    return compose(channel, {**said.to_json(), **content}, to, dedupe_key, now)
+
+
+def fill_segment(to: DeliveryOptions, values: Mapping[str, str]) -> DeliveryOptions:
+    """Fill the variables of the segment, if there is one.
+
+    Raises:
+        MissingParameter, InvalidParameter: as `fill_clause`.
+    """
+    if to.segment_query is None:
+        return to
+    return to.model_copy(update={"segment_query": fill_clause(to.segment_query, values)})
+
+
+def compose(
+    channel: str, content: dict[str, Any], to: DeliveryOptions, dedupe_key: str | None, now: int
+) -> NewMessage:
+    """Check when and to whom a content goes and return the message that would be written.
+
+    Raises:
+        RequestError: a typed error with the API's code.
+    """
     to.check(now)
     if to.segment_query is not None:
         parse_clause(to.segment_query)
-    content = Content.from_publish(message, dict(said.headers))
-    check_sizes(content, to.platforms, new_message_id())
     if dedupe_key is not None and not 0 < len(dedupe_key) <= DEDUPE_KEY_MAX:
         raise InvalidParameter(f"a dedupe key has 1 to {DEDUPE_KEY_MAX} characters")
     return NewMessage(
         app_id="",
         channel=channel,
-        content={**said.to_json(), **content.to_json()},
+        content=content,
         delivery_options=to.to_json(),
         dedupe_key=dedupe_key,
         due_at=max(now, to.publish_at_ms or now),
         ttl_ms=to.ttl_seconds * 1000 or NOW_OR_NEVER_MS,
         failure="no recipients" if to.reaches_nobody else None,
     )
+
+
+def write(new: NewMessage, *, app: str | None, session: Session | None, now: int) -> Receipt:
+    """Write a checked message once, in the caller's session or a transaction of ours, and wake.
+
+    Raises:
+        UnknownApp: it is not clear which app is meant.
+        SetupError: the database; nothing was written.
+    """
+    if session is not None:
+        receipt, wake = _write(session.connection(), app, new, now)
+        _wake_after_commit(session, wake)
+        return receipt
+    with db.writing() as connection:
+        receipt, wake = _write(connection, app, new, now)
+    queues.wake(wake)
+    return receipt
 
 
 def _as_options(kind: type[Options], given: Options | Mapping[str, Any] | None) -> Options:
@@ -117,7 +163,8 @@ def _write(
     connection: Connection, app: str | None, new: NewMessage, now: int
 ) -> tuple[Receipt, list[Wake]]:
     app_id = resolve_app(connection, app)
-    ensure_channels(connection, app_id, [new.channel], now)
+    if new.channel != EVERY_CHANNEL:
+        ensure_channels(connection, app_id, [new.channel], now)
     soon = new.due_at <= now + queues.horizon_ms()
     woken_at = max(new.due_at, now) if soon else None
     receipt, run_id = write_message(connection, replace(new, app_id=app_id), woken_at, now)

@@ -10,15 +10,15 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection
-
 from pipeline import db, queues
 from pipeline.audience import Member, Selection, read_page
 from pipeline.clock import now_ms
+from pipeline.db import Connection
 from pipeline.directory.routes import apple_environments
 from pipeline.ledger import batches, firing, runs
 from pipeline.ledger.batches import NewBatch
 from pipeline.ledger.firing import Waiting
+from pipeline.ledger.messages import EVERY_CHANNEL
 from pipeline.ledger.runs import RunView
 from pipeline.ledger.states import RunState
 from pipeline.options import DeliveryOptions
@@ -159,7 +159,7 @@ def _selection(run: RunView) -> Selection:
     options = DeliveryOptions.from_json(run.delivery_options)
     return Selection(
         run.app_id,
-        run.channel,
+        None if run.channel == EVERY_CHANNEL else run.channel,
         tuple(sorted(options.platforms)),
         options.device_ids,
         options.segment_query,

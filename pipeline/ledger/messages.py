@@ -2,13 +2,16 @@
 
 import uuid
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, insert, select, update
 
 from pipeline import db
 from pipeline.ledger.states import MessageState, RunState
 from pipeline.models import MESSAGE, Message, Run
+
+#: The channel of a message that is for the devices of all channels: a name that none can have.
+EVERY_CHANNEL: Final = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, Self
 
-from pipeline.content import Content
+from pipeline.content import Content, check_sizes
 from pipeline.errors import InvalidParameter
+from pipeline.platform import Platform
 from pipeline.template.smart_text import SmartText, fill
 
 #: Headers that are read as a number or a switch, or that all devices of a request share.
@@ -24,6 +25,10 @@ _SHARED: Final = frozenset(
     "android-direct-boot",
     "android-ttl-seconds",
 }
+
+
+#: As long as every message id.
+_SOME_MESSAGE_ID: Final = "message:00000000-0000-0000-0000-000000000000"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +104,24 @@ class Wording:
         parts = stored["messageParts"]
         message = SmartText(tuple(parts)) if parts else stored["message"]
         return cls(message, {**stored["headers"], **own}, stored["hidden"])
+
+
+def freeze(wordings: Mapping[Platform, Wording]) -> dict[str, Any]:
+    """Return what a message keeps of its wordings, after checking that each can be sent.
+
+    A personal one must fit with no words of a user at all; whether it fits with them is known
+    when it is sent.
+
+    Raises:
+        PayloadTooLarge: naming the platform, the bytes and the limit.
+        RequestError: as `Content.from_publish`.
+    """
+    for platform, wording in wordings.items():
+        shortest = wording.content(dict.fromkeys(wording.columns, ""))
+        check_sizes(shortest, [platform], _SOME_MESSAGE_ID)
+    stored = {platform.value: wording.to_json() for platform, wording in wordings.items()}
+    shown: dict[str, Any] = next(iter(stored.values()), {"message": None, "headers": {}})
+    return {"message": shown["message"], "headers": shown["headers"], "wordings": stored}
 
 
 def _filled(value: object, values: Mapping[str, str]) -> object:

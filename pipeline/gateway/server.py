@@ -29,7 +29,7 @@ def serve(host: str, port: int) -> None:
     queues.broker_url()
     with db.reading() as connection:
         migrations.check_current(connection)
-    listening = _listen(host, port)
+    listening = listen(host, port)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)  # asked at each look at the schema
     name, taken = listening.getsockname()[:2]
@@ -46,7 +46,12 @@ def serve(host: str, port: int) -> None:
     uvicorn.Server(config).run(sockets=[listening])
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """Take a port.
+
+    Raises:
+        SetupError: it is taken, or the host is not this machine.
+    """
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         listening = socket.create_server((host, port), family=family, backlog=BACKLOG)

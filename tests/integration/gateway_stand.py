@@ -1,0 +1,104 @@
+"""A gateway that listens on a port of its own, in a thread of the test, and a client for it."""
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.client import HTTPConnection
+from typing import Any
+
+import orjson
+import uvicorn
+
+from pipeline import db, queues
+from pipeline.clock import now_ms
+from pipeline.directory.apps import add_key, ensure_app
+from pipeline.gateway.app import create_app
+from pipeline.gateway.server import listen
+from tests.processes import wait_until
+
+APP = "APP-1"
+KEY = "KEY-1"
+IOS_TOKEN = "ab" * 32
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    headers: Mapping[str, str]
+    raw: bytes
+
+    @property
+    def body(self) -> Any:
+        return orjson.loads(self.raw)
+
+    @property
+    def fault(self) -> tuple[int, int]:
+        """HTTP status and code of an error, after checking that it has the API's shape."""
+        assert set(self.body) == {"code", "message", "errorData"}, self.body
+        assert type(self.body["code"]) is int
+        assert type(self.body["message"]) is str
+        assert self.body["message"]
+        assert self.body["errorData"] == {}
+        return self.status, self.body["code"]
+
+
+@dataclass
+class Client:
+    """Speaks to a gateway; paths go out as they are, with the prefix before them."""
+
+    port: int
+    prefix: str = f"/{APP}/{KEY}"
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def __call__(
+        self, method: str, path: str, body: Any = None, *, prefix: str | None = None, **headers: str
+    ) -> Answer:
+        sent = {name.replace("_", "-"): value for name, value in headers.items()} | self.headers
+        data = body if isinstance(body, bytes) or body is None else orjson.dumps(body)
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=30)
+        # Written by hand as far as needed: http.client would quote and refuse odd paths.
+        connection.putrequest(method, "/", skip_host="host" in sent, skip_accept_encoding=True)
+        buffer: list[bytes] = connection._buffer
+        target = (self.prefix if prefix is None else prefix) + path
+        buffer[0] = f"{method} {target} HTTP/1.1".encode()
+        if data is not None:
+            sent.setdefault("Content-Length", str(len(data)))
+        for name, value in sent.items():
+            connection.putheader(name, value)
+        connection.endheaders(data)
+        response = connection.getresponse()
+        answer = Answer(response.status, dict(response.getheaders()), response.read())
+        connection.close()
+        return answer
+
+    def register(self, device_id: str = "dev-1", **fields: Any) -> Answer:
+        told = {"deviceId": device_id, "deviceToken": IOS_TOKEN, "os": "IOS", **fields}
+        return self("POST", "/messaging/registrations", told)
+
+    def publish(self, channel: str = "default", message: Any = "hello", **options: Any) -> Answer:
+        return self("POST", f"/messaging/{channel}", {"message": message, **options})
+
+
+def make_app(app_id: str = APP, key: str = KEY, **grant: Any) -> None:
+    """Make an app with a key."""
+    with db.writing() as connection:
+        ensure_app(connection, app_id, app_id, now_ms())
+        add_key(connection, app_id, now_ms(), key=key, **grant)
+
+
+@contextmanager
+def running_gateway() -> Iterator[Client]:
+    """Serve the application as configured."""
+    listening = listen("127.0.0.1", 0)
+    server = uvicorn.Server(uvicorn.Config(create_app(), log_config=None, access_log=False))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+    thread.start()
+    wait_until(lambda: server.started, what="the start of the gateway")
+    yield Client(listening.getsockname()[1])
+    server.should_exit = True
+    thread.join()
+    queues.forget()
+    db.dispose()

@@ -90,15 +90,12 @@ def change_template(
         UnknownTemplate: there is none of this name.
         InvalidParameter: another one has the new name.
     """
+    known = get_template(connection, app_id, kind, name)
     row = _row(app_id, kind, template, now)
     if row["name"] != name and _find(connection, app_id, kind, row["name"]) is not None:
         raise _name_is_taken(template)
-    key = connection.execute(
-        update(Template).where(*_named(app_id, kind, name)).values(row).returning(TEMPLATE.id)
-    ).scalar_one_or_none()
-    if key is None:
-        raise _unknown(name)
-    return _with_id(template, key)
+    connection.execute(update(Template).where(*_named(app_id, kind, name)).values(row))
+    return template.model_copy(update={"id": known.id})
 
 
 def get_template(connection: Connection, app_id: str, kind: Kind[T], name: str) -> T:

@@ -12,9 +12,13 @@ from pipeline.settings import get_settings
 from pipeline.supervisor.installation import Installation, Plan
 from pipeline.supervisor.state_folder import StateFolder
 from pipeline.supervisor.stop import Stopped, stoppable, wait_for_stop
+from pipeline.supervisor.web import HOST
 
 
 def up(
+    port: Annotated[
+        int, typer.Option(min=0, max=65_535, help="Of the HTTP API; 0 takes any free one.")
+    ] = 8080,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Children of each delivery worker; two per core.")
     ] = None,
@@ -27,7 +31,7 @@ def up(
     providers where no credentials are given.
     """
     folder = StateFolder(state)
-    plan = Plan(children=workers, loglevel=loglevel)
+    plan = Plan(port=port, children=workers, loglevel=loglevel)
     with folder.locked(), stoppable(), suppress(Stopped):
         say("starting …")
         with Installation(folder, plan, say) as installation:
@@ -40,7 +44,9 @@ def up(
 def _welcome(installation: Installation) -> str:
     settings = get_settings()
     folder = installation.folder
+    api = f"http://{HOST}:{installation.port}" if installation.port else "not installed"
     lines = [
+        f"HTTP API   {api}",
         f"app        {settings.app_id}; its API key is in {folder.path / 'api.key'}",
         f"database   {_place(settings.database_url)}",
         f"logs       {folder.logs}",

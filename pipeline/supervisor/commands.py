@@ -28,6 +28,11 @@ def beat(*, loglevel: str = "WARNING") -> list[str]:
     return [*_celery("beat"), "--pidfile", "", "--loglevel", loglevel]
 
 
+def gateway(host: str, port: int) -> list[str]:
+    """Return the command of the HTTP API."""
+    return [sys.executable, "-m", "pipeline", "gateway", "--host", host, "--port", str(port)]
+
+
 def simulator(*options: str) -> list[str]:
     """Return the command of the providers' stand-ins."""
     return [sys.executable, "-m", "workers.simulator", *options]

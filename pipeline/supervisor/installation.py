@@ -10,7 +10,7 @@ from typing import Self
 from pipeline import db, default_app, migrations, queues
 from pipeline.errors import SetupError
 from pipeline.settings import Settings, get_settings, reset_settings
-from pipeline.supervisor import commands, redis_server
+from pipeline.supervisor import commands, redis_server, web
 from pipeline.supervisor.child import Program, Tell
 from pipeline.supervisor.given import given_environment
 from pipeline.supervisor.simulated_providers import SimulatedProviders
@@ -55,8 +55,12 @@ _DESCRIBED = (
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is asked for. `isolated` leaves all that is configured aside: nothing real is met."""
+    """What is asked for. `isolated` leaves all that is configured aside: nothing real is met.
 
+    `port` is that of the HTTP API, 0 for any free one, None for no API at all.
+    """
+
+    port: int | None = None
     children: int | None = None
     isolated: bool = False
     loglevel: str = "WARNING"
@@ -72,19 +76,21 @@ class Installation:
         self.folder = folder
         self.plan = plan
         self.tell = tell
+        self.port: int | None = None
         self.providers: SimulatedProviders | None = None
         self._running = ExitStack()
         self._configured = frozenset[str]() if plan.isolated else Settings().model_fields_set
 
     def __enter__(self) -> Self:
         try:
+            self._choose_port()
             self._tree = self._running.enter_context(Tree(self.folder.logs, self.tell))
             self._use(self._identity())
             self._start_broker()
             self._start_providers()
             self._prepare_database()
             self.folder.write_environment(self._described())
-            self._start_workers()
+            self._start_processes()
         except BaseException:
             self._running.close()
             raise
@@ -96,7 +102,7 @@ class Installation:
         self._running.close()
 
     def wait_until_ready(self) -> None:
-        """Wait until every worker answers.
+        """Wait until every worker answers, and the HTTP API.
 
         Raises:
             SetupError: one does not in time.
@@ -105,6 +111,16 @@ class Installation:
         while len(queues.control().ping(timeout=_PING_SECONDS, limit=len(WORKERS))) < len(WORKERS):
             if time.monotonic() > deadline:
                 raise SetupError(f"the workers do not start: see {self.folder.logs}")
+        if self.port is not None:
+            web.wait_until_it_answers(self.port)
+
+    def _choose_port(self) -> None:
+        if self.plan.port is None:
+            return
+        if web.is_installed():
+            self.port = web.free_port(self.plan.port)
+        else:
+            self.tell("no HTTP API: it needs pip install push-pipeline[gateway]")
 
     def _identity(self) -> dict[str, str]:
         """Return the embedded values of what is not configured: database, app, secrets."""
@@ -146,7 +162,7 @@ class Installation:
         migrations.upgrade(db.engine())
         default_app.sync(get_settings())
 
-    def _start_workers(self) -> None:
+    def _start_processes(self) -> None:
         level = self.plan.loglevel
         workers = [
             Program(
@@ -156,7 +172,9 @@ class Installation:
             )
             for name, mine in WORKERS.items()
         ]
-        self._tree.start(*workers, Program("beat", commands.beat(loglevel=level)))
+        beat = Program("beat", commands.beat(loglevel=level))
+        gateway = [] if self.port is None else [web.program(self.port)]
+        self._tree.start(*workers, beat, *gateway)
 
     def _children(self, name: str) -> int:
         if name == "worker-publish":

@@ -8,6 +8,7 @@ from typing import Self
 
 from pipeline.supervisor import warden
 from pipeline.supervisor.child import Child, Program, Tell
+from pipeline.supervisor.stop import uninterrupted
 
 
 class Warden:
@@ -58,9 +59,10 @@ class Tree:
         """Start programs that belong together; they are stopped together."""
         stage: list[Child] = []
         self._stages.append(stage)
-        for program in programs:
-            log = _fresh(self._logs / f"{program.name}.log")
-            stage.append(Child(program, log, self._warden, self._tell))
+        with uninterrupted():  # a child that nobody has noted would stay behind
+            for program in programs:
+                log = _fresh(self._logs / f"{program.name}.log")
+                stage.append(Child(program, log, self._warden, self._tell))
 
     def stop(self) -> None:
         """Stop all: SIGTERM, then SIGKILL for what takes longer than its grace."""

@@ -2,8 +2,11 @@
 
 import json
 import os
+import re
 import signal
+import socket
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
@@ -22,7 +25,7 @@ def _somewhere_else(configure):
 
 @pytest.fixture
 def up(spawn) -> Process:
-    started = spawn(*cli("up", "--workers", "1"))
+    started = spawn(*cli("up", "--workers", "1", "--port", "0"))
     started.wait_for("Everything runs", START)
     return started
 
@@ -64,6 +67,10 @@ def test_everything_works_without_any_configuration_and_stops_with_nothing_left(
     assert (run["audience"], run["accepted"], run["inFlight"]) == (300, 300, 0)
     assert len(says("export", message_id).splitlines()) == 300
     assert "BAD" not in says("doctor")
+    api = re.search(r"HTTP API +(\S+)", up.output)
+    assert api is not None
+    with urlopen(f"{api[1]}/readyz") as answer:
+        assert answer.status == 200
 
     second = run_cli("up")
     assert second.returncode == 1
@@ -100,16 +107,25 @@ def test_a_killed_up_leaves_no_process_and_loses_no_message(up, spawn, tmp_path)
     up.wait()
     wait_until(lambda: not processes_in(tmp_path), 5, "the end of all child processes")
     message_id = says("publish", "default", "Hello").strip()
-    again = spawn(*cli("up", "--workers", "1"))
+    again = spawn(*cli("up", "--workers", "1", "--port", "0"))
     again.wait_for("Everything runs", START)
     says("status", message_id, "--watch", timeout=60)
     (run,) = json.loads(says("status", message_id, "--json"))["runs"]
     assert run["accepted"] == 50
 
 
+def test_a_port_that_is_taken_is_named_before_anything_starts(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = run_cli("up", "--port", str(port))
+    assert done.returncode == 1
+    assert f"error: port {port} cannot be used" in done.stderr
+    assert processes_in(tmp_path) == {}
+
+
 @pytest.mark.slow
 def test_it_can_be_stopped_while_it_starts(spawn, tmp_path):
-    started = spawn(*cli("up"))
+    started = spawn(*cli("up", "--port", "0"))
     started.wait_for("starting")
     started.signal(signal.SIGTERM)
     assert started.wait(15) == 0

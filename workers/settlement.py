@@ -80,6 +80,11 @@ class Report:
         if devices:
             self.ended.setdefault((settled, reason), []).extend(devices)
 
+    def absorb(self, other: "Report") -> None:
+        """Note as well how the devices of another report ended."""
+        for (settled, reason), devices in other.ended.items():
+            self.end(settled, reason, devices)
+
     @property
     def proven(self) -> bool:
         """Whether the provider took something, so that the credential works."""

@@ -137,7 +137,7 @@ def test_a_worker_that_died_in_mid_slice_leaves_only_that_slice_in_doubt(
     assert claim is not None
     run = installation.context.run_facts(claim.batch.run_id)
     first, second = claim.slices[:2]
-    delivery._record(claim, first, delivery._send(claim, first, run, installation.context),
+    delivery.record_slice(claim, first, delivery._send(claim, first, run, installation.context),
                      installation.context)  # fmt: skip
     delivery._send(claim, second, run, installation.context)  # sent, and the worker is gone
 
@@ -165,7 +165,7 @@ def test_a_worker_that_was_overtaken_records_nothing(installation: Installation)
         installation.context,
     )  # fmt: skip
     with pytest.raises(delivery.LeaseLost):
-        delivery._record(slow, slow.slices[0], report, installation.context)
+        delivery.record_slice(slow, slow.slices[0], report, installation.context)
 
     assert installation.run(message_id) == run
 
@@ -288,7 +288,7 @@ def test_a_paused_run_sends_nothing_between_two_slices(
 
     facts = installation.context.run_facts(run_id)
     report = delivery._send(claim, claim.slices[0], facts, installation.context)
-    goes_on = delivery._record(claim, claim.slices[0], report, installation.context)
+    goes_on = delivery.record_slice(claim, claim.slices[0], report, installation.context)
 
     assert not goes_on
     assert installation.run(message_id)["inFlight"] == 20

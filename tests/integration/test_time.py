@@ -188,7 +188,7 @@ def test_cancel_in_the_middle_counts_what_was_stopped(
     report = delivery._send(claim, claim.slices[0], facts, installation.context)
 
     cancel(message_id)
-    goes_on = delivery._record(claim, claim.slices[0], report, installation.context)
+    goes_on = delivery.record_slice(claim, claim.slices[0], report, installation.context)
     run = installation.work(message_id)
 
     assert not goes_on
@@ -212,7 +212,7 @@ def test_after_a_pause_every_device_has_exactly_one_push(
     facts = installation.context.run_facts(run_id)
     report = delivery._send(claim, claim.slices[0], facts, installation.context)
     pause(message_id)
-    delivery._record(claim, claim.slices[0], report, installation.context)
+    delivery.record_slice(claim, claim.slices[0], report, installation.context)
     assert installation.work(message_id)["inFlight"] == 20
 
     resume(message_id)

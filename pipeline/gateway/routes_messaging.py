@@ -5,13 +5,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header
 
 from pipeline import cancel, db, publish
-from pipeline.errors import EmailNotConfigured
+from pipeline.errors import EmailNotConfigured, NotCancellable
 from pipeline.gateway import requests
 from pipeline.gateway.auth import Asking
 from pipeline.gateway.body import JsonObject
 from pipeline.gateway.paths import Named
 from pipeline.gateway.wire import Ledger, MessageStatus
-from pipeline.ledger.status import find_receipt, read_status
+from pipeline.ledger.status import find_channel, find_receipt, read_status
 from pipeline.options import DeliveryOptions, PublishOptions, check_message
 
 router = APIRouter(tags=["messages"])
@@ -58,8 +58,15 @@ def message_status(message_id: Named, asking: Asking) -> MessageStatus:
 
 @router.delete("/messaging/{message_id}")
 def cancel_message(message_id: Named, asking: Asking) -> MessageStatus:
-    """Cancel a message that is delayed, repeating or still being sent."""
-    asking.require("publish")
+    """Cancel a message that is delayed, repeating or still being sent.
+
+    Whoever may publish to its channel may do so.
+    """
+    with db.reading() as connection:
+        channel = find_channel(connection, asking.app_id, message_id)
+    if channel is None:
+        raise NotCancellable
+    asking.require_publish(channel)
     return MessageStatus.of(cancel(message_id, app=asking.app_id))
 
 

@@ -28,6 +28,12 @@ def find_receipt(connection: Connection, app_id: str, message_id: str) -> Receip
     return Receipt(message.id, message.state, message.error_message)
 
 
+def find_channel(connection: Connection, app_id: str, message_id: str) -> str | None:
+    """Return the channel of an app's message, or None where the app has no such message."""
+    statement = select(MESSAGE.channel).where(MESSAGE.id == message_id, MESSAGE.app_id == app_id)
+    return connection.execute(statement).scalar_one_or_none()
+
+
 def read_status(
     connection: Connection, message_id: str, app_id: str | None = None
 ) -> dict[str, Any]:
@@ -74,6 +80,8 @@ def _run_view(connection: Connection, run: Any) -> dict[str, Any]:
         "n": run["n"],
         "dueAt": iso(run["due_at"]),
         "state": run["state"],
+        "zone": run["zone"],
+        "zoneDefault": run["zone_default"],
         "audience": run["audience"],
         **{name: total[name] for name in (*_SETTLED, "inFlight", "resent")},
         "byPlatform": by_platform,

@@ -60,7 +60,7 @@ class Client:
         data = body if isinstance(body, bytes) or body is None else orjson.dumps(body)
         connection = HTTPConnection("127.0.0.1", self.port, timeout=30)
         # Written by hand as far as needed: http.client would quote and refuse odd paths.
-        connection.putrequest(method, "/", skip_host="host" in sent, skip_accept_encoding=True)
+        connection.putrequest(method, "/", skip_host="Host" in sent, skip_accept_encoding=True)
         buffer: list[bytes] = connection._buffer
         target = (self.prefix if prefix is None else prefix) + path
         buffer[0] = f"{method} {target} HTTP/1.1".encode()

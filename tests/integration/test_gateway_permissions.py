@@ -1,0 +1,133 @@
+"""Who may do what: keys, scopes, channel patterns, domains, wrong keys, revoked keys."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from pipeline import db
+from pipeline.clock import now_ms
+from pipeline.directory.access import Access, PublishRule, put_access
+from pipeline.directory.apps import add_key, revoke_key
+from pipeline.gateway.failures import FAILURES_MAX
+from pipeline.settings import Settings
+from tests.integration.gateway_stand import APP, KEY, Client, make_app, running_gateway
+from tests.processes import wait_until
+
+
+@pytest.fixture
+def api(settings: Settings, configure: Callable[..., Settings]) -> Iterator[Client]:
+    configure(app_id=APP)
+    make_app()
+    with running_gateway() as client:
+        yield client
+
+
+def key(api: Client, name: str, **grant: object) -> Client:
+    """Make a key of the app and return a client that has it."""
+    with db.writing() as connection:
+        add_key(connection, APP, now_ms(), key=name, **grant)
+    return Client(api.port, f"/{APP}/{name}")
+
+
+def rules(**changed: object) -> None:
+    with db.writing() as connection:
+        put_access(connection, Access(APP, **changed), now_ms())
+
+
+def test_each_scope_opens_its_routes_and_no_other(api: Client) -> None:
+    requests = {
+        "publish": ("POST", "/messaging/default", {"message": 1}),
+        "register": ("GET", "/messaging/registrations/x", None),
+        "read": ("GET", "/messaging/message:X", None),
+        "admin": ("DELETE", "/messaging/channels/x", None),
+    }
+    for scope in requests:
+        limited = key(api, f"key-{scope}", scopes=[scope])
+        for needed, (method, path, body) in requests.items():
+            answer = limited(method, path, body)
+            denied = answer.status != 200 and answer.fault[1] in {2000, 5007}
+            assert denied == (needed != scope), (scope, needed, answer)
+
+
+def test_a_key_for_some_channels_publishes_and_cancels_only_there(api: Client) -> None:
+    limited = key(api, "news-key", channel_patterns=["news*", "default"])
+
+    assert limited.publish("news-of-today").status == 200
+    assert limited.publish("default").status == 200
+    assert limited.publish("secret").fault == (400, 5007)
+    later = api.publish("secret", publishAt=now_ms() + 60_000).body["messageId"]
+    assert limited("DELETE", f"/messaging/{later}").fault == (400, 5007)
+    assert api("DELETE", f"/messaging/{later}").status == 200
+
+
+def test_a_wrong_app_or_key_is_one_and_the_same_error(api: Client) -> None:
+    make_app("APP-2", "KEY-2")
+    wrong = ["/APP-1/nope", "/nope/KEY-1", "/APP-1/KEY-2", "/APP-2/KEY-1", "/APP-1/", "/%00/%ff"]
+    answers = [api("GET", "/info", prefix=prefix) for prefix in wrong]
+
+    assert {answer.fault for answer in answers} == {(400, 2002)}
+    assert len({answer.raw for answer in answers}) == 1
+
+
+def test_a_revoked_key_is_refused_within_seconds(api: Client) -> None:
+    temporary = key(api, "temporary-key")
+    assert temporary("GET", "/info").status == 200
+
+    with db.writing() as connection:
+        assert revoke_key(connection, APP, "-key", now_ms()) == 1
+
+    wait_until(lambda: temporary("GET", "/info").status == 400, what="the key's end")
+    assert temporary("GET", "/info").fault == (400, 2002)
+
+
+def test_wrong_keys_are_limited_and_do_not_lock_out_who_is_in(api: Client) -> None:
+    assert api("GET", "/info").status == 200
+    faults = [api("GET", "/info", prefix=f"/{APP}/guess-{n}") for n in range(FAILURES_MAX + 5)]
+
+    assert [answer.fault for answer in faults[:FAILURES_MAX]] == [(400, 2002)] * FAILURES_MAX
+    assert [answer.fault for answer in faults[FAILURES_MAX:]] == [(429, 999)] * 5
+    assert faults[-1].headers["retry-after"] == "60"
+    assert api("GET", "/info").status == 200
+    assert api("GET", "/info", prefix="/api").status == 200
+
+
+def test_callers_without_a_key_may_do_what_the_app_says(api: Client) -> None:
+    api.prefix = "/api"
+    assert api.publish().status == 200
+    assert api("DELETE", "/messaging/channels/x").fault == (400, 2000)
+
+    rules(open_scopes=())
+
+    wait_until(lambda: api.publish().status == 400, what="the change of the rules")
+    assert api.publish().fault == (400, 5007)
+    assert api.register().fault == (400, 2000)
+
+
+def test_a_domain_leads_to_the_app_it_belongs_to(api: Client) -> None:
+    make_app("APP-2", "KEY-2")
+    with db.writing() as connection:
+        put_access(connection, Access("APP-2", hosts=("push.shop.example",)), now_ms())
+
+    def app_of(host: str) -> str:
+        return api("GET", "/info", prefix="/api", Host=host).body["appId"]
+
+    assert app_of("push.shop.example") == app_of("PUSH.shop.example:8443") == "APP-2"
+    assert app_of("elsewhere.example") == app_of("[::1]:80") == app_of("[::1]") == APP
+
+
+def test_a_channel_of_a_role_is_closed_to_who_has_no_user_token(api: Client) -> None:
+    rules(
+        publish_rules=(
+            PublishRule("vip-open", ("NotAuthenticatedUser",)),
+            PublishRule("vip*", ("editor",)),
+        )
+    )
+    assert api.publish("vip-1").fault == (400, 5007)
+    assert api.publish("vip-open").status == 200
+    assert api.publish("other").status == 200
+
+
+def test_the_key_is_not_needed_for_the_operators_routes(api: Client) -> None:
+    for path in ("/healthz", "/readyz", "/metrics", "/openapi.json", "/docs"):
+        assert api("GET", path, prefix="").status == 200, path
+    assert KEY.encode() not in api("GET", "/metrics", prefix="").raw

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, and_, delete, select
+from sqlalchemy import BigInteger, Connection, and_, bindparam, delete, select
 
 from pipeline import db
 from pipeline.errors import InvalidParameter, MissingParameter
@@ -17,6 +17,12 @@ USER_ID_MAX = 512
 PROPERTIES_MAX_BYTES = 65_536
 
 Properties = Mapping[str, Any]
+
+_OF_DEVICES = (
+    select(DEVICE.id, USER.user_id, USER.properties)
+    .join_from(Device, User, and_(USER.app_id == DEVICE.app_id, USER.user_id == DEVICE.user_id))
+    .where(db.any_of(DEVICE.id, bindparam("keys", type_=db.List(BigInteger))))
+)
 
 
 def put_user(
@@ -74,12 +80,8 @@ def users_of_devices(
     One query, however many devices. A device without a user, or whose user is not known, is
     left out.
     """
-    statement = (
-        select(DEVICE.id, USER.user_id, USER.properties)
-        .join_from(Device, User, and_(USER.app_id == DEVICE.app_id, USER.user_id == DEVICE.user_id))
-        .where(db.any_of(DEVICE.id, list(keys)))
-    )
-    rows = connection.execute(statement)
+    # All rows in one call: row by row costs as much as the query.
+    rows = connection.execute(_OF_DEVICES, {"keys": keys}).all()
     return {key: (user_id, properties) for key, user_id, properties in rows if key is not None}
 
 

@@ -4,11 +4,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, inspect, select
+from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, case, inspect, select
 
 from pipeline.db import any_of
 from pipeline.models import CHANNEL, DEVICE, SUBSCRIPTION, USER, Device, User
 from pipeline.whereclause import Condition, matches, needs_user, parse_clause
+
+
+@dataclass(frozen=True, slots=True)
+class ZonePart:
+    """Devices by the time zone that they had at `as_of` (epoch milliseconds).
+
+    Those in the zone `within`, or with None those of no zone, or of none that is in `outside`.
+    The time is one and the same for all parts of an audience: whoever travels from one zone to
+    another meanwhile is still in exactly one of them.
+    """
+
+    as_of: int
+    within: str | None
+    outside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +34,7 @@ class Selection:
     platforms: tuple[str, ...]
     device_ids: tuple[str, ...] = ()
     segment: str | None = None  # a where clause
+    zone: ZonePart | None = None
 
 
 class Member(NamedTuple):
@@ -64,7 +79,7 @@ def page_query(
         select(DEVICE.id, DEVICE.platform, DEVICE.environment)
         .select_from(_with_user(segment))
         .where(DEVICE.id.in_(_looked_at(selection, after, end)), *_fit(selection, now))
-        .where(*_between(DEVICE.id, after, end))
+        .where(*_between(DEVICE.id, after, end), *_in_zone(selection.zone))
         .order_by(DEVICE.id)
     )
     return statement if segment is None else statement.where(matches(segment))
@@ -105,6 +120,15 @@ def _with_user(segment: Condition | None) -> FromClause:
     return devices.outerjoin(
         User, and_(USER.app_id == DEVICE.app_id, USER.user_id == DEVICE.user_id)
     )
+
+
+def _in_zone(part: ZonePart | None) -> list[ColumnElement[bool]]:
+    if part is None:
+        return []
+    zone = case((DEVICE.zone_since > part.as_of, DEVICE.zone_before), else_=DEVICE.time_zone)
+    if part.within is not None:
+        return [zone == part.within]
+    return [zone.is_(None) | ~any_of(zone, part.outside)] if part.outside else []
 
 
 def _fit(selection: Selection, now: int) -> Sequence[ColumnElement[bool]]:

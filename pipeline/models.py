@@ -149,13 +149,6 @@ class Device(SQLModel, table=True):
             postgresql_where=text("expires_at IS NOT NULL"),
             sqlite_where=text("expires_at IS NOT NULL"),
         ),
-        Index(
-            "device_zone",
-            "app_id",
-            "time_zone",
-            postgresql_where=text("time_zone IS NOT NULL"),
-            sqlite_where=text("time_zone IS NOT NULL"),
-        ),
     )
 
     id: int | None = big_key(primary=True)

@@ -12,16 +12,19 @@ from pipeline.clock import now_ms
 from pipeline.content import Content, check_sizes
 from pipeline.directory.apps import resolve_app
 from pipeline.directory.channels import ensure_channels
+from pipeline.directory.zones import default_zone, find_zones
 from pipeline.errors import InvalidParameter
 from pipeline.ledger.messages import (
     EVERY_CHANNEL,
     NewMessage,
+    NewRun,
     Receipt,
     new_message_id,
     write_message,
 )
 from pipeline.options import DeliveryOptions, PublishOptions, check_channel_name
 from pipeline.queues import Wake
+from pipeline.schedule import plan_waves
 from pipeline.template.smart_text import fill_clause
 from pipeline.template.wording import Wording, freeze
 from pipeline.whereclause import parse_clause
@@ -165,10 +168,33 @@ def _write(
     app_id = resolve_app(connection, app)
     if new.channel != EVERY_CHANNEL:
         ensure_channels(connection, app_id, [new.channel], now)
-    soon = new.due_at <= now + queues.horizon_ms()
-    woken_at = max(new.due_at, now) if soon else None
-    receipt, run_id = write_message(connection, replace(new, app_id=app_id), woken_at, now)
-    return receipt, [] if run_id is None or not soon else [_wake_for(run_id, new.due_at, now)]
+    own = replace(new, app_id=app_id)
+    runs = _plan_runs(connection, own, now)
+    receipt, keys = write_message(connection, own, runs, now)
+    return receipt, [
+        _wake_for(key, run.due_at, now)
+        for key, run in zip(keys, runs, strict=False)  # no key where nothing new was written
+        if run.woken_at is not None
+    ]
+
+
+def _plan_runs(connection: Connection, new: NewMessage, now: int) -> list[NewRun]:
+    """Plan the first run of a message, or where it goes by local time its runs for each zone."""
+    if "publishAtLocal" not in new.delivery_options:
+        return [NewRun(1, new.due_at, _woken_at(new.due_at, now))]
+    to = DeliveryOptions.from_json(new.delivery_options)
+    assert to.publish_at_local is not None  # noqa: S101 - it was just seen
+    channel = None if new.channel == EVERY_CHANNEL else new.channel
+    zones = find_zones(connection, new.app_id, channel, to.device_ids)
+    default = default_zone(connection, new.app_id)
+    return [
+        NewRun(n, due_at, _woken_at(due_at, now), zone, is_default)
+        for n, due_at, zone, is_default in plan_waves(to.publish_at_local, default, zones, now)
+    ]
+
+
+def _woken_at(due_at: int, now: int) -> int | None:
+    return max(due_at, now) if due_at <= now + queues.horizon_ms() else None
 
 
 def _wake_for(run_id: int, due_at: int, now: int) -> Wake:

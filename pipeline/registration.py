@@ -14,6 +14,7 @@ from pipeline.errors import (
 )
 from pipeline.options import check_channel_name
 from pipeline.options.moment import epoch_ms
+from pipeline.options.time_zone import check_time_zone
 from pipeline.platform import Platform
 
 #: Characters. The API calls device ids opaque; this bounds an index entry.
@@ -84,7 +85,7 @@ def check_registration(fields: Mapping[str, Any], now: int) -> Registration:
         user_id=_optional_text(fields, "userId"),
         properties=_properties(fields.get("properties")),
         locale=_optional_text(fields, "locale"),
-        time_zone=_optional_text(fields, "timezone") or _optional_text(fields, "timeZone"),
+        time_zone=_time_zone(fields),
         expires_at=_expiration(fields.get("expiration"), now),
     )
 
@@ -145,6 +146,11 @@ def _optional_text(fields: Mapping[str, Any], name: str) -> str | None:
     if isinstance(value, (str, int, float)):
         return str(value)
     raise InvalidParameter(f"{name} must be a string")
+
+
+def _time_zone(fields: Mapping[str, Any]) -> str | None:
+    name = _optional_text(fields, "timezone") or _optional_text(fields, "timeZone")
+    return None if name is None else check_time_zone(name)
 
 
 def _environment(value: object) -> str:

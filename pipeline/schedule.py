@@ -4,8 +4,10 @@ Run n of a message is due at start + (n - 1) * every, whatever happened in betwe
 repeat never drifts. What was missed while everything was down is made up for once at the most.
 """
 
-from datetime import datetime, time, timedelta, tzinfo
+from collections.abc import Iterable
+from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 #: Milliseconds. A wake-up that comes this much early is not sent back to wait.
 EARLY_MS = 50
@@ -16,6 +18,19 @@ class Firing(NamedTuple):
 
     n: int
     due_at: int
+
+
+class Wave(NamedTuple):
+    """One run of a message that goes by the devices' own clocks: for one time zone.
+
+    The one of the app's zone is the `default`: also for devices of which no zone is known, or
+    whose zone has no wave.
+    """
+
+    n: int
+    due_at: int
+    zone: str
+    default: bool
 
 
 def is_due(due_at: int, now: int) -> bool:
@@ -39,6 +54,29 @@ def next_firing(this: Firing, every_ms: int, until: int | None, now: int) -> Fir
 def is_missed(due_at: int, every_ms: int, now: int) -> bool:
     """Tell whether a repeat's run is so late that its successor is due already."""
     return every_ms > 0 and now >= due_at + every_ms
+
+
+def plan_waves(
+    wall: time | datetime, default: str, zones: Iterable[str], now_ms: int
+) -> list[Wave]:
+    """Return one wave for each zone, in the order of their times, numbered from one."""
+    now = datetime.fromtimestamp(now_ms / 1000, UTC)
+    due = {name: wall_due(wall, ZoneInfo(name), now) for name in {default, *zones}}
+    ordered = sorted(due, key=lambda name: (due[name], name != default, name))
+    return [
+        Wave(n, round(due[name].timestamp() * 1000), name, name == default)
+        for n, name in enumerate(ordered, start=1)
+    ]
+
+
+def wall_due(wall: time | datetime, zone: tzinfo, now: datetime) -> datetime:
+    """Return when a wall clock in `zone` shows `wall` next.
+
+    A date whose time has passed in this zone already is due now: nobody is left out.
+    """
+    if isinstance(wall, datetime):
+        return max(now, _moment(wall, zone))
+    return local_due(wall, zone, now)
 
 
 def local_due(wall: time, zone: tzinfo, now: datetime) -> datetime:

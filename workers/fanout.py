@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from pipeline import db, queues
-from pipeline.audience import Member, Selection, read_page
+from pipeline.audience import Member, Selection, ZonePart, read_page
 from pipeline.clock import now_ms
 from pipeline.db import Connection
 from pipeline.directory.routes import apple_environments
@@ -135,7 +135,9 @@ def _advance(run: RunView) -> RunView | None:
 
 def _read_step(connection: Connection, run: RunView, now: int) -> Step:
     first = run.cursor == 0
-    page = read_page(connection, _selection(run), run.cursor, FIRST_PAGE if first else PAGE, now)
+    page = read_page(
+        connection, _selection(connection, run), run.cursor, FIRST_PAGE if first else PAGE, now
+    )
     bulk = run.bulk or page.cursor is not None
     default = _default_environment(connection, run.app_id)
     planned = plan_batches(run, page.members, default, bulk=bulk, now=now)
@@ -155,7 +157,7 @@ def _move(connection: Connection, run: RunView, step: Step, now: int) -> RunView
     return run._replace(state=state, bulk=bulk, cursor=cursor)
 
 
-def _selection(run: RunView) -> Selection:
+def _selection(connection: Connection, run: RunView) -> Selection:
     options = DeliveryOptions.from_json(run.delivery_options)
     return Selection(
         run.app_id,
@@ -163,7 +165,16 @@ def _selection(run: RunView) -> Selection:
         tuple(sorted(options.platforms)),
         options.device_ids,
         options.segment_query,
+        None if run.zone is None else _zone_part(connection, run),
     )
+
+
+def _zone_part(connection: Connection, run: RunView) -> ZonePart:
+    waves = firing.find_waves(connection, run.message_id)
+    if not run.zone_default:
+        return ZonePart(waves.first_due_at, run.zone)
+    others = tuple(zone for zone in waves.zones if zone != run.zone)
+    return ZonePart(waves.first_due_at, None, others)
 
 
 def _default_environment(connection: Connection, app_id: str) -> str:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from pipeline import db
+from pipeline.cli import app_auth
 from pipeline.cli.output import Json, note, print_json, say
 from pipeline.clock import iso, now_ms
 from pipeline.credentials import ApnsCredential, Credential, FcmCredential, seal
@@ -18,6 +19,7 @@ key_group = typer.Typer(no_args_is_help=True, help="API keys of an app.")
 credentials_group = typer.Typer(no_args_is_help=True, help="Provider credentials of an app.")
 group.add_typer(key_group, name="key")
 group.add_typer(credentials_group, name="credentials")
+group.add_typer(app_auth.group, name="auth")
 
 AppId = Annotated[str, typer.Argument(metavar="APP", help="The app's id.")]
 Scopes = Annotated[str, typer.Option(help="Comma-separated.")]
@@ -30,6 +32,9 @@ _ALL = ",".join(apps.SCOPES)
 def create(
     name: Annotated[str, typer.Argument(help="For people.")],
     app_id: Annotated[str | None, typer.Option("--id", help="Made without it.")] = None,
+    time_zone: Annotated[
+        str, typer.Option(help="Of devices that tell none: an IANA name.")
+    ] = apps.UTC,
     key: Key = None,
     scopes: Scopes = _ALL,
     as_json: Json = False,
@@ -37,7 +42,7 @@ def create(
     """Create an app and print its id and API key, once."""
     now = now_ms()
     with db.writing() as connection:
-        new_id = apps.create_app(connection, name, now, app_id)
+        new_id = apps.create_app(connection, name, now, app_id, time_zone)
         shown = apps.add_key(connection, new_id, now, key=key, scopes=_split(scopes))
     if as_json:
         print_json({"id": new_id, "key": shown})
@@ -73,11 +78,27 @@ def list_all(as_json: Json = False) -> None:
 
 
 @key_group.command("add")
-def add_key(app_id: AppId, key: Key = None, scopes: Scopes = _ALL, as_json: Json = False) -> None:
+def add_key(
+    app_id: AppId,
+    key: Key = None,
+    scopes: Scopes = _ALL,
+    channels: Annotated[
+        list[str] | None,
+        typer.Option("--channel", help="The only channels it may publish to, maybe with `*`."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """Add an API key and print it, once."""
     with db.writing() as connection:
         known = apps.resolve_app(connection, app_id)
-        shown = apps.add_key(connection, known, now_ms(), key=key, scopes=_split(scopes))
+        shown = apps.add_key(
+            connection,
+            known,
+            now_ms(),
+            key=key,
+            scopes=_split(scopes),
+            channel_patterns=channels,
+        )
     if as_json:
         print_json({"id": known, "key": shown})
     else:

@@ -35,7 +35,13 @@ def _parts(ledger: Mapping[str, Any]) -> Iterator[RenderableType]:
 def _heading(run: Mapping[str, Any]) -> str:
     times = [("due", run["dueAt"]), ("started", run["startedAt"]), ("finished", run["finishedAt"])]
     said = ", ".join(f"{name} {at}" for name, at in times if at)
-    return f"run {run['n']}: {run['state']}; {said}"
+    zone = zone_words(run)
+    return f"run {run['n']}{zone and f' ({zone})'}: {run['state']}; {said}"
+
+
+def zone_words(run: Mapping[str, Any]) -> str:
+    """Say whose clock a run goes by; nothing where it is everybody's run."""
+    return f"{run['zone'] or ''}{' and others' if run['zoneDefault'] else ''}"
 
 
 def _counts(run: Mapping[str, Any]) -> Table:

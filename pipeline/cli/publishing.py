@@ -36,6 +36,9 @@ def publish(
     at: Annotated[
         str | None, typer.Option(metavar="ISO|+10m", help="When, instead of now.")
     ] = None,
+    local: Annotated[
+        bool, typer.Option("--local", help="--at HH:MM is by the clock of each device's zone.")
+    ] = False,
     every: Annotated[str | None, typer.Option(metavar="1h", help="Repeat so often.")] = None,
     until: Annotated[
         str | None, typer.Option(metavar="ISO|+7d", help="The end of the repeat.")
@@ -62,7 +65,7 @@ def publish(
     if not message.strip() and not header:
         raise EmptyMessage("the message is empty: a silent push takes a header that says so")
     said = PublishOptions(headers=dict(map(_header, header)))
-    times = {"at": at, "every": every, "until": until, "ttl": ttl}
+    times = {**_at(at, local=local), "every": every, "until": until, "ttl": ttl}
     to = DeliveryOptions(**_delivery(os, device, segment, times))
     if dry_run:
         _print_audience(count_audience(channel, content, said, to, app=app), as_json=as_json)
@@ -76,6 +79,12 @@ def publish(
         raise typer.Exit(live.watch(receipt.message_id))
 
 
+def _at(at: str | None, *, local: bool) -> dict[str, str | None]:
+    if local and at is None:
+        raise InvalidParameter("--local needs --at HH:MM or --at YYYY-MM-DDTHH:MM")
+    return {"at": None, "local": at} if local else {"at": at, "local": None}
+
+
 def _delivery(
     os: list[str], device: list[str], segment: str | None, times: dict[str, str | None]
 ) -> dict[str, Any]:
@@ -86,6 +95,7 @@ def _delivery(
         "push_singlecast": device or None,
         "segment_query": segment,
         "publish_at": (at := times["at"]) and moment(at, now),
+        "publish_at_local": times["local"],
         "repeat_every": (every := times["every"]) and span(every),
         "repeat_expires_at": (until := times["until"]) and moment(until, now),
         "ttl": (ttl := times["ttl"]) and span(ttl),

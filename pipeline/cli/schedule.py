@@ -7,6 +7,7 @@ from rich.table import Table
 
 from pipeline import db
 from pipeline.cli.control import App
+from pipeline.cli.ledger_view import zone_words
 from pipeline.cli.output import Json, console, print_json
 from pipeline.clock import iso
 from pipeline.ledger.firing import list_upcoming
@@ -42,17 +43,19 @@ def _row(run: dict[str, Any]) -> dict[str, Any]:
         "n": run["n"],
         "dueAt": iso(run["due_at"]),
         "state": run["state"],
+        "zone": run["zone"],
+        "zoneDefault": run["zone_default"],
         "repeatEvery": options.get("repeatEvery") or None,
         "repeatExpiresAt": iso(options.get("repeatExpiresAt")),
     }
 
 
 def _table(rows: list[dict[str, Any]]) -> Table:
-    table = Table("due", "message", "channel", "run", "every", "until", "state", box=None)
+    table = Table("due", "message", "channel", "run", "zone", "every", "until", "state", box=None)
     for row in rows:
         every = f"{row['repeatEvery']} s" if row["repeatEvery"] else ""
         table.add_row(
-            str(row["dueAt"]), row["messageId"], row["channel"], str(row["n"]), every,
-            row["repeatExpiresAt"] or "", row["state"],
+            str(row["dueAt"]), row["messageId"], row["channel"], str(row["n"]),
+            zone_words(row), every, row["repeatExpiresAt"] or "", row["state"],
         )  # fmt: skip
     return table

@@ -11,12 +11,16 @@ from sqlalchemy import Connection, select, update
 from pipeline import db
 from pipeline.errors import InvalidParameter, UnknownApp
 from pipeline.models import API_KEY, APP, ApiKey, App
+from pipeline.options.time_zone import check_time_zone
 from pipeline.settings import get_settings
 
 SCOPES = ("publish", "register", "read", "admin")
 
 #: Bytes of randomness in a key that we make: too many to guess, so a fast hash is enough.
 KEY_BYTES = 24
+
+#: The time zone of an app that names none.
+UTC = "UTC"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,21 +50,27 @@ def resolve_app(connection: Connection, app: str | None) -> str:
     return str(ids[0])
 
 
-def create_app(connection: Connection, name: str, now: int, app_id: str | None = None) -> str:
-    """Create an app and return its id.
+def create_app(
+    connection: Connection, name: str, now: int, app_id: str | None = None, time_zone: str = UTC
+) -> str:
+    """Create an app and return its id. Its time zone is that of devices that tell none.
 
     Raises:
-        InvalidParameter: an app with this id exists.
+        InvalidParameter: an app with this id exists, or the time zone is unknown.
     """
     new_id = app_id or str(uuid.uuid4()).upper()
-    if not ensure_app(connection, new_id, name, now):
+    if not ensure_app(connection, new_id, name, now, check_time_zone(time_zone)):
         raise InvalidParameter(f"an app with the id {new_id!r} exists already")
     return new_id
 
 
-def ensure_app(connection: Connection, app_id: str, name: str, now: int) -> bool:
+def ensure_app(
+    connection: Connection, app_id: str, name: str, now: int, time_zone: str = UTC
+) -> bool:
     """Create an app unless it exists; return whether it was created."""
-    statement = db.insert_into(connection, App).values(id=app_id, name=name, created_at=now)
+    statement = db.insert_into(connection, App).values(
+        id=app_id, name=name, time_zone=time_zone, created_at=now
+    )
     written = connection.execute(statement.on_conflict_do_nothing().returning(APP.id))
     return written.first() is not None
 

@@ -142,9 +142,12 @@ def _upsert(
     new = statement.excluded
     same_token = DEVICE.token == new.token
     known = false() if alive else same_token
+    moved = func.coalesce(new.time_zone, DEVICE.time_zone).is_distinct_from(DEVICE.time_zone)
     renewed = {
         **{name: new[name] for name in _RENEWED},
         **{name: func.coalesce(new[name], DEVICE[name]) for name in _KEPT},
+        "zone_before": case((moved, DEVICE.time_zone), else_=DEVICE.zone_before),
+        "zone_since": case((moved, new.registered_at), else_=DEVICE.zone_since),
         "environment": case(
             (new.environment != "", new.environment), (same_token, DEVICE.environment), else_=""
         ),

@@ -57,6 +57,22 @@ def skip(connection: Connection, run: RunView, now: int) -> bool:
     return connection.execute(statement).rowcount == 1
 
 
+class Waves(NamedTuple):
+    """The waves of a message: when the first is due, and the zones that have one of their own."""
+
+    first_due_at: int
+    zones: tuple[str, ...]
+
+
+def find_waves(connection: Connection, message_id: str) -> Waves:
+    """Read the waves of a message that goes by local time."""
+    statement = select(RUN.zone, RUN.due_at).where(
+        RUN.message_id == message_id, RUN.zone.is_not(None)
+    )
+    rows = connection.execute(statement.order_by(RUN.n)).all()
+    return Waves(min(row.due_at for row in rows), tuple(str(row.zone) for row in rows))
+
+
 def find_waiting(
     connection: Connection, until: int, now: int, woken_before: int, limit: int
 ) -> list[Waiting]:
@@ -97,6 +113,8 @@ def list_upcoming(
             RUN.n,
             RUN.due_at,
             RUN.state,
+            RUN.zone,
+            RUN.zone_default,
             MESSAGE.channel,
             MESSAGE.delivery_options,
         )

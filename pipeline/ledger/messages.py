@@ -1,14 +1,15 @@
 """Messages: written once with their first run, found again by id or by dedupe key."""
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, insert, select, update
 
 from pipeline import db
 from pipeline.ledger.states import MessageState, RunState
-from pipeline.models import MESSAGE, Message, Run
+from pipeline.models import MESSAGE, RUN, Message, Run
 
 #: The channel of a message that is for the devices of all channels: a name that none can have.
 EVERY_CHANNEL: Final = ""
@@ -46,14 +47,26 @@ def new_message_id() -> str:
     return f"message:{str(uuid.uuid4()).upper()}"
 
 
-def write_message(
-    connection: Connection, new: NewMessage, woken_at: int | None, now: int
-) -> tuple[Receipt, int | None]:
-    """Write a message and its first run; return its receipt and the run, if it has one.
+class NewRun(NamedTuple):
+    """A run of a new message. `woken_at` is when its wake-up will arrive; None: nobody sends one.
 
-    `woken_at` is when the caller's wake-up will arrive, None where it sends none.
-    With a dedupe key that was used before nothing is written and the first receipt is
-    returned: two callers at once get the same one.
+    `zone` is set where the message goes by local time.
+    """
+
+    n: int
+    due_at: int
+    woken_at: int | None
+    zone: str | None = None
+    zone_default: bool = False
+
+
+def write_message(
+    connection: Connection, new: NewMessage, runs: Sequence[NewRun], now: int
+) -> tuple[Receipt, list[int]]:
+    """Write a message and its runs; return its receipt and the keys of the runs, in order.
+
+    One that is certain to reach nobody has none. With a dedupe key that was used before nothing
+    is written and the first receipt is returned: two callers at once get the same one.
     """
     message_id = new_message_id()
     status = MessageState.SCHEDULED if new.failure is None else MessageState.FAILED
@@ -72,29 +85,28 @@ def write_message(
     if new.dedupe_key is not None:
         statement = statement.on_conflict_do_nothing(index_elements=["app_id", "dedupe_key"])
     if connection.execute(statement.returning(MESSAGE.id)).first() is None:
-        return _receipt_of(connection, new), None
-    run_id = None if new.failure else insert_run(connection, message_id, new, woken_at)
-    return Receipt(message_id, status, new.failure), run_id
+        return _receipt_of(connection, new), []
+    keys = [] if new.failure else _insert_runs(connection, message_id, new, runs)
+    return Receipt(message_id, status, new.failure), keys
 
 
-def insert_run(
-    connection: Connection, message_id: str, new: NewMessage, woken_at: int | None
-) -> int:
-    """Write the first run of a message; return its key."""
-    statement = insert(Run).values(
-        message_id=message_id,
-        app_id=new.app_id,
-        n=1,
-        due_at=new.due_at,
-        expires_at=new.due_at + new.ttl_ms,
-        state=RunState.SCHEDULED,
-        bulk=False,
-        guarded=True,
-        woken_at=woken_at,
-    )
-    key = connection.execute(statement).inserted_primary_key
-    assert key is not None  # noqa: S101 - the database made one
-    return int(key[0])
+def _insert_runs(
+    connection: Connection, message_id: str, new: NewMessage, runs: Sequence[NewRun]
+) -> list[int]:
+    rows = [
+        {
+            **one._asdict(),
+            "message_id": message_id,
+            "app_id": new.app_id,
+            "expires_at": one.due_at + new.ttl_ms,
+            "state": RunState.SCHEDULED,
+            "bulk": False,
+            "guarded": True,
+        }
+        for one in runs
+    ]
+    statement = insert(Run).returning(RUN.id, sort_by_parameter_order=True)
+    return [key for key in connection.scalars(statement, rows) if key is not None]
 
 
 def _receipt_of(connection: Connection, new: NewMessage) -> Receipt:

@@ -26,6 +26,8 @@ class RunView(NamedTuple):
     lease_until: int | None
     content: dict[str, Any]
     delivery_options: dict[str, Any]
+    zone: str | None
+    zone_default: bool
 
 
 _VIEW = select(
@@ -43,6 +45,8 @@ _VIEW = select(
     RUN.lease_until,
     MESSAGE.content,
     MESSAGE.delivery_options,
+    RUN.zone,
+    RUN.zone_default,
 ).join(Message, MESSAGE.id == RUN.message_id)
 
 
@@ -137,13 +141,13 @@ def close_if_done(connection: Connection, run_id: int, now: int) -> bool:
             finished_at=now,
             lease_until=None,
         )
-        .returning(RUN.message_id, RUN.audience)
+        .returning(RUN.message_id)
     )
     row = connection.execute(statement).one_or_none()
     if row is None:
         return False
     if not _has_open_run(connection, row.message_id):
-        _close_message(connection, row.message_id, run_id, row.audience, now)
+        _close_message(connection, row.message_id, now)
     return True
 
 
@@ -152,12 +156,20 @@ def _has_open_run(connection: Connection, message_id: str) -> bool:
     return connection.execute(statement.limit(1)).first() is not None
 
 
-def _close_message(
-    connection: Connection, message_id: str, run_id: int, audience: int, now: int
-) -> None:
+def _close_message(connection: Connection, message_id: str, now: int) -> None:
+    """Write how a message ended: of a repeat its last run counts, of waves all together."""
+    waves = select(RUN.id, RUN.audience).where(RUN.message_id == message_id, RUN.zone.is_not(None))
+    last = (
+        select(RUN.id, RUN.audience)
+        .where(RUN.message_id == message_id)
+        .order_by(RUN.n.desc())
+        .limit(1)
+    )
+    of_runs = connection.execute(waves).all() or connection.execute(last).all()
+    audience = sum(run.audience for run in of_runs)
     reached = connection.execute(
         select(func.coalesce(func.sum(BATCH.accepted + BATCH.unknown), 0)).where(
-            BATCH.run_id == run_id
+            BATCH.run_id.in_([run.id for run in of_runs])
         )
     ).scalar_one()
     if audience and not reached:

@@ -1,9 +1,9 @@
 """DeliveryOptions: which devices, when, how often and for how long."""
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
-from operator import attrgetter
+from operator import attrgetter, methodcaller
 from typing import Annotated, ClassVar, Final, TypedDict, Unpack
 
 from pydantic import PlainSerializer, PlainValidator
@@ -18,6 +18,7 @@ from pipeline.options.base import Options
 from pipeline.options.broadcast import Broadcast, read_broadcast
 from pipeline.options.moment import epoch_ms, whole_seconds
 from pipeline.options.publish import read_text
+from pipeline.options.wall_clock import WallClock, read_wall_clock
 from pipeline.platform import Platform
 
 #: Seconds. Four weeks: the longest that FCM keeps a message ("Set the lifespan of a message").
@@ -28,6 +29,9 @@ REPEAT_MAX_SECONDS: Final = 315_360_000
 
 #: Milliseconds. A caller's clock may be slow; what is older was meant as seconds, or forgotten.
 PUBLISH_AT_GRACE_MS: Final = 60_000
+
+#: Where a date ends last: on the islands that are twelve hours behind UTC.
+LAST_ZONE: Final = timedelta(hours=-12)
 
 
 class PublishPolicy(StrEnum):
@@ -103,6 +107,7 @@ class DeliveryFields(TypedDict, total=False):
     push_singlecast: str | Iterable[str] | None
     segment_query: str | None
     publish_at: datetime | int | float | str | None
+    publish_at_local: time | datetime | str | None
     repeat_every: timedelta | int | str | None
     repeat_expires_at: datetime | int | float | str | None
     ttl: timedelta | int | str | None
@@ -113,10 +118,11 @@ class DeliveryOptions(Options):
 
     `publish_at` and `repeat_expires_at` are epoch milliseconds, ISO 8601 or aware datetimes;
     `repeat_every` and `ttl` are seconds or timedeltas. 0 means not set, save for `ttl`, where it
-    means now or never.
+    means now or never. `publish_at_local` is a time of day, maybe with a date, that each device
+    is sent to at in its own time zone, the next time that the clock shows it.
 
     Raises:
-        InvalidPublishAt: `publish_at` is no moment.
+        InvalidPublishAt: `publish_at` is no moment, or `publish_at_local` no time.
         InvalidRepeatExpiresAt: `repeat_expires_at` is no moment.
         UnknownOs: `push_broadcast` names something else than an operating system.
         InvalidParameter: another field is wrong, or a name is unknown.
@@ -139,6 +145,11 @@ class DeliveryOptions(Options):
     ] = ()
     segment_query: Annotated[str | None, PlainValidator(read_clause)] = None
     publish_at: Annotated[int | None, PlainValidator(_moment("publishAt", InvalidPublishAt))] = None
+    publish_at_local: Annotated[
+        WallClock | None,
+        PlainValidator(read_wall_clock),
+        PlainSerializer(methodcaller("isoformat")),
+    ] = None
     repeat_every: Annotated[int, PlainValidator(_seconds("repeatEvery", REPEAT_MAX_SECONDS))] = 0
     repeat_expires_at: Annotated[
         int | None, PlainValidator(_moment("repeatExpiresAt", InvalidRepeatExpiresAt))
@@ -154,12 +165,25 @@ class DeliveryOptions(Options):
         Raises:
             InvalidPublishAt: it is more than a minute ago.
             InvalidRepeatExpiresAt: it is not after the first send.
+            InvalidParameter: publishAtLocal is given with what it excludes.
         """
+        if self.publish_at_local is not None:
+            self._check_local(self.publish_at_local, now_ms)
         first = now_ms if self.publish_at is None else self.publish_at
         if first < now_ms - PUBLISH_AT_GRACE_MS:
             raise InvalidPublishAt("publishAt has passed; it is in milliseconds, not seconds")
         if self.repeat_expires_at is not None and self.repeat_expires_at <= max(now_ms, first):
             raise InvalidRepeatExpiresAt("repeatExpiresAt is not after the first send")
+
+    def _check_local(self, wall: WallClock, now_ms: int) -> None:
+        if self.publish_at is not None:
+            raise InvalidParameter("publishAt and publishAtLocal exclude each other")
+        if self.repeat_every:
+            raise InvalidParameter("publishAtLocal cannot be repeated: leave repeatEvery out")
+        if isinstance(wall, datetime):
+            last = wall.replace(tzinfo=UTC) - LAST_ZONE
+            if last.timestamp() * 1000 < now_ms:
+                raise InvalidPublishAt("publishAtLocal has passed in every time zone")
 
     @property
     def platforms(self) -> frozenset[Platform]:

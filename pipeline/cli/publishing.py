@@ -71,7 +71,7 @@ def publish(
         _print_audience(count_audience(channel, content, said, to, app=app), as_json=as_json)
         return
     receipt = publish_message(channel, content, said, to, app=app, dedupe_key=key)
-    _print_receipt(receipt, as_json=as_json)
+    print_receipt(receipt, as_json=as_json)
     if receipt.error_message is not None:
         note(f"nobody can get it: {receipt.error_message}")
         raise typer.Exit(1)
@@ -117,7 +117,8 @@ def _json_value(text: str) -> Any:
         raise InvalidParameter(f"the message is not JSON: {wrong}") from None
 
 
-def _print_receipt(receipt: Receipt, *, as_json: bool) -> None:
+def print_receipt(receipt: Receipt, *, as_json: bool) -> None:
+    """Print the id of a message that was published, or all that is known of it as JSON."""
     if not as_json:
         say(receipt.message_id)
         return

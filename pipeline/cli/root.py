@@ -26,6 +26,7 @@ from pipeline.cli import (
     publishing,
     schedule,
     setup,
+    templates,
     up,
 )
 from pipeline.errors import PipelineError, SettingsError
@@ -41,6 +42,7 @@ for command in (
     up.up,
     demo.demo,
     publishing.publish,
+    templates.push,
     ledger.status,
     ledger.export,
     control.cancel,
@@ -56,6 +58,7 @@ for command in (
 app.command(add_help_option=False, context_settings=processes.PASS_ALL_ON)(processes.simulate)
 app.add_typer(apps.group, name="app")
 app.add_typer(devices.group, name="devices")
+app.add_typer(templates.group, name="template")
 app.add_typer(schedule.group, name="schedule")
 
 

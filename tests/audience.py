@@ -1,5 +1,6 @@
 """Large audiences: tokens of both platforms, registered in bulk, and what became of them."""
 
+import uuid
 from collections import Counter
 from collections.abc import Sequence
 
@@ -34,7 +35,7 @@ def subscribe(app_id: str, tokens: Sequence[str], os_name: str, channel: str) ->
         "created_at": now,
         "registered_at": now,
     }
-    rows = [common | {"device_id": f"{os_name}-{token[:64]}", "token": token} for token in tokens]
+    rows = [common | {"device_id": str(uuid.uuid4()), "token": token} for token in tokens]
     with db.writing() as connection:
         key = ensure_channels(connection, app_id, [channel], now)[channel]
         connection.execute(insert(Device), rows)

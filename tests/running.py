@@ -17,13 +17,14 @@ PYTHON = sys.executable
 
 ALL_QUEUES = "publish,schedule,apns,apns.bulk,fcm,fcm.bulk"
 
-#: Short waits, so that what a kill left behind is taken up again within seconds.
+#: Settings of every stand. Short waits, so that what a kill left is taken up within seconds.
 QUICK = {
     "lease_seconds": 4,
     "send_timeout_seconds": 3,
     "tick_seconds": 0.25,
     "retry_factor": 0.01,
     "visibility_timeout_seconds": 10,
+    "secret_key": "a secret of the tests only",
 }
 
 Spawn = Callable[..., Process]
@@ -90,7 +91,6 @@ class Stand:
             broker_url=self.broker.url(),
             ca_file=self.simulator.ca_file,
             app_id=APP,
-            secret_key="a secret of the tests only",
             **(QUICK | settings),
         )
         self.installation = Installation(self.simulator)

@@ -35,15 +35,22 @@ def serve(host: str, port: int) -> None:
     name, taken = listening.getsockname()[:2]
     shown = f"[{name}]" if ":" in name else name
     print(f"listening on http://{shown}:{taken}", flush=True)  # noqa: T201 - for people and scripts
+    make_server().run(sockets=[listening])
+
+
+def make_server() -> uvicorn.Server:
+    """Build the server of the API."""
     config = uvicorn.Config(
         create_app(),
         log_config=None,
-        access_log=False,  # it would log paths, and they hold keys
+        access_log=False,
         server_header=False,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
-    uvicorn.Server(config).run(sockets=[listening])
+    # Whatever handlers somebody gives it: it would log paths, and they hold keys.
+    logging.getLogger("uvicorn.access").disabled = True
+    return uvicorn.Server(config)
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -8,13 +8,11 @@ from http.client import HTTPConnection
 from typing import Any
 
 import orjson
-import uvicorn
 
 from pipeline import db, queues
 from pipeline.clock import now_ms
 from pipeline.directory.apps import add_key, ensure_app
-from pipeline.gateway.app import create_app
-from pipeline.gateway.server import listen
+from pipeline.gateway.server import listen, make_server
 from tests.processes import wait_until
 
 APP = "APP-1"
@@ -93,7 +91,7 @@ def make_app(app_id: str = APP, key: str = KEY, **grant: Any) -> None:
 def running_gateway() -> Iterator[Client]:
     """Serve the application as configured."""
     listening = listen("127.0.0.1", 0)
-    server = uvicorn.Server(uvicorn.Config(create_app(), log_config=None, access_log=False))
+    server = make_server()
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     wait_until(lambda: server.started, what="the start of the gateway")

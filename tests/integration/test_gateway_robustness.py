@@ -1,0 +1,175 @@
+"""Whatever is sent: an answer in the API's shape, never a trace, never a fault of ours."""
+
+import json
+import logging
+import socket
+from collections.abc import Callable, Iterator
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from pipeline.gateway.body import BODY_MAX
+from pipeline.settings import Settings
+from tests.integration.gateway_stand import (
+    APP,
+    IOS_TOKEN,
+    KEY,
+    Answer,
+    Client,
+    make_app,
+    running_gateway,
+)
+
+WRITING = (
+    ("POST", "/messaging/default"),
+    ("POST", "/messaging/registrations"),
+    ("PUT", "/users/u"),
+)
+
+
+@pytest.fixture
+def api(settings: Settings, configure: Callable[..., Settings]) -> Iterator[Client]:
+    configure(app_id=APP)
+    make_app()
+    with running_gateway() as client:
+        yield client
+
+
+def refused(answer: Answer) -> tuple[int, int]:
+    assert b"Traceback" not in answer.raw
+    return answer.fault
+
+
+def test_a_body_of_more_than_a_mebibyte_is_refused(api: Client) -> None:
+    for method, path in WRITING:
+        long = b'{"message": "' + b"x" * BODY_MAX + b'"}'
+        assert refused(api(method, path, long)) == (413, 8008)
+        chunks = f"{len(long):x}\r\n".encode() + long + b"\r\n0\r\n\r\n"
+        assert raw_status(api, method, path, chunks, {"Transfer-Encoding": "chunked"}) == 413
+
+
+def raw_status(
+    api: Client, method: str, path: str, body: bytes, headers: dict[str, str]
+) -> int | None:
+    """Send bytes as they are and return the status of the answer."""
+    lines = [f"{method} {api.prefix}{path} HTTP/1.1", "Host: x", "Connection: close"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    with socket.create_connection(("127.0.0.1", api.port), timeout=10) as connection:
+        connection.sendall("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
+        head = connection.recv(65_536)
+    return int(head.split()[1]) if head else None
+
+
+def test_json_that_is_none_or_too_deep_is_refused(api: Client, subtests: pytest.Subtests) -> None:
+    bodies = {
+        "empty": b"",
+        "half": b'{"message":',
+        "array": b'[{"message": 1}]',
+        "text": b'"message"',
+        "null": b"null",
+        "deep array": b'{"message":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+        "deep object": b'{"a":' * 100_000 + b"1" + b"}" * 100_000,
+        "utf-16": '{"message": "x"}'.encode("utf-16"),
+        "latin-1": '{"message": "ü"}'.encode("latin-1"),
+        "byte order mark": b'\xef\xbb\xbf{"message": 1}',
+        "half a surrogate": b'{"message": "\\ud800"}',
+        "not a number": b'{"message": NaN}',
+        "form": b"message=hello",
+        "compressed": b"\x1f\x8b\x08\x00\x00\x00\x00\x00",
+    }
+    for name, body in bodies.items():
+        for method, path in WRITING:
+            with subtests.test(name=name, path=path):
+                status, code = refused(api(method, path, body))
+                assert status == 400
+                assert code in {8004, 5005, 5006}
+
+
+def test_the_nul_character_is_refused_wherever_it_stands(api: Client) -> None:
+    nul = "a\0b"
+    for body in ({"message": nul}, {"message": 1, "headers": {"x": nul}}, {nul: 1, "message": 1}):
+        assert refused(api("POST", "/messaging/default", body)) == (400, 8008)
+    assert refused(api.register(nul)) == (400, 8008)
+    assert refused(api("PUT", "/users/u", {"a": [nul]})) == (400, 8008)
+    for path in ("/messaging/a%00b", "/messaging/registrations/%00", "/users/%00"):
+        assert refused(api("GET" if "messaging" in path else "PUT", path, b"{}")) == (400, 8008)
+    assert api("POST", "/messaging/default", {"message": "\\u0000"}).status == 200
+
+
+def test_a_path_that_is_not_utf_8_is_refused(api: Client) -> None:
+    assert refused(api("GET", "/messaging/%ff")) == (400, 8008)
+    assert refused(api("GET", "/messaging/registrations/%c3%28")) == (400, 8008)
+
+
+def test_ten_thousand_device_ids_are_taken(api: Client) -> None:
+    ids = [f"{n:064x}" for n in range(10_000)]
+    assert api.publish(pushSinglecast=ids).status == 200
+
+
+def test_numbers_beyond_any_column_are_refused_or_kept(api: Client) -> None:
+    for number in (b"1e308", b"-1e308", b"1" * 400, b"9223372036854775808", b"1e400"):
+        for field in (b"publishAt", b"repeatEvery", b"repeatExpiresAt", b"pushBroadcast"):
+            answer = api("POST", "/messaging/default", b'{"message":1,"%s":%s}' % (field, number))
+            assert answer.status in {200, 400}, (field, number, answer)
+        body = b'{"deviceId":"d","os":"IOS","deviceToken":"%s","expiration":%s}'
+        answer = api("POST", "/messaging/registrations", body % (IOS_TOKEN.encode(), number))
+        assert answer.status in {200, 400}, (number, answer)
+        assert api("PUT", "/users/u", b'{"n":%s}' % number).status in {200, 400}
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+FIELDS = [
+    *("message", "headers", "publisherId", "publishPolicy", "pushPolicy", "pushBroadcast"),
+    *("pushSinglecast", "segmentQuery", "query", "templateValues", "publishAt", "repeatEvery"),
+    *("repeatExpiresAt", "deviceId", "deviceToken", "os", "osVersion", "channels", "expiration"),
+    *("properties", "locale", "timezone", "environment", "ttl"),
+]
+
+
+def test_any_json_object_is_taken_or_refused(api: Client) -> None:
+    @hypothesis_settings(
+        max_examples=60,
+        deadline=None,
+        derandomize=True,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
+    @given(
+        fields=st.dictionaries(st.sampled_from(FIELDS), JSON, max_size=5),
+        base=st.sampled_from(
+            [{"message": 1}, {"deviceId": "d", "deviceToken": IOS_TOKEN, "os": "IOS"}]
+        ),
+    )
+    def try_one(fields: dict, base: dict) -> None:
+        for method, path in WRITING:
+            answer = api(method, path, json.dumps({**base, **fields}).encode())
+            assert answer.status in {200, 400, 413}, answer
+            assert answer.status == 200 or answer.fault
+
+    try_one()
+
+
+def test_neither_key_nor_token_nor_text_reaches_a_log(
+    api: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    secrets = ["canary-wrong-key", "canary-text", IOS_TOKEN, "canary-user-token", KEY]
+
+    api.register()
+    api("GET", "/messaging/registrations/dev-1")
+    api.publish(message="canary-text")
+    api.publish(message="canary-text", pushBroadcast="canary-text")
+    api("GET", "/info", prefix=f"/{APP}/canary-wrong-key")
+    api("GET", "/nothing", prefix=f"/{APP}/canary-wrong-key")
+    api("GET", "/info", user_token="canary-user-token")
+    api("POST", "/messaging/default", b'{"message": "canary-text"')
+
+    assert "/messaging/registrations" in caplog.text
+    assert [secret for secret in secrets if secret in caplog.text] == []

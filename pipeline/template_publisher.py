@@ -31,9 +31,9 @@ def push_with_template(  # noqa: PLR0913 - every one of them is the API's
     *,
     app: str | None = None,
     dedupe_key: str | None = None,
-    publish_at: datetime | int | None = None,
+    publish_at: datetime | int | str | None = None,
     repeat_every: timedelta | int | None = None,
-    repeat_expires_at: datetime | int | None = None,
+    repeat_expires_at: datetime | int | str | None = None,
     session: Session | None = None,
 ) -> Receipt:
     """Push a stored template to the devices that it is for.
@@ -48,9 +48,9 @@ def push_with_template(  # noqa: PLR0913 - every one of them is the API's
         template_values: values of its variables, by name.
         app: an app's id; the default app without it.
         dedupe_key: at most 255 characters, one per thing that is to be said once.
-        publish_at: an aware datetime or epoch milliseconds; now without it.
+        publish_at: an aware datetime, epoch milliseconds or ISO 8601; now without it.
         repeat_every: a timedelta or seconds.
-        repeat_expires_at: an aware datetime or epoch milliseconds; until cancelled without it.
+        repeat_expires_at: as `publish_at`; until cancelled without it.
         session: write in this SQLAlchemy session's transaction; the wake-up follows its commit.
 
     Raises:

@@ -11,7 +11,7 @@ from pipeline.clock import now_ms
 from pipeline.directory.expiry import remove_expired
 from pipeline.directory.heartbeat import beat
 from pipeline.errors import BrokerUnavailable
-from pipeline.ledger import batches, firing, runs
+from pipeline.ledger import firing, runs, waiting
 from pipeline.ledger.retention import prune
 from pipeline.queues import Wake
 from pipeline.settings import get_settings
@@ -70,18 +70,18 @@ def _wake_runs(now: int) -> list[Wake]:
 def _wake_batches(now: int) -> list[Wake]:
     """Wake what was never woken, and as many of the others as the queues hold too few."""
     with db.reading() as connection:
-        sleeping = batches.count_sleeping(connection, now)
-    if not sleeping:
+        due = waiting.count_waiting(connection, now)
+    if not due:
         return []
-    lost = sleeping - _waiting(queues.DELIVERY_QUEUES)
+    lost = due - _waiting(queues.DELIVERY_QUEUES)
     with db.writing() as connection:
-        found = batches.find_unwoken(connection, now, LIMIT)
+        found = waiting.find_unwoken(connection, now, LIMIT)
         if lost > len(found):
             # The longest waiting first: those whose wake-up is still queued behind others
             # are younger.
             limit = min(lost - len(found), LIMIT)
-            found += batches.find_forgotten(connection, now, now - GRACE_MS, limit)
-        batches.mark_woken(connection, [one.id for one in found], now)
+            found += waiting.find_forgotten(connection, now, now - GRACE_MS, limit)
+        waiting.mark_woken(connection, [one.id for one in found], now)
     telemetry.woken_again(0, len(found))
     return [queues.wake_for_batch(one.id, one.platform, bulk=one.bulk) for one in found]
 

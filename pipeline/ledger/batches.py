@@ -6,20 +6,15 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
     bindparam,
     case,
-    func,
     insert,
     literal,
-    or_,
     select,
     update,
 )
 
-from pipeline.db import any_of
-from pipeline.ledger.states import RunState
 from pipeline.models import BATCH, CREDENTIAL, RUN, Batch, Credential, Run
 
 
@@ -231,56 +226,3 @@ def postpone(connection: Connection, batch: Standing, not_before: int) -> None:
         .where(BATCH.id == batch.id, BATCH.claims == batch.claims)
         .values(not_before=not_before, woken_at=None)
     )
-
-
-class Sleeping(NamedTuple):
-    """A batch that could be sent and that nobody holds."""
-
-    id: int
-    platform: str
-    bulk: bool
-
-
-def _sleeping(now: int) -> tuple[ColumnElement[bool], ...]:
-    return (
-        BATCH.finished_at.is_(None),
-        BATCH.not_before <= now,
-        or_(BATCH.lease_until.is_(None), BATCH.lease_until < now),
-        RUN.state != RunState.PAUSED,
-    )
-
-
-def find_unwoken(connection: Connection, now: int, limit: int) -> list[Sleeping]:
-    """Find batches that are due and were never woken, the longest waiting first."""
-    return _find_sleeping(connection, now, BATCH.woken_at.is_(None), limit)
-
-
-def find_forgotten(
-    connection: Connection, now: int, woken_before: int, limit: int
-) -> list[Sleeping]:
-    """Find batches that are due and whose wake-up is old, the longest waiting first."""
-    return _find_sleeping(connection, now, BATCH.woken_at < woken_before, limit)
-
-
-def _find_sleeping(
-    connection: Connection, now: int, woken: ColumnElement[bool], limit: int
-) -> list[Sleeping]:
-    statement = (
-        select(BATCH.id, BATCH.platform, BATCH.bulk)
-        .join(Run, RUN.id == BATCH.run_id)
-        .where(*_sleeping(now), woken)
-        .order_by(BATCH.not_before)
-        .limit(limit)
-    )
-    return [Sleeping._make(row) for row in connection.execute(statement)]
-
-
-def count_sleeping(connection: Connection, now: int) -> int:
-    """Count the batches that are due, whether a wake-up is on its way or lost."""
-    statement = select(func.count()).select_from(Batch).join(Run, RUN.id == BATCH.run_id)
-    return connection.execute(statement.where(*_sleeping(now))).scalar_one()
-
-
-def mark_woken(connection: Connection, keys: Sequence[int], now: int) -> None:
-    """Note that wake-ups for these batches are on their way."""
-    connection.execute(update(Batch).where(any_of(BATCH.id, keys)).values(woken_at=now))

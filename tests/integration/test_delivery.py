@@ -1,6 +1,6 @@
 """A batch is sent to a simulated provider and every member's outcome is recorded."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from sqlalchemy import delete, select, update
@@ -18,24 +18,6 @@ from workers import delivery
 from workers.context import Context
 from workers.delivery import deliver
 from workers.fanout import fan_out
-from workers.simulator import Simulator
-
-
-@pytest.fixture(scope="module")
-def simulator() -> Iterator[Simulator]:
-    with Simulator() as running:
-        yield running
-
-
-@pytest.fixture
-def installation(
-    simulator: Simulator, settings: Settings, configure: Callable[..., Settings]
-) -> Iterator[Installation]:
-    simulator.reset()
-    configure(ca_file=simulator.ca_file, app_id="APP-1", retry_factor=0.001)
-    made = Installation(simulator)
-    yield made
-    made.context.close()
 
 
 def ios(count: int, prefix: str = "1") -> list[str]:

@@ -1,7 +1,7 @@
 """A push with each user's own words, from the stored template to the provider's bytes."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,31 +13,12 @@ from pipeline.directory.templates import PUSH, put_template
 from pipeline.directory.users import put_users
 from pipeline.errors import InvalidWhereClause, MissingParameter, PayloadTooLarge
 from pipeline.models import MESSAGE
-from pipeline.settings import Settings
 from pipeline.template_publisher import push_immediately
 from tests.installation import APP, Installation
 from tests.processes import wait_until
-from workers.simulator import Simulator
 
 #: Words that a document could break at, or a template could fill again.
 TRICKY = 'Zoë "\\" {Users.name} \\{x} {city} </b> 漢😀\n\u2028'
-
-
-@pytest.fixture(scope="module")
-def simulator() -> Iterator[Simulator]:
-    with Simulator() as running:
-        yield running
-
-
-@pytest.fixture
-def installation(
-    simulator: Simulator, settings: Settings, configure: Callable[..., Settings]
-) -> Iterator[Installation]:
-    simulator.reset()
-    configure(ca_file=simulator.ca_file, app_id=APP, retry_factor=0.001)
-    made = Installation(simulator)
-    yield made
-    made.context.close()
 
 
 def ios(number: int) -> str:

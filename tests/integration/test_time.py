@@ -1,6 +1,6 @@
 """Delayed and repeating messages, cancel, pause and resume, on both databases."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from sqlalchemy import select, update
@@ -15,25 +15,7 @@ from tests.installation import Installation
 from workers import delivery
 from workers.context import Context
 from workers.fanout import fan_out
-from workers.simulator import Simulator
 from workers.tick import tick
-
-
-@pytest.fixture(scope="module")
-def simulator() -> Iterator[Simulator]:
-    with Simulator() as running:
-        yield running
-
-
-@pytest.fixture
-def installation(
-    simulator: Simulator, settings: Settings, configure: Callable[..., Settings]
-) -> Iterator[Installation]:
-    simulator.reset()
-    configure(ca_file=simulator.ca_file, app_id="APP-1", retry_factor=0.001)
-    made = Installation(simulator)
-    yield made
-    made.context.close()
 
 
 def ios(count: int) -> list[str]:

@@ -17,6 +17,7 @@ from pipeline.gateway import (
     routes_info,
     routes_messaging,
     routes_registrations,
+    routes_templates,
     routes_users,
 )
 from pipeline.gateway.access_log import AccessLog
@@ -38,6 +39,7 @@ _ROUTES = (
     routes_info,
     routes_registrations,
     routes_channels,
+    routes_templates,
     routes_messaging,
     routes_users,
 )

@@ -43,6 +43,15 @@ _REGISTRATION: dict[str, Any] = {
     },
 }
 
+_TEMPLATE: dict[str, Any] = {
+    "name": _TEXT,
+    "message": _TEXT,
+    "platforms": {"type": "array", "items": {"type": "string", "enum": ["IOS", "ANDROID", "OSX"]}},
+    "channelName": _TEXT,
+    "segmentQuery": {"anyOf": [_TEXT, {"type": "null"}]},
+    "options": {"type": "object", "description": "`ios`, `android`, `osx`"},
+}
+
 
 def _body(properties: dict[str, Any], *required: str) -> dict[str, Any]:
     schema = {"type": "object", "properties": properties, "required": list(required)}
@@ -53,3 +62,5 @@ def _body(properties: dict[str, Any], *required: str) -> dict[str, Any]:
 PUBLISH = _body(_PUBLISH, "message")
 REGISTRATION = _body(_REGISTRATION, "deviceToken", "deviceId", "os")
 PROPERTIES = _body({})
+TEMPLATE = _body(_TEMPLATE, "message")
+TEMPLATE_VALUES = _body({"templateValues": {"type": "object", "additionalProperties": _TEXT}})

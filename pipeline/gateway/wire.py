@@ -63,6 +63,14 @@ class MessageStatus(Shape):
         )
 
 
+class PushStatus(MessageStatus):
+    """A message, with the counts that the console shows."""
+
+    sending_time_in_millis: int = 0
+    successful_sends_amount: int = 0
+    failed_sends_amount: int = 0
+
+
 class Counts(Shape):
     """Devices by how their delivery ended; `audience` is the sum of the six after it."""
 

@@ -1,0 +1,63 @@
+"""Push templates: pushed by name, pushed without being stored, and told to devices."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import APIRouter
+
+from pipeline import db, push_with_template
+from pipeline.directory.templates import PUSH, get_template, templates_for_devices
+from pipeline.errors import UnknownOs
+from pipeline.gateway import requests
+from pipeline.gateway.auth import Asking
+from pipeline.gateway.body import JsonObject
+from pipeline.gateway.paths import Named
+from pipeline.gateway.wire import MessageStatus, PushStatus
+from pipeline.platform import Platform
+from pipeline.template.stored import PushTemplate
+from pipeline.template_publisher import push_immediately
+
+router = APIRouter(tags=["templates"])
+
+DeviceTemplates = dict[str, dict[str, Any]]
+
+
+@router.post("/messaging/push", openapi_extra=requests.TEMPLATE)
+def push(asking: Asking, body: JsonObject) -> PushStatus:
+    """Push a template that is not stored. Its counts are nought: nothing has been sent yet."""
+    asking.require_publish(PushTemplate.read(body).channel_name)
+    return PushStatus.of(push_immediately(body, app=asking.app_id))
+
+
+@router.post("/messaging/push/{name:path}", openapi_extra=requests.TEMPLATE_VALUES)
+def push_template(name: Named, asking: Asking, body: JsonObject) -> MessageStatus:
+    """Push a stored template, its variables filled with `templateValues`."""
+    with db.reading() as connection:
+        template = get_template(connection, asking.app_id, PUSH, name)
+    asking.require_publish(template.channel_name)
+    return MessageStatus.of(push_with_template(name, _values(body), app=asking.app_id))
+
+
+@router.get("/messaging/pushtemplates")
+def templates_of_ios(asking: Asking) -> DeviceTemplates:
+    """Tell an iOS device what templates look like: the Swift SDK names no system."""
+    return _templates(asking.app_id, Platform.IOS)
+
+
+@router.get("/messaging/pushtemplates/{device_type}")
+def templates(device_type: Named, asking: Asking) -> DeviceTemplates:
+    """Tell a device of an operating system what templates look like, by their names."""
+    if device_type.upper() not in Platform.__members__:
+        raise UnknownOs("the device type is unknown: use IOS, ANDROID or OSX")
+    return _templates(asking.app_id, Platform[device_type.upper()])
+
+
+def _templates(app_id: str, platform: Platform) -> DeviceTemplates:
+    with db.reading() as connection:
+        return templates_for_devices(connection, app_id, platform)
+
+
+def _values(body: Mapping[str, Any]) -> Any:
+    """Return the values of variables; one SDK sends them as the body itself."""
+    flat = not any(isinstance(value, dict | list) for value in body.values())
+    return body if flat and "templateValues" not in body else body.get("templateValues")

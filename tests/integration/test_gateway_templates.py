@@ -1,0 +1,77 @@
+"""Push templates over HTTP: by name, not stored, and as devices read them."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from pipeline import db
+from pipeline.clock import now_ms
+from pipeline.directory.templates import PUSH, put_template
+from pipeline.settings import Settings
+from tests.integration.gateway_stand import APP, Client, make_app, running_gateway
+
+
+@pytest.fixture
+def api(settings: Settings, configure: Callable[..., Settings]) -> Iterator[Client]:
+    configure(app_id=APP)
+    make_app()
+    store(name="my tpl x", message="Hello {name}", platforms=["ANDROID"])
+    store(name="plain", message="Hello")
+    with running_gateway() as client:
+        yield client
+
+
+def store(**template: object) -> None:
+    with db.writing() as connection:
+        put_template(connection, APP, PUSH, PUSH.read(template), now_ms())
+
+
+def test_a_template_is_pushed_by_its_name(api: Client, subtests: pytest.Subtests) -> None:
+    cases = [
+        ("plain", {}),
+        ("plain", {"templateValues": {}}),
+        ("my%20tpl%20x", {"templateValues": {"name": "Kari", "n": 1}}),
+        ("my%20tpl%20x", {"name": "Kari"}),
+    ]
+    for name, body in cases:
+        with subtests.test(name=name, body=body):
+            answer = api("POST", f"/messaging/push/{name}", body)
+            assert answer.status == 200, answer.body
+            assert answer.body["status"] == "scheduled"
+            assert set(answer.body) == {"messageId", "status", "errorMessage"}
+
+
+def test_what_is_wrong_with_a_push_of_a_template_is_named(api: Client) -> None:
+    assert api("POST", "/messaging/push/nobody/knows", {}).fault == (400, 5060)
+    missing = api("POST", "/messaging/push/my%20tpl%20x", {"templateValues": {}})
+    assert missing.fault == (400, 8007)
+    assert "name" in missing.body["message"]
+    assert api("POST", "/messaging/push/plain", {"templateValues": 7}).fault == (400, 8008)
+
+
+def test_a_template_that_is_not_stored_is_pushed_as_it_is(api: Client) -> None:
+    answer = api("POST", "/messaging/push", {"message": "Now", "platforms": ["IOS"]})
+
+    assert answer.status == 200
+    assert answer.body.pop("messageId").startswith("message:")
+    assert answer.body | {"messageId": ""} == {
+        "messageId": "",
+        "status": "scheduled",
+        "errorMessage": None,
+        "sendingTimeInMillis": 0,
+        "successfulSendsAmount": 0,
+        "failedSendsAmount": 0,
+    }
+    assert api("POST", "/messaging/push", {"message": 7}).fault == (400, 8008)
+    assert api("POST", "/messaging/push", {}).fault[0] == 400
+
+
+def test_devices_read_the_templates_of_their_system_as_an_object_by_name(api: Client) -> None:
+    for device_type in ("IOS", "ios", "osx"):
+        assert set(api("GET", f"/messaging/pushtemplates/{device_type}").body) == {"plain"}
+    assert set(api("GET", "/messaging/pushtemplates").body) == {"plain"}
+    android = api("GET", "/messaging/pushtemplates/android").body
+    assert set(android) == {"plain", "my tpl x"}
+    assert android["plain"]["name"] == "plain"
+    assert android["plain"]["colorCode"] == 0x3E86C4
+    assert api("GET", "/messaging/pushtemplates/symbian").fault == (400, 8008)

@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 ARGS ?=
-BENCHES := transport
+BENCHES := transport pipeline fanout gateway tick
 
 .PHONY: help
 help:  ## this list

@@ -15,7 +15,6 @@ from pipeline.credentials import ApnsCredential, FcmCredential, seal
 from pipeline.directory.apps import ensure_app
 from pipeline.directory.devices import register_devices
 from pipeline.directory.routes import put_credential
-
 from pipeline.models import BATCH, DEVICE, RUN, Batch, Run
 from pipeline.registration import check_registration
 from pipeline.settings import get_settings
@@ -127,5 +126,3 @@ class Installation:
         with db.reading() as connection:
             rows = connection.execute(select(DEVICE.token, DEVICE.state, DEVICE.state_reason))
             return {token: (state, reason) for token, state, reason in rows}
-
-

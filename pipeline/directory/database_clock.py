@@ -9,4 +9,4 @@ def database_now(connection: Connection) -> int:
         statement = text("SELECT extract(epoch FROM clock_timestamp()) * 1000")
     else:
         statement = text("SELECT (julianday('now') - 2440587.5) * 86400000")
-    return int(round(connection.execute(statement).scalar_one()))
+    return int(connection.execute(statement).scalar_one())

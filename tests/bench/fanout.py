@@ -26,9 +26,7 @@ def run_child(channel: str) -> dict[str, float]:
     """Fan one message out in this process."""
     message_id = publish(channel, "hello").message_id
     with db.reading() as connection:
-        run_id = connection.execute(
-            select(RUN.id).where(RUN.message_id == message_id)
-        ).scalar_one()
+        run_id = connection.execute(select(RUN.id).where(RUN.message_id == message_id)).scalar_one()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * RSS_UNIT
     started, began = time.perf_counter(), time.time()
     fan_out(run_id)

@@ -46,10 +46,16 @@ CHILDREN = 4
 
 _POPULATE = """
 WITH new AS (
-  INSERT INTO device (app_id, device_id, token, kind, platform, environment, state, created_at, registered_at)
+  INSERT INTO device (app_id, device_id, token, kind, platform, environment, state,
+                      created_at, registered_at)
   SELECT 'bench', 'device-' || n, lpad(to_hex(n), 64, '0'), 'apns', 'IOS', '', 'active', 0, 0
   FROM generate_series(CAST(:first AS bigint), CAST(:last AS bigint)) AS n RETURNING id)
 INSERT INTO subscription (channel_key, device_key) SELECT :channel, id FROM new
+"""
+
+
+_NEW_CHANNEL = """
+INSERT INTO channel (app_id, name, created_at) VALUES ('bench', :name, 0) RETURNING id
 """
 
 
@@ -57,10 +63,7 @@ def populate(channel: str, count: int) -> None:
     """Register `count` devices in a channel of its own; tokens as long as Apple's."""
     with db.writing() as connection:
         last = connection.execute(text("SELECT coalesce(max(id), 0) FROM device")).scalar_one()
-        key = connection.execute(
-            text("INSERT INTO channel (app_id, name, created_at) VALUES ('bench', :name, 0) RETURNING id"),
-            {"name": channel},
-        ).scalar_one()
+        key = connection.execute(text(_NEW_CHANNEL), {"name": channel}).scalar_one()
         connection.execute(
             text(_POPULATE), {"first": last + 1, "last": last + count, "channel": key}
         )
@@ -74,7 +77,11 @@ def set_up(sink: Sink, directory: Path) -> None:
     identity = Identity(directory)
     identity.ensure()
     credential = ApnsCredential.from_key_file(
-        identity.key_file, key_id="BENCHKEY01", team_id="BENCHTEAM1", topic="com.example.app", url=sink.url
+        identity.key_file,
+        key_id="BENCHKEY01",
+        team_id="BENCHTEAM1",
+        topic="com.example.app",
+        url=sink.url,
     )
     secret = get_settings().secret_key
     assert secret is not None
@@ -106,9 +113,7 @@ def run_tasks(channel: str) -> float:
     """Deliver a run's batches in this process; processor seconds per 10,000 devices."""
     message_id = publish(channel, "x" * 200).message_id
     with db.reading() as connection:
-        run_id = connection.execute(
-            select(RUN.id).where(RUN.message_id == message_id)
-        ).scalar_one()
+        run_id = connection.execute(select(RUN.id).where(RUN.message_id == message_id)).scalar_one()
     fan_out(run_id)
     with db.reading() as connection:
         keys = list(connection.scalars(select(BATCH.id).where(BATCH.run_id == run_id)))
@@ -167,16 +172,13 @@ def measure(devices: int, rounds: int) -> dict[str, object]:
 
         populate("all", devices)
         populate("some", 20_000)
-        ceilings, tasks, wholes = [], [], []
-        for _ in range(rounds):
-            tasks.append(run_tasks("some"))
+        tasks = [run_tasks("some") for _ in range(rounds)]
         start_worker(spawn, "publish,schedule", children=1)
         start_worker(spawn, "apns,apns.bulk", children=CHILDREN)
         start_beat(spawn)
         run_whole("some")  # opens the workers' connections
-        for _ in range(rounds):
-            ceilings.append(run_h2load(H2LOAD, sink, directory))
-            wholes.append(run_whole("all"))
+        pairs = [(run_h2load(H2LOAD, sink, directory), run_whole("all")) for _ in range(rounds)]
+    ceilings, wholes = zip(*pairs, strict=True)
     rate = statistics.median(one.rate for one in ceilings)
     cpu = statistics.median(one.cpu for one in ceilings)
     task = statistics.median(tasks)

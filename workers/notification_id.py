@@ -3,6 +3,9 @@
 import hashlib
 from collections.abc import Iterable
 
+#: The last group of a UUID: twelve hexadecimal digits.
+_LAST = (1 << 48) - 1
+
 
 def notification_ids(message_id: str, n: int, device_keys: Iterable[int]) -> list[str]:
     """Return a lower-case UUID (version 8, RFC 9562) for each device of a run.
@@ -12,8 +15,4 @@ def notification_ids(message_id: str, n: int, device_keys: Iterable[int]) -> lis
     """
     digest = hashlib.blake2b(f"{message_id}#{n}".encode(), digest_size=8).hexdigest()
     head = f"{digest[:8]}-{digest[8:12]}-8{digest[12:15]}-8"
-    return [f"{head}{tail[:3]}-{tail[3:]}" for tail in map(_fifteen_digits, device_keys)]
-
-
-def _fifteen_digits(key: int) -> str:
-    return f"{key:015x}"
+    return [f"{head}{key >> 48:03x}-{key & _LAST:012x}" for key in device_keys]

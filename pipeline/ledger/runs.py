@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, case, exists, func, select, update
+from sqlalchemy import Connection, bindparam, case, exists, func, select, update
 
 from pipeline.ledger.messages import close_message
 from pipeline.ledger.states import SENDABLE, MessageState, RunState
@@ -99,10 +99,12 @@ def release(connection: Connection, run: RunView, now: int) -> None:
     )
 
 
+_STATE = select(RUN.state).where(RUN.id == bindparam("run_id"))
+
+
 def is_sendable(connection: Connection, run_id: int) -> bool:
     """Tell whether a run's batches may be sent now (not paused, not cancelled)."""
-    state = connection.execute(select(RUN.state).where(RUN.id == run_id)).scalar_one_or_none()
-    return state in SENDABLE
+    return connection.execute(_STATE, {"run_id": run_id}).scalar_one_or_none() in SENDABLE
 
 
 def pause(connection: Connection, run_id: int, reason: str) -> None:
@@ -127,23 +129,26 @@ _NOTHING_OPEN = (
 )
 
 
+# Asked after every batch, so it is built once.
+_CLOSE = (
+    update(Run)
+    .where(RUN.id == bindparam("run_id"), *_NOTHING_OPEN)
+    .values(
+        state=case((RUN.state == RunState.SENDING, RunState.FINISHED), else_=RUN.state),
+        finished_at=bindparam("now"),
+        lease_until=None,
+    )
+    .returning(RUN.message_id, RUN.audience)
+)
+
+
 def close_if_done(connection: Connection, run_id: int, now: int) -> bool:
     """Finish a run that has nothing open, and its message if that was its last run.
 
     Whoever finishes a batch asks after its own commit: then the last one to commit sees all
     the others, and one of them closes the run without anybody counting under a lock.
     """
-    statement = (
-        update(Run)
-        .where(RUN.id == run_id, *_NOTHING_OPEN)
-        .values(
-            state=case((RUN.state == RunState.SENDING, RunState.FINISHED), else_=RUN.state),
-            finished_at=now,
-            lease_until=None,
-        )
-        .returning(RUN.message_id)
-    )
-    row = connection.execute(statement).one_or_none()
+    row = connection.execute(_CLOSE, {"run_id": run_id, "now": now}).one_or_none()
     if row is None:
         return False
     if not _has_open_run(connection, row.message_id):

@@ -19,6 +19,7 @@ _PATH = "/3/device/"
 #: bound (ten times the usual) keeps one bad row from breaking the header limit of a connection
 #: that others share.
 _ADDRESSABLE = re.compile(r"[A-Za-z0-9._~-]{1,640}")
+_ADDRESSABLES = re.compile(r"[A-Za-z0-9._~-]{1,640}(?:/[A-Za-z0-9._~-]{1,640})*")
 
 _MALFORMED = Verdict(Outcome.MISROUTED, "MalformedToken")
 _EXPIRED = Verdict(Outcome.EXPIRED, "Expired")
@@ -70,7 +71,7 @@ class ApnsSender:
             return [_EXPIRED] * len(targets)
         began = time.monotonic()
         verdicts = [_MALFORMED] * len(targets)
-        sound = [n for n, target in enumerate(targets) if _ADDRESSABLE.fullmatch(target.token)]
+        sound = _addressable([target.token for target in targets])
         self._pass(rendered, targets, ids, bodies, sound, verdicts)
         curable = [n for n in sound if verdicts[n].reason in CURED_BY_RECONNECTING]
         if curable and time.monotonic() - began < self._timeout / 2:
@@ -99,8 +100,12 @@ class ApnsSender:
             headers=lambda connection: [*self._authorization(connection), *shared],
             request_ids=[ids[n].encode() for n in chosen],
         )
+        answered = Ended.ANSWER
         for n, ending in zip(chosen, endings, strict=True):
-            verdicts[n] = _judge(ending, ids[n])
+            if ending.kind is answered and ending.status == 200:  # noqa: PLR2004 - nearly all
+                verdicts[n] = Verdict(Outcome.ACCEPTED, None, ids[n])
+            else:
+                verdicts[n] = _judge(ending, ids[n])
 
     def _shared_headers(self, rendered: Rendered) -> list[tuple[bytes, bytes]]:
         mac_topic = self._credential.mac_topic if rendered.platform is Platform.OSX else None
@@ -128,10 +133,16 @@ class ApnsSender:
         )
 
 
+def _addressable(tokens: list[str]) -> Sequence[int]:
+    """Return the positions of tokens that can stand in a path."""
+    # One look at all of them: a batch has no other kind, as registrations are checked.
+    if _ADDRESSABLES.fullmatch("/".join(tokens)):
+        return range(len(tokens))
+    return [n for n, token in enumerate(tokens) if _ADDRESSABLE.fullmatch(token)]
+
+
 def _judge(ending: Ending, notification_id: str) -> Verdict:
     if ending.kind is Ended.ANSWER:
-        if ending.status == 200:  # noqa: PLR2004 — nearly all: skip reading the body
-            return Verdict(Outcome.ACCEPTED, None, notification_id)
         verdict = classify(ending.status, ending.body, ending.header, time.time())
         return verdict._replace(provider_id=notification_id)
     return classify_ending(ending.detail, written=ending.kind is Ended.UNKNOWN)

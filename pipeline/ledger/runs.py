@@ -138,7 +138,7 @@ _CLOSE = (
         finished_at=bindparam("now"),
         lease_until=None,
     )
-    .returning(RUN.message_id, RUN.audience)
+    .returning(RUN.message_id)
 )
 
 

@@ -291,7 +291,7 @@ class Batch(SQLModel, table=True):
     Members before `settled` are done with. Members from `settled` to `noted` belong to the
     slice that is being sent: after a crash they, and only they, are in doubt. `claims` counts
     how often a worker took the batch and fences it: a worker whose number is no longer in the
-    row records nothing. `stalls` counts claims since the last recorded slice.
+    row records nothing. `stalls` counts how often the noted slice has begun to be sent.
     """
 
     __table_args__ = (

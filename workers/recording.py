@@ -59,6 +59,7 @@ def rules_for(
         expires_at=batch.run_expires_at,
         keep=settings.ledger,
         backoff=context.backoff,
+        copies=max(1, batch.doubtful + batch.stalls * in_doubt),
     )
 
 
@@ -79,7 +80,9 @@ def record_slice(claim: Claim, part: Slice, report: Report, context: Context) ->
             progress = progress._replace(finished_at=now)
         elif goes_on:
             lease_until = now + context.lease_ms
-            progress = progress._replace(noted=part.next_end, lease_until=lease_until, woken_at=now)
+            progress = progress._replace(
+                noted=part.next_end, stalls=1, lease_until=lease_until, woken_at=now
+            )
         else:
             progress = progress._replace(not_before=rest_until or now)
         _write(connection, claim, report, progress, rules_for(batch, context), now)
@@ -159,6 +162,7 @@ def settle_rest(
     sure_from = batch.size if batch.doubtful else max(batch.noted, batch.settled)
     report = all_alike(end.settled, end.reason, members[sure_from:])
     report.absorb(all_alike(Settled.UNKNOWN, end.reason, members[batch.settled : sure_from]))
+    report.resent = max(batch.stalls - 1, 0) * (batch.noted - batch.settled)
     claim = Claim(batch, batch.claims + 1, members, {}, now, [], dict(batch.reasons or {}))
     progress = _progress(claim, batch.size, report)._replace(finished_at=now)
     _write(connection, claim, report, progress, rules_for(batch, context), now)

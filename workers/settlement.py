@@ -42,6 +42,7 @@ class Rules:
     expires_at: int  # epoch milliseconds
     keep: str  # PIPELINE_LEDGER
     backoff: Backoff
+    copies: int = 1  # of those that may have reached them, where they are doubtful
 
 
 class Retry(NamedTuple):
@@ -157,13 +158,14 @@ def settle(
             report.evidence.append(_evidence(target, device, verdict, sent_at))
     report.end(Settled.ACCEPTED, None, accepted)
     if rules.doubtful:
-        report.resent = sum(verdict.outcome in _MAY_HAVE_ARRIVED for verdict in verdicts)
+        arrived = sum(verdict.outcome in _MAY_HAVE_ARRIVED for verdict in verdicts)
+        report.resent = arrived + (rules.copies - 1) * len(verdicts)
     for kind, members in undecided.items():
         _plan(report, rules, kind, members, now, rng)
     return report
 
 
-#: A doubtful device that gets one of these has, or may have, two copies.
+#: A doubtful device that gets one of these has, or may have, one more copy.
 _MAY_HAVE_ARRIVED = frozenset({Outcome.ACCEPTED, Outcome.UNKNOWN})
 
 

@@ -168,6 +168,7 @@ class Progress(NamedTuple):
     lease_until: int | None = None
     woken_at: int | None = None
     finished_at: int | None = None
+    stalls: int = 0
 
 
 _COUNTERS = ("accepted", "rejected", "expired", "cancelled", "unknown", "moved", "resent")
@@ -177,7 +178,6 @@ _RECORD = (
     update(Batch)
     .where(*_OURS)
     .values(
-        stalls=0,
         **{name: BATCH[name] + bindparam(f"plus_{name}") for name in _COUNTERS},
         **{name: bindparam(f"new_{name}") for name in Progress._fields},
     )

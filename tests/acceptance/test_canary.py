@@ -1,0 +1,120 @@
+"""No token, text or key is in a log, a task message or the command line's output.
+
+Canaries of each kind go through the whole pipeline, with every process as talkative as it gets.
+"""
+
+import base64
+import json
+import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+import redis
+from sqlalchemy import text
+
+from pipeline import db, queues
+from tests.audience import android, ios
+from tests.processes import run_cli, wait_until
+from tests.running import Stand
+
+TOKEN = "ca9aca9a"
+TEXT = "canary-of-the-text"
+TITLE = "canary-of-the-title"
+API_KEY = "canary-of-the-api-key-0123456789"
+SECRET_KEY = "canary-of-the-secret-key-0123456789"
+
+#: What must not be seen; the last three are in every authorisation, signed token and private
+#: key. `eyJhbGciOi` is `{"alg":` in base64, with which a token's header begins.
+SECRETS = (TOKEN, TEXT, TITLE, API_KEY, SECRET_KEY, "bearer ", "eyJhbGciOi", "PRIVATE KEY")
+
+#: One connection breaks while others' answers are due; then that token gets through.
+CUT_ONCE = {"match": {"prefix": "c1de", "nth": [1]}, "action": {"cut": "processed"}}
+
+_BODY = re.compile(r'"body": "([A-Za-z0-9+/=]+)"')
+
+_LAST_COMMAND = "that was all"
+
+
+@contextmanager
+def overhear(stand: Stand) -> Iterator[list[str]]:
+    """Collect every command that the broker is given, with the bodies of messages decoded."""
+    heard: list[str] = []
+    client = redis.Redis.from_url(stand.broker.url())
+    with client, client.monitor() as monitor:
+
+        def listen() -> None:
+            for command in monitor.listen():
+                words = command["command"]
+                heard.append(words)
+                heard.extend(base64.b64decode(body).decode() for body in _BODY.findall(words))
+                if _LAST_COMMAND in words:
+                    return
+
+        listener = threading.Thread(target=listen)
+        listener.start()
+        try:
+            yield heard
+        finally:
+            client.echo(_LAST_COMMAND)
+            listener.join()
+
+
+def put_unreadable(stand: Stand) -> None:
+    """Put a message on a queue that nobody can read, with canaries in it."""
+    with redis.Redis.from_url(stand.broker.url()) as client:
+        client.lpush("push:apns", f"unreadable {TOKEN} {TEXT}")
+
+
+def secrets_in(*texts: str) -> set[str]:
+    return {secret for secret in SECRETS if any(secret in one for one in texts)}
+
+
+def test_no_canary_is_in_logs_task_messages_or_output(
+    open_stand: Callable[..., Stand], postgresql_url: str
+) -> None:
+    stand = open_stand(postgresql_url, secret_key=SECRET_KEY, api_key=API_KEY, max_attempts=3)
+    run_cli("migrate")
+    stand.simulator.rules([CUT_ONCE])
+    troubles = [ios(1, prefix + TOKEN)[0] for prefix in ("dead", "bad0", "0429", "0503", "c1de")]
+    stand.subscribe([*ios(20, TOKEN), *troubles, "no/token/" + TOKEN], android(20, TOKEN))
+
+    with overhear(stand) as commands:
+        beat = stand.start_beat(level="debug")
+        worker = stand.start_worker(level="debug")
+        published = run_cli(
+            "publish", "news", TEXT, "--header", f"ios-alert-title={TITLE}", "--json"
+        )
+        assert published.returncode == 0, published.stderr
+        message_id = json.loads(published.stdout)["messageId"]
+        run = stand.finish(message_id)
+    put_unreadable(stand)
+    wait_until(lambda: "was set aside" in worker.output, 20, "the message set aside")
+    shown = [run_cli(*words) for words in (
+        ("status", message_id), ("status", message_id, "--json"), ("export", message_id),
+        ("doctor",), ("app", "list"),
+    )]  # fmt: skip
+    worker.stop()
+    beat.stop()
+
+    assert (run["audience"], run["accepted"]) == (46, 41)
+    assert any(queues.DELIVER["apns"] in command for command in commands)
+    assert any(command.startswith("[[") for command in commands)  # bodies were decoded
+    assert secrets_in(*commands) == set()
+    assert secrets_in(worker.output, beat.output) == set()
+    outputs = [one.stdout + one.stderr for one in [published, *shown]]
+    assert secrets_in(*outputs) == set()
+
+
+@pytest.mark.parametrize("statement", ["SELECT :token FROM no_table", "SELECT no_column, :token"])
+def test_a_database_error_does_not_say_which_token_it_was_about(
+    database_url: str, configure: Callable[..., object], statement: str
+) -> None:
+    configure(database_url=database_url)
+
+    with pytest.raises(Exception) as caught, db.writing() as connection:  # noqa: PT011 - any
+        connection.execute(text(statement), {"token": TOKEN})
+
+    chain = [caught.value, caught.value.__cause__, caught.value.__context__]
+    assert secrets_in(*map(str, chain)) == set()

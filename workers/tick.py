@@ -35,7 +35,7 @@ def tick() -> None:
     now = now_ms()
     with db.writing() as connection:
         beat(connection, "tick", now)
-    _close_finished_runs()
+    _close_finished_runs(now)
     wakes = [*_wake_runs(now), *_wake_batches(now)]
     queues.wake(wakes)
     # Last, since nobody waits for them.
@@ -43,9 +43,9 @@ def tick() -> None:
     _prune_ledger(now)
 
 
-def _close_finished_runs() -> None:
+def _close_finished_runs(now: int) -> None:
     with db.reading() as connection:
-        found = runs.find_sent(connection, LIMIT)
+        found = runs.find_sent(connection, now, LIMIT)
     for run_id in found:
         with db.writing() as connection:
             closed = runs.close_if_done(connection, run_id, now_ms())

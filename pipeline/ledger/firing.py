@@ -80,7 +80,6 @@ def find_waiting(
 
     A wake-up for later counts from the time it is for.
     """
-    due = (RUN.state == RunState.SCHEDULED) & (RUN.due_at <= until)
     abandoned = (RUN.state == RunState.FANNING) & (
         or_(RUN.lease_until.is_(None), RUN.lease_until < now)
     )
@@ -88,7 +87,8 @@ def find_waiting(
         select(RUN.id, RUN.due_at)
         .where(
             RUN.finished_at.is_(None),
-            or_(due, abandoned),
+            RUN.due_at <= until,  # of those begun as well: the far-off ones are not looked at
+            or_(RUN.state == RunState.SCHEDULED, abandoned),
             or_(RUN.woken_at.is_(None), RUN.woken_at < woken_before),
         )
         .order_by(RUN.due_at)

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, bindparam, case, exists, func, select, update
 from pipeline.ledger.messages import close_message
 from pipeline.ledger.states import SENDABLE, MessageState, RunState
 from pipeline.models import BATCH, MESSAGE, RUN, Message, Run
+from pipeline.schedule import EARLY_MS
 
 
 class RunView(NamedTuple):
@@ -116,9 +117,11 @@ def pause(connection: Connection, run_id: int, reason: str) -> None:
     )
 
 
-def find_sent(connection: Connection, limit: int) -> list[int]:
+def find_sent(connection: Connection, now: int, limit: int) -> list[int]:
     """Find runs that are being sent and have nothing open any more."""
-    statement = select(RUN.id).where(*_NOTHING_OPEN).limit(limit)
+    # None of them is due later: said so that those that are, however many, are not looked at.
+    begun = RUN.due_at <= now + EARLY_MS
+    statement = select(RUN.id).where(begun, *_NOTHING_OPEN).limit(limit)
     return [key for key in connection.scalars(statement) if key is not None]
 
 

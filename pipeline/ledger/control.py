@@ -14,6 +14,7 @@ def cancel_message(connection: Connection, app_id: str, message_id: str, now: in
     Runs that had begun keep their open batches until a worker has settled them: members that
     nobody was sending to end as cancelled, those in doubt as unknown.
     """
+    _wait_for_runs(connection, message_id)
     ended = connection.execute(
         update(Message)
         .where(
@@ -40,6 +41,7 @@ def cancel_message(connection: Connection, app_id: str, message_id: str, now: in
 
 def pause_message(connection: Connection, app_id: str, message_id: str) -> int:
     """Stop the runs of a message where they are; return how many were going on or waiting."""
+    _wait_for_runs(connection, message_id)
     statement = (
         update(Run)
         .where(
@@ -79,6 +81,21 @@ def resume_message(connection: Connection, app_id: str, message_id: str) -> int:
     if resumed:
         _forget_wake_ups(connection, message_id)
     return resumed
+
+
+def _wait_for_runs(connection: Connection, message_id: str) -> None:
+    """Lock the open runs, so that what follows sees all that others are just committing.
+
+    Who begins a run writes the next one in the same transaction: a statement that began before
+    its commit would change the one and not see the other. And it is the order in which whoever
+    closes a run goes on to its message; the other way round the two would end in a deadlock.
+    """
+    connection.execute(
+        select(RUN.id)
+        .where(RUN.message_id == message_id, RUN.finished_at.is_(None))
+        .order_by(RUN.id)
+        .with_for_update()
+    )
 
 
 def _hasten_batches(connection: Connection, message_id: str, now: int) -> None:

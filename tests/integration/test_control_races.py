@@ -1,0 +1,96 @@
+"""A hand on a message at the very moment when one of its runs begins or ends."""
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import pytest
+from sqlalchemy import select, text
+
+from pipeline import cancel, db, pause, publish, status
+from pipeline.clock import now_ms
+from pipeline.directory.apps import ensure_app
+from pipeline.errors import NotCancellable
+from pipeline.ledger import firing, runs
+from pipeline.models import RUN
+from pipeline.settings import Settings
+from tests.processes import wait_until
+
+APP = "APP-1"
+
+#: Whether somebody waits for a lock of this database.
+_SOMEBODY_WAITS = text(
+    "SELECT count(*) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+)
+
+
+@pytest.fixture(autouse=True)
+def app(postgresql_url: str, broker_url: str, configure: Callable[..., Settings]) -> None:
+    # SQLite has one writer at a time: there is no such moment.
+    configure(database_url=postgresql_url, broker_url=broker_url, app_id=APP)
+    with db.writing() as connection:
+        ensure_app(connection, APP, "The tests' app", now_ms())
+
+
+def repeat() -> str:
+    return publish("news", "hello", None, {"repeat_every": 60}).message_id
+
+
+def first_run(message_id: str) -> int:
+    with db.reading() as connection:
+        return connection.execute(select(RUN.id).where(RUN.message_id == message_id)).scalar_one()
+
+
+def begin_and_meanwhile(message_id: str, hand: Callable[[str], object]) -> None:
+    """Begin the run and write the next one; the hand comes before that is committed."""
+    with ThreadPoolExecutor(1) as other:
+        with db.engine().begin() as connection:
+            run = runs.find_run(connection, first_run(message_id))
+            assert run is not None
+            assert runs.begin(connection, run, now_ms(), now_ms() + 60_000)
+            assert firing.insert_next(connection, run, now_ms())
+            done: Future[object] = other.submit(hand, message_id)
+            wait_until(somebody_waits, 10, "the hand at the lock")
+        done.result()
+
+
+def somebody_waits() -> bool:
+    with db.engine().connect() as connection:
+        return bool(connection.execute(_SOMEBODY_WAITS).scalar_one())
+
+
+def states(message_id: str) -> list[str]:
+    return [run["state"] for run in status(message_id)["runs"]]
+
+
+def test_cancel_reaches_the_next_run_that_is_just_being_written() -> None:
+    message_id = repeat()
+
+    begin_and_meanwhile(message_id, cancel)
+
+    assert states(message_id) == ["cancelled", "cancelled"]
+
+
+def test_pause_reaches_the_next_run_that_is_just_being_written() -> None:
+    message_id = repeat()
+
+    begin_and_meanwhile(message_id, pause)
+
+    assert states(message_id) == ["paused", "paused"]
+
+
+def test_cancel_while_the_last_run_is_closed_waits_its_turn_and_does_not_deadlock() -> None:
+    message_id = publish("news", "hello").message_id
+    with ThreadPoolExecutor(1) as other:
+        with db.engine().begin() as connection:
+            run = runs.find_run(connection, first_run(message_id))
+            assert run is not None
+            assert runs.begin(connection, run, now_ms(), now_ms() + 60_000)
+            connection.execute(text("UPDATE run SET state = 'sending'"))
+            done = other.submit(cancel, message_id)
+            wait_until(somebody_waits, 10, "the hand at the lock")
+            assert runs.close_if_done(connection, run.id, now_ms())
+        with pytest.raises(NotCancellable):
+            done.result()
+
+    assert status(message_id)["status"] == "published"

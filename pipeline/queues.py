@@ -9,7 +9,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -146,13 +146,31 @@ _lock = threading.Lock()
 _producer: _Producer | None = None
 
 
+#: Takes wake-ups in the broker's place, in a process that sends them from a thread of its own.
+_taker: Callable[[list[Wake]], None] | None = None
+
+
+def hand_wakes_to(taker: Callable[[list[Wake]], None] | None) -> None:
+    """Let somebody take this process's wake-ups and send them soon; None for nobody."""
+    global _taker  # noqa: PLW0603 - one for the process, as the producer is
+    _taker = taker
+
+
 def wake(wakes: Iterable[Wake]) -> bool:
-    """Hand wake-ups to the broker; return whether it took them all.
+    """Hand wake-ups to the broker, or to who takes them; return whether all were taken.
 
     Never raises for a broker that is away: what was not taken is sent again by the tick. A
     wake-up may arrive twice.
     """
     todo = list(wakes)
+    if todo and _taker is not None:
+        _taker(todo)
+        return True
+    return wake_now(todo)
+
+
+def wake_now(todo: list[Wake]) -> bool:
+    """Send wake-ups to the broker; return whether it took them all. Otherwise as `wake`."""
     if not todo:
         return True
     producer = _current()

@@ -7,11 +7,9 @@ from sqlalchemy import (
     Connection,
     Row,
     Text,
-    case,
+    bindparam,
     cast,
     delete,
-    false,
-    func,
     literal,
     select,
     union,
@@ -20,20 +18,30 @@ from sqlalchemy import (
 
 from pipeline import db
 from pipeline.directory.channels import ensure_channels
+from pipeline.directory.registering import KEPT, RENEWED, upsert_of
 from pipeline.directory.stripes import take_turns
 from pipeline.models import DEVICE, Device, Subscription
-from pipeline.outcome import DeviceAction
 from pipeline.registration import Registration
 
-#: What a registration says anew each time.
-_RENEWED = ("token", "kind", "platform", "os_version", "expires_at")
+_OF_APP = select(DEVICE.id).where(DEVICE.app_id == bindparam("app"))
 
-#: What it may leave unsaid; what was said before then stays. Some SDKs can say none of these.
-_KEPT = ("user_id", "properties", "locale", "time_zone")
-
-_SAID = (*_RENEWED, *_KEPT, "environment")
-
-_STATES = {DeviceAction.RETIRE: "retired", DeviceAction.QUARANTINE: "quarantined"}
+#: The rows that share a token or a device id with what is registered: each half by its own
+#: index, which one condition with OR would not use.
+_CONCERNED = (
+    select(DEVICE.id, DEVICE.token, DEVICE.device_id, DEVICE.user_id)
+    .where(
+        DEVICE.id.in_(
+            union(
+                _OF_APP.where(db.any_of(DEVICE.token, bindparam("tokens", type_=db.List(Text)))),
+                _OF_APP.where(
+                    db.any_of(DEVICE.device_id, bindparam("device_ids", type_=db.List(Text)))
+                ),
+            )
+        )
+    )
+    .order_by(DEVICE.id)
+    .with_for_update()
+)
 
 
 def register_devices(
@@ -93,18 +101,8 @@ def _lock_concerned(
 ) -> Sequence[Row[Any, Any, Any, Any]]:
     # In the order of keys, as the workers' updates go: two that lock the same rows in
     # different orders would end in a deadlock.
-    mine = select(DEVICE.id).where(DEVICE.app_id == app_id)
-    concerned = union(  # each half by its own index, which one condition with OR would not use
-        mine.where(db.any_of(DEVICE.token, list(tokens))),
-        mine.where(db.any_of(DEVICE.device_id, list(device_ids))),
-    )
-    statement = (
-        select(DEVICE.id, DEVICE.token, DEVICE.device_id, DEVICE.user_id)
-        .where(DEVICE.id.in_(concerned))
-        .order_by(DEVICE.id)
-        .with_for_update()
-    )
-    return connection.execute(statement).all()
+    told = {"app": app_id, "tokens": list(tokens), "device_ids": list(device_ids)}
+    return connection.execute(_CONCERNED, told).all()
 
 
 def _free_tokens(connection: Connection, keys: Sequence[int]) -> None:
@@ -138,33 +136,12 @@ def _upsert(
     alive: bool,
 ) -> dict[str, int]:
     rows = [_row(app_id, one, now) for one in registrations]
-    statement = db.insert_into(connection, Device)
-    new = statement.excluded
-    same_token = DEVICE.token == new.token
-    known = false() if alive else same_token
-    moved = func.coalesce(new.time_zone, DEVICE.time_zone).is_distinct_from(DEVICE.time_zone)
-    renewed = {
-        **{name: new[name] for name in _RENEWED},
-        **{name: func.coalesce(new[name], DEVICE[name]) for name in _KEPT},
-        "zone_before": case((moved, DEVICE.time_zone), else_=DEVICE.zone_before),
-        "zone_since": case((moved, new.registered_at), else_=DEVICE.zone_since),
-        "environment": case(
-            (new.environment != "", new.environment), (same_token, DEVICE.environment), else_=""
-        ),
-        "state": case((known, DEVICE.state), else_="active"),
-        "state_reason": case((known, DEVICE.state_reason), else_=None),
-        "registered_at": case((known, DEVICE.registered_at), else_=new.registered_at),
-    }
-    upsert = statement.on_conflict_do_update(
-        index_elements=["app_id", "device_id"], set_=renewed
-    ).returning(DEVICE.device_id, DEVICE.id)
-    return {
-        device_id: key for device_id, key in connection.execute(upsert, rows) if key is not None
-    }
+    written = connection.execute(upsert_of(connection, alive=alive), rows)
+    return {device_id: key for device_id, key in written if key is not None}
 
 
 def _row(app_id: str, one: Registration, now: int) -> dict[str, Any]:
-    return {name: getattr(one, name) for name in _SAID} | {
+    return {name: getattr(one, name) for name in (*RENEWED, *KEPT, "environment")} | {
         "app_id": app_id,
         "device_id": one.device_id,
         "platform": one.platform.value,

@@ -23,12 +23,13 @@ from pipeline.gateway import (
 from pipeline.gateway.access_log import AccessLog
 from pipeline.gateway.auth import Gatekeeper
 from pipeline.gateway.paths import Addressing
+from pipeline.gateway.waker import waking_behind
 from pipeline.gateway.wire import Fault
 from pipeline.settings import get_settings
 
-#: Requests that are worked on at once, each in a thread: as many as the database pool has
-#: connections, so that none of them waits for one.
-THREADS = 15
+#: Requests that are worked on at once, each in a thread. Fewer than the database pool has
+#: connections, so that none waits for one; more would only fight for the interpreter.
+THREADS = 8
 
 #: Seconds that a browser may remember what it may ask.
 PREFLIGHT_SECONDS = 86_400
@@ -79,7 +80,8 @@ def create_app() -> FastAPI:
 @asynccontextmanager
 async def _lifespan(_: FastAPI) -> AsyncIterator[None]:
     anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
-    yield
+    with waking_behind():
+        yield
 
 
 def _servers() -> list[dict[str, Any]]:

@@ -71,7 +71,13 @@ class PushStatus(MessageStatus):
     failed_sends_amount: int = 0
 
 
-class Counts(Shape):
+class Open(Shape):
+    """An answer that the ledger may add to."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class Counts(Open):
     """Devices by how their delivery ended; `audience` is the sum of the six after it."""
 
     audience: int
@@ -96,7 +102,7 @@ class LedgerRun(Counts):
     finished_at: str | None
 
 
-class Ledger(Shape):
+class Ledger(Open):
     """What became of a message, run by run."""
 
     message_id: str

@@ -21,9 +21,7 @@ Waiting = SimpleQueue[list[Wake] | None]
 @contextmanager
 def waking_behind() -> Iterator[None]:
     """Send this process's wake-ups from a thread; at the end, what is left is sent first."""
-    waiting: logger = logging.getLogger(__name__)
-
-Waiting = SimpleQueue()
+    waiting: Waiting = SimpleQueue()
     thread = threading.Thread(target=_send_until_told, args=(waiting,), name="waker")
     thread.start()
     queues.hand_wakes_to(waiting.put)

@@ -1,0 +1,128 @@
+"""`app auth`: the rules of an app as an operator makes them, and what a gateway does with them."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
+
+from pipeline.settings import Settings
+from tests.integration.gateway_stand import APP, Client, make_app, running_gateway
+from tests.processes import run_cli
+
+KEYS = {
+    "RS256": rsa.generate_private_key(65537, 2048),
+    "ES256": ec.generate_private_key(ec.SECP256R1()),
+    "EdDSA": ed25519.Ed25519PrivateKey.generate(),
+}
+
+
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    return sqlite_url
+
+
+@pytest.fixture(autouse=True)
+def _app(settings: Settings, configure: Callable[..., Settings]) -> None:
+    configure(app_id=APP)
+    make_app()
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[[], Client]]:
+    """Start a gateway when the rules are made: it looks at them every few seconds only."""
+    running = running_gateway()
+    yield running.__enter__
+    running.__exit__(None, None, None)
+
+
+def auth(*words: str, code: int = 0) -> str:
+    done = run_cli("app", "auth", *words)
+    assert done.returncode == code, done.stderr
+    return done.stdout if code == 0 else done.stderr
+
+
+def token(key: object, algorithm: str, **claims: object) -> str:
+    told = {"sub": "user-1", "exp": time.time() + 60, **claims}
+    return jwt.encode(told, key, algorithm)
+
+
+def test_a_public_key_is_stored_with_its_algorithm_and_checks_tokens(
+    tmp_path: Path, start: Callable[[], Client]
+) -> None:
+    pem = tmp_path / "key.pem"
+    for algorithm, key in KEYS.items():
+        public = key.public_key()
+        pem.write_bytes(public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+        assert algorithm in auth("tokens", APP, "--key-file", str(pem), "--audience", "push")
+    shown = json.loads(auth("show", APP, "--json"))
+    assert shown["token_rules"]["algorithms"] == ["EdDSA"]
+    assert "KEY" not in json.dumps(shown["token_key"])
+
+    api = start()
+
+    good = token(KEYS["EdDSA"], "EdDSA", aud="push")
+    assert api("GET", "/info", user_token=good).status == 200
+    wrong = token(KEYS["ES256"], "ES256", aud="push")
+    assert api("GET", "/info", user_token=wrong).fault == (401, 3064)
+
+
+def test_a_shared_secret_checks_tokens(tmp_path: Path, start: Callable[[], Client]) -> None:
+    secret = "0123456789abcdef" * 4
+    (tmp_path / "secret").write_text(secret + "\n")
+    assert "HS256" in auth("tokens", APP, "--key-file", str(tmp_path / "secret"))
+
+    api = start()
+
+    assert api("GET", "/info", user_token=token(secret, "HS256")).status == 200
+    assert secret not in (tmp_path / "pipeline.db").read_bytes().decode("latin-1")
+
+
+def test_a_key_that_checks_no_tokens_is_refused_in_one_line(tmp_path: Path) -> None:
+    private = KEYS["ES256"].private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    files = {"short": b"too short", "private": private, "odd": b"-----BEGIN X-----\nAA\n"}
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+        told = auth("tokens", APP, "--key-file", str(tmp_path / name), code=1)
+        assert len(told.splitlines()) == 1
+    assert "https" in auth("tokens", APP, "--jwks-url", "http://id.example/keys", code=1)
+    assert "scope" in auth("open", APP, "--scopes", "everything", code=1)
+
+
+def test_the_rules_of_an_app_are_made_shown_and_kept(start: Callable[[], Client]) -> None:
+    auth("hosts", APP, "push.shop.example")
+    auth("open", APP, "--scopes", "publish")
+    auth("allow", APP, "vip*", "--role", "editor", "--role", "owner")
+    auth("allow", APP, "closed")
+    auth("allow", APP, "open")
+    auth("allow", APP, "open", "--anybody")
+
+    shown = auth("show", APP)
+
+    for words in ("push.shop.example", "vip*: editor owner", "closed: nobody", "none are taken"):
+        assert words in shown
+    api = start()
+    assert api.publish("open").status == 200
+    assert api.publish("closed").fault == (400, 5007)
+    assert api.publish("vip-1").fault == (400, 5007)
+    assert api("GET", "/messaging/message:X", prefix="/api").fault == (400, 2000)
+
+
+def test_a_key_for_some_channels_is_made_by_the_shell(start: Callable[[], Client]) -> None:
+    done = run_cli("app", "key", "add", APP, "--key", "news-key", "--channel", "news*")
+    assert done.returncode == 0, done.stderr
+
+    api = start()
+
+    api.prefix = f"/{APP}/news-key"
+    assert api.publish("news").status == 200
+    assert api.publish("sport").fault == (400, 5007)

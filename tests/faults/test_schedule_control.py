@@ -1,0 +1,75 @@
+"""Pause, resume and cancel in the middle of a broadcast to a hundred thousand devices."""
+
+import time
+
+import pytest
+
+from pipeline import cancel, pause, resume, status
+from tests.audience import ios
+from tests.processes import wait_until
+from tests.running import Stand, at_least
+
+DEVICES = 100_000
+CHILDREN = 4
+
+#: Answers take this long (seconds, from and to), so that the hand meets requests in flight.
+SLOW = (0.05, 0.15)
+
+pytestmark = pytest.mark.slow
+
+
+def broadcast(stand: Stand) -> str:
+    """Begin a broadcast and return once a tenth of it is done."""
+    stand.simulator.behave(delay_seconds=SLOW)
+    stand.subscribe(ios(DEVICES))
+    stand.start_beat()
+    stand.start_worker(children=CHILDREN)
+    message_id = stand.installation.publish()
+    stand.follow(message_id, at_least(DEVICES // 10))
+    return message_id
+
+
+def sent(stand: Stand) -> int:
+    return stand.simulator.metrics()["processed"]
+
+
+def let_pass(seconds: float) -> None:
+    ends = time.monotonic() + seconds
+    wait_until(lambda: time.monotonic() >= ends, seconds + 5)
+
+
+def test_nothing_is_sent_a_second_after_pause_and_after_resume_each_device_has_one(
+    stand: Stand,
+) -> None:
+    message_id = broadcast(stand)
+
+    pause(message_id)
+    let_pass(1)
+    at_rest = sent(stand)
+    let_pass(3)
+    assert sent(stand) == at_rest < DEVICES
+    paused = stand.installation.run(message_id)
+    resume(message_id)
+    run = stand.finish(message_id)
+
+    assert (paused["state"], paused["accepted"]) == ("paused", at_rest)
+    assert (run["accepted"], run["resent"]) == (DEVICES, 0)
+    assert stand.simulator.received() == dict.fromkeys(ios(DEVICES), 1)
+
+
+def test_nothing_is_sent_a_second_after_cancel_and_the_ledger_says_what_was_stopped(
+    stand: Stand,
+) -> None:
+    message_id = broadcast(stand)
+
+    cancel(message_id)
+    let_pass(1)
+    at_rest = sent(stand)
+    run = stand.follow(message_id, lambda run: run["finishedAt"] is not None)
+
+    assert sent(stand) == at_rest < DEVICES
+    assert (run["state"], status(message_id)["status"]) == ("cancelled", "cancelled")
+    assert run["cancelled"] + run["accepted"] + run["unknown"] == run["audience"]
+    assert run["accepted"] == at_rest == len(stand.simulator.received())
+    assert (run["unknown"], run["resent"]) == (0, 0)
+    assert run["cancelled"] > 0

@@ -1,0 +1,181 @@
+"""Delayed and repeating messages fire once, in time, whatever is killed in the meantime."""
+
+import os
+import random
+import time
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import func, select
+
+from pipeline import db, publish, status
+from pipeline.clock import now_ms
+from pipeline.models import DELIVERY, RUN, Run
+from tests.audience import ios
+from tests.processes import Process, wait_until
+from tests.running import Stand
+
+#: Seconds. A wake-up with an ETA must be well inside of it, or Redis hands it out twice.
+VISIBILITY = 5
+
+CHILDREN = 4
+
+#: Milliseconds. Each message has a delay of its own between one second and this.
+LATEST_MS = 30_000
+
+#: What is killed, each round in another order. Redis comes back empty.
+VICTIMS = ("worker", "beat", "broker")
+ROUNDS = 3
+
+#: Seconds between two kills, from and to.
+PAUSE = (0.5, 3.0)
+
+pytestmark = pytest.mark.slow
+
+
+class Installation:
+    """Workers and a beat that are killed and started again, one at a time."""
+
+    def __init__(self, stand: Stand, workers: int) -> None:
+        self.stand = stand
+        self.beat: Process = stand.start_beat()
+        self.workers = [stand.start_worker(children=CHILDREN) for _ in range(workers)]
+        self.killed: Counter[str] = Counter()
+
+    def kill(self, victim: str, rng: random.Random) -> None:
+        """SIGKILL a worker with its children, the beat or Redis, and start it again."""
+        self.killed[victim] += 1
+        if victim == "worker":
+            self.workers.pop(rng.randrange(len(self.workers))).kill()
+            self.workers.append(self.stand.start_worker(children=CHILDREN))
+        elif victim == "beat":
+            self.beat.kill()
+            self.beat = self.stand.start_beat()
+        else:
+            self.stand.broker.kill()
+            self.stand.broker.start()
+
+    def is_done(self) -> bool:
+        """Tell whether every run is over; a worker that gave up meanwhile is started again.
+
+        That is a supervisor's part: a worker that holds tasks with an ETA may end by itself
+        when Redis goes away.
+        """
+        for worker in [one for one in self.workers if not one.alive]:
+            self.workers.remove(worker)
+            self.workers.append(self.stand.start_worker(children=CHILDREN))
+        return open_runs() == 0
+
+
+def publish_delayed(stand: Stand, count: int, latest_ms: int, rng: random.Random) -> list[str]:
+    """Publish one message to each of `count` devices, each with its own delay."""
+    tokens = ios(count)
+    for device_id in stand.installation.register(tokens):
+        at = now_ms() + rng.randint(1_000, latest_ms)
+        publish("news", "It is time", None, {"publish_at": at, "push_singlecast": [device_id]})
+    return tokens
+
+
+def allowed_seconds() -> float:
+    """One second, or longer in proportion where the machine has more to do than it has cores."""
+    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
+def let_pass(seconds: float) -> None:
+    ends = time.monotonic() + seconds
+    wait_until(lambda: time.monotonic() >= ends, seconds + 5)
+
+
+def open_runs() -> int:
+    with db.reading() as connection:
+        statement = select(func.count()).select_from(Run).where(RUN.finished_at.is_(None))
+        return connection.execute(statement).scalar_one()
+
+
+def lateness() -> list[float]:
+    """Return by how many seconds each delivery was answered after its time, the latest last."""
+    statement = select(DELIVERY.settled_at, RUN.due_at).join(Run, RUN.id == DELIVERY.run_id)
+    with db.reading() as connection:
+        rows = connection.execute(statement).all()
+    return sorted((settled - due) / 1000 for settled, due in rows)
+
+
+def outcomes() -> Counter[str]:
+    statement = select(DELIVERY.outcome, func.count()).group_by(DELIVERY.outcome)
+    with db.reading() as connection:
+        return Counter(dict(connection.execute(statement).all()))
+
+
+def percentile(sorted_values: list[float], part: float) -> float:
+    return sorted_values[min(len(sorted_values) - 1, int(len(sorted_values) * part))]
+
+
+def report(name: str, late: list[float]) -> None:
+    figures = {f"p{part * 100:g}": percentile(late, part) for part in (0.5, 0.9, 0.99)}
+    said = ", ".join(f"{key} {value:.3f} s" for key, value in figures.items())
+    print(f"\n{name}: {len(late)} messages, lateness {said}, at most {late[-1]:.3f} s")
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize(("kind", "count"), [("sqlite", 300), ("postgresql", 1_000)])
+def test_delayed_messages_fire_once_while_everything_is_killed_at_random(
+    kind: str, count: int, request: pytest.FixtureRequest, open_stand: Callable[..., Stand]
+) -> None:
+    rng = random.Random(20_261_123)
+    stand = open_stand(
+        request.getfixturevalue(f"{kind}_url"),
+        visibility_timeout_seconds=VISIBILITY,
+        unknown_policy="at-most-once",
+    )
+    running = Installation(stand, workers=2)
+    tokens = publish_delayed(stand, count, LATEST_MS, rng)
+
+    for victim in [one for _ in range(ROUNDS) for one in rng.sample(VICTIMS, len(VICTIMS))]:
+        let_pass(rng.uniform(*PAUSE))
+        if not running.is_done():
+            running.kill(victim, rng)
+    wait_until(running.is_done, 120, "the end of every run")
+
+    received, counts, late = stand.simulator.received(), outcomes(), lateness()
+    report(f"with {dict(running.killed)} killed", late)
+    assert counts["accepted"] + counts["unknown"] == len(tokens)
+    assert counts["unknown"] <= CHILDREN * running.killed["worker"]
+    assert set(received.values()) == {1}
+    assert len(tokens) - len(received) <= counts["unknown"]
+    assert late[0] >= -0.05
+    assert set(running.killed) == set(VICTIMS)
+
+
+def test_with_nothing_killed_delayed_messages_are_less_than_a_second_late(stand: Stand) -> None:
+    running = Installation(stand, workers=2)
+    tokens = publish_delayed(stand, 60, 12_000, random.Random(7))
+
+    wait_until(lambda: open_runs() == 0, 40, "the end of every run")
+
+    late = lateness()
+    report("with nothing killed", late)
+    assert running.killed == Counter()
+    assert stand.simulator.received() == dict.fromkeys(tokens, 1)
+    assert percentile(late, 0.99) < allowed_seconds()
+    assert late[0] >= -0.05
+
+
+def test_two_beats_fire_a_repeat_of_a_second_exactly_as_often_as_it_is_due(stand: Stand) -> None:
+    stand.subscribe(ios(3))
+    stand.start_worker(children=CHILDREN)
+    stand.start_beat()
+    stand.start_beat()
+    start = now_ms() + 2_000
+
+    message_id = stand.installation.publish(
+        publish_at=start, repeat_every=1, repeat_expires_at=start + 19_500
+    )
+    wait_until(lambda: status(message_id)["status"] == "published", 40, "the end of the repeat")
+
+    with db.reading() as connection:
+        statement = select(RUN.n, RUN.due_at, RUN.state).order_by(RUN.n)
+        fired = [tuple(row) for row in connection.execute(statement)]
+    report("a repeat of a second with two beats", lateness())
+    assert fired == [(n + 1, start + n * 1_000, "finished") for n in range(20)]
+    assert stand.simulator.received() == dict.fromkeys(ios(3), 20)

@@ -24,6 +24,7 @@ PipelineError
 │   ├── RegistrationMalformed    5005
 │   ├── RegistrationMissing      5006
 │   ├── UnknownChannel           5010
+│   ├── ChannelExists            5012
 │   ├── UnknownTemplate          5060
 │   ├── NotCancellable           5040
 │   └── EmailNotConfigured       5050
@@ -178,6 +179,12 @@ class UnknownChannel(RequestError):
     """The channel does not exist."""
 
     code = 5010
+
+
+class ChannelExists(RequestError):
+    """A channel of this name exists already."""
+
+    code = 5012
 
 
 class MissingDeviceId(RequestError):

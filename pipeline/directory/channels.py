@@ -6,8 +6,9 @@ from sqlalchemy import Connection, delete, select
 
 from pipeline import db
 from pipeline.directory.stripes import take_all_turns
-from pipeline.errors import OperationDenied, UnknownChannel
+from pipeline.errors import ChannelExists, OperationDenied, UnknownChannel
 from pipeline.models import CHANNEL, Channel
+from pipeline.options import check_channel_name
 from pipeline.registration import DEFAULT_CHANNEL
 
 
@@ -22,6 +23,32 @@ def ensure_channels(
         connection.execute(db.insert_into(connection, Channel).on_conflict_do_nothing(), rows)
         found = _find(connection, app_id, names)
     return found
+
+
+def create_channel(connection: Connection, app_id: str, name: object, now: int) -> int:
+    """Create a channel and return its key.
+
+    Raises:
+        InvalidChannelName: no channel may have this name.
+        ChannelExists: there is one of this name.
+    """
+    row = {"app_id": app_id, "name": check_channel_name(name), "created_at": now}
+    made: int | None = connection.execute(
+        db.insert_into(connection, Channel)
+        .values(row)
+        .on_conflict_do_nothing()
+        .returning(CHANNEL.id)
+    ).scalar_one_or_none()
+    if made is None:
+        raise ChannelExists
+    return made
+
+
+def list_channels(connection: Connection, app_id: str) -> list[tuple[int, str]]:
+    """List the keys and names of the channels of an app, by name."""
+    statement = select(CHANNEL.id, CHANNEL.name).where(CHANNEL.app_id == app_id)
+    rows = connection.execute(statement.order_by(CHANNEL.name))
+    return [(key, name) for key, name in rows if key is not None]
 
 
 def delete_channel(connection: Connection, app_id: str, name: str) -> None:

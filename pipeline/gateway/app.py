@@ -13,6 +13,7 @@ from starlette.middleware.cors import CORSMiddleware
 from pipeline.gateway import (
     errors,
     routes_channels,
+    routes_console,
     routes_health,
     routes_info,
     routes_messaging,
@@ -38,6 +39,7 @@ PREFLIGHT_SECONDS = 86_400
 _ROUTES = (
     routes_health,
     routes_info,
+    routes_console,
     routes_registrations,
     routes_channels,
     routes_templates,

@@ -92,11 +92,14 @@ async def caller(
     user_token: Annotated[str | None, Header(alias="user-token")] = None,
     application_id: Annotated[str | None, Header(alias="application-id")] = None,
     secret_key: Annotated[str | None, Header(alias="secret-key")] = None,
+    auth_key: Annotated[str | None, Header(alias="auth-key")] = None,
 ) -> Caller:
     """Find out who asks: the dependency of every route that belongs to an app."""
     address: Address = request.scope[ADDRESS]
     if address.app_id is None and application_id is not None:
         address = Address(application_id, secret_key)
+    if address.api_key is None and auth_key is not None:
+        address = Address(address.app_id, auth_key)
     gatekeeper: Gatekeeper = request.app.state.gatekeeper
     return await gatekeeper.admit(
         address,

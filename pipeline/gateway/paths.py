@@ -4,6 +4,7 @@
 |---|---|---|
 | ids in the path | `/{appId}/{apiKey}/messaging/…` | in the path |
 | domain | `/api/messaging/…`, or any one segment | by the Host header, else the default app |
+| console | `/{appId}/console/messaging/…` | `auth-key` is the key |
 | headers | `/v1/messaging/…` | `application-id` and `secret-key`; they win in the domain form |
 
 The routes are written without a prefix, and see path parameters as they were sent: a slash
@@ -21,6 +22,9 @@ from pipeline.errors import InvalidParameter
 
 #: What the routes begin with: how many segments stand before it tells the form.
 NOUNS = frozenset({"messaging", "users", "info", "emailtemplate"})
+
+#: Stands between the app's id and the noun in the console's routes.
+CONSOLE = "console"
 
 #: Segments before the noun in the form with ids in the path.
 _IDS_IN_PATH = 2
@@ -58,6 +62,8 @@ def split(raw_path: str) -> tuple[Address, str]:
     Leading slashes count as one: a server URL that ends in a slash makes two of them.
     """
     segments = raw_path.lstrip("/").split("/")
+    if segments[1:2] == [CONSOLE]:
+        return Address(unquote(segments[0])), "/" + "/".join(segments[1:])
     for depth, segment in enumerate(segments[: _IDS_IN_PATH + 1]):
         if segment in NOUNS:
             ids = map(unquote, segments[:_IDS_IN_PATH] if depth == _IDS_IN_PATH else ())

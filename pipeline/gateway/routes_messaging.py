@@ -24,6 +24,7 @@ def send_email(_: Asking) -> None:
     raise EmailNotConfigured
 
 
+@router.post("/console/messaging/{channel}", include_in_schema=False)
 @router.post("/messaging/{channel}", openapi_extra=requests.PUBLISH)
 def publish_message(
     channel: Named,

@@ -22,6 +22,7 @@ router = APIRouter(tags=["templates"])
 DeviceTemplates = dict[str, dict[str, Any]]
 
 
+@router.post("/console/messaging/push", include_in_schema=False)
 @router.post("/messaging/push", openapi_extra=requests.TEMPLATE)
 def push(asking: Asking, body: JsonObject) -> PushStatus:
     """Push a template that is not stored. Its counts are nought: nothing has been sent yet."""

@@ -1,0 +1,189 @@
+"""The console's routes: templates of all kinds and channels, for a key with the scope admin.
+
+They stand below `/{appId}/console/messaging`, with the key in the header `auth-key`. Publishing
+there is the same as elsewhere, and has its routes there.
+"""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+
+from pipeline import db
+from pipeline.clock import now_ms
+from pipeline.directory.channels import create_channel, delete_channel, list_channels
+from pipeline.directory.templates import (
+    CHANNEL,
+    PUSH,
+    Kind,
+    buttons_for,
+    change_template,
+    create_template,
+    delete_templates,
+    get_template,
+    list_templates,
+)
+from pipeline.errors import MissingParameter, UnknownOs, UnknownTemplate
+from pipeline.gateway.auth import Asking
+from pipeline.gateway.body import JsonObject
+from pipeline.gateway.paths import Named
+from pipeline.platform import Platform
+
+#: Left out of the API's description, whose two base URLs are not the console's.
+router = APIRouter(prefix="/console/messaging", include_in_schema=False)
+
+PlatformName = Annotated[str, Query(alias="platform")]
+
+
+@router.get("/channels")
+def channels(asking: Asking) -> list[dict[str, Any]]:
+    """List the channels by name."""
+    asking.require("admin")
+    with db.reading() as connection:
+        found = list_channels(connection, asking.app_id)
+    return [_channel(key, name) for key, name in found]
+
+
+@router.post("/channels")
+def add_channel(asking: Asking, body: JsonObject) -> dict[str, Any]:
+    """Make a channel."""
+    asking.require("admin")
+    if "name" not in body:
+        raise MissingParameter("name is missing")
+    with db.writing() as connection:
+        key = create_channel(connection, asking.app_id, body["name"], now_ms())
+    return _channel(key, body["name"])
+
+
+@router.delete("/channels/{channel}")
+def remove_channel(channel: Named, asking: Asking) -> bool:
+    """Delete a channel, by its name, and its subscriptions."""
+    asking.require("admin")
+    with db.writing() as connection:
+        delete_channel(connection, asking.app_id, channel)
+    return True
+
+
+@router.get("/push/templates")
+def push_templates(asking: Asking) -> list[dict[str, Any]]:
+    """List the push templates by name."""
+    return _list(asking, PUSH)
+
+
+@router.post("/push/templates")
+def add_push_template(asking: Asking, body: JsonObject) -> dict[str, Any]:
+    """Store a new push template."""
+    return _create(asking, PUSH, body)
+
+
+@router.get("/push/templates/{name}")
+def push_template(name: Named, asking: Asking) -> dict[str, Any]:
+    """Read a push template."""
+    asking.require("admin")
+    with db.reading() as connection:
+        return get_template(connection, asking.app_id, PUSH, name).to_json()
+
+
+@router.put("/push/templates/{name}")
+def change_push_template(name: Named, asking: Asking, body: JsonObject) -> dict[str, Any]:
+    """Store a push template in place of another; pushes already published stay as they are."""
+    return _change(asking, PUSH, name, body)
+
+
+@router.delete("/push/templates")
+def remove_push_templates(
+    asking: Asking, names: Annotated[str, Query(description="Separated by commas.")]
+) -> bool:
+    """Remove push templates."""
+    return _delete(asking, PUSH, names.split(","))
+
+
+@router.get("/button-templates")
+def button_templates(asking: Asking, platform: PlatformName) -> list[dict[str, Any]]:
+    """List the button templates of a platform."""
+    return _list(asking, buttons_for(_platform(platform)))
+
+
+@router.post("/button-templates")
+def add_button_template(asking: Asking, body: JsonObject) -> dict[str, Any]:
+    """Store a new button template."""
+    return _create(asking, buttons_for(_platform(body.get("platform"))), body)
+
+
+@router.put("/button-templates/{name}")
+def change_button_template(name: Named, asking: Asking, body: JsonObject) -> dict[str, Any]:
+    """Store a button template in place of another."""
+    return _change(asking, buttons_for(_platform(body.get("platform"))), name, body)
+
+
+@router.delete("/button-templates/{name}")
+def remove_button_template(name: Named, asking: Asking, platform: PlatformName) -> bool:
+    """Remove a button template."""
+    return _delete(asking, buttons_for(_platform(platform)), [name])
+
+
+@router.get("/channel-templates")
+def channel_templates(asking: Asking) -> list[dict[str, Any]]:
+    """List the channel options of Android by name."""
+    return _list(asking, CHANNEL)
+
+
+@router.post("/channel-templates")
+def add_channel_template(asking: Asking, body: JsonObject) -> dict[str, Any]:
+    """Store new channel options."""
+    return _create(asking, CHANNEL, body)
+
+
+@router.put("/channel-templates/{name}")
+def change_channel_template(name: Named, asking: Asking, body: JsonObject) -> dict[str, Any]:
+    """Store channel options in place of others."""
+    return _change(asking, CHANNEL, name, body)
+
+
+@router.delete("/channel-templates/{name}")
+def remove_channel_template(name: Named, asking: Asking) -> bool:
+    """Remove channel options."""
+    return _delete(asking, CHANNEL, [name])
+
+
+def _list(asking: Asking, kind: Kind[Any]) -> list[dict[str, Any]]:
+    asking.require("admin")
+    with db.reading() as connection:
+        return [one.to_json() for one in list_templates(connection, asking.app_id, kind)]
+
+
+def _create(asking: Asking, kind: Kind[Any], body: JsonObject) -> dict[str, Any]:
+    asking.require("admin")
+    template = kind.read(body)
+    with db.writing() as connection:
+        made = create_template(connection, asking.app_id, kind, template, now_ms())
+    document: dict[str, Any] = made.to_json()
+    return document
+
+
+def _change(asking: Asking, kind: Kind[Any], name: str, body: JsonObject) -> dict[str, Any]:
+    asking.require("admin")
+    template = kind.read({"name": name, **body})
+    with db.writing() as connection:
+        made = change_template(connection, asking.app_id, kind, name, template, now_ms())
+    document: dict[str, Any] = made.to_json()
+    return document
+
+
+def _delete(asking: Asking, kind: Kind[Any], names: list[str]) -> bool:
+    asking.require("admin")
+    with db.writing() as connection:
+        removed = delete_templates(connection, asking.app_id, kind, names)
+    if not removed:
+        raise UnknownTemplate
+    return True
+
+
+def _platform(name: object) -> Platform:
+    if not isinstance(name, str) or name.upper() not in Platform.__members__:
+        raise UnknownOs("the platform is unknown: use IOS, ANDROID or OSX")
+    return Platform[name.upper()]
+
+
+def _channel(key: int, name: str) -> dict[str, Any]:
+    nothing = {"polling": False, "rtmp": False, "websocket": False}  # nobody subscribes here
+    return {"channelid": str(key), "name": name, "settings": nothing}

@@ -12,7 +12,7 @@ from kombu.entity import Queue
 
 from pipeline import queues
 from pipeline.settings import Settings, get_settings
-from workers import unreadable
+from workers import broker, unreadable
 
 #: Children per core: while one waits for a provider's answers another one works.
 CHILDREN_PER_CORE = 4
@@ -109,5 +109,6 @@ def _beat_config(settings: Settings) -> dict[str, Any]:
     }
 
 
+broker.install()
 unreadable.install()
 app = make_app(get_settings())

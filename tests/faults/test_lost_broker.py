@@ -4,7 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
+from pipeline.clock import now_ms
 from tests.audience import android, ios
+from tests.processes import wait_until
 from tests.running import Stand, at_least
 
 DEVICES = 10_000  # of each platform
@@ -51,6 +53,25 @@ def test_what_was_published_while_the_broker_was_down_is_sent_when_it_is_back(
 
     assert [stand.finish(one)["accepted"] for one in messages] == [5, 5, 5]
     assert stand.simulator.received() == dict.fromkeys(ios(5), 3)
+
+
+def test_a_worker_that_holds_tasks_for_later_survives_a_broker_that_goes_away(
+    stand: Stand,
+) -> None:
+    stand.subscribe(ios(2))
+    worker = stand.start_worker()
+    stand.start_beat()
+    soon = now_ms() + 4_000
+    messages = [stand.installation.publish(publish_at=soon + 50 * n) for n in range(40)]
+    wait_until(lambda: worker.output.count("pipeline.start_run") >= 40, 20, "40 tasks for later")
+
+    stand.broker.kill()
+    wait_until(lambda: "Trying to re-establish" in worker.output, 10, "the worker's notice")
+    stand.broker.start()
+
+    assert {stand.finish(one)["accepted"] for one in messages} == {2}
+    assert worker.alive
+    assert stand.simulator.received() == dict.fromkeys(ios(2), 40)
 
 
 def test_what_was_published_while_the_broker_was_frozen_is_sent_once(stand: Stand) -> None:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.audience import android, ios
-from tests.running import Stand, at_least
+from tests.running import SHORT_LEASE, Stand, at_least
 
 DEVICES = 10_000  # of each platform
 CHILDREN = 4
@@ -71,7 +71,9 @@ def check_repeats_are_bounded_and_counted(after: Aftermath) -> None:
 def test_after_three_kills_a_device_in_doubt_is_sent_to_again_only_where_it_sees_one_copy(
     database_url: str, open_stand: Callable[..., Stand]
 ) -> None:
-    stand = open_stand(database_url, doubt_window=WINDOW, unknown_policy="once-if-collapsible")
+    stand = open_stand(
+        database_url, doubt_window=WINDOW, **SHORT_LEASE, unknown_policy="once-if-collapsible"
+    )
 
     after = break_and_finish(stand)
 
@@ -84,7 +86,9 @@ def test_after_three_kills_a_device_in_doubt_is_sent_to_again_only_where_it_sees
 def test_after_three_kills_at_least_once_reaches_everybody(
     postgresql_url: str, open_stand: Callable[..., Stand]
 ) -> None:
-    stand = open_stand(postgresql_url, doubt_window=WINDOW, unknown_policy="at-least-once")
+    stand = open_stand(
+        postgresql_url, doubt_window=WINDOW, **SHORT_LEASE, unknown_policy="at-least-once"
+    )
 
     after = break_and_finish(stand)
 
@@ -97,7 +101,9 @@ def test_after_three_kills_at_least_once_reaches_everybody(
 def test_after_three_kills_at_most_once_repeats_nothing_and_says_who_is_in_doubt(
     postgresql_url: str, open_stand: Callable[..., Stand]
 ) -> None:
-    stand = open_stand(postgresql_url, doubt_window=WINDOW, unknown_policy="at-most-once")
+    stand = open_stand(
+        postgresql_url, doubt_window=WINDOW, **SHORT_LEASE, unknown_policy="at-most-once"
+    )
 
     after = break_and_finish(stand)
 

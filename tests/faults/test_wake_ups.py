@@ -2,13 +2,14 @@
 
 import os
 import signal
+from collections.abc import Callable
 
 from sqlalchemy import text
 
 from pipeline import db, queues
 from tests.audience import android, batch_members, ios
 from tests.processes import Process, wait_until
-from tests.running import Stand, at_least
+from tests.running import SHORT_LEASE, Stand, at_least
 
 #: Answers take this long (seconds, from and to).
 SLOW = (0.1, 0.3)
@@ -52,8 +53,9 @@ def test_wake_ups_sent_ten_times_and_two_beats_reach_everybody_once(stand: Stand
 
 
 def test_a_batch_whose_lease_ran_out_is_taken_over_and_the_late_owner_records_nothing(
-    stand: Stand,
+    postgresql_url: str, open_stand: Callable[..., Stand]
 ) -> None:
+    stand = open_stand(postgresql_url, **SHORT_LEASE)
     stand.simulator.behave(delay_seconds=SLOW)
     stand.subscribe(ios(4_000))
     stand.start_beat()
@@ -87,7 +89,10 @@ def freeze_between_transactions(worker: Process) -> None:
     wait_until(frozen_at_rest, 10, "a moment without a transaction")
 
 
-def test_a_fan_out_killed_in_the_middle_gives_every_member_one_batch(stand: Stand) -> None:
+def test_a_fan_out_killed_in_the_middle_gives_every_member_one_batch(
+    postgresql_url: str, open_stand: Callable[..., Stand]
+) -> None:
+    stand = open_stand(postgresql_url, **SHORT_LEASE)
     stand.subscribe(ios(30_000), android(20_000))
     stand.start_beat()
     worker = stand.start_worker("publish,schedule", children=1)

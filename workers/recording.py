@@ -74,7 +74,8 @@ def record_slice(claim: Claim, part: Slice, report: Report, context: Context) ->
     with db.writing() as connection:
         rest_until = _change_route(connection, batch, report, now)
         finished = part.end == batch.size
-        goes_on = not finished and rest_until is None and _may_go_on(connection, batch, now)
+        stopped = rest_until is not None or report.suspicion is not None
+        goes_on = not finished and not stopped and _may_go_on(connection, batch, now)
         progress = _progress(claim, part.end, report)
         if finished:
             progress = progress._replace(finished_at=now)
@@ -86,8 +87,17 @@ def record_slice(claim: Claim, part: Slice, report: Report, context: Context) ->
         else:
             progress = progress._replace(not_before=rest_until or now)
         _write(connection, claim, report, progress, rules_for(batch, context), now)
+    _stop_if_suspicious(batch, report)
     _tell(batch, report)
     return goes_on
+
+
+def _stop_if_suspicious(batch: Standing, report: Report) -> None:
+    # In a transaction of its own: cancel locks the run before its batches, so whoever locks
+    # them the other way round could meet it in a deadlock and lose a recorded slice.
+    if report.suspicion is not None:
+        with db.writing() as connection:
+            runs.pause(connection, batch.run_id, report.suspicion)
 
 
 def _progress(claim: Claim, settled: int, report: Report) -> Progress:
@@ -128,8 +138,6 @@ def _write(
     insert_deliveries(connection, report.settlements(rules, now))
     batches.insert_batches(connection, [_later(batch, one) for one in report.retries], None)
     put_out_of_service(connection, report.evidence)
-    if report.suspicion is not None:
-        runs.pause(connection, batch.run_id, report.suspicion)
 
 
 def _later(batch: Standing, retry: Retry) -> NewBatch:

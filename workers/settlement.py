@@ -16,9 +16,14 @@ from workers.senders.base import Target
 #: A slice of at least this many targets …
 GUARD_FLOOR = 20
 
-#: … of which more than this share is token-fatal looks like a wrong environment, topic or
-#: project, not like dead devices: then no token is touched and the run stops.
-GUARD_SHARE = 0.5
+#: … of which more than this share is misrouted looks like a wrong environment, topic or
+#: project: then no token is touched and the run stops.
+MISROUTED_SHARE = 0.5
+
+#: A provider that calls tokens dead is believed, even in an old list: only in a slice of this
+#: many, and with more than this share dead or misrouted, is something else the likelier cause.
+DEAD_FLOOR = 200
+DEAD_SHARE = 0.8
 
 #: Seconds a refused credential rests before one probe tries it again.
 HOLD_SECONDS = 60.0
@@ -176,8 +181,12 @@ def _evidence(target: Target, action: DeviceAction, verdict: Verdict, sent_at: i
 
 def looks_misconfigured(verdicts: Sequence[Verdict]) -> bool:
     """Tell a wrong environment, topic or project from dead devices: it hits everybody at once."""
-    fatal = sum(CONSEQUENCES[one.outcome].device is not DeviceAction.KEEP for one in verdicts)
-    return len(verdicts) >= GUARD_FLOOR and fatal > GUARD_SHARE * len(verdicts)
+    count = len(verdicts)
+    misrouted = sum(one.outcome is Outcome.MISROUTED for one in verdicts)
+    dead = sum(one.outcome is Outcome.GONE for one in verdicts)
+    return (count >= GUARD_FLOOR and misrouted > MISROUTED_SHARE * count) or (
+        count >= DEAD_FLOOR and misrouted + dead > DEAD_SHARE * count
+    )
 
 
 def _suspicion(verdicts: Sequence[Verdict]) -> str:

@@ -11,6 +11,7 @@ from pipeline.outcome import DeviceAction, Outcome, RouteAction, Verdict
 from workers.backoff import Backoff
 from workers.senders.base import Target
 from workers.settlement import (
+    DEAD_FLOOR,
     GUARD_FLOOR,
     HOLD_SECONDS,
     PAUSE_SECONDS,
@@ -189,6 +190,19 @@ def test_a_slice_that_is_mostly_refused_touches_no_device_and_stops_the_run() ->
     assert not report.evidence
     assert report.retries[0].attempt == 1
     assert len(report.retries[0].members) == GUARD_FLOOR
+
+
+def test_an_old_list_of_dead_tokens_is_believed_unless_nearly_everybody_is_dead() -> None:
+    dead = Verdict(Outcome.GONE, "Unregistered", dead_since=NOW)
+
+    small = report_of(*[dead] * (DEAD_FLOOR - 1))
+    large = report_of(*[dead] * 160, *[ACCEPTED] * 40)
+    hopeless = report_of(*[dead] * 161, *[ACCEPTED] * 39)
+
+    assert (small.suspicion, large.suspicion) == (None, None)
+    assert len(small.evidence) == DEAD_FLOOR - 1
+    assert hopeless.suspicion is not None
+    assert not hopeless.evidence
 
 
 def test_an_operator_can_let_a_suspicious_run_go_on() -> None:

@@ -99,7 +99,7 @@ class Settings(BaseSettings):
     )
     send_timeout_seconds: Annotated[float, Gt(0), Le(600)] = Field(
         30,
-        description="Most time for one slice of a batch to be answered; shorter than the lease",
+        description="Most time for a slice to be answered; at most half of the lease",
         json_schema_extra={"unit": "s"},
     )
     tick_seconds: Annotated[float, Ge(0.1), Le(60)] = Field(
@@ -182,10 +182,10 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _together(self) -> Self:
-        if self.send_timeout_seconds >= self.lease_seconds:
+        if 2 * self.send_timeout_seconds > self.lease_seconds:  # a slice may take two passes
             raise ValueError(
-                "PIPELINE_SEND_TIMEOUT_SECONDS: make it smaller than PIPELINE_LEASE_SECONDS "
-                f"({self.lease_seconds}), or a batch is taken over while it is being sent"
+                "PIPELINE_SEND_TIMEOUT_SECONDS: make it half of PIPELINE_LEASE_SECONDS "
+                f"({self.lease_seconds}) or less, or a batch is taken over while it is being sent"
             )
         if self.api_key is not None and self.app_id is None:
             raise ValueError("PIPELINE_API_KEY: set PIPELINE_APP_ID too, the key belongs to it")

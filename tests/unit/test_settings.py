@@ -108,7 +108,7 @@ def test_every_spelling_of_postgresql_means_psycopg(scheme):
 
 def test_a_batch_must_be_answered_before_its_lease_ends():
     with pytest.raises(SettingsError, match="PIPELINE_SEND_TIMEOUT_SECONDS"):
-        Settings(lease_seconds=30, send_timeout_seconds=30)
+        Settings(lease_seconds=30, send_timeout_seconds=16)
 
 
 def test_a_part_of_the_apns_credential_names_what_is_missing():

@@ -97,10 +97,10 @@ def add_key(
 ) -> str:
     """Store the hash of a key, making one where none is given, and return the key, once.
 
-    Adding the same key twice changes nothing.
+    Adding the same key twice changes nothing; a key that was revoked stays revoked.
 
     Raises:
-        InvalidParameter: a scope is unknown.
+        InvalidParameter: a scope is unknown, or another app has this key.
     """
     for scope in scopes:
         if scope not in SCOPES:
@@ -115,6 +115,9 @@ def add_key(
         created_at=now,
     )
     connection.execute(statement.on_conflict_do_nothing(index_elements=["key_hash"]))
+    owner = connection.scalar(select(API_KEY.app_id).where(API_KEY.key_hash == hash_key(shown)))
+    if owner != app_id:
+        raise InvalidParameter("another app has this key: give each app a key of its own")
     return shown
 
 

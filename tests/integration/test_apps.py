@@ -1,0 +1,45 @@
+"""Apps and their keys."""
+
+from collections.abc import Callable
+
+import pytest
+
+from pipeline import db
+from pipeline.clock import now_ms
+from pipeline.directory.apps import add_key, create_app, ensure_app, list_apps, resolve_app
+from pipeline.errors import InvalidParameter, UnknownApp
+from pipeline.settings import Settings
+
+
+def test_a_key_of_another_app_is_refused_and_not_silently_left_out(settings: Settings) -> None:
+    with db.writing() as connection:
+        one, other = (create_app(connection, name, now_ms()) for name in ("One", "Other"))
+        assert add_key(connection, one, now_ms(), key="shared") == "shared"
+        assert add_key(connection, one, now_ms(), key="shared") == "shared"
+        with pytest.raises(InvalidParameter, match="another app"):
+            add_key(connection, other, now_ms(), key="shared")
+
+
+def test_an_app_is_created_once(settings: Settings) -> None:
+    with db.writing() as connection:
+        assert create_app(connection, "One", now_ms(), "ID-1") == "ID-1"
+        assert not ensure_app(connection, "ID-1", "Two", now_ms())
+        with pytest.raises(InvalidParameter, match="exists already"):
+            create_app(connection, "Two", now_ms(), "ID-1")
+        assert [app.name for app in list_apps(connection)] == ["One"]
+
+
+def test_the_app_that_is_meant_is_the_named_the_default_or_the_only_one(
+    settings: Settings, configure: Callable[..., Settings]
+) -> None:
+    with db.writing() as connection:
+        with pytest.raises(UnknownApp, match="no app yet"):
+            resolve_app(connection, None)
+        create_app(connection, "One", now_ms(), "ID-1")
+        assert resolve_app(connection, None) == "ID-1"
+        create_app(connection, "Two", now_ms(), "ID-2")
+        with pytest.raises(UnknownApp, match="several apps"):
+            resolve_app(connection, None)
+        assert resolve_app(connection, "ID-2") == "ID-2"
+        configure(app_id="ID-1")
+        assert resolve_app(connection, None) == "ID-1"

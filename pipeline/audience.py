@@ -4,7 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, case, inspect, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    Select,
+    and_,
+    case,
+    func,
+    inspect,
+    select,
+)
 
 from pipeline.db import any_of
 from pipeline.models import CHANNEL, DEVICE, SUBSCRIPTION, USER, Device, User
@@ -63,6 +73,12 @@ def read_page(
     end: int | None = connection.execute(_last_of_page(selection, after, limit)).scalar()
     rows = connection.execute(page_query(selection, after, end, now)).all()
     return Page([Member(*row) for row in rows], end)
+
+
+def count_members(connection: Connection, selection: Selection, now: int) -> int:
+    """Count an audience, each device once, in one statement that reads all of it."""
+    members = page_query(selection, 0, None, now).order_by(None).subquery()
+    return connection.execute(select(func.count()).select_from(members)).scalar_one()
 
 
 def _last_of_page(selection: Selection, after: int, limit: int) -> Select[int]:

@@ -1,8 +1,10 @@
 """Channels, made the first time somebody names them."""
 
 from collections.abc import Sequence
+from typing import NoReturn
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, Text, cast, delete, select, update
+from sqlalchemy.exc import IntegrityError
 
 from pipeline import db
 from pipeline.directory.stripes import take_all_turns
@@ -49,6 +51,54 @@ def list_channels(connection: Connection, app_id: str) -> list[tuple[int, str]]:
     statement = select(CHANNEL.id, CHANNEL.name).where(CHANNEL.app_id == app_id)
     rows = connection.execute(statement.order_by(CHANNEL.name))
     return [(key, name) for key, name in rows if key is not None]
+
+
+def find_channel(connection: Connection, app_id: str, wanted: str) -> tuple[int, str]:
+    """Return the key and name of a channel by its key, or by its name where no key fits.
+
+    Raises:
+        UnknownChannel: there is none.
+    """
+    # Compared as texts: whatever digits were sent, no number is too large for the database.
+    by_key = cast(CHANNEL.id, Text) == wanted
+    statement = (
+        select(CHANNEL.id, CHANNEL.name)
+        .where(CHANNEL.app_id == app_id, by_key | (CHANNEL.name == wanted))
+        .order_by(by_key.desc())
+        .limit(1)
+    )
+    key, name = connection.execute(statement).one_or_none() or (None, "")
+    if key is None:
+        raise UnknownChannel(f"no channel has the id or the name {wanted!r}")
+    return key, name
+
+
+def rename_channel(connection: Connection, key: int, name: object) -> None:
+    """Rename a channel; its subscriptions stay. After an error the transaction is void.
+
+    Raises:
+        InvalidChannelName: no channel may have this name.
+        OperationDenied: it is the default channel, which every SDK counts on.
+        ChannelExists: another channel has the name.
+        UnknownChannel: it was deleted meanwhile.
+    """
+    statement = (
+        update(Channel)
+        .where(CHANNEL.id == key, CHANNEL.name != DEFAULT_CHANNEL)
+        .values(name=check_channel_name(name))
+    )
+    try:
+        renamed = connection.execute(statement).rowcount
+    except IntegrityError:  # not asked before: somebody could take the name in between
+        raise ChannelExists from None
+    if not renamed:
+        _explain_unrenamed(connection, key)
+
+
+def _explain_unrenamed(connection: Connection, key: int) -> NoReturn:
+    if connection.execute(select(CHANNEL.id).where(CHANNEL.id == key)).first() is None:
+        raise UnknownChannel
+    raise OperationDenied("the default channel cannot be renamed")
 
 
 def delete_channel(connection: Connection, app_id: str, name: str) -> None:

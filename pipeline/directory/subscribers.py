@@ -1,0 +1,104 @@
+"""The devices of one channel: listed and counted as registrations, and taken out of it."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import TypeVarTuple
+
+from sqlalchemy import Connection, Select, and_, delete, exists, func, select
+
+from pipeline.db import any_of
+from pipeline.directory.registrations import Registered
+from pipeline.directory.stripes import take_turns
+from pipeline.models import CHANNEL, DEVICE, SUBSCRIPTION, USER, Channel, Device, Subscription, User
+from pipeline.whereclause import matches, parse_clause
+
+Columns = TypeVarTuple("Columns")
+
+
+def list_subscribers(
+    connection: Connection, channel: int, clause: str | None, *, limit: int, offset: int, now: int
+) -> list[Registered]:
+    """List devices of a channel (by its key) in the order of their keys, with all their channels.
+
+    They are those whose registration has not expired at `now` (epoch milliseconds), also those
+    that are out of service. `clause` narrows them as a segment does.
+
+    Raises:
+        InvalidWhereClause: the clause is wrong.
+    """
+    columns = (
+        DEVICE.id,
+        DEVICE.device_id,
+        DEVICE.token,
+        DEVICE.platform,
+        DEVICE.os_version,
+        DEVICE.expires_at,
+    )
+    statement = _among(select(*columns), channel, clause, now)
+    rows = connection.execute(statement.order_by(DEVICE.id).limit(limit).offset(offset)).all()
+    channels = _channels_of(connection, [row.id for row in rows])
+    return [Registered(*row, channels=tuple(channels[row.id])) for row in rows]
+
+
+def count_subscribers(connection: Connection, channel: int, clause: str | None, now: int) -> int:
+    """Count what `list_subscribers` lists.
+
+    Raises:
+        InvalidWhereClause: the clause is wrong.
+    """
+    counting = select(func.count()).select_from(Device)
+    return connection.execute(_among(counting, channel, clause, now)).scalar_one()
+
+
+def unsubscribe(
+    connection: Connection, app_id: str, channel: int, device_ids: Sequence[str]
+) -> None:
+    """Take devices out of a channel (by its key); ids that are not in it are left alone.
+
+    A device that is in no channel any more is removed: a registration is always with a channel.
+    """
+    if not device_ids:
+        return
+    take_turns(connection, app_id, device_ids)
+    # Locked in the order of keys, as registrations and workers lock them: no circle of waiting.
+    within = select(SUBSCRIPTION.device_key).where(SUBSCRIPTION.channel_key == channel)
+    named = (
+        select(DEVICE.id)
+        .where(DEVICE.app_id == app_id, any_of(DEVICE.device_id, device_ids))
+        .where(DEVICE.id.in_(within))
+        .order_by(DEVICE.id)
+        .with_for_update()
+    )
+    keys = [key for key in connection.scalars(named) if key is not None]
+    connection.execute(
+        delete(Subscription).where(
+            SUBSCRIPTION.channel_key == channel, any_of(SUBSCRIPTION.device_key, keys)
+        )
+    )
+    elsewhere = exists().where(SUBSCRIPTION.device_key == DEVICE.id)
+    connection.execute(delete(Device).where(any_of(DEVICE.id, keys), ~elsewhere))
+
+
+def _among(
+    statement: Select[*Columns], channel: int, clause: str | None, now: int
+) -> Select[*Columns]:
+    within = select(SUBSCRIPTION.device_key).where(SUBSCRIPTION.channel_key == channel)
+    current = DEVICE.expires_at.is_(None) | (DEVICE.expires_at > now)
+    found = statement.where(DEVICE.id.in_(within), current)
+    if clause is None:
+        return found
+    of_user = and_(USER.app_id == DEVICE.app_id, USER.user_id == DEVICE.user_id)
+    return found.outerjoin(User, of_user).where(matches(parse_clause(clause)))
+
+
+def _channels_of(connection: Connection, keys: Sequence[int]) -> dict[int, list[str]]:
+    statement = (
+        select(SUBSCRIPTION.device_key, CHANNEL.name)
+        .join(Channel, CHANNEL.id == SUBSCRIPTION.channel_key)
+        .where(any_of(SUBSCRIPTION.device_key, keys))
+        .order_by(CHANNEL.name)
+    )
+    names: dict[int, list[str]] = defaultdict(list)
+    for key, name in connection.execute(statement):
+        names[key].append(name)
+    return names

@@ -25,6 +25,7 @@ PipelineError
 │   ├── RegistrationMissing      5006
 │   ├── UnknownChannel           5010
 │   ├── ChannelExists            5012
+│   ├── DevicesNotRemoved        5042
 │   ├── UnknownTemplate          5060
 │   ├── NotCancellable           5040
 │   └── EmailNotConfigured       5050
@@ -185,6 +186,12 @@ class ChannelExists(RequestError):
     """A channel of this name exists already."""
 
     code = 5012
+
+
+class DevicesNotRemoved(RequestError):
+    """The body is not a JSON array of device ids, so that no device was removed."""
+
+    code = 5042
 
 
 class MissingDeviceId(RequestError):

@@ -7,6 +7,7 @@ import orjson
 from fastapi import Depends, Request
 
 from pipeline.errors import (
+    DevicesNotRemoved,
     InvalidParameter,
     MalformedBody,
     PayloadTooLarge,
@@ -62,6 +63,21 @@ async def read_registration(body: Annotated[bytes, Depends(read_body)]) -> dict[
         raise RegistrationMalformed from None
 
 
+async def read_device_ids(body: Annotated[bytes, Depends(read_body)]) -> list[str]:
+    """Read the body as a list of device ids that are to be removed.
+
+    Raises:
+        DevicesNotRemoved: it is no JSON array, or has something else in it than texts.
+    """
+    try:
+        parsed = _parse(body)
+    except MalformedBody:
+        raise DevicesNotRemoved from None
+    if not isinstance(parsed, list) or not all(isinstance(one, str) for one in parsed):
+        raise DevicesNotRemoved
+    return parsed
+
+
 def _parse(body: bytes) -> Any:
     try:
         parsed = orjson.loads(body)
@@ -73,4 +89,5 @@ def _parse(body: bytes) -> Any:
 
 
 JsonObject = Annotated[dict[str, Any], Depends(read_object)]
+DeviceIds = Annotated[list[str], Depends(read_device_ids)]
 RegistrationBody = Annotated[dict[str, Any], Depends(read_registration)]

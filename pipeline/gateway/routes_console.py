@@ -10,7 +10,13 @@ from fastapi import APIRouter, Query
 
 from pipeline import db
 from pipeline.clock import now_ms
-from pipeline.directory.channels import create_channel, delete_channel, list_channels
+from pipeline.directory.channels import (
+    create_channel,
+    delete_channel,
+    find_channel,
+    list_channels,
+    rename_channel,
+)
 from pipeline.directory.templates import (
     CHANNEL,
     PUSH,
@@ -26,6 +32,7 @@ from pipeline.errors import MissingParameter, UnknownOs, UnknownTemplate
 from pipeline.gateway.auth import Asking
 from pipeline.gateway.body import JsonObject
 from pipeline.gateway.paths import Named
+from pipeline.ledger.channel_messages import keep_with_channel
 from pipeline.platform import Platform
 
 #: Left out of the API's description, whose two base URLs are not the console's.
@@ -47,11 +54,26 @@ def channels(asking: Asking) -> list[dict[str, Any]]:
 def add_channel(asking: Asking, body: JsonObject) -> dict[str, Any]:
     """Make a channel."""
     asking.require("admin")
-    if "name" not in body:
-        raise MissingParameter("name is missing")
+    name = _name_in(body)
     with db.writing() as connection:
-        key = create_channel(connection, asking.app_id, body["name"], now_ms())
-    return _channel(key, body["name"])
+        key = create_channel(connection, asking.app_id, name, now_ms())
+    return _channel(key, name)
+
+
+@router.put("/channels/{channel}")
+def change_channel(channel: Named, asking: Asking, body: JsonObject) -> dict[str, Any]:
+    """Rename a channel; its devices and messages stay with it.
+
+    Whoever names it elsewhere keeps the old name: apps, push templates, keys and publish rules.
+    """
+    asking.require("admin")
+    name = _name_in(body)
+    with db.writing() as connection:
+        key, old = find_channel(connection, asking.app_id, channel)
+        if name != old:
+            rename_channel(connection, key, name)
+            keep_with_channel(connection, asking.app_id, old, name)
+    return _channel(key, name)
 
 
 @router.delete("/channels/{channel}")
@@ -182,6 +204,12 @@ def _platform(name: object) -> Platform:
     if not isinstance(name, str) or name.upper() not in Platform.__members__:
         raise UnknownOs("the platform is unknown: use IOS, ANDROID or OSX")
     return Platform[name.upper()]
+
+
+def _name_in(body: JsonObject) -> Any:
+    if "name" not in body:
+        raise MissingParameter("name is missing")
+    return body["name"]
 
 
 def _channel(key: int, name: str) -> dict[str, Any]:

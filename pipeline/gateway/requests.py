@@ -63,4 +63,9 @@ PUBLISH = _body(_PUBLISH, "message")
 REGISTRATION = _body(_REGISTRATION, "deviceToken", "deviceId", "os")
 PROPERTIES = _body({})
 TEMPLATE = _body(_TEMPLATE, "message")
-TEMPLATE_VALUES = _body({"templateValues": {"type": "object", "additionalProperties": _TEXT}})
+TEMPLATE_VALUES = _body(
+    {
+        "templateValues": {"type": "object", "additionalProperties": _TEXT},
+        **{name: _PUBLISH[name] for name in ("publishAt", "repeatEvery", "repeatExpiresAt")},
+    }
+)

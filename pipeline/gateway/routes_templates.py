@@ -19,6 +19,13 @@ from pipeline.template_publisher import push_immediately
 
 router = APIRouter(tags=["templates"])
 
+#: When a push of a template goes out, by the names of a publish.
+WHEN = {
+    "publishAt": "publish_at",
+    "repeatEvery": "repeat_every",
+    "repeatExpiresAt": "repeat_expires_at",
+}
+
 DeviceTemplates = dict[str, dict[str, Any]]
 
 
@@ -32,11 +39,13 @@ def push(asking: Asking, body: JsonObject) -> PushStatus:
 
 @router.post("/messaging/push/{name:path}", openapi_extra=requests.TEMPLATE_VALUES)
 def push_template(name: Named, asking: Asking, body: JsonObject) -> MessageStatus:
-    """Push a stored template, its variables filled with `templateValues`."""
+    """Push a stored template now, later or repeatedly, filled with `templateValues`."""
     with db.reading() as connection:
         template = get_template(connection, asking.app_id, PUSH, name)
     asking.require_publish(template.channel_name)
-    return MessageStatus.of(push_with_template(name, _values(body), app=asking.app_id))
+    when = {field: body.get(given) for given, field in WHEN.items()}
+    receipt = push_with_template(name, _values(body), app=asking.app_id, **when)
+    return MessageStatus.of(receipt)
 
 
 @router.get("/messaging/pushtemplates")
@@ -60,5 +69,8 @@ def _templates(app_id: str, platform: Platform) -> DeviceTemplates:
 
 def _values(body: Mapping[str, Any]) -> Any:
     """Return the values of variables; one SDK sends them as the body itself."""
-    flat = not any(isinstance(value, dict | list) for value in body.values())
-    return body if flat and "templateValues" not in body else body.get("templateValues")
+    if "templateValues" in body:
+        return body["templateValues"]
+    said = {name: value for name, value in body.items() if name not in WHEN}
+    flat = not any(isinstance(value, dict | list) for value in said.values())
+    return said if flat else None

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from pipeline import db
-from pipeline.clock import now_ms
+from pipeline.clock import iso, now_ms
 from pipeline.directory.templates import PUSH, put_template
 from pipeline.settings import Settings
 from tests.integration.gateway_stand import APP, Client, make_app, running_gateway
@@ -39,6 +39,21 @@ def test_a_template_is_pushed_by_its_name(api: Client, subtests: pytest.Subtests
             assert answer.status == 200, answer.body
             assert answer.body["status"] == "scheduled"
             assert set(answer.body) == {"messageId", "status", "errorMessage"}
+
+
+def test_a_push_of_a_template_can_be_delayed_and_repeated(api: Client) -> None:
+    body = {"publishAt": now_ms() + 3_600_000, "repeatEvery": 60, "name": "Kari"}
+    answer = api("POST", "/messaging/push/my%20tpl%20x", body)
+
+    assert answer.status == 200, answer.body
+    message_id = answer.body["messageId"]
+    (run,) = api("GET", f"/messaging/{message_id}/ledger").body["runs"]
+    assert (run["state"], run["dueAt"]) == ("scheduled", iso(body["publishAt"]))
+    assert api("DELETE", f"/messaging/{message_id}").body["status"] == "cancelled"
+    assert api("POST", "/messaging/push/plain", {"publishAt": 1}).fault == (400, 5030)
+    wrong = {"repeatEvery": 5, "repeatExpiresAt": 1}
+    assert api("POST", "/messaging/push/plain", wrong).fault == (400, 5003)
+    assert api("POST", "/messaging/push/plain", {"repeatEvery": []}).fault == (400, 8008)
 
 
 def test_what_is_wrong_with_a_push_of_a_template_is_named(api: Client) -> None:

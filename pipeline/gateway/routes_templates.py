@@ -22,6 +22,7 @@ router = APIRouter(tags=["templates"])
 #: When a push of a template goes out, by the names of a publish.
 WHEN = {
     "publishAt": "publish_at",
+    "publishAtLocal": "publish_at_local",
     "repeatEvery": "repeat_every",
     "repeatExpiresAt": "repeat_expires_at",
 }

@@ -56,6 +56,21 @@ def test_a_push_of_a_template_can_be_delayed_and_repeated(api: Client) -> None:
     assert api("POST", "/messaging/push/plain", {"repeatEvery": []}).fault == (400, 8008)
 
 
+def test_a_push_of_a_template_can_go_by_the_clock_of_each_device(api: Client) -> None:
+    api.register("anna", timeZone="Europe/Berlin")
+    answer = api("POST", "/messaging/push/plain", {"publishAtLocal": "2099-01-01T09:00"})
+
+    assert answer.status == 200, answer.body
+    runs = api("GET", f"/messaging/{answer.body['messageId']}/ledger").body["runs"]
+    assert {run["zone"]: run["dueAt"] for run in runs} == {
+        "Europe/Berlin": "2099-01-01T08:00:00.000Z",
+        "UTC": "2099-01-01T09:00:00.000Z",
+    }
+    wrong = {"publishAtLocal": "2099-01-01T09:00", "repeatEvery": 60}
+    assert api("POST", "/messaging/push/plain", wrong).fault == (400, 8008)
+    assert api("POST", "/messaging/push/plain", {"publishAtLocal": "soon"}).fault == (400, 5030)
+
+
 def test_what_is_wrong_with_a_push_of_a_template_is_named(api: Client) -> None:
     assert api("POST", "/messaging/push/nobody/knows", {}).fault == (400, 5060)
     missing = api("POST", "/messaging/push/my%20tpl%20x", {"templateValues": {}})

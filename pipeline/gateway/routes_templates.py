@@ -1,17 +1,18 @@
 """Push templates: pushed by name, pushed without being stored, and told to devices."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Header
 
 from pipeline import db, push_with_template
 from pipeline.directory.templates import PUSH, get_template, templates_for_devices
-from pipeline.errors import UnknownOs
+from pipeline.errors import PublishDenied, UnknownOs
 from pipeline.gateway import requests
 from pipeline.gateway.auth import Asking
 from pipeline.gateway.body import JsonObject
 from pipeline.gateway.paths import Named
+from pipeline.gateway.permissions import Caller
 from pipeline.gateway.wire import MessageStatus, PushStatus
 from pipeline.platform import Platform
 from pipeline.template.stored import PushTemplate
@@ -29,23 +30,36 @@ WHEN = {
 
 DeviceTemplates = dict[str, dict[str, Any]]
 
+IdempotencyKey = Annotated[str | None, Header()]
+
 
 @router.post("/console/messaging/push", include_in_schema=False)
 @router.post("/messaging/push", openapi_extra=requests.TEMPLATE)
-def push(asking: Asking, body: JsonObject) -> PushStatus:
-    """Push a template that is not stored. Its counts are nought: nothing has been sent yet."""
-    asking.require_publish(PushTemplate.read(body).channel_name)
-    return PushStatus.of(push_immediately(body, app=asking.app_id))
+def push(asking: Asking, body: JsonObject, idempotency_key: IdempotencyKey = None) -> PushStatus:
+    """Push a template that is not stored. Its counts are nought: nothing has been sent yet.
+
+    A request with the same `Idempotency-Key` as an earlier one pushes nothing again.
+    """
+    _require_publish(asking, PushTemplate.read(body).channel_name)
+    receipt = push_immediately(body, app=asking.app_id, dedupe_key=idempotency_key)
+    return PushStatus.of(receipt)
 
 
 @router.post("/messaging/push/{name:path}", openapi_extra=requests.TEMPLATE_VALUES)
-def push_template(name: Named, asking: Asking, body: JsonObject) -> MessageStatus:
-    """Push a stored template now, later or repeatedly, filled with `templateValues`."""
+def push_template(
+    name: Named, asking: Asking, body: JsonObject, idempotency_key: IdempotencyKey = None
+) -> MessageStatus:
+    """Push a stored template now, later or repeatedly, filled with `templateValues`.
+
+    A request with the same `Idempotency-Key` as an earlier one pushes nothing again.
+    """
     with db.reading() as connection:
         template = get_template(connection, asking.app_id, PUSH, name)
-    asking.require_publish(template.channel_name)
+    _require_publish(asking, template.channel_name)
     when = {field: body.get(given) for given, field in WHEN.items()}
-    receipt = push_with_template(name, _values(body), app=asking.app_id, **when)
+    receipt = push_with_template(
+        name, _values(body), app=asking.app_id, dedupe_key=idempotency_key, **when
+    )
     return MessageStatus.of(receipt)
 
 
@@ -61,6 +75,20 @@ def templates(device_type: Named, asking: Asking) -> DeviceTemplates:
     if device_type.upper() not in Platform.__members__:
         raise UnknownOs("the device type is unknown: use IOS, ANDROID or OSX")
     return _templates(asking.app_id, Platform[device_type.upper()])
+
+
+def _require_publish(asking: Caller, channel: str) -> None:
+    """Check whether they may push to a channel; no name means every one.
+
+    Then each rule has to let them: the segment may lead to the devices of any channel.
+
+    Raises:
+        PublishDenied: they may not.
+    """
+    asking.require_publish(channel)
+    rules = () if channel else asking.publish_rules
+    if any(asking.roles.isdisjoint(rule.roles) for rule in rules):
+        raise PublishDenied("some channels are closed to the user: name one that is open")
 
 
 def _templates(app_id: str, platform: Platform) -> DeviceTemplates:

@@ -161,6 +161,26 @@ def test_the_devices_of_a_channel_are_listed_by_pages_and_counted(console: Clien
     assert console("GET", f"{path}/count?pagesize=2&offset=3").body == 12
 
 
+def test_the_devices_of_a_channel_are_sorted_as_asked(console: Client) -> None:
+    for device_id, version in (("b", "2"), ("Z", None), ("a", "1"), ("c", "2")):
+        register(console, device_id, channels=["news"], osVersion=version)
+    orders = {
+        "sortBy=deviceId": ["Z", "a", "b", "c"],
+        "sortBy=deviceId%20desc": ["c", "b", "a", "Z"],
+        "sortBy=deviceId&sortDirection=DESC": ["c", "b", "a", "Z"],
+        "sortBy=osVersion%20desc,deviceId%20desc": ["c", "b", "a", "Z"],
+        "sortBy=osVersion,deviceId&sortDirection=asc": ["a", "b", "c", "Z"],
+        "sortBy=created": ["b", "Z", "a", "c"],
+        "sortBy=": ["b", "Z", "a", "c"],
+        "sortBy=deviceId&pagesize=2&offset=1": ["a", "b"],
+    }
+
+    for query, expected in orders.items():
+        assert device_ids(console("GET", f"/channels/news/devices?{query}")) == expected, query
+    for wrong in ("nonsense", "deviceId%20up", "deviceId%20asc%20desc", "user.name", "os;"):
+        assert console("GET", f"/channels/news/devices?sortBy={wrong}").fault == (400, 8008)
+
+
 def test_a_clause_narrows_the_devices_of_a_channel(console: Client) -> None:
     register(console, "phone", channels=["news"], userId="kari")
     register(console, "tablet", channels=["news"], os="OSX", properties={"seats": 2})

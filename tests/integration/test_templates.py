@@ -119,7 +119,7 @@ def test_properties_that_cannot_be_kept_or_sent_are_refused(properties: object) 
         put_user(connection, APP, "ann", properties, 1)
 
 
-@pytest.mark.parametrize("user_id", ["", None, "x" * 513, "\0"])
+@pytest.mark.parametrize("user_id", ["", None, "x" * 513, "\0", "\ud800"])
 def test_a_user_has_an_id(user_id: object) -> None:
     with db.writing() as connection, pytest.raises((InvalidParameter, MissingParameter)):
         put_user(connection, APP, user_id, {}, 1)

@@ -15,14 +15,13 @@ from pipeline.directory.channels import ensure_channels
 from pipeline.directory.zones import default_zone, find_zones
 from pipeline.errors import InvalidParameter
 from pipeline.ledger.messages import (
-    EVERY_CHANNEL,
     NewMessage,
     NewRun,
     Receipt,
     new_message_id,
     write_messages,
 )
-from pipeline.options import DeliveryOptions, PublishOptions, check_channel_name
+from pipeline.options import EVERY_CHANNEL, DeliveryOptions, PublishOptions, check_channel_name
 from pipeline.queues import Wake
 from pipeline.schedule import plan_waves
 from pipeline.template.smart_text import fill_clause

@@ -7,12 +7,11 @@ from fastapi import APIRouter, Header
 
 from pipeline import db, push_with_template
 from pipeline.directory.templates import PUSH, get_template, templates_for_devices
-from pipeline.errors import PublishDenied, UnknownOs
+from pipeline.errors import UnknownOs
 from pipeline.gateway import requests
 from pipeline.gateway.auth import Asking
 from pipeline.gateway.body import JsonObject
 from pipeline.gateway.paths import Named
-from pipeline.gateway.permissions import Caller
 from pipeline.gateway.wire import MessageStatus, PushStatus
 from pipeline.platform import Platform
 from pipeline.template.stored import PushTemplate
@@ -40,7 +39,7 @@ def push(asking: Asking, body: JsonObject, idempotency_key: IdempotencyKey = Non
 
     A request with the same `Idempotency-Key` as an earlier one pushes nothing again.
     """
-    _require_publish(asking, PushTemplate.read(body).channel_name)
+    asking.require_publish(PushTemplate.read(body).channel_name)
     receipt = push_immediately(body, app=asking.app_id, dedupe_key=idempotency_key)
     return PushStatus.of(receipt)
 
@@ -55,7 +54,7 @@ def push_template(
     """
     with db.reading() as connection:
         template = get_template(connection, asking.app_id, PUSH, name)
-    _require_publish(asking, template.channel_name)
+    asking.require_publish(template.channel_name)
     when = {field: body.get(given) for given, field in WHEN.items()}
     receipt = push_with_template(
         name, _values(body), app=asking.app_id, dedupe_key=idempotency_key, **when
@@ -75,20 +74,6 @@ def templates(device_type: Named, asking: Asking) -> DeviceTemplates:
     if device_type.upper() not in Platform.__members__:
         raise UnknownOs("the device type is unknown: use IOS, ANDROID or OSX")
     return _templates(asking.app_id, Platform[device_type.upper()])
-
-
-def _require_publish(asking: Caller, channel: str) -> None:
-    """Check whether they may push to a channel; no name means every one.
-
-    Then each rule has to let them: the segment may lead to the devices of any channel.
-
-    Raises:
-        PublishDenied: they may not.
-    """
-    asking.require_publish(channel)
-    rules = () if channel else asking.publish_rules
-    if any(asking.roles.isdisjoint(rule.roles) for rule in rules):
-        raise PublishDenied("some channels are closed to the user: name one that is open")
 
 
 def _templates(app_id: str, platform: Platform) -> DeviceTemplates:

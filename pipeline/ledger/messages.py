@@ -3,16 +3,13 @@
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, insert, select, update
 
 from pipeline import db
 from pipeline.ledger.states import MessageState, RunState
 from pipeline.models import MESSAGE, RUN, Message, Run
-
-#: The channel of a message that is for the devices of all channels: a name that none can have.
-EVERY_CHANNEL: Final = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from pipeline import db
+from pipeline import db, push_with_template
 from pipeline.clock import iso, now_ms
 from pipeline.directory.access import Access, PublishRule, put_access
 from pipeline.directory.apps import add_key
@@ -100,6 +100,14 @@ def test_a_push_to_every_channel_needs_leave_for_every_channel(api: Client) -> N
         assert push("push/everywhere", {}, prefix) == (400, 5007)
         assert push("push", everywhere, prefix) == (400, 5007)
     assert push("push", {"message": "x", "channelName": "open"}, "/api") == (200, None)
+
+    later = {"publishAt": now_ms() + 3_600_000}
+    with db.writing() as connection:
+        put_access(connection, Access(APP), now_ms())
+    waiting = push_with_template("everywhere", app=APP, publish_at=later["publishAt"]).message_id
+    with db.writing() as connection:
+        put_access(connection, Access(APP, publish_rules=(VIP,)), now_ms())
+    assert api("DELETE", f"/messaging/{waiting}").fault == (400, 5007)
 
 
 def test_what_is_wrong_with_a_push_of_a_template_is_named(api: Client) -> None:

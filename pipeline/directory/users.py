@@ -4,18 +4,15 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-import orjson
 from sqlalchemy import BigInteger, Connection, and_, bindparam, delete, select
 
 from pipeline import db
 from pipeline.errors import InvalidParameter, MissingParameter
 from pipeline.models import DEVICE, USER, Device, User
+from pipeline.options.properties import check_properties
 
 #: Characters. As long as a device id; bounds an index entry.
 USER_ID_MAX = 512
-
-#: Bytes of JSON. A user's properties are read for every device of a personal push.
-PROPERTIES_MAX_BYTES = 65_536
 
 #: U+0000, which PostgreSQL cannot keep, and halves of characters, which are no Unicode.
 _UNFIT: Final = re.compile("[\0\ud800-\udfff]")
@@ -63,7 +60,7 @@ def put_users(
         {
             "app_id": app_id,
             "user_id": check_user_id(user_id),
-            "properties": _checked(properties),
+            "properties": check_properties("a user's properties", properties),
             "updated_at": now,
         }
         for user_id, properties in sorted(users.items())  # in one order, so that two never deadlock
@@ -103,17 +100,3 @@ def users_of_devices(
     return {key: (user_id, properties) for key, user_id, properties in rows if key is not None}
 
 
-def _checked(properties: object) -> dict[str, Any]:
-    """Return a copy of properties that both databases keep and every provider can be sent."""
-    if not isinstance(properties, Mapping):
-        raise InvalidParameter("a user's properties are an object")
-    try:
-        written = orjson.dumps(dict(properties))
-    except TypeError:  # also for text that is no Unicode, and numbers beyond 64 bits
-        raise InvalidParameter("a user's properties hold JSON values only") from None
-    if len(written) > PROPERTIES_MAX_BYTES:
-        raise InvalidParameter(f"a user's properties are more than {PROPERTIES_MAX_BYTES} bytes")
-    if b"\\u0000" in written.replace(b"\\\\", b""):  # PostgreSQL cannot keep it in JSON
-        raise InvalidParameter("a user's properties must not contain the NUL character")
-    copy: dict[str, Any] = orjson.loads(written)
-    return copy

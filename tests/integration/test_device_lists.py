@@ -1,7 +1,9 @@
 """Lists of registrations: many at once end as they would one after the other."""
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from io import BytesIO
 
 import pytest
 from hypothesis import HealthCheck, given
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, event, select, update
 
 from pipeline import db
+from pipeline.cli.devices import import_devices
 from pipeline.directory.apps import ensure_app
 from pipeline.directory.devices import register_devices
 from pipeline.models import CHANNEL, DEVICE, SUBSCRIPTION, Channel, Device
@@ -77,7 +80,7 @@ lines = st.builds(
 
 
 @examples(
-    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(st.lists(lines, min_size=2, max_size=7))
 def test_repeats_of_a_device_or_a_token_count_one_after_the_other(found: list) -> None:
@@ -182,3 +185,22 @@ def test_a_list_is_written_in_few_statements_however_long_it_is() -> None:
 
     assert len(rows()) == 800
     assert len(sent) < 10
+
+
+def test_a_line_that_no_database_can_keep_is_skipped_and_told_by_its_number(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    good = {"deviceToken": "ab" * 32, "os": "IOS"}
+    listed = [
+        {**good, "deviceId": "nul\0"},
+        {**good, "deviceId": "d", "properties": {"a": ["\0"]}},
+        {**good, "deviceId": "d", "userId": "\0"},
+        {**good, "deviceId": "d"},
+    ]
+    source = BytesIO("\n".join(map(json.dumps, listed)).encode())
+
+    totals = import_devices(source, None, (), lambda _: None)
+
+    assert (totals.imported, totals.bad, len(rows())) == (1, 3, 1)
+    said = capsys.readouterr().err.splitlines()
+    assert [line.split(":")[0] for line in said] == ["line 1", "line 2", "line 3"]

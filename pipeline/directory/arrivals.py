@@ -17,7 +17,7 @@ class Arrival(NamedTuple):
     wanted: Registration
 
     def marks(self) -> Iterator[tuple[str, str]]:
-        """Name what no two of one transaction may share: the earlier one would be left out."""
+        """Name what no two of one transaction may share: the later could end the earlier one."""
         yield self.app_id, self.wanted.device_id
         yield self.app_id, self.wanted.token
 

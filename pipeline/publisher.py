@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, event
 from sqlalchemy.orm import Session
 
-from pipeline import db, queues
+from pipeline import db, queues, telemetry
 from pipeline.clock import now_ms
 from pipeline.content import Content, check_sizes
 from pipeline.directory.apps import resolve_app
@@ -96,6 +96,7 @@ def check(
     else:
         plain = Content.from_publish(message, dict(said.headers))
         check_sizes(plain, to.platforms, new_message_id())
+        telemetry.headers_without_effect(plain.warnings)
         content = plain.to_json()
     return compose(channel, {**said.to_json(), **content}, to, dedupe_key, now)
 

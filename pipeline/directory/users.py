@@ -98,5 +98,3 @@ def users_of_devices(
     # All rows in one call: row by row costs as much as the query.
     rows = connection.execute(_OF_DEVICES, {"keys": keys}).all()
     return {key: (user_id, properties) for key, user_id, properties in rows if key is not None}
-
-

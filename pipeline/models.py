@@ -150,6 +150,7 @@ class Device(SQLModel, table=True):
             postgresql_where=text("expires_at IS NOT NULL"),
             sqlite_where=text("expires_at IS NOT NULL"),
         ),
+        {"sqlite_autoincrement": True},  # a batch under way holds keys: none is given out twice
     )
 
     id: int | None = big_key(primary=True)

@@ -47,7 +47,9 @@ def test_a_publish_is_answered_as_scheduled_with_an_id_and_no_error(api: Client)
 
 
 def test_each_form_of_the_base_url_leads_to_the_app(api: Client, subtests: pytest.Subtests) -> None:
-    cases = [f"/{APP}/{KEY}", f"//{APP}/{KEY}", "/api", "//api", "/custom", ""]
+    ids, domain = f"/{APP}/{KEY}", "/api"
+    cases = [ids, f"/{ids}", f"/sub{ids}", f"/sub/{ids}", f"/deep/down{ids}"]
+    cases += [domain, f"/{domain}", f"/sub{domain}", f"/sub/{domain}", "/custom", ""]
     for prefix in cases:
         with subtests.test(prefix=prefix):
             info = api("GET", "/info", prefix=prefix)

@@ -3,6 +3,7 @@
 PipelineError
 ├── RequestError                 the caller's input; nothing was written
 │   ├── MalformedBody            8004
+│   │   └── BodyLate             8004, HTTP 408
 │   ├── MissingParameter         8007
 │   ├── InvalidParameter         8008
 │   │   ├── PayloadTooLarge      8008, HTTP 413
@@ -60,6 +61,12 @@ class MalformedBody(RequestError):
     """The body is not a JSON object."""
 
     code = 8004
+
+
+class BodyLate(MalformedBody):
+    """The body did not arrive in time."""
+
+    http_status = 408
 
 
 class MissingParameter(RequestError):

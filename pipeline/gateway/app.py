@@ -49,7 +49,7 @@ _ROUTES = (
     routes_users,
 )
 
-_ERRORS = (400, 401, 404, 405, 413, 429, 500, 503)
+_ERRORS = (400, 401, 404, 405, 408, 413, 429, 500, 503)
 
 
 def create_app() -> FastAPI:

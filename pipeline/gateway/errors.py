@@ -12,7 +12,13 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from pipeline.errors import InvalidParameter, PipelineError, RequestError, TooManyAttempts
+from pipeline.errors import (
+    BodyLate,
+    InvalidParameter,
+    PipelineError,
+    RequestError,
+    TooManyAttempts,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -22,8 +28,12 @@ NO_SUCH_ROUTE = 8002
 #: The API's code for what has no other.
 INTERNAL = 8011
 
-#: Seconds until wrong keys from one address are answered as such again.
-RETRY_AFTER_SECONDS = 60
+#: What an answer says in its head. A minute after the first of many wrong keys they are answered
+#: as such again; what is left of a late body would look like the next request.
+_HEADERS: Mapping[type[Exception], Mapping[str, str]] = {
+    TooManyAttempts: {"Retry-After": "60"},
+    BodyLate: {"Connection": "close"},
+}
 
 
 def install(app: FastAPI) -> None:
@@ -45,9 +55,7 @@ def fault(
 async def _ours(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, PipelineError)  # noqa: S101 - it is registered for no other
     if isinstance(error, RequestError):
-        waits = isinstance(error, TooManyAttempts)
-        headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if waits else None
-        return fault(error.http_status, error.code, str(error), headers)
+        return fault(error.http_status, error.code, str(error), _HEADERS.get(type(error)))
     # What is wrong with the installation is for its operator: it may name hosts and users.
     logger.error("%s", error, extra={"action": "not_ready", "error": type(error).__name__})
     return fault(error.http_status, error.code, "The service is not ready, try again later.")

@@ -24,6 +24,7 @@ from pipeline.gateway import (
 )
 from pipeline.gateway.access_log import AccessLog
 from pipeline.gateway.auth import Gatekeeper
+from pipeline.gateway.defects import Defects
 from pipeline.gateway.paths import Addressing
 from pipeline.gateway.waker import waking_behind
 from pipeline.gateway.wire import Fault
@@ -72,6 +73,7 @@ def create_app() -> FastAPI:
                 allow_headers=["*"],
                 max_age=PREFLIGHT_SECONDS,
             ),
+            Middleware(Defects),
         ],
     )
     errors.install(app)

@@ -6,11 +6,13 @@ user instead. HTTP 502 is never used: the JavaScript SDK replaces its body.
 
 import logging
 from collections.abc import Mapping
+from http import HTTPStatus
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from pipeline.errors import (
     BodyLate,
@@ -35,13 +37,14 @@ _HEADERS: Mapping[type[Exception], Mapping[str, str]] = {
     BodyLate: {"Connection": "close"},
 }
 
+_METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE")
+
 
 def install(app: FastAPI) -> None:
     """Let an application answer every error in the API's shape."""
     app.add_exception_handler(PipelineError, _ours)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _routing)
-    app.add_exception_handler(Exception, _defect)
 
 
 def fault(
@@ -67,10 +70,23 @@ async def _validation(_: Request, error: Exception) -> JSONResponse:
     return fault(400, InvalidParameter.code, f"{where} has a value that is not allowed")
 
 
-async def _routing(_: Request, error: Exception) -> JSONResponse:
+async def _routing(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - it is registered for no other
-    return fault(error.status_code, NO_SUCH_ROUTE, f"{error.detail}.", error.headers)
+    if error.status_code != HTTPStatus.METHOD_NOT_ALLOWED:
+        return fault(error.status_code, NO_SUCH_ROUTE, f"{error.detail}.", error.headers)
+    allowed = {"Allow": ", ".join([*_methods(request), "OPTIONS"])}
+    if request.method == "OPTIONS":
+        return Response(status_code=HTTPStatus.NO_CONTENT, headers=allowed)
+    return fault(error.status_code, NO_SUCH_ROUTE, f"{error.detail}.", allowed)
 
 
-async def _defect(_: Request, __: Exception) -> JSONResponse:
-    return fault(500, INTERNAL, "Something went wrong in the service.")
+def _methods(request: Request) -> list[str]:
+    """Return what may be done with a path; the framework tells of its first route only."""
+    return [
+        method
+        for method in _METHODS
+        if any(
+            route.matches({**request.scope, "method": method})[0] is Match.FULL
+            for route in request.app.routes
+        )
+    ]

@@ -279,19 +279,37 @@ def test_what_leads_nowhere_is_answered_in_the_same_shape(
             assert api(method, path).fault == fault
 
 
+def test_every_path_tells_what_may_be_done_with_it(api: Client) -> None:
+    cases = {
+        "/info": "GET, OPTIONS",
+        "/messaging/message:X": "GET, POST, DELETE, OPTIONS",
+        "/messaging/registrations/a/b": "GET, DELETE, OPTIONS",
+    }
+    for path, allowed in cases.items():
+        refused = api("PATCH", path)
+        assert (refused.fault, refused.headers["allow"]) == ((405, 8002), allowed)
+        told = api("OPTIONS", path)
+        assert (told.status, told.headers["allow"], told.raw) == (204, allowed, b"")
+
+
 def test_a_browser_may_ask_from_anywhere(api: Client, subtests: pytest.Subtests) -> None:
-    cases = ["/info", "/messaging/default", "/messaging/registrations"]
+    cases = ["/info", "/messaging/default", "/messaging/push/t", "/messaging/push"]
+    cases += ["/messaging/pushtemplates", "/messaging/pushtemplates/IOS", "/messaging/message:X"]
+    cases += ["/messaging/registrations", "/messaging/registrations/a/b", "/messaging/channels/x"]
+    cases += ["/messaging/email", "/emailtemplate/send", "/users/u", "/console/messaging/push"]
+    headers = "content-type,user-token,application-id,secret-key,application-type,auth-key"
     for path in cases:
         with subtests.test(path=path):
             asked = {
                 "Origin": "https://shop.example",
                 "Access-Control-Request-Method": "POST",
-                "Access-Control-Request-Headers": "content-type,user-token",
+                "Access-Control-Request-Headers": headers,
             }
             allowed = api("OPTIONS", path, **asked)
             assert allowed.status == 200
             assert allowed.headers["access-control-allow-origin"] == "*"
-            assert "DELETE" in allowed.headers["access-control-allow-methods"]
-            assert "user-token" in allowed.headers["access-control-allow-headers"]
+            methods = allowed.headers["access-control-allow-methods"].split(", ")
+            assert set(methods) >= {"GET", "POST", "PUT", "DELETE", "OPTIONS"}
+            assert allowed.headers["access-control-allow-headers"] == headers
             answered = api("GET", "/info", Origin="https://shop.example")
             assert answered.headers["access-control-allow-origin"] == "*"

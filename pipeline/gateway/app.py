@@ -3,10 +3,10 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from typing import Any
 
 import anyio.to_thread
 from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
@@ -25,9 +25,9 @@ from pipeline.gateway import (
 from pipeline.gateway.access_log import AccessLog
 from pipeline.gateway.auth import Gatekeeper
 from pipeline.gateway.defects import Defects
+from pipeline.gateway.description import RESPONSES, SERVERS, TAGS, describe
 from pipeline.gateway.paths import Addressing
 from pipeline.gateway.waker import waking_behind
-from pipeline.gateway.wire import Fault
 from pipeline.settings import get_settings
 
 #: Requests that are worked on at once, each in a thread. Fewer than the database pool has
@@ -50,19 +50,19 @@ _ROUTES = (
     routes_users,
 )
 
-_ERRORS = (400, 401, 404, 405, 408, 413, 429, 500, 503)
-
 
 def create_app() -> FastAPI:
     """Build the application; nothing is connected before the first request."""
-    app = FastAPI(
+    app = FastAPIOffline(  # its pages load nothing from elsewhere
+        redoc_url=None,
         title="push-pipeline",
         version=version("push-pipeline"),
-        description="Push notifications: publish, status, ledger, registrations.",
+        description=describe(),
+        openapi_tags=TAGS,
+        servers=SERVERS,
+        responses=RESPONSES,
         redirect_slashes=False,  # an SDK takes a redirect for an error
         lifespan=_lifespan,
-        responses={status: {"model": Fault, "description": "An error"} for status in _ERRORS},
-        servers=_servers(),
         middleware=[
             Middleware(Addressing),
             Middleware(AccessLog),
@@ -88,11 +88,3 @@ async def _lifespan(_: FastAPI) -> AsyncIterator[None]:
     anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
     with waking_behind():
         yield
-
-
-def _servers() -> list[dict[str, Any]]:
-    ids = {name: {"default": name} for name in ("appId", "apiKey")}
-    return [
-        {"url": "/api", "description": "the app of this domain, or the default app"},
-        {"url": "/{appId}/{apiKey}", "description": "any app", "variables": ids},
-    ]

@@ -22,7 +22,9 @@ router = APIRouter(tags=["registrations"])
 Channels = Annotated[str | None, Query(description="Only these, separated by commas.")]
 
 
-@router.post("/messaging/registrations", openapi_extra=requests.REGISTRATION)
+@router.post(
+    "/messaging/registrations", openapi_extra=requests.REGISTRATION, summary="Register a device"
+)
 def register(asking: Asking, body: RegistrationBody) -> RegistrationId:
     """Register a device, or renew its registration; channels are added to those it has.
 
@@ -37,7 +39,7 @@ def register(asking: Asking, body: RegistrationBody) -> RegistrationId:
     return RegistrationId(registration_id=registration_id(keys[wanted.device_id], wanted.channels))
 
 
-@router.get("/messaging/registrations/{device_id:path}")
+@router.get("/messaging/registrations/{device_id:path}", summary="Read a registration")
 def read(device_id: Named, asking: Asking) -> list[RegistrationView]:
     """Read the registration of a device: a list of one."""
     asking.require("register")
@@ -48,7 +50,11 @@ def read(device_id: Named, asking: Asking) -> list[RegistrationView]:
     return [RegistrationView.of(found)]
 
 
-@router.delete("/messaging/registrations/{device_id:path}", response_model_exclude_none=True)
+@router.delete(
+    "/messaging/registrations/{device_id:path}",
+    response_model_exclude_none=True,
+    summary="Unregister a device",
+)
 def unregister(device_id: Named, asking: Asking, channels: Channels = None) -> Removed:
     """End a registration, in all channels or in some."""
     asking.require("register")

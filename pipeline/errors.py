@@ -19,6 +19,7 @@ PipelineError
 │   ├── InvalidUserToken         3064, HTTP 401
 │   ├── TooManyAttempts          999, HTTP 429
 │   ├── UnknownApp               2002
+│   ├── MissingApplicationId     8022
 │   ├── UnknownDevice            5000
 │   │   └── UnknownRegistration  5001
 │   ├── MissingDeviceId          5011
@@ -157,6 +158,12 @@ class UnknownApp(RequestError):
     """The application id or API key is unknown."""
 
     code = 2002
+
+
+class MissingApplicationId(RequestError):
+    """The header application-id is missing: secret-key alone names no app."""
+
+    code = 8022
 
 
 class UnknownDevice(RequestError):

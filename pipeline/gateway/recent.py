@@ -25,10 +25,6 @@ class Recent(Generic[Key, Value]):
         at, value = self._kept.get(key, (0.0, None))
         return value if time.monotonic() < at + self._fresh_seconds else None
 
-    def __contains__(self, key: Key) -> bool:
-        """Whether there was such a value, however long ago."""
-        return key in self._kept
-
     def keep(self, key: Key, value: Value) -> Value:
         """Keep a value, in place of the oldest where there are too many."""
         self._kept.pop(key, None)

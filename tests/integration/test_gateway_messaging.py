@@ -69,6 +69,9 @@ def test_ids_in_headers_are_as_good_as_ids_in_the_path(api: Client) -> None:
     assert api("DELETE", "/messaging/channels/x", prefix="/v1").fault == (400, 2000)
     ids["secret_key"] = "WRONG"
     assert api("GET", "/info", prefix="/v1", **ids).fault == (400, 2002)
+    assert api("GET", "/info", prefix="/v1", application_id=APP).fault == (400, 2002)
+    assert api("GET", "/info", prefix="/v1", secret_key=KEY).fault == (400, 8022)
+    assert api("GET", "/info", **ids).status == 200  # ids in the path win
 
 
 def test_a_body_needs_no_content_type_and_a_charset_does_no_harm(api: Client) -> None:

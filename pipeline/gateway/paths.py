@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Annotated
 from urllib.parse import unquote, unquote_to_bytes
 
-from pydantic import BeforeValidator
+from pydantic import AfterValidator, BeforeValidator
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from pipeline.errors import InvalidParameter
@@ -95,10 +95,22 @@ def decode(parameter: str) -> str:
         text = unquote_to_bytes(parameter.encode("latin-1")).decode()
     except UnicodeDecodeError:
         raise InvalidParameter("the path is not UTF-8") from None
+    return storable(text)
+
+
+def storable(text: str) -> str:
+    """Return a text as it is.
+
+    Raises:
+        InvalidParameter: it holds U+0000, which no database stores.
+    """
     if "\0" in text:
-        raise InvalidParameter("the path holds the character U+0000")
+        raise InvalidParameter("the path or the query holds the character U+0000")
     return text
 
 
 #: A name or an id in a path.
 Named = Annotated[str, BeforeValidator(decode)]
+
+#: Names in a query, separated by commas.
+Listed = Annotated[str, AfterValidator(storable)]

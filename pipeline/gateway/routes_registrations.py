@@ -12,14 +12,14 @@ from pipeline.errors import UnknownDevice, UnknownRegistration
 from pipeline.gateway import requests
 from pipeline.gateway.auth import Asking
 from pipeline.gateway.body import RegistrationBody
-from pipeline.gateway.paths import Named
+from pipeline.gateway.paths import Listed, Named
 from pipeline.gateway.permissions import Caller
 from pipeline.gateway.wire import RegistrationId, RegistrationView, Removed, registration_id
 from pipeline.registration import check_registration
 
 router = APIRouter(tags=["registrations"])
 
-Channels = Annotated[str | None, Query(description="Only these, separated by commas.")]
+Channels = Annotated[Listed | None, Query(description="Only these, separated by commas.")]
 
 
 @router.post(

@@ -104,6 +104,11 @@ def test_the_nul_character_is_refused_wherever_it_stands(api: Client) -> None:
         assert refused(api("POST", "/messaging/default", body)) == (400, 8008)
     assert refused(api.register(nul)) == (400, 8008)
     assert refused(api("PUT", "/users/u", {"a": [nul]})) == (400, 8008)
+    api.register()
+    left = api("DELETE", "/messaging/registrations/dev-1?channels=default,%00")
+    assert refused(left) == (400, 8008)
+    template = "/console/messaging/push/templates?names=%00"
+    assert refused(api("DELETE", template, prefix=f"/{APP}", auth_key=KEY)) == (400, 8008)
     for path in ("/messaging/a%00b", "/messaging/registrations/%00", "/users/%00"):
         assert refused(api("GET" if "messaging" in path else "PUT", path, b"{}")) == (400, 8008)
     assert api("POST", "/messaging/default", {"message": "\\u0000"}).status == 200

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from pipeline.gateway import body
+from pipeline.gateway import body, protocol
 from pipeline.settings import Settings
 from tests.integration.gateway_stand import APP, Answer, Client, make_app, running_gateway
 from tests.processes import wait_until
@@ -66,6 +66,33 @@ def test_a_body_that_does_not_come_is_not_waited_for_for_ever(
     assert answer.fault == (408, 8004)
     assert answer.headers["connection"] == "close"
     assert api.publish().status == 200
+
+
+def test_a_head_that_does_not_come_is_not_waited_for_for_ever(
+    api: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.2)
+
+    for sent in (b"", b"GET /info HTTP/1.1\r\nHost: "):
+        with socket.create_connection(("127.0.0.1", api.port), timeout=30) as connection:
+            connection.sendall(sent)
+            assert connection.recv(1024) == b""
+    assert api.publish().status == 200
+
+
+def test_a_connection_may_rest_between_two_requests(
+    api: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.2)
+    request = f"GET {api.prefix}/info HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+
+    with socket.create_connection(("127.0.0.1", api.port), timeout=0.6) as connection:
+        connection.sendall(request)
+        assert connection.recv(1024).startswith(b"HTTP/1.1 200 ")
+        with pytest.raises(TimeoutError):
+            connection.recv(1)
+        connection.sendall(request)
+        assert connection.recv(1024).startswith(b"HTTP/1.1 200 ")
 
 
 def test_a_client_that_goes_away_in_the_middle_is_no_fault_of_ours(

@@ -143,6 +143,7 @@ class Device(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("app_id", "device_id"),
         UniqueConstraint("app_id", "token"),
+        Index("device_of_app", "app_id", "id"),  # a push to all channels pages in this order
         Index(
             "device_expiring",
             "expires_at",

@@ -1,7 +1,7 @@
 """The application: paths, log, cross-origin rules and routes put together."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from importlib.metadata import version
 
 import anyio.to_thread
@@ -10,6 +10,7 @@ from fastapi_offline import FastAPIOffline
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
+from pipeline.directory.arrivals import Arrival
 from pipeline.gateway import (
     errors,
     routes_channels,
@@ -27,7 +28,10 @@ from pipeline.gateway.auth import Gatekeeper
 from pipeline.gateway.defects import Defects
 from pipeline.gateway.description import RESPONSES, SERVERS, TAGS, describe
 from pipeline.gateway.paths import Addressing
+from pipeline.gateway.routes_registrations import register_together
+from pipeline.gateway.together import Together
 from pipeline.gateway.waker import waking_behind
+from pipeline.publisher import write_all
 from pipeline.settings import get_settings
 
 #: Requests that are worked on at once, each in a thread. Fewer than the database pool has
@@ -84,7 +88,11 @@ def create_app() -> FastAPI:
 
 
 @asynccontextmanager
-async def _lifespan(_: FastAPI) -> AsyncIterator[None]:
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
-    with waking_behind():
+    with (
+        waking_behind(),
+        closing(Together(write_all)) as app.state.publishing,
+        closing(Together(register_together, marks=Arrival.marks)) as app.state.registering,
+    ):
         yield

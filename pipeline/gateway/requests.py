@@ -95,6 +95,9 @@ TEMPLATE = _body(_TEMPLATE, "message")
 TEMPLATE_VALUES = _body(
     {
         name: _PUBLISH[name]
-        for name in ("templateValues", "publishAt", "repeatEvery", "repeatExpiresAt")
+        for name in (
+            *("templateValues", "publishAt", "publishAtLocal"),
+            *("repeatEvery", "repeatExpiresAt"),
+        )
     }
 )

@@ -3,6 +3,7 @@
 PipelineError
 ├── RequestError                 the caller's input; nothing was written
 │   ├── MalformedBody            8004
+│   │   └── BodyLate             8004, HTTP 408
 │   ├── MissingParameter         8007
 │   ├── InvalidParameter         8008
 │   │   ├── PayloadTooLarge      8008, HTTP 413
@@ -18,6 +19,7 @@ PipelineError
 │   ├── InvalidUserToken         3064, HTTP 401
 │   ├── TooManyAttempts          999, HTTP 429
 │   ├── UnknownApp               2002
+│   ├── MissingApplicationId     8022
 │   ├── UnknownDevice            5000
 │   │   └── UnknownRegistration  5001
 │   ├── MissingDeviceId          5011
@@ -60,6 +62,12 @@ class MalformedBody(RequestError):
     """The body is not a JSON object."""
 
     code = 8004
+
+
+class BodyLate(MalformedBody):
+    """The body did not arrive in time."""
+
+    http_status = 408
 
 
 class MissingParameter(RequestError):
@@ -150,6 +158,12 @@ class UnknownApp(RequestError):
     """The application id or API key is unknown."""
 
     code = 2002
+
+
+class MissingApplicationId(RequestError):
+    """The header application-id is missing: secret-key alone names no app."""
+
+    code = 8022
 
 
 class UnknownDevice(RequestError):

@@ -3,10 +3,10 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from importlib.metadata import version
-from typing import Any
 
 import anyio.to_thread
 from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
@@ -25,11 +25,12 @@ from pipeline.gateway import (
 )
 from pipeline.gateway.access_log import AccessLog
 from pipeline.gateway.auth import Gatekeeper
+from pipeline.gateway.defects import Defects
+from pipeline.gateway.description import RESPONSES, SERVERS, TAGS, describe
 from pipeline.gateway.paths import Addressing
 from pipeline.gateway.routes_registrations import register_together
 from pipeline.gateway.together import Together
 from pipeline.gateway.waker import waking_behind
-from pipeline.gateway.wire import Fault
 from pipeline.publisher import write_all
 from pipeline.settings import get_settings
 
@@ -53,19 +54,19 @@ _ROUTES = (
     routes_users,
 )
 
-_ERRORS = (400, 401, 404, 405, 413, 429, 500, 503)
-
 
 def create_app() -> FastAPI:
     """Build the application; nothing is connected before the first request."""
-    app = FastAPI(
+    app = FastAPIOffline(  # its pages load nothing from elsewhere
+        redoc_url=None,
         title="push-pipeline",
         version=version("push-pipeline"),
-        description="Push notifications: publish, status, ledger, registrations.",
+        description=describe(),
+        openapi_tags=TAGS,
+        servers=SERVERS,
+        responses=RESPONSES,
         redirect_slashes=False,  # an SDK takes a redirect for an error
         lifespan=_lifespan,
-        responses={status: {"model": Fault, "description": "An error"} for status in _ERRORS},
-        servers=_servers(),
         middleware=[
             Middleware(Addressing),
             Middleware(AccessLog),
@@ -76,6 +77,7 @@ def create_app() -> FastAPI:
                 allow_headers=["*"],
                 max_age=PREFLIGHT_SECONDS,
             ),
+            Middleware(Defects),
         ],
     )
     errors.install(app)
@@ -94,11 +96,3 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         closing(Together(register_together, marks=Arrival.marks)) as app.state.registering,
     ):
         yield
-
-
-def _servers() -> list[dict[str, Any]]:
-    ids = {name: {"default": name} for name in ("appId", "apiKey")}
-    return [
-        {"url": "/api", "description": "the app of this domain, or the default app"},
-        {"url": "/{appId}/{apiKey}", "description": "any app", "variables": ids},
-    ]

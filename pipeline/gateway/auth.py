@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from pipeline import db
 from pipeline.directory.access import Access, Grant, find_access, find_app_of_host, find_grant
 from pipeline.directory.apps import hash_key, resolve_app
-from pipeline.errors import UnknownApp
+from pipeline.errors import MissingApplicationId, UnknownApp
 from pipeline.gateway.failures import FailedKeys
 from pipeline.gateway.key_sets import KeySets
 from pipeline.gateway.paths import ADDRESS, Address
@@ -53,10 +53,8 @@ class Gatekeeper:
         name = (app_id, hash_key(key))
         if (known := self._grants.fresh(name)) is not None:
             return known
-        # A key that was right before is looked up whatever else comes from its address, so that
-        # nobody behind the same address can lock its owner out.
-        if name not in self._grants:
-            self._failures.check(client)
+        # A key is looked up whatever else comes from its address: a carrier or a proxy stands for
+        # many apps, of which none may lock another out. So only wrong keys are ever refused.
         grant = await self._grants.look_up(name, partial(_find_grant, app_id, key))
         if grant is not None:
             return self._grants.keep(name, grant)
@@ -101,7 +99,9 @@ async def caller(
 ) -> Caller:
     """Find out who asks: the dependency of every route that belongs to an app."""
     address: Address = request.scope[ADDRESS]
-    if address.app_id is None and application_id is not None:
+    if address.app_id is None and (application_id or secret_key):
+        if not application_id:
+            raise MissingApplicationId
         address = Address(application_id, secret_key)
     if address.api_key is None and auth_key is not None:
         address = Address(address.app_id, auth_key)

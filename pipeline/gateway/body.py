@@ -1,12 +1,16 @@
 """A request's body: bounded while it arrives, then a JSON object or a typed error."""
 
+import asyncio
 import re
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 import orjson
 from fastapi import Depends, Request
+from starlette.requests import ClientDisconnect
 
 from pipeline.errors import (
+    BodyLate,
     DevicesNotRemoved,
     InvalidParameter,
     MalformedBody,
@@ -18,6 +22,12 @@ from pipeline.errors import (
 #: Bytes. Ten thousand device ids of 64 characters fit; a provider's payload is 4 KiB.
 BODY_MAX = 1_048_576
 
+#: Seconds until it must have arrived: a mebibyte takes forty over EDGE.
+BODY_SECONDS = 60.0
+
+#: Objects and arrays within each other; what reads and writes JSON elsewhere bears twice as many.
+DEPTH_MAX = 100
+
 #: U+0000 as JSON writes it, with an even number of backslashes before it.
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
@@ -27,13 +37,31 @@ async def read_body(request: Request) -> bytes:
 
     Raises:
         PayloadTooLarge: it is longer than a body may be; the rest is not read.
+        BodyLate: it did not arrive in time.
+        MalformedBody: the client went away before its end.
     """
+    if int(request.headers.get("content-length", 0)) > BODY_MAX:
+        raise _too_large()
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            return await _receive(request)
+    except TimeoutError:
+        raise BodyLate from None
+    except ClientDisconnect:
+        raise MalformedBody from None
+
+
+async def _receive(request: Request) -> bytes:
     received = bytearray()
     async for part in request.stream():
         received += part
         if len(received) > BODY_MAX:
-            raise PayloadTooLarge(f"a request body has at most {BODY_MAX} bytes")
+            raise _too_large()
     return bytes(received)
+
+
+def _too_large() -> PayloadTooLarge:
+    return PayloadTooLarge(f"a request body has at most {BODY_MAX} bytes")
 
 
 async def read_object(body: Annotated[bytes, Depends(read_body)]) -> dict[str, Any]:
@@ -85,7 +113,21 @@ def _parse(body: bytes) -> Any:
         raise MalformedBody from None
     if _NUL.search(body):
         raise InvalidParameter("a text holds the character U+0000")
+    if body.count(b"[") + body.count(b"{") > DEPTH_MAX and _is_deep(parsed):
+        raise MalformedBody(f"the body has more than {DEPTH_MAX} levels")
     return parsed
+
+
+def _is_deep(parsed: object) -> bool:
+    level = [parsed]
+    for _ in range(DEPTH_MAX):
+        level = [inner for outer in level for inner in _inside(outer)]
+    return bool(level)
+
+
+def _inside(value: Any) -> Iterable[object]:
+    inner = value.values() if isinstance(value, dict) else value
+    return (one for one in inner if isinstance(one, dict | list)) if inner else ()
 
 
 JsonObject = Annotated[dict[str, Any], Depends(read_object)]

@@ -1,4 +1,4 @@
-"""Wrong keys, counted by the address they come from, so that keys cannot be tried out."""
+"""Wrong keys, counted by the address they come from: who tries keys out is told to stop."""
 
 import time
 
@@ -23,19 +23,15 @@ class FailedKeys:
     def __init__(self) -> None:
         self._counts: dict[str, tuple[float, int]] = {}
 
-    def check(self, address: str) -> None:
-        """Refuse to look at a key that was never seen to be right.
+    def count(self, address: str) -> None:
+        """Count a wrong key.
 
         Raises:
-            TooManyAttempts: too many wrong ones came from this address.
+            TooManyAttempts: too many came from this address.
         """
-        _, count = self._current(address)
+        began, count = self._current(address)
         if count >= FAILURES_MAX:
             raise TooManyAttempts
-
-    def count(self, address: str) -> None:
-        """Count a wrong key."""
-        began, count = self._current(address)
         self._counts[address] = (began, count + 1)
         if len(self._counts) > ADDRESSES_MAX:
             del self._counts[next(iter(self._counts))]

@@ -7,15 +7,16 @@
 | console | `/{appId}/console/messaging/…` | `auth-key` is the key |
 | headers | `/v1/messaging/…` | `application-id` and `secret-key`; they win in the domain form |
 
-The routes are written without a prefix, and see path parameters as they were sent: a slash
-that is part of a name must not look like one that separates.
+A server URL may have a path of its own, which stands before any of them. The routes are written
+without a prefix, and see path parameters as they were sent: a slash that is part of a name must
+not look like one that separates.
 """
 
 from dataclasses import dataclass, field
 from typing import Annotated
 from urllib.parse import unquote, unquote_to_bytes
 
-from pydantic import BeforeValidator
+from pydantic import AfterValidator, BeforeValidator
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from pipeline.errors import InvalidParameter
@@ -26,8 +27,11 @@ NOUNS = frozenset({"messaging", "users", "info", "emailtemplate"})
 #: Stands between the app's id and the noun in the console's routes.
 CONSOLE = "console"
 
-#: Segments before the noun in the form with ids in the path.
+#: Segments right before the noun in the form with ids in the path.
 _IDS_IN_PATH = 2
+
+#: What stands right before the noun in the domain form, as the SDKs have it by default.
+_DOMAIN = "api"
 
 #: Where a request's address is kept in the ASGI scope.
 ADDRESS = "pipeline.address"
@@ -59,16 +63,26 @@ class Addressing:
 def split(raw_path: str) -> tuple[Address, str]:
     """Split a path as it was sent into what its prefix says and the path of the route.
 
-    Leading slashes count as one: a server URL that ends in a slash makes two of them.
+    Slashes before it count as one: a server URL that ends in a slash makes two of them.
     """
     segments = raw_path.lstrip("/").split("/")
-    if segments[1:2] == [CONSOLE]:
-        return Address(unquote(segments[0])), "/" + "/".join(segments[1:])
-    for depth, segment in enumerate(segments[: _IDS_IN_PATH + 1]):
+    for depth, segment in enumerate(segments):
+        if depth and segments[depth : depth + 2] == [CONSOLE, "messaging"]:
+            return Address(unquote(segments[depth - 1])), _path(segments[depth:])
         if segment in NOUNS:
-            ids = map(unquote, segments[:_IDS_IN_PATH] if depth == _IDS_IN_PATH else ())
-            return Address(*ids), "/" + "/".join(segments[depth:])
-    return Address(), "/" + "/".join(segments)
+            return _address(segments[:depth]), _path(segments[depth:])
+    return Address(), _path(segments)
+
+
+def _address(prefix: list[str]) -> Address:
+    """Read a prefix: the app and its key stand last in it, unless it is of the domain form."""
+    if len(prefix) < _IDS_IN_PATH or prefix[-1] == _DOMAIN:
+        return Address()
+    return Address(*map(unquote, prefix[-_IDS_IN_PATH:]))
+
+
+def _path(segments: list[str]) -> str:
+    return "/" + "/".join(segments)
 
 
 def decode(parameter: str) -> str:
@@ -81,10 +95,22 @@ def decode(parameter: str) -> str:
         text = unquote_to_bytes(parameter.encode("latin-1")).decode()
     except UnicodeDecodeError:
         raise InvalidParameter("the path is not UTF-8") from None
+    return storable(text)
+
+
+def storable(text: str) -> str:
+    """Return a text as it is.
+
+    Raises:
+        InvalidParameter: it holds U+0000, which no database stores.
+    """
     if "\0" in text:
-        raise InvalidParameter("the path holds the character U+0000")
+        raise InvalidParameter("the path or the query holds the character U+0000")
     return text
 
 
 #: A name or an id in a path.
 Named = Annotated[str, BeforeValidator(decode)]
+
+#: Names in a query, separated by commas.
+Listed = Annotated[str, AfterValidator(storable)]

@@ -42,10 +42,6 @@ class Recent(Generic[Key, Value]):
         found: Found = await asyncio.shield(self._asking[key])
         return found
 
-    def __contains__(self, key: Key) -> bool:
-        """Whether there was such a value, however long ago."""
-        return key in self._kept
-
     def keep(self, key: Key, value: Value) -> Value:
         """Keep a value, in place of the oldest where there are too many."""
         self._kept.pop(key, None)

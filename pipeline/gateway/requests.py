@@ -15,7 +15,16 @@ _MOMENT = {
 _PUBLISH: dict[str, Any] = {
     "message": {"description": "any JSON value but null; the text of the notification"},
     "publisherId": _TEXT,
-    "headers": {"type": "object"},
+    "subtopic": _TEXT,
+    "headers": {
+        "type": "object",
+        "description": "`ios-…` and `android-…` shape the notification; others go to the device",
+    },
+    "templateValues": {
+        "type": "object",
+        "description": "texts for `{name}` in the message, in headers and in the segment",
+        "additionalProperties": _TEXT,
+    },
     "publishPolicy": {"type": "string", "enum": ["PUSH", "PUBSUB", "BOTH"]},
     "pushBroadcast": {
         "description": "operating systems: names joined by `|`, or a mask",
@@ -27,8 +36,19 @@ _PUBLISH: dict[str, Any] = {
     "pushSinglecast": {"type": "array", "items": _TEXT, "description": "device ids"},
     "segmentQuery": {"type": "string", "description": "a where clause on devices"},
     "publishAt": _MOMENT,
+    "publishAtLocal": {
+        "type": "string",
+        "description": "a time of day, maybe with a date, in each device's own time zone",
+        "examples": ["09:00", "2030-01-31T09:00"],
+    },
     "repeatEvery": {"type": "integer", "minimum": 0, "description": "seconds"},
     "repeatExpiresAt": _MOMENT,
+    "ttl": {
+        "type": "integer",
+        "minimum": 0,
+        "maximum": 2_419_200,
+        "description": "seconds that the provider keeps it for a device that is away",
+    },
 }
 
 _REGISTRATION: dict[str, Any] = {
@@ -41,6 +61,15 @@ _REGISTRATION: dict[str, Any] = {
         "description": "epoch seconds or milliseconds, or ISO 8601; when the registration ends",
         "anyOf": [{"type": "number"}, {"type": "string", "format": "date-time"}],
     },
+    "environment": {
+        "type": "string",
+        "enum": ["production", "sandbox"],
+        "description": "of APNs, where it is not the app's",
+    },
+    "properties": {"type": "object", "description": "of the device, for segments"},
+    "locale": _TEXT,
+    "timezone": {"type": "string", "examples": ["Europe/Oslo"]},
+    "userId": {"type": "string", "description": "counts with a key that has the scope `admin`"},
 }
 
 _TEMPLATE: dict[str, Any] = {
@@ -65,8 +94,10 @@ PROPERTIES = _body({})
 TEMPLATE = _body(_TEMPLATE, "message")
 TEMPLATE_VALUES = _body(
     {
-        "templateValues": {"type": "object", "additionalProperties": _TEXT},
-        **{name: _PUBLISH[name] for name in ("publishAt", "repeatEvery", "repeatExpiresAt")},
-        "publishAtLocal": {**_TEXT, "description": "HH:MM or YYYY-MM-DDTHH:MM of each device"},
+        name: _PUBLISH[name]
+        for name in (
+            *("templateValues", "publishAt", "publishAtLocal"),
+            *("repeatEvery", "repeatExpiresAt"),
+        )
     }
 )

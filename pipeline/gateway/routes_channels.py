@@ -10,7 +10,7 @@ from pipeline.gateway.paths import Named
 router = APIRouter(tags=["channels"])
 
 
-@router.delete("/messaging/channels/{channel}")
+@router.delete("/messaging/channels/{channel}", summary="Delete a channel")
 def delete(channel: Named, asking: Asking) -> bool:
     """Delete a channel and its subscriptions. Its devices stay registered elsewhere."""
     asking.require("admin")

@@ -31,7 +31,7 @@ from pipeline.directory.templates import (
 from pipeline.errors import MissingParameter, UnknownOs
 from pipeline.gateway.auth import Asking
 from pipeline.gateway.body import JsonObject
-from pipeline.gateway.paths import Named
+from pipeline.gateway.paths import Listed, Named
 from pipeline.ledger.channel_messages import keep_with_channel
 from pipeline.platform import Platform
 
@@ -114,7 +114,7 @@ def change_push_template(name: Named, asking: Asking, body: JsonObject) -> dict[
 
 @router.delete("/push/templates")
 def remove_push_templates(
-    asking: Asking, names: Annotated[str, Query(description="Separated by commas.")] = ""
+    asking: Asking, names: Annotated[Listed, Query(description="Separated by commas.")] = ""
 ) -> bool:
     """Remove push templates."""
     if not names:

@@ -1,4 +1,4 @@
-"""The console's routes about who is reached: a channel's devices and messages, a push's size.
+"""The console's routes about who is reached: a channel's devices and messages, sizes, states.
 
 A channel is named by its `channelid`, or by its name where no id fits.
 """
@@ -22,8 +22,9 @@ from pipeline.errors import InvalidParameter, InvalidWhereClause
 from pipeline.gateway.auth import Asking
 from pipeline.gateway.body import DeviceIds
 from pipeline.gateway.paths import Named
-from pipeline.gateway.wire import RegistrationView
+from pipeline.gateway.wire import PushStatus, RegistrationView
 from pipeline.ledger.channel_messages import count_messages, list_messages
+from pipeline.ledger.status import read_status
 from pipeline.platform import Platform
 
 #: Rows of a page where none is asked for, and the most that may be, as in the API elsewhere.
@@ -150,3 +151,11 @@ def push_size(asking: Asking, where: Where) -> int:
     selection = Selection(asking.app_id, None, everything, segment=where)
     with db.reading() as connection:
         return count_members(connection, selection, now_ms())
+
+
+@router.get("/{message_id}")
+def message_status(message_id: Named, asking: Asking) -> PushStatus:
+    """Tell what has become of a message, and of how many devices."""
+    asking.require("admin")
+    with db.reading() as connection:
+        return PushStatus.of_ledger(read_status(connection, message_id, app_id=asking.app_id))

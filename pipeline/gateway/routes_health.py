@@ -10,17 +10,20 @@ from pipeline.gateway.gauges import PipelineGauges
 
 router = APIRouter(include_in_schema=False)
 
+#: Some load balancers ask for the head only.
+_LOOKING = ["GET", "HEAD"]
+
 _gauges = CollectorRegistry()
 _gauges.register(PipelineGauges())
 
 
-@router.get("/healthz")
+@router.api_route("/healthz", methods=_LOOKING)
 async def healthz() -> dict[str, str]:
     """Answer: the process is alive, whatever else is not."""
     return {"status": "ok"}
 
 
-@router.get("/readyz")
+@router.api_route("/readyz", methods=_LOOKING)
 def readyz() -> JSONResponse:
     """Tell whether database and broker answer; 503 where one does not."""
     parts = {"database": _database(), "broker": _broker()}

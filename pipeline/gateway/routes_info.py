@@ -9,7 +9,7 @@ from pipeline.gateway.wire import AppInfo
 router = APIRouter(tags=["app"])
 
 
-@router.get("/info")
+@router.get("/info", summary="Which app this is")
 async def info(asking: Asking, request: Request) -> AppInfo:
     """Tell which app this is. An invalid user token is refused here, so that it is dropped."""
     address: Address = request.scope[ADDRESS]

@@ -14,7 +14,7 @@ from pipeline.errors import UnknownDevice, UnknownRegistration
 from pipeline.gateway import requests
 from pipeline.gateway.auth import Asking
 from pipeline.gateway.body import RegistrationBody
-from pipeline.gateway.paths import Named
+from pipeline.gateway.paths import Listed, Named
 from pipeline.gateway.permissions import Caller
 from pipeline.gateway.together import Together
 from pipeline.gateway.wire import RegistrationId, RegistrationView, Removed, registration_id
@@ -22,10 +22,12 @@ from pipeline.registration import check_registration
 
 router = APIRouter(tags=["registrations"])
 
-Channels = Annotated[str | None, Query(description="Only these, separated by commas.")]
+Channels = Annotated[Listed | None, Query(description="Only these, separated by commas.")]
 
 
-@router.post("/messaging/registrations", openapi_extra=requests.REGISTRATION)
+@router.post(
+    "/messaging/registrations", openapi_extra=requests.REGISTRATION, summary="Register a device"
+)
 async def register(request: Request, asking: Asking, body: RegistrationBody) -> RegistrationId:
     """Register a device, or renew its registration; channels are added to those it has.
 
@@ -45,7 +47,7 @@ def register_together(arrivals: Sequence[Arrival]) -> list[int]:
         return register_arrivals(connection, arrivals, now_ms())
 
 
-@router.get("/messaging/registrations/{device_id:path}")
+@router.get("/messaging/registrations/{device_id:path}", summary="Read a registration")
 def read(device_id: Named, asking: Asking) -> list[RegistrationView]:
     """Read the registration of a device: a list of one."""
     asking.require("register")
@@ -56,7 +58,11 @@ def read(device_id: Named, asking: Asking) -> list[RegistrationView]:
     return [RegistrationView.of(found)]
 
 
-@router.delete("/messaging/registrations/{device_id:path}", response_model_exclude_none=True)
+@router.delete(
+    "/messaging/registrations/{device_id:path}",
+    response_model_exclude_none=True,
+    summary="Unregister a device",
+)
 def unregister(device_id: Named, asking: Asking, channels: Channels = None) -> Removed:
     """End a registration, in all channels or in some."""
     asking.require("register")

@@ -33,7 +33,11 @@ IdempotencyKey = Annotated[str | None, Header()]
 
 
 @router.post("/console/messaging/push", include_in_schema=False)
-@router.post("/messaging/push", openapi_extra=requests.TEMPLATE)
+@router.post(
+    "/messaging/push",
+    openapi_extra=requests.TEMPLATE,
+    summary="Push a template that is not stored",
+)
 def push(asking: Asking, body: JsonObject, idempotency_key: IdempotencyKey = None) -> PushStatus:
     """Push a template that is not stored. Its counts are nought: nothing has been sent yet.
 
@@ -44,7 +48,11 @@ def push(asking: Asking, body: JsonObject, idempotency_key: IdempotencyKey = Non
     return PushStatus.of(receipt)
 
 
-@router.post("/messaging/push/{name:path}", openapi_extra=requests.TEMPLATE_VALUES)
+@router.post(
+    "/messaging/push/{name:path}",
+    openapi_extra=requests.TEMPLATE_VALUES,
+    summary="Push a stored template",
+)
 def push_template(
     name: Named, asking: Asking, body: JsonObject, idempotency_key: IdempotencyKey = None
 ) -> MessageStatus:
@@ -62,13 +70,13 @@ def push_template(
     return MessageStatus.of(receipt)
 
 
-@router.get("/messaging/pushtemplates")
+@router.get("/messaging/pushtemplates", summary="Templates for iOS")
 def templates_of_ios(asking: Asking) -> DeviceTemplates:
     """Tell an iOS device what templates look like: the Swift SDK names no system."""
     return _templates(asking.app_id, Platform.IOS)
 
 
-@router.get("/messaging/pushtemplates/{device_type}")
+@router.get("/messaging/pushtemplates/{device_type}", summary="Templates for a system")
 def templates(device_type: Named, asking: Asking) -> DeviceTemplates:
     """Tell a device of an operating system what templates look like, by their names."""
     if device_type.upper() not in Platform.__members__:

@@ -14,7 +14,7 @@ from pipeline.gateway.wire import UserView
 router = APIRouter(tags=["users"])
 
 
-@router.put("/users/{user_id:path}", openapi_extra=requests.PROPERTIES)
+@router.put("/users/{user_id:path}", openapi_extra=requests.PROPERTIES, summary="Store a user")
 def put(user_id: Named, asking: Asking, body: JsonObject) -> UserView:
     """Store a user's properties, in place of those before. Devices link to the user's id."""
     asking.require("admin")

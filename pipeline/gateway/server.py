@@ -8,6 +8,7 @@ import uvicorn
 from pipeline import db, migrations, queues
 from pipeline.errors import SetupError
 from pipeline.gateway.app import create_app
+from pipeline.gateway.protocol import Protocol
 
 #: Seconds an idle connection is kept: longer than the minute of usual load balancers, so that
 #: it is they who close.
@@ -42,6 +43,7 @@ def make_server() -> uvicorn.Server:
     """Build the server of the API."""
     config = uvicorn.Config(
         create_app(),
+        http=Protocol,
         log_config=None,
         access_log=False,
         server_header=False,

@@ -3,6 +3,8 @@
 No success has both an integer `code` and a text `message`: the Swift SDK takes that for a fault.
 """
 
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict
@@ -11,8 +13,14 @@ from pydantic.alias_generators import to_camel
 from pipeline.directory.registrations import Registered
 from pipeline.ledger.messages import Receipt
 
+MILLISECOND = timedelta(milliseconds=1)
+
 #: Between the id of a registration and its channel.
 _ID_SEPARATOR = "::"
+
+
+#: How a delivery ends that failed, by the names of the ledger.
+_FAILED = ("rejected", "expired", "unknown")
 
 
 class Shape(BaseModel):
@@ -69,6 +77,19 @@ class PushStatus(MessageStatus):
     sending_time_in_millis: int = 0
     successful_sends_amount: int = 0
     failed_sends_amount: int = 0
+
+    @classmethod
+    def of_ledger(cls, ledger: Mapping[str, Any]) -> Self:
+        """Build it from a ledger. What was cancelled, or is open, is neither sent nor failed."""
+        runs = ledger["runs"]
+        return cls(
+            message_id=ledger["messageId"],
+            status=ledger["status"],
+            error_message=ledger["errorMessage"],
+            sending_time_in_millis=sum(map(_sending_time, runs)),
+            successful_sends_amount=sum(run["accepted"] for run in runs),
+            failed_sends_amount=sum(run[name] for run in runs for name in _FAILED),
+        )
 
 
 class Open(Shape):
@@ -154,6 +175,14 @@ class UserView(Shape):
 
     user_id: str
     properties: dict[str, Any]
+
+
+def _sending_time(run: Mapping[str, Any]) -> int:
+    """Return the milliseconds that a run took; 0 while it is not at its end."""
+    began, ended = run["startedAt"], run["finishedAt"]
+    if began is None or ended is None:
+        return 0
+    return (datetime.fromisoformat(ended) - datetime.fromisoformat(began)) // MILLISECOND
 
 
 def registration_id(key: int, channels: list[str] | tuple[str, ...]) -> str:

@@ -1,223 +1,25 @@
 """The unmodified npm package `backendless` against a gateway, workers and a simulator."""
 
-import json
-import shutil
-import subprocess
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+import time
 
+import jwt
 import pytest
 
-from pipeline import db, status
+from pipeline import db
 from pipeline.clock import now_ms
-from pipeline.directory.apps import add_key
-from pipeline.directory.templates import PUSH, put_template
-from pipeline.settings import Settings
-from tests.installation import APP, Installation
-from tests.processes import Process, cli, wait_until
-from tests.running import QUICK, RunningSimulator, start_beat, start_worker
-from workers.simulator import SimulatorClient
+from pipeline.credentials import seal_text
+from pipeline.directory.access import Access, TokenRules, put_access
+from pipeline.directory.users import put_user
+from pipeline.settings import get_settings
+from tests.acceptance.sdk_stand import IOS, IOS_TOKEN, Service, register_both
+from tests.installation import APP
 
 pytestmark = pytest.mark.slow  # each test starts a whole installation
-
-HERE = Path(__file__).parent / "backendless_client"
-
-KEY = "client-key"
-IOS_TOKEN = "a1" * 32
-ANDROID_TOKEN = "b" * 22 + ":APA91b" + "z" * 120
-
-IOS = {"uuid": "phone 1/ä", "platform": "ios", "version": "17.1"}
-ANDROID = {"uuid": "phone-2", "platform": "android", "version": 15}
-
-
-@pytest.fixture(scope="session")
-def sdk_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The SDK, installed once into a directory of the test run."""
-    npm = shutil.which("npm")
-    assert npm, "npm is missing: install Node 20"
-    home = tmp_path_factory.mktemp("backendless")
-    shutil.copytree(HERE, home, dirs_exist_ok=True)
-    subprocess.run(
-        [npm, "install", "--no-audit", "--no-fund", "--no-package-lock"],
-        cwd=home, check=True, capture_output=True, timeout=110,
-    )  # fmt: skip
-    return home
 
 
 @pytest.fixture
 def database_url(postgresql_url: str) -> str:
     return postgresql_url
-
-
-@dataclass
-class Service:
-    """A gateway with all that stands behind it, and the SDK before it."""
-
-    home: Path
-    url: str
-    simulator: SimulatorClient
-    app: list[Any]
-
-    def calls(self, *calls: list[Any], device: dict | None = None) -> list[Any]:
-        """Make calls of the SDK; return for each its value, or code and HTTP status."""
-        told = {"app": self.app, "device": device, "calls": calls}
-        done = subprocess.run(
-            ["node", "calls.js"],
-            cwd=self.home, input=json.dumps(told), capture_output=True, text=True, timeout=60,
-            check=False,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        printed = json.loads(done.stdout)
-        assert printed["info"]["appId"] == APP
-        return [
-            one["value"] if "value" in one else (one["error"]["code"], one["error"]["status"])
-            for one in printed["outcomes"]
-        ]
-
-    def call(self, *call: Any, device: dict | None = None) -> Any:
-        return self.calls(list(call), device=device)[0]
-
-    def arrived(self, token: str) -> list[dict[str, Any]]:
-        """Return the payloads that a device got."""
-        entries = [entry for entry in self.simulator.log() if entry["token"] == token]
-        return [json.loads(entry["body"]) for entry in entries]
-
-    def finish(self, message_id: str) -> dict[str, Any]:
-        """Wait until a message is no longer scheduled; return its ledger's only run."""
-        wait_until(lambda: status(message_id)["status"] != "scheduled", 30, message_id)
-        return status(message_id)["runs"][0]
-
-
-@pytest.fixture
-def service(
-    settings: Settings,
-    configure: Callable[..., Settings],
-    spawn: Callable[..., Process],
-    tmp_path: Path,
-    sdk_home: Path,
-) -> Iterator[Service]:
-    simulator = RunningSimulator(spawn, tmp_path / "simulator").client
-    configure(ca_file=simulator.ca_file, app_id=APP, **QUICK)
-    installation = Installation(simulator)
-    with db.writing() as connection:
-        add_key(connection, APP, now_ms(), key=KEY)
-        template = {"name": "welcome", "message": "Welcome to {city}"}
-        put_template(connection, APP, PUSH, PUSH.read(template), now_ms())
-    gateway = spawn(*cli("gateway", "--port", "0"))
-    start_worker(spawn)
-    start_beat(spawn)
-    url = gateway.wait_for("listening on ").split("listening on ")[1].split()[0]
-    named = {"appId": APP, "apiKey": KEY, "serverURL": f"{url}/"}
-    yield Service(sdk_home, url, simulator, [named])
-    installation.context.close()
-    assert KEY not in gateway.output
-    assert IOS_TOKEN not in gateway.output
-
-
-def register_both(service: Service, channels: list[str]) -> None:
-    for device, token in ((IOS, IOS_TOKEN), (ANDROID, ANDROID_TOKEN)):
-        answer = service.call("registerDevice", token, channels, device=device)
-        assert "::" in answer["registrationId"], answer
-
-
-def test_what_the_sdk_publishes_arrives_at_the_devices_it_registered(service: Service) -> None:
-    register_both(service, ["default", "my channel"])
-
-    published = service.call(
-        "publish",
-        "my channel",
-        {"a": [1, "ü"]},
-        {
-            "$new": "PublishOptions",
-            "of": {
-                "publisherId": "shop",
-                "headers": {"ios-alert-title": "Kitchen", "android-content-title": "K", "n": 7},
-            },
-        },
-        {"$new": "DeliveryOptions", "of": {"publishPolicy": "PUSH", "pushBroadcast": 3}},
-    )
-
-    assert (published["status"], published["errorMessage"]) == ("scheduled", None)
-    run = service.finish(published["messageId"])
-    assert (run["audience"], run["accepted"]) == (2, 2)
-    (apple,) = service.arrived(IOS_TOKEN)
-    assert apple["aps"]["alert"]["title"] == "Kitchen"
-    assert json.loads(apple["aps"]["alert"]["body"]) == {"a": [1, "ü"]}
-    (android,) = service.arrived(ANDROID_TOKEN)
-    data = android["message"]["data"]
-    assert data["android-content-title"] == "K"
-    assert json.loads(data["message"]) == {"a": [1, "ü"]}
-    told = service.call("getMessageStatus", published["messageId"])
-    assert told == {**published, "status": "published"}
-
-
-def test_the_sdk_chooses_devices_by_system_by_id_and_by_segment(service: Service) -> None:
-    register_both(service, ["default"])
-    options = [
-        {"$new": "DeliveryOptions", "of": {"pushBroadcast": "IOS"}},
-        {"$new": "DeliveryOptions", "of": {"pushSinglecast": [ANDROID["uuid"]]}},
-        {"segmentQuery": "osVersion = '17.1'"},
-    ]
-    headers = {"$new": "PublishOptions", "of": {"headers": {}}}
-    published = service.calls(
-        *(["publish", "default", f"to {n}", headers, one] for n, one in enumerate(options))
-    )
-
-    for one in published:
-        assert service.finish(one["messageId"])["accepted"] == 1
-    texts = [payload["aps"]["alert"]["body"] for payload in service.arrived(IOS_TOKEN)]
-    assert sorted(texts) == ["to 0", "to 2"]
-    (android,) = service.arrived(ANDROID_TOKEN)
-    assert android["message"]["data"]["message"] == "to 1"
-
-
-def test_the_sdk_pushes_a_template_and_reads_it_for_a_device(service: Service) -> None:
-    register_both(service, [])
-
-    pushed = service.call("pushWithTemplate", "welcome", {"city": "Oslo"})
-
-    assert service.finish(pushed["messageId"])["accepted"] == 2
-    (apple,) = service.arrived(IOS_TOKEN)
-    assert apple["aps"]["alert"]["body"] == "Welcome to Oslo"
-    for device_type in ("IOS", "android"):
-        templates = service.call("getPushTemplates", device_type)
-        assert templates["welcome"]["name"] == "welcome"
-    assert service.calls(
-        ["pushWithTemplate", "welcome"], ["pushWithTemplate", "nobody/knows", {}]
-    ) == [(8007, 400), (5060, 400)]
-
-
-def test_the_sdk_delays_repeats_and_cancels(service: Service) -> None:
-    register_both(service, ["default"])
-    later = now_ms() + 3_600_000
-    delayed, dated, repeated, soon = service.calls(
-        ["publish", "default", "later", None, {"publishAt": later}],
-        ["publish", "default", "later", None, {"publishAt": {"$date": later}}],
-        [
-            "publish",
-            "default",
-            "again",
-            None,
-            {"repeatEvery": 1, "repeatExpiresAt": {"$date": later}},
-        ],
-        ["publish", "default", "soon", None, {"publishAt": now_ms() + 1500}],
-    )
-
-    assert service.finish(soon["messageId"])["accepted"] == 2
-    for one in (delayed, dated):
-        cancelled = {**one, "status": "cancelled"}
-        assert service.calls(
-            ["cancel", one["messageId"]],
-            ["cancel", one["messageId"]],
-            ["getMessageStatus", one["messageId"]],
-        ) == [cancelled, (5040, 400), cancelled]
-    wait_until(lambda: len(status(repeated["messageId"])["runs"]) >= 2, 30, "a second run")
-    assert service.call("cancel", repeated["messageId"])["status"] == "cancelled"
-    arrived = [payload["aps"]["alert"]["body"] for payload in service.arrived(IOS_TOKEN)]
-    assert "again" in arrived
-    assert "later" not in arrived
 
 
 def test_the_sdk_registers_reads_and_unregisters_a_device(service: Service) -> None:
@@ -245,6 +47,43 @@ def test_the_sdk_registers_reads_and_unregisters_a_device(service: Service) -> N
     }
     assert removed == {"result": True}
     assert (gone, unknown) == ((5001, 400), (5000, 400))
+
+
+def test_what_the_sdk_leaves_out_of_a_registration_means_the_default(service: Service) -> None:
+    for arguments in ([], [[]], ["a text, which is dropped"], [[], 0], [[], None], [[], "soon"]):
+        told = service.call("registerDevice", IOS_TOKEN, *arguments, device=IOS)
+        assert told["registrationId"].endswith("::default"), arguments
+    ((found,),) = service.calls(["getRegistrations"], device=IOS)
+    assert (found["channels"], found["expiration"]) == (["default"], None)
+
+    published = service.call("publish", "default", "hello")
+
+    assert service.finish(published["messageId"])["accepted"] == 1
+    assert len(service.arrived(IOS_TOKEN)) == 1
+
+
+def test_the_user_of_the_sdk_is_the_user_of_the_device(service: Service) -> None:
+    secret = "0123456789abcdef" * 4
+    rules = TokenRules(("HS256",))
+    sealed = seal_text(get_settings().secret_key.get_secret_value(), secret)
+    with db.writing() as connection:
+        access = Access(APP, token_rules=rules, token_key=sealed)
+        put_access(connection, access, now_ms())
+        put_user(connection, APP, "user-1", {"name": "Kari"}, now_ms())
+    token = jwt.encode({"sub": "user-1", "exp": time.time() + 600}, secret, "HS256")
+    kari = {"objectId": "user-1", "user-token": token}
+    (told,) = service.calls(["registerDevice", IOS_TOKEN, ["default"]], device=IOS, user=kari)
+    assert "::" in told["registrationId"], told
+
+    published = service.call(
+        "publish", "default", "Hi", None, {"segmentQuery": "user.name = 'Kari'"}
+    )
+
+    assert service.finish(published["messageId"])["accepted"] == 1
+    (apple,) = service.arrived(IOS_TOKEN)
+    assert apple["aps"]["alert"]["body"] == "Hi"
+    stale = {"objectId": "user-1", "user-token": token[:-3]}
+    assert service.calls(["publish", "default", "Hi"], user=stale) == [(3064, 401)]
 
 
 def test_the_sdk_is_told_the_codes_of_what_is_wrong(service: Service) -> None:

@@ -1,10 +1,11 @@
 """A gateway that listens on a port of its own, in a thread of the test, and a client for it."""
 
+import socket
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPResponse
 from typing import Any
 
 import orjson
@@ -71,6 +72,14 @@ class Client:
         answer = Answer(response.status, dict(response.getheaders()), response.read())
         connection.close()
         return answer
+
+    def raw(self, sent: bytes) -> Answer:
+        """Send bytes as they are and return the answer to the first request in them."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=30) as connection:
+            connection.sendall(sent)
+            response = HTTPResponse(connection)
+            response.begin()
+            return Answer(response.status, dict(response.getheaders()), response.read())
 
     def register(self, device_id: str = "dev-1", **fields: Any) -> Answer:
         told = {"deviceId": device_id, "deviceToken": IOS_TOKEN, "os": "IOS", **fields}

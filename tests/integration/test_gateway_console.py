@@ -11,7 +11,7 @@ from pipeline import db
 from pipeline.clock import now_ms
 from pipeline.directory.apps import add_key
 from pipeline.directory.users import put_user
-from pipeline.models import DEVICE, RUN, Batch, Device
+from pipeline.models import DEVICE, RUN, Batch, Device, Run
 from pipeline.settings import Settings
 from tests.integration.gateway_stand import APP, KEY, Answer, Client, make_app, running_gateway
 
@@ -78,6 +78,7 @@ def test_nobody_but_an_admin_sees_or_changes_who_is_reached(console: Client) -> 
         ("DELETE", "/channels/news/devices", []),
         ("GET", "/channels/news/messages"),
         ("GET", "/channels/news/messages/count"),
+        ("GET", "/message:X"),
         ("GET", "/pushsize"),
     ]
 
@@ -264,6 +265,30 @@ def test_a_message_tells_how_many_devices_the_providers_took_it_for(console: Cli
     rows = console("GET", "/channels/news/messages").body
 
     assert {row["messageId"]: row["sentTo"] for row in rows} == {message_id: 7, unsent: 0}
+
+
+def test_the_state_of_a_message_has_the_counts_of_the_console(console: Client) -> None:
+    message_id = publish(console, "news")
+    batch = {"platform": "IOS", "environment": "", "members": b"", "size": 9, "attempt": 1}
+    counts = {"accepted": 4, "rejected": 2, "expired": 1, "unknown": 1, "cancelled": 1}
+    with db.writing() as connection:
+        run = connection.scalar(select(RUN.id).where(RUN.message_id == message_id))
+        connection.execute(insert(Batch).values(run_id=run, not_before=0, **batch, **counts))
+        times = {"started_at": 1_000, "finished_at": 3_500}
+        connection.execute(update(Run).where(RUN.id == run).values(**times))
+
+    told = console("GET", f"/{message_id}")
+
+    assert told.body == {
+        "messageId": message_id,
+        "status": "scheduled",
+        "errorMessage": None,
+        "sendingTimeInMillis": 2_500,
+        "successfulSendsAmount": 4,
+        "failedSendsAmount": 4,
+    }
+    unknown = console("GET", "/message:NOBODY").body
+    assert (unknown["status"], unknown["successfulSendsAmount"]) == ("unknown", 0)
 
 
 def test_the_size_of_a_push_counts_each_device_that_can_be_sent_to_once(console: Client) -> None:

@@ -9,10 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from pipeline import db, queues
 from pipeline.clock import now_ms
+from pipeline.directory.access import Access, put_access
 from pipeline.directory.set_aside import set_aside
+from pipeline.models import AppAccess
 from pipeline.settings import Settings
 from tests.integration.gateway_stand import APP, Client, make_app, running_gateway
 from tests.processes import Process, cli, run_cli, wait_until
@@ -120,6 +123,31 @@ def test_a_database_that_is_away_is_told_without_its_address(
     assert answer.fault == (503, 8011)
     assert b"127.0.0.1" not in answer.raw
     assert b"secret" not in answer.raw
+
+
+def test_a_fault_of_ours_is_logged_counted_and_shown_to_a_browser(
+    api: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    with db.writing() as connection:
+        put_access(connection, Access(APP), now_ms())
+        damaged = update(AppAccess).values(publish_rules=[{"canary-word": 1}])
+        connection.execute(damaged)
+    before = metrics(api)
+
+    answer = api("GET", "/info", Origin="https://shop.example")
+
+    assert answer.fault == (500, 8011)
+    assert answer.headers["access-control-allow-origin"] == "*"
+    counted = 'pipeline_http_requests_total{method="GET",route="/info",status="500"}'
+    assert metrics(api)[counted] == before.get(counted, 0) + 1
+    assert caplog.text.count("Traceback") == 1
+    assert "canary-word" not in caplog.text + answer.raw.decode()
+
+
+def test_a_load_balancer_may_ask_for_the_head_only(api: Client) -> None:
+    for path in ("/healthz", "/readyz"):
+        answer = api("HEAD", path, prefix="")
+        assert (answer.status, answer.raw) == (200, b"")
 
 
 def test_a_gateway_says_where_it_listens_and_ends_when_told(

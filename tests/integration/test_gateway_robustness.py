@@ -1,8 +1,8 @@
 """Whatever is sent: an answer in the API's shape, never a trace, never a fault of ours."""
 
+import gzip
 import json
 import logging
-import socket
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -46,20 +46,9 @@ def test_a_body_of_more_than_a_mebibyte_is_refused(api: Client) -> None:
     for method, path in WRITING:
         long = b'{"message": "' + b"x" * BODY_MAX + b'"}'
         assert refused(api(method, path, long)) == (413, 8008)
+        head = f"{method} {api.prefix}{path} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked"
         chunks = f"{len(long):x}\r\n".encode() + long + b"\r\n0\r\n\r\n"
-        assert raw_status(api, method, path, chunks, {"Transfer-Encoding": "chunked"}) == 413
-
-
-def raw_status(
-    api: Client, method: str, path: str, body: bytes, headers: dict[str, str]
-) -> int | None:
-    """Send bytes as they are and return the status of the answer."""
-    lines = [f"{method} {api.prefix}{path} HTTP/1.1", "Host: x", "Connection: close"]
-    lines += [f"{name}: {value}" for name, value in headers.items()]
-    with socket.create_connection(("127.0.0.1", api.port), timeout=10) as connection:
-        connection.sendall("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
-        head = connection.recv(65_536)
-    return int(head.split()[1]) if head else None
+        assert refused(api.raw(f"{head}\r\n\r\n".encode() + chunks)) == (413, 8008)
 
 
 def test_json_that_is_none_or_too_deep_is_refused(api: Client, subtests: pytest.Subtests) -> None:
@@ -71,7 +60,9 @@ def test_json_that_is_none_or_too_deep_is_refused(api: Client, subtests: pytest.
         "null": b"null",
         "deep array": b'{"message":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
         "deep object": b'{"a":' * 100_000 + b"1" + b"}" * 100_000,
+        "deeper than it may be": b'{"x":' + b"[" * 100 + b"]" * 100 + b"}",
         "utf-16": '{"message": "x"}'.encode("utf-16"),
+        "utf-32": '{"message": "x"}'.encode("utf-32"),
         "latin-1": '{"message": "ü"}'.encode("latin-1"),
         "byte order mark": b'\xef\xbb\xbf{"message": 1}',
         "half a surrogate": b'{"message": "\\ud800"}',
@@ -87,12 +78,37 @@ def test_json_that_is_none_or_too_deep_is_refused(api: Client, subtests: pytest.
                 assert code in {8004, 5005, 5006}
 
 
+def test_what_is_nested_as_deep_as_it_may_be_is_never_a_fault_of_ours(
+    api: Client, subtests: pytest.Subtests
+) -> None:
+    deep = b"[" * 98 + b"]" * 98
+    base = b'"message":1,"deviceId":"d","deviceToken":"%s","os":"IOS"' % IOS_TOKEN.encode()
+    for field in FIELDS:
+        for method, path in (*WRITING, ("POST", "/messaging/push")):
+            with subtests.test(field=field, path=path):
+                answer = api(method, path, b'{%s,"%s":{"a":%s}}' % (base, field.encode(), deep))
+                assert answer.status == 200 or answer.fault[0] in {400, 413}
+                answer = api(method, path, b'{%s,"%s":%s}' % (base, field.encode(), deep))
+                assert answer.status == 200 or answer.fault[0] in {400, 413}
+
+
+def test_a_compressed_body_is_refused_in_words(api: Client) -> None:
+    compressed = gzip.compress(b'{"message": 1}')
+    answer = api("POST", "/messaging/default", compressed, Content_Encoding="gzip")
+    assert refused(answer) == (400, 8004)
+
+
 def test_the_nul_character_is_refused_wherever_it_stands(api: Client) -> None:
     nul = "a\0b"
     for body in ({"message": nul}, {"message": 1, "headers": {"x": nul}}, {nul: 1, "message": 1}):
         assert refused(api("POST", "/messaging/default", body)) == (400, 8008)
     assert refused(api.register(nul)) == (400, 8008)
     assert refused(api("PUT", "/users/u", {"a": [nul]})) == (400, 8008)
+    api.register()
+    left = api("DELETE", "/messaging/registrations/dev-1?channels=default,%00")
+    assert refused(left) == (400, 8008)
+    template = "/console/messaging/push/templates?names=%00"
+    assert refused(api("DELETE", template, prefix=f"/{APP}", auth_key=KEY)) == (400, 8008)
     for path in ("/messaging/a%00b", "/messaging/registrations/%00", "/users/%00"):
         assert refused(api("GET" if "messaging" in path else "PUT", path, b"{}")) == (400, 8008)
     assert api("POST", "/messaging/default", {"message": "\\u0000"}).status == 200

@@ -1,0 +1,198 @@
+"""What the SDKs of Swift, Flutter, Android and .NET really send, and what they can read."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from pipeline import db
+from pipeline.clock import now_ms
+from pipeline.directory.templates import PUSH, put_template
+from pipeline.models import MESSAGE
+from pipeline.settings import Settings
+from tests.integration.gateway_stand import (
+    APP,
+    IOS_TOKEN,
+    Answer,
+    Client,
+    make_app,
+    running_gateway,
+)
+
+#: What Swift puts into every publish that has a DeliveryOptions object.
+SWIFT = {
+    "headers": {"ios-content-available": "1"},
+    "publishPolicy": "BOTH",
+    "pushBroadcast": "FOR_ALL",
+}
+
+#: What Flutter puts into every publish; the policy is the index of an enum.
+FLUTTER = {"publishPolicy": 2, "pushSinglecast": [], "repeatEvery": 0, "publishAt": None}
+
+
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    return sqlite_url  # what is judged here does not depend on the database
+
+
+@pytest.fixture
+def api(settings: Settings, configure: Callable[..., Settings]) -> Iterator[Client]:
+    configure(app_id=APP)
+    make_app()
+    with running_gateway() as client:
+        yield client
+
+
+def stored(answer: Answer) -> dict[str, Any]:
+    """Return the delivery options of a message that was accepted."""
+    assert answer.status == 200, answer.body
+    with db.reading() as connection:
+        wanted = MESSAGE.id == answer.body["messageId"]
+        return connection.execute(select(MESSAGE.delivery_options).where(wanted)).scalar_one()
+
+
+@pytest.mark.parametrize(
+    ("sent", "means"),
+    [
+        ("FOR_IOS", "IOS"),
+        ("FOR_IOS|FOR_ANDROID", "IOS|ANDROID"),
+        ("FOR_IOS|FOR_ANDROID|FOR_WP|FOR_OSX", "ALL"),
+        ("FOR_ALL", "ALL"),
+        ("ios | android", "IOS|ANDROID"),
+        ("IOS,ANDROID", "IOS|ANDROID"),
+        (["IOS", "FOR_OSX"], "IOS|OSX"),
+        (3, "IOS|ANDROID"),
+        ("3", "IOS|ANDROID"),
+        (15, "ALL"),
+        (0, "ALL"),
+        ("", "ALL"),
+        (None, "ALL"),
+    ],
+)
+def test_every_spelling_of_the_systems_means_the_same(
+    api: Client, sent: object, means: str
+) -> None:
+    assert stored(api.publish(pushBroadcast=sent)).get("pushBroadcast", "ALL") == means
+
+
+def test_a_list_of_devices_wins_over_for_all_that_swift_sends_with_it(api: Client) -> None:
+    options = stored(api.publish(**SWIFT, pushSinglecast=["dev-1", "dev-2", "dev-1"]))
+
+    assert options["pushSinglecast"] == ["dev-1", "dev-2"]
+
+
+def test_the_empty_list_that_flutter_always_sends_means_everybody(api: Client) -> None:
+    answer = api.publish(**FLUTTER)
+
+    assert stored(answer).get("pushSinglecast", []) == []
+    assert answer.body["status"] == "scheduled"
+
+
+def test_the_policy_may_be_the_index_of_an_enum(api: Client) -> None:
+    for index, policy in enumerate(("PUSH", "PUBSUB", "BOTH")):
+        assert stored(api.publish(publishPolicy=index))["publishPolicy"] == policy
+
+
+def test_the_policy_had_another_name_and_other_values(api: Client) -> None:
+    for older, policy in (("ONLY", "PUSH"), ("NONE", "PUBSUB"), ("ALSO", "BOTH")):
+        assert stored(api.publish(pushPolicy=older))["publishPolicy"] == policy
+
+
+def test_a_publish_of_swift_without_delivery_options_is_for_subscribers_only(api: Client) -> None:
+    answer = api.publish(publishPolicy="PUBSUB", headers=SWIFT["headers"])
+
+    assert stored(answer)["publishPolicy"] == "PUBSUB"
+    assert (answer.body["status"], answer.body["errorMessage"]) == ("scheduled", None)
+
+
+def test_options_copied_from_a_stored_message_name_the_segment_query(api: Client) -> None:
+    assert stored(api.publish(query="os = 'IOS'"))["segmentQuery"] == "os = 'IOS'"
+    assert api.publish(query="os =").fault == (400, 1017)
+
+
+def test_values_of_a_template_may_be_the_body_itself(api: Client) -> None:
+    store(name="welcome", message="Hello {name}")
+
+    assert api("POST", "/messaging/push/welcome", {"name": "Kari"}).status == 200
+    nested = {"templateValues": {"name": "Kari"}}
+    assert api("POST", "/messaging/push/welcome", nested).status == 200
+    wrong = api("POST", "/messaging/push/welcome", {"values": {"name": "Kari"}})
+    assert wrong.fault == (400, 8007)
+
+
+def test_an_ios_device_asks_for_templates_without_naming_its_system(api: Client) -> None:
+    store(name="apple", message="x", platforms=["IOS"])
+    store(name="other", message="x", platforms=["ANDROID"])
+
+    told = api("GET", "/messaging/pushtemplates").body
+
+    assert list(told) == ["apple"]
+    assert type(told["apple"]["name"]) is str
+
+
+def test_a_registration_may_be_written_as_each_sdk_does(api: Client) -> None:
+    soon = now_ms() + 3_600_000
+    cases = [
+        {"os": "IOS", "osVersion": "17.1", "channels": [""], "expiration": soon},  # Swift
+        {"os": "ios", "osVersion": 17, "expiration": soon / 1000},  # JavaScript
+        {"os": "IOS", "channels": None, "expiration": None},  # Flutter
+    ]
+    for fields in cases:
+        assert api.register(**fields).status == 200, fields
+        (found,) = api("GET", "/messaging/registrations/dev-1").body
+        assert found["channels"] == ["default"]
+        assert found["expiration"] is None or abs(found["expiration"] - soon) < 1000
+
+
+def test_no_success_looks_like_a_fault_to_swift(api: Client) -> None:
+    store(name="welcome", message="Hello", options={"ios": {"customHeaders": {"code": "1"}}})
+    published = api.publish(publishAt=now_ms() + 3_600_000).body["messageId"]
+    requests = [
+        ("GET", "/info", None),
+        ("POST", "/messaging/default", {"message": "x", "code": 5}),
+        ("POST", "/messaging/push", {"message": "x"}),
+        ("POST", "/messaging/push/welcome", {}),
+        ("GET", "/messaging/pushtemplates", None),
+        ("GET", f"/messaging/{published}", None),
+        ("GET", f"/messaging/{published}/ledger", None),
+        ("DELETE", f"/messaging/{published}", None),
+        ("POST", "/messaging/registrations", registration()),
+        ("GET", "/messaging/registrations/dev-1", None),
+        ("DELETE", "/messaging/registrations/dev-1", None),
+        ("PUT", "/users/u", {"code": 5, "message": "x"}),
+    ]
+    for method, path, body in requests:
+        answer = api(method, path, body)
+        assert answer.status == 200, (path, answer.body)
+        for told in answer.body if isinstance(answer.body, list) else [answer.body]:
+            is_fault = type(told.get("code")) is int and type(told.get("message")) is str
+            assert not is_fault, path
+
+
+def test_every_fault_is_one_to_swift(api: Client) -> None:
+    for answer in (
+        api("GET", "/messaging/registrations/nobody"),
+        api("POST", "/messaging/default", b"?"),
+        api("GET", "/nothing"),
+        api("GET", "/info", prefix="/no/body"),
+        api("GET", "/info", user_token="no token"),
+    ):
+        assert type(answer.fault[1]) is int
+
+
+def test_swift_reads_a_list_of_one_and_a_true_truth_value(api: Client) -> None:
+    api("POST", "/messaging/registrations", registration())
+
+    read = api("GET", "/messaging/registrations/dev-1")
+    assert (type(read.body), len(read.body)) == (list, 1)
+    assert api("DELETE", "/messaging/registrations/dev-1").raw == b'{"result":true}'
+
+
+def registration() -> dict[str, str]:
+    return {"deviceToken": IOS_TOKEN, "deviceId": "dev-1", "os": "IOS", "osVersion": "17.1"}
+
+
+def store(**template: object) -> None:
+    with db.writing() as connection:
+        put_template(connection, APP, PUSH, PUSH.read(template), now_ms())

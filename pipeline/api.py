@@ -52,7 +52,7 @@ def unregister_device(device_id: str, *, app: str | None = None) -> None:
     """
     with db.writing() as connection:
         app_id = resolve_app(connection, app)
-        if not remove_device(connection, app_id, device_id):
+        if not remove_device(connection, app_id, device_id, now_ms()):
             raise UnknownRegistration(f"no device has the id {device_id!r}")
 
 

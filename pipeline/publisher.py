@@ -89,6 +89,8 @@ def check(
     check_channel_name(channel)
     said = _as_options(PublishOptions, publish_options)
     to = _as_options(DeliveryOptions, delivery_options)
+    if message is None and not to.pushes:
+        message = ""  # only a text for devices must be one
     if said.template_values:
         wording = Wording.fill(message, said.headers, said.template_values)
         content = freeze(dict.fromkeys(to.platforms, wording))

@@ -15,6 +15,7 @@ from pipeline.errors import (
 from pipeline.options import check_channel_name
 from pipeline.options.moment import epoch_ms
 from pipeline.options.properties import check_properties
+from pipeline.options.texts import is_text
 from pipeline.options.time_zone import check_time_zone
 from pipeline.platform import Platform
 
@@ -32,11 +33,8 @@ CHANNELS_MAX = 1000
 #: Characters of a wrong value that an error repeats.
 _SHOWN = 20
 
-#: PostgreSQL keeps no text with NUL; halves of surrogate pairs are no Unicode.
-_NO_CHARACTER = re.compile("[\0\ud800-\udfff]")
-
 #: Apple says not to assume a length; it is bytes in hexadecimal.
-_APNS_TOKEN = re.compile(r"(?:[0-9a-f]{2}){8,}")
+_APNS_TOKEN = re.compile(r"(?:[0-9a-f]{2})+")
 
 #: A Firebase installation id: 22 characters of base64url, without the colon of a token.
 _FID = re.compile(r"[A-Za-z0-9_-]{22}")
@@ -123,7 +121,7 @@ def _device_id(value: object) -> str:
 def _text(name: str, value: str) -> str:
     if len(value) > TEXT_MAX:
         raise InvalidParameter(f"{name} must have at most {TEXT_MAX} characters")
-    if _NO_CHARACTER.search(value):
+    if not is_text(value):
         raise InvalidParameter(f"{name} must be Unicode text without the NUL character")
     return value
 

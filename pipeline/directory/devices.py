@@ -190,7 +190,11 @@ def _subscribe(
     connection.execute(subscribe_of(connection), {ROWS: rows})
 
 
-def unregister_device(connection: Connection, app_id: str, device_id: str) -> bool:
-    """Remove a device and its subscriptions; False where it is not registered."""
-    statement = delete(Device).where(DEVICE.app_id == app_id, DEVICE.device_id == device_id)
-    return connection.execute(statement).rowcount == 1
+def unregister_device(connection: Connection, app_id: str, device_id: str, now: int) -> bool:
+    """Remove a device and its subscriptions; False where it is not registered, or not any more."""
+    statement = (
+        delete(Device)
+        .where(DEVICE.app_id == app_id, DEVICE.device_id == device_id)
+        .returning(DEVICE.expires_at)
+    )
+    return any(ends is None or ends > now for ends in connection.scalars(statement))

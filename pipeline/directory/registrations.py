@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import ColumnElement, Connection, delete, func, select
 
 from pipeline.db import any_of
 from pipeline.directory.devices import unregister_device
@@ -41,7 +41,7 @@ def find_registration(
     ).where(
         DEVICE.app_id == app_id,
         DEVICE.device_id == device_id,
-        DEVICE.expires_at.is_(None) | (DEVICE.expires_at > now),
+        _current(now),
     )
     row = connection.execute(statement).one_or_none()
     if row is None:
@@ -50,7 +50,7 @@ def find_registration(
 
 
 def leave_channels(
-    connection: Connection, app_id: str, device_id: str, names: Sequence[str]
+    connection: Connection, app_id: str, device_id: str, names: Sequence[str], now: int
 ) -> int | None:
     """Remove a device from some channels; return in how many it stays, None if it is unknown.
 
@@ -58,7 +58,9 @@ def leave_channels(
     """
     take_turns(connection, app_id, [device_id])
     key = connection.execute(
-        select(DEVICE.id).where(DEVICE.app_id == app_id, DEVICE.device_id == device_id)
+        select(DEVICE.id).where(
+            DEVICE.app_id == app_id, DEVICE.device_id == device_id, _current(now)
+        )
     ).scalar_one_or_none()
     if key is None:
         return None
@@ -72,8 +74,12 @@ def leave_channels(
         select(func.count()).select_from(Subscription).where(SUBSCRIPTION.device_key == key)
     ).scalar_one()
     if not remaining:
-        unregister_device(connection, app_id, device_id)
+        unregister_device(connection, app_id, device_id, now)
     return remaining
+
+
+def _current(now: int) -> ColumnElement[bool]:
+    return DEVICE.expires_at.is_(None) | (DEVICE.expires_at > now)
 
 
 def _channels_of(connection: Connection, key: int) -> Sequence[str]:

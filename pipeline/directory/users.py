@@ -1,8 +1,7 @@
 """Users: what the host application tells of them, for personal words and segments."""
 
-import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import BigInteger, Connection, and_, bindparam, delete, select
 
@@ -10,12 +9,10 @@ from pipeline import db
 from pipeline.errors import InvalidParameter, MissingParameter
 from pipeline.models import DEVICE, USER, Device, User
 from pipeline.options.properties import check_properties
+from pipeline.options.texts import is_text
 
 #: Characters. As long as a device id; bounds an index entry.
 USER_ID_MAX = 512
-
-#: U+0000, which PostgreSQL cannot keep, and halves of characters, which are no Unicode.
-_UNFIT: Final = re.compile("[\0\ud800-\udfff]")
 
 Properties = Mapping[str, Any]
 
@@ -35,7 +32,7 @@ def check_user_id(user_id: object) -> str:
     """
     if user_id is None or user_id == "":
         raise MissingParameter("the user id is missing")
-    if not isinstance(user_id, str) or len(user_id) > USER_ID_MAX or _UNFIT.search(user_id):
+    if not isinstance(user_id, str) or len(user_id) > USER_ID_MAX or not is_text(user_id):
         raise InvalidParameter(f"a user id is a text of at most {USER_ID_MAX} characters")
     return user_id
 

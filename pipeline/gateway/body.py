@@ -76,6 +76,15 @@ async def read_object(body: Annotated[bytes, Depends(read_body)]) -> dict[str, A
     return parsed
 
 
+async def read_values(body: Annotated[bytes, Depends(read_body)]) -> dict[str, Any]:
+    """Read the body as a JSON object that may be left out.
+
+    Raises:
+        MalformedBody: there is one, and it is no JSON object.
+    """
+    return await read_object(body) if body.strip() else {}
+
+
 async def read_registration(body: Annotated[bytes, Depends(read_body)]) -> dict[str, Any]:
     """Read the body as a registration, which has error codes of its own.
 
@@ -131,5 +140,6 @@ def _inside(value: Any) -> Iterable[object]:
 
 
 JsonObject = Annotated[dict[str, Any], Depends(read_object)]
+OptionalObject = Annotated[dict[str, Any], Depends(read_values)]
 DeviceIds = Annotated[list[str], Depends(read_device_ids)]
 RegistrationBody = Annotated[dict[str, Any], Depends(read_registration)]

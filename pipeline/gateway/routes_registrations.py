@@ -10,7 +10,7 @@ from pipeline.clock import now_ms
 from pipeline.directory.arrivals import Arrival, register_arrivals
 from pipeline.directory.devices import unregister_device
 from pipeline.directory.registrations import find_registration, leave_channels
-from pipeline.errors import UnknownDevice, UnknownRegistration
+from pipeline.errors import InvalidParameter, UnknownDevice, UnknownRegistration
 from pipeline.gateway import requests
 from pipeline.gateway.auth import Asking
 from pipeline.gateway.body import RegistrationBody
@@ -66,17 +66,25 @@ def read(device_id: Named, asking: Asking) -> list[RegistrationView]:
 def unregister(device_id: Named, asking: Asking, channels: Channels = None) -> Removed:
     """End a registration, in all channels or in some."""
     asking.require("register")
-    names = [name for name in (channels or "").split(",") if name]
+    now = now_ms()
     with db.writing() as connection:
-        if names:
-            remaining = leave_channels(connection, asking.app_id, device_id, names)
-            removed = remaining is not None
-        else:
+        if channels is None:
             remaining = None
-            removed = unregister_device(connection, asking.app_id, device_id)
-    if not removed:
+            known = unregister_device(connection, asking.app_id, device_id, now)
+        else:
+            names = _names(channels)
+            remaining = leave_channels(connection, asking.app_id, device_id, names, now)
+            known = remaining is not None
+    if not known:
         raise UnknownRegistration
     return Removed(result=True, remaining=remaining)
+
+
+def _names(channels: str) -> list[str]:
+    names = [name for name in channels.split(",") if name]
+    if not names:  # not taken for all of them: a list that came out empty would end it everywhere
+        raise InvalidParameter("channels names no channel")
+    return names
 
 
 def _user(asking: Caller, body: dict[str, Any]) -> Any:

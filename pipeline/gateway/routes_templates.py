@@ -10,7 +10,7 @@ from pipeline.directory.templates import PUSH, get_template, templates_for_devic
 from pipeline.errors import UnknownOs
 from pipeline.gateway import requests
 from pipeline.gateway.auth import Asking
-from pipeline.gateway.body import JsonObject
+from pipeline.gateway.body import JsonObject, OptionalObject
 from pipeline.gateway.paths import Named
 from pipeline.gateway.wire import MessageStatus, PushStatus
 from pipeline.platform import Platform
@@ -54,7 +54,7 @@ def push(asking: Asking, body: JsonObject, idempotency_key: IdempotencyKey = Non
     summary="Push a stored template",
 )
 def push_template(
-    name: Named, asking: Asking, body: JsonObject, idempotency_key: IdempotencyKey = None
+    name: Named, asking: Asking, body: OptionalObject, idempotency_key: IdempotencyKey = None
 ) -> MessageStatus:
     """Push a stored template now, later or repeatedly, filled with `templateValues`.
 

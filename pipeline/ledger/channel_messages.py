@@ -10,7 +10,6 @@ from sqlalchemy import Connection, RowMapping, func, select, update
 from pipeline.errors import OperationDenied
 from pipeline.models import BATCH, MESSAGE, RUN, Batch, Message, Run
 from pipeline.options import DeliveryOptions
-from pipeline.options.delivery import PublishPolicy
 
 #: Devices that the provider took the message for, over all runs; the ledger's `accepted`.
 _SENT_TO = (
@@ -75,7 +74,7 @@ def _view(row: RowMapping) -> dict[str, Any]:
         "messageId": row["id"],
         "message": content["message"],
         "publisherId": content.get("publisherId"),
-        "isPush": options.publish_policy is not PublishPolicy.PUBSUB,
+        "isPush": options.pushes,
         "isBroadcast": not options.device_ids,
         "sentTo": int(row["sent_to"]),
         "subtopic": content.get("subtopic"),

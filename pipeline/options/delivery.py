@@ -189,11 +189,14 @@ class DeliveryOptions(Options):
                 raise InvalidPublishAt("publishAtLocal has passed in every time zone")
 
     @property
+    def pushes(self) -> bool:
+        """Whether devices are meant, not only subscribers."""
+        return self.publish_policy is not PublishPolicy.PUBSUB
+
+    @property
     def platforms(self) -> frozenset[Platform]:
         """The platforms that may be sent to: none where only subscribers are meant."""
-        if self.publish_policy is PublishPolicy.PUBSUB:
-            return frozenset()
-        return self.push_broadcast.platforms
+        return self.push_broadcast.platforms if self.pushes else frozenset()
 
     @property
     def device_ids(self) -> tuple[str, ...]:
@@ -203,7 +206,7 @@ class DeliveryOptions(Options):
     @property
     def reaches_nobody(self) -> bool:
         """Whether no device can get it, whoever is registered, although devices are meant."""
-        return self.publish_policy is not PublishPolicy.PUBSUB and not self.platforms
+        return self.pushes and not self.platforms
 
     @property
     def publish_at_ms(self) -> int | None:

@@ -11,7 +11,7 @@ from pipeline.directory.templates import PUSH, put_template
 from pipeline.settings import Settings
 from tests.integration.gateway_stand import APP, KEY, Answer, Client, make_app, running_gateway
 
-TOKEN = "f00d" * 16
+TOKEN = "f00d"
 
 
 @pytest.fixture(params=[f"/{APP}/{KEY}", "/api"])

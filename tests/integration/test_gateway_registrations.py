@@ -123,6 +123,8 @@ def test_a_registration_ends_once(api: Client) -> None:
 def test_a_device_may_leave_some_channels_and_is_gone_with_the_last(api: Client) -> None:
     api.register(channels=["a", "b", "c"])
 
+    for none in ("?channels=", "?channels=,"):
+        assert api("DELETE", f"/messaging/registrations/dev-1{none}").fault == (400, 8008)
     left = api("DELETE", "/messaging/registrations/dev-1?channels=a,b,never")
     assert left.body == {"result": True, "remaining": 1}
     assert read(api)["channels"] == ["c"]
@@ -161,6 +163,15 @@ def test_an_expired_registration_is_neither_read_nor_sent_to(api: Client) -> Non
         assert page.members == []
     api.register()
     assert read(api)["expiration"] is None
+
+
+def test_an_expired_registration_cannot_be_ended(api: Client) -> None:
+    api.register(expiration=4102444800)
+    with db.writing() as connection:
+        connection.execute(update(Device).values(expires_at=1))
+
+    for which in ("?channels=default", ""):
+        assert api("DELETE", f"/messaging/registrations/dev-1{which}").fault == (400, 5001)
 
 
 def test_fcm_tokens_and_installation_ids_are_taken(api: Client) -> None:

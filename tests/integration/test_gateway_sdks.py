@@ -103,6 +103,7 @@ def test_a_publish_of_swift_without_delivery_options_is_for_subscribers_only(api
     answer = api.publish(publishPolicy="PUBSUB", headers=SWIFT["headers"])
 
     assert stored(answer)["publishPolicy"] == "PUBSUB"
+    assert api.publish(message=None, publishPolicy="PUBSUB").body["status"] == "scheduled"
     assert (answer.body["status"], answer.body["errorMessage"]) == ("scheduled", None)
 
 

@@ -110,6 +110,12 @@ def test_a_push_to_every_channel_needs_leave_for_every_channel(api: Client) -> N
     assert api("DELETE", f"/messaging/{waiting}").fault == (400, 5007)
 
 
+def test_a_push_of_a_template_without_variables_needs_no_body(api: Client) -> None:
+    answer = api("POST", "/messaging/push/plain")
+
+    assert (answer.status, answer.body["status"]) == (200, "scheduled")
+
+
 def test_what_is_wrong_with_a_push_of_a_template_is_named(api: Client) -> None:
     assert api("POST", "/messaging/push/nobody/knows", {}).fault == (400, 5060)
     missing = api("POST", "/messaging/push/my%20tpl%20x", {"templateValues": {}})

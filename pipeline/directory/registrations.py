@@ -27,18 +27,22 @@ class Registered:
         return f"Registered(device_id={self.device_id!r}, platform={self.platform})"
 
 
+#: The columns that a `Registered` is made of, before its channels.
+OF_REGISTERED = (
+    DEVICE.id,
+    DEVICE.device_id,
+    DEVICE.token,
+    DEVICE.platform,
+    DEVICE.os_version,
+    DEVICE.expires_at,
+)
+
+
 def find_registration(
     connection: Connection, app_id: str, device_id: str, now: int
 ) -> Registered | None:
     """Read a registration with its channels by name, or None where it is unknown or expired."""
-    statement = select(
-        DEVICE.id,
-        DEVICE.device_id,
-        DEVICE.token,
-        DEVICE.platform,
-        DEVICE.os_version,
-        DEVICE.expires_at,
-    ).where(
+    statement = select(*OF_REGISTERED).where(
         DEVICE.app_id == app_id,
         DEVICE.device_id == device_id,
         _current(now),

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple, TypeVarTuple
 from sqlalchemy import ColumnElement, Connection, Select, and_, delete, exists, func, select
 
 from pipeline.db import any_of
-from pipeline.directory.registrations import Registered
+from pipeline.directory.registrations import OF_REGISTERED, Registered
 from pipeline.directory.stripes import take_turns
 from pipeline.errors import InvalidParameter
 from pipeline.models import CHANNEL, DEVICE, SUBSCRIPTION, USER, Channel, Device, Subscription, User
@@ -57,15 +57,7 @@ def list_subscribers(
         InvalidWhereClause: the clause is wrong.
         InvalidParameter: there is no such column to sort by.
     """
-    columns = (
-        DEVICE.id,
-        DEVICE.device_id,
-        DEVICE.token,
-        DEVICE.platform,
-        DEVICE.os_version,
-        DEVICE.expires_at,
-    )
-    statement = _among(select(*columns), channel, clause, now)
+    statement = _among(select(*OF_REGISTERED), channel, clause, now)
     ordered = statement.order_by(*map(_sorted_by, order), DEVICE.id)
     rows = connection.execute(ordered.limit(limit).offset(offset)).all()
     channels = _channels_of(connection, [row.id for row in rows])

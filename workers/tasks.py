@@ -57,7 +57,7 @@ def fan_out(run_id: int) -> None:
 @_by_key
 def start_run(run_id: int) -> None:
     """Begin a run whose time has come; handed out shortly before, with an ETA."""
-    queues.wake([queues.wake_for_run(run_id)])  # where fan-outs run, not among the ticks
+    fanout.start(run_id)
 
 
 @app.task(name=queues.DELIVER["apns"], typing=False)

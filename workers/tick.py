@@ -57,9 +57,7 @@ def _wake_runs(now: int) -> list[Wake]:
     """Wake what is due, and hand the broker what will be within the horizon."""
     before = now - _patience()
     with db.writing() as connection:
-        found = firing.find_waiting(connection, now + queues.horizon_ms(), now, before, LIMIT)
-        if found:
-            firing.mark_woken(connection, [one.id for one in found], now)
+        found = firing.claim_due(connection, now + queues.horizon_ms(), now, before, LIMIT)
     late = sum(one.due_at < before for one in found)
     telemetry.woken_again(late, 0)
     return [

@@ -18,10 +18,11 @@ class Waiting(NamedTuple):
     due_at: int
 
 
-def insert_next(connection: Connection, run: RunView, now: int) -> Waiting | None:
+def insert_next(connection: Connection, run: RunView, now: int, horizon: int) -> Waiting | None:
     """Write the run after this one, in the transaction that begins this one.
 
-    Unique by message and number: who begins a run a second time adds nothing.
+    Unique by message and number: who begins a run a second time adds nothing. Returned is a run
+    that is due by `horizon`: whoever wrote it wakes it.
     """
     every_ms = run.delivery_options.get("repeatEvery", 0) * 1000
     until = run.delivery_options.get("repeatExpiresAt")
@@ -39,12 +40,13 @@ def insert_next(connection: Connection, run: RunView, now: int) -> Waiting | Non
             state=RunState.SCHEDULED,
             bulk=False,
             guarded=True,
+            woken_at=later.due_at if later.due_at <= horizon else None,
         )
         .on_conflict_do_nothing(index_elements=["message_id", "n"])
         .returning(RUN.id)
     )
     key = connection.execute(statement).scalar()
-    return None if key is None else Waiting(key, later.due_at)
+    return None if key is None or later.due_at > horizon else Waiting(key, later.due_at)
 
 
 def skip(connection: Connection, run: RunView, now: int) -> bool:
@@ -73,18 +75,19 @@ def find_waves(connection: Connection, message_id: str) -> Waves:
     return Waves(min(row.due_at for row in rows), tuple(str(row.zone) for row in rows))
 
 
-def find_waiting(
+def claim_due(
     connection: Connection, until: int, now: int, woken_before: int, limit: int
 ) -> list[Waiting]:
-    """Find runs that are due by `until`, or abandoned, and whose wake-up is old or missing.
+    """Claim runs that are due by `until`, or abandoned, and whose wake-up is old or missing.
 
-    A wake-up for later counts from the time it is for.
+    One statement: of two that ask at the same time only one gets a run, and neither waits for
+    the other. Who claims a run wakes it; a wake-up for later counts from the time it is for.
     """
     abandoned = (RUN.state == RunState.FANNING) & (
         or_(RUN.lease_until.is_(None), RUN.lease_until < now)
     )
-    statement = (
-        select(RUN.id, RUN.due_at)
+    due = (
+        select(RUN.id)
         .where(
             RUN.finished_at.is_(None),
             RUN.due_at <= until,  # of those begun as well: the far-off ones are not looked at
@@ -93,14 +96,16 @@ def find_waiting(
         )
         .order_by(RUN.due_at)
         .limit(limit)
+        .with_for_update(skip_locked=True)
+        .cte("due")  # PostgreSQL evaluates one that locks exactly once
+    )
+    statement = (
+        update(Run)
+        .where(RUN.id.in_(select(due.c.id)))
+        .values(woken_at=case((RUN.due_at > now, RUN.due_at), else_=now))
+        .returning(RUN.id, RUN.due_at)
     )
     return [Waiting._make(row) for row in connection.execute(statement)]
-
-
-def mark_woken(connection: Connection, run_ids: list[int], now: int) -> None:
-    """Note that wake-ups for these runs are on their way, or wait for their time."""
-    at = case((RUN.due_at > now, RUN.due_at), else_=now)
-    connection.execute(update(Run).where(db.any_of(RUN.id, run_ids)).values(woken_at=at))
 
 
 def list_upcoming(

@@ -48,7 +48,7 @@ def begin_and_meanwhile(message_id: str, hand: Callable[[str], object]) -> None:
             run = runs.find_run(connection, first_run(message_id))
             assert run is not None
             assert runs.begin(connection, run, now_ms(), now_ms() + 60_000)
-            assert firing.insert_next(connection, run, now_ms())
+            assert firing.insert_next(connection, run, now_ms(), run.due_at + 60_000)
             done: Future[object] = other.submit(hand, message_id)
             wait_until(somebody_waits, 10, "the hand at the lock")
         done.result()

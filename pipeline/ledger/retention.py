@@ -96,13 +96,13 @@ def _delete_empty_runs(connection: Connection, run_ids: list[int]) -> int:
 
 
 def _delete_messages(connection: Connection, before: int) -> int:
-    piece = (
-        select(MESSAGE.id)
-        .where(MESSAGE.ended_at < before, _none(RUN.message_id == MESSAGE.id))
-        .order_by(MESSAGE.ended_at)
-        .limit(OTHERS)
+    # The oldest, and of these the ones without a run: asked for the oldest ones without a run,
+    # a planner looks for the runs of all messages.
+    oldest = (
+        select(MESSAGE.id).where(MESSAGE.ended_at < before).order_by(MESSAGE.ended_at).limit(OTHERS)
     )
-    return connection.execute(delete(Message).where(MESSAGE.id.in_(piece))).rowcount
+    statement = delete(Message).where(MESSAGE.id.in_(oldest), _none(RUN.message_id == MESSAGE.id))
+    return connection.execute(statement).rowcount
 
 
 def _delete_set_aside(connection: Connection, before: int) -> int:

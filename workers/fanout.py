@@ -25,6 +25,7 @@ from pipeline.options import DeliveryOptions
 from pipeline.platform import Platform
 from pipeline.schedule import is_due, is_missed
 from pipeline.settings import get_settings
+from workers.succession import write_next
 
 #: Subscriptions read for the first page: small, so that the first devices are sent to at once.
 FIRST_PAGE = 2_000
@@ -89,8 +90,7 @@ def _queue_again(run: RunView) -> None:
 def _begin(run_id: int) -> RunView | None:
     """Take the run, and write the one after it in the same transaction."""
     now = now_ms()
-    later: Waiting | None = None
-    horizon = now + queues.horizon_ms()
+    later: list[Waiting] = []
     with db.writing() as connection:
         run = runs.find_run(connection, run_id)
         if run is None or not may_begin(run, now):
@@ -100,9 +100,8 @@ def _begin(run_id: int) -> RunView | None:
         if not _take(connection, run, now, skipped=skipped):
             return None
         if first_time:
-            later = firing.insert_next(connection, run, now, horizon)
-    if later is not None:
-        queues.wake([queues.wake_at(*later)])
+            later = write_next(connection, run, now)
+    queues.wake(queues.wake_at(*one) for one in later)
     return None if skipped else run._replace(state=RunState.FANNING)
 
 
@@ -178,11 +177,11 @@ def _selection(connection: Connection, run: RunView) -> Selection:
 
 
 def _zone_part(connection: Connection, run: RunView) -> ZonePart:
-    waves = firing.find_waves(connection, run.message_id)
+    waves = firing.find_waves(connection, run.message_id, run.n)
+    as_of = min(waves.values())
     if not run.zone_default:
-        return ZonePart(waves.first_due_at, run.zone)
-    others = tuple(zone for zone in waves.zones if zone != run.zone)
-    return ZonePart(waves.first_due_at, None, others)
+        return ZonePart(as_of, run.zone)
+    return ZonePart(as_of, None, tuple(zone for zone in waves if zone != run.zone))
 
 
 def _default_environment(connection: Connection, app_id: str) -> str:

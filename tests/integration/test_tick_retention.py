@@ -23,6 +23,7 @@ from pipeline.models import (
     Message,
     Run,
 )
+from pipeline.schedule import ROUND
 from pipeline.settings import Settings
 from workers.fanout import fan_out
 from workers.tick import DAY_MS, tick
@@ -186,15 +187,19 @@ def test_messages_that_failed_or_were_cancelled_go_too() -> None:
     assert rows() == Rows(0, 0, 0, 0)
 
 
-def test_the_waves_of_a_message_stay_until_the_last_of_them_is_over() -> None:
+def test_the_waves_of_a_round_stay_until_the_last_of_them_is_over() -> None:
     message_id = send(repeat_every=60)
     with db.writing() as connection:
         connection.execute(update(Run).values(zone="Asia/Tokyo"))
     age(DAYS + 1, message_id)
 
     tick()
-
     assert rows().runs == 2
+
+    with db.writing() as connection:  # the open one is of the round after it
+        connection.execute(update(Run).where(RUN.n == 2).values(n=ROUND + 1))
+    tick()
+    assert rows().runs == 1
 
 
 def test_old_messages_are_found_without_a_look_at_all_runs(

@@ -2,6 +2,7 @@
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 ARGS ?=
+PROCESSES ?= 3
 BENCHES := transport pipeline fanout gateway tick
 
 .PHONY: help
@@ -36,7 +37,7 @@ format: setup  ## sort, fix and format the code
 	$(BIN)/ruff format .
 
 test: setup packages  ## all tests, on SQLite and PostgreSQL; ARGS="-k ledger" for some
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n $(PROCESSES) --maxschedchunk 1 $(ARGS)
 
 bench: setup packages  ## measure; the numbers belong to this machine
 	@for bench in $(BENCHES); do $(BIN)/python -m tests.bench.$$bench $(ARGS) || exit; done

@@ -18,6 +18,7 @@ from sqlalchemy import (
 
 from pipeline.db import any_of
 from pipeline.models import CHANNEL, DEVICE, SUBSCRIPTION, USER, Device, User
+from pipeline.registration import keys_of_registrations
 from pipeline.whereclause import Condition, matches, needs_user, parse_clause
 
 
@@ -37,7 +38,10 @@ class ZonePart:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Who is meant: no channel means any, no device ids and no segment mean everybody."""
+    """Who is meant: no channel means any, no device ids and no segment mean everybody.
+
+    A device may also be named by the id of its registration in the channel.
+    """
 
     app_id: str
     channel: str | None
@@ -70,6 +74,8 @@ def read_page(
     The page is cut by subscriptions, not by matches: however few of them match the OS or the
     segment, one page costs the same. A device appears once, since a channel holds it once.
     """
+    if not selection.platforms:
+        return Page([], None)
     end: int | None = connection.execute(_last_of_page(selection, after, limit)).scalar()
     rows = connection.execute(page_query(selection, after, end, now)).all()
     return Page([Member(*row) for row in rows], end)
@@ -105,12 +111,14 @@ def _looked_at(selection: Selection, after: int, end: int | None = None) -> Sele
     """Select the keys of a stretch of the channel's devices, or the app's: those named, or all."""
     key = DEVICE.id if selection.channel is None else SUBSCRIPTION.device_key
     stretch = select(key).where(_is_meant(selection), *_between(key, after, end))
-    if selection.device_ids:
-        named = select(DEVICE.id).where(
-            DEVICE.app_id == selection.app_id, any_of(DEVICE.device_id, selection.device_ids)
-        )
-        stretch = stretch.where(key.in_(named))
-    return stretch
+    return stretch.where(key.in_(_named(selection))) if selection.device_ids else stretch
+
+
+def _named(selection: Selection) -> Select[int]:
+    named = any_of(DEVICE.device_id, selection.device_ids)
+    keys = keys_of_registrations(selection.device_ids, selection.channel)
+    either = named | any_of(DEVICE.id, keys) if keys else named
+    return select(DEVICE.id).where(DEVICE.app_id == selection.app_id, either)
 
 
 def _is_meant(selection: Selection) -> ColumnElement[bool]:

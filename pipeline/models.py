@@ -143,12 +143,14 @@ class Device(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("app_id", "device_id"),
         UniqueConstraint("app_id", "token"),
+        Index("device_of_app", "app_id", "id"),  # a push to all channels pages in this order
         Index(
             "device_expiring",
             "expires_at",
             postgresql_where=text("expires_at IS NOT NULL"),
             sqlite_where=text("expires_at IS NOT NULL"),
         ),
+        {"sqlite_autoincrement": True},  # a batch under way holds keys: none is given out twice
     )
 
     id: int | None = big_key(primary=True)

@@ -1,13 +1,13 @@
 """publish: check, write once, wake. The row is the truth; the wake-up only makes it quick."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, event
 from sqlalchemy.orm import Session
 
-from pipeline import db, queues
+from pipeline import db, queues, telemetry
 from pipeline.clock import now_ms
 from pipeline.content import Content, check_sizes
 from pipeline.directory.apps import resolve_app
@@ -15,14 +15,13 @@ from pipeline.directory.channels import ensure_channels
 from pipeline.directory.zones import default_zone, find_zones
 from pipeline.errors import InvalidParameter
 from pipeline.ledger.messages import (
-    EVERY_CHANNEL,
     NewMessage,
     NewRun,
     Receipt,
     new_message_id,
-    write_message,
+    write_messages,
 )
-from pipeline.options import DeliveryOptions, PublishOptions, check_channel_name
+from pipeline.options import EVERY_CHANNEL, DeliveryOptions, PublishOptions, check_channel_name
 from pipeline.queues import Wake
 from pipeline.schedule import plan_waves
 from pipeline.template.smart_text import fill_clause
@@ -97,6 +96,7 @@ def check(
     else:
         plain = Content.from_publish(message, dict(said.headers))
         check_sizes(plain, to.platforms, new_message_id())
+        telemetry.headers_without_effect(plain.warnings)
         content = plain.to_json()
     return compose(channel, {**said.to_json(), **content}, to, dedupe_key, now)
 
@@ -145,13 +145,25 @@ def write(new: NewMessage, *, app: str | None, session: Session | None, now: int
         SetupError: the database; nothing was written.
     """
     if session is not None:
-        receipt, wake = _write(session.connection(), app, new, now)
-        _wake_after_commit(session, wake)
+        receipt, wakes = _write_one(session.connection(), app, new, now)
+        _wake_after_commit(session, wakes)
         return receipt
     with db.writing() as connection:
-        receipt, wake = _write(connection, app, new, now)
-    queues.wake(wake)
+        receipt, wakes = _write_one(connection, app, new, now)
+    queues.wake(wakes)
     return receipt
+
+
+def write_all(news: Sequence[NewMessage]) -> list[Receipt]:
+    """Write checked messages, each with its app's id, in one transaction, and wake their runs.
+
+    Raises:
+        SetupError: the database; nothing was written.
+    """
+    with db.writing() as connection:
+        written = _write(connection, news, now_ms())
+    queues.wake([wake for _, wakes in written for wake in wakes])
+    return [receipt for receipt, _ in written]
 
 
 def _as_options(kind: type[Options], given: Options | Mapping[str, Any] | None) -> Options:
@@ -162,16 +174,41 @@ def _as_options(kind: type[Options], given: Options | Mapping[str, Any] | None) 
     return kind(**(given or {}))
 
 
-def _write(
+def looks_at_its_audience(new: NewMessage) -> bool:
+    """Whether writing a message reads all of its audience first: by local time, for the zones."""
+    return "publishAtLocal" in new.delivery_options
+
+
+def _write_one(
     connection: Connection, app: str | None, new: NewMessage, now: int
 ) -> tuple[Receipt, list[Wake]]:
-    app_id = resolve_app(connection, app)
-    if new.channel != EVERY_CHANNEL:
-        ensure_channels(connection, app_id, [new.channel], now)
-    own = replace(new, app_id=app_id)
-    runs = _plan_runs(connection, own, now)
-    receipt, keys = write_message(connection, own, runs, now)
-    return receipt, [
+    [written] = _write(connection, [replace(new, app_id=resolve_app(connection, app))], now)
+    return written
+
+
+def _write(
+    connection: Connection, news: Sequence[NewMessage], now: int
+) -> list[tuple[Receipt, list[Wake]]]:
+    _ensure_channels(connection, news, now)
+    planned = [(new, _plan_runs(connection, new, now)) for new in news]
+    written = write_messages(connection, planned, now)
+    return [
+        (receipt, _wakes_for(keys, runs, now))
+        for (receipt, keys), (_, runs) in zip(written, planned, strict=True)
+    ]
+
+
+def _ensure_channels(connection: Connection, news: Sequence[NewMessage], now: int) -> None:
+    named: dict[str, set[str]] = {}
+    for new in news:
+        if new.channel != EVERY_CHANNEL:
+            named.setdefault(new.app_id, set()).add(new.channel)
+    for app_id in sorted(named):  # in one order, as the names are in each
+        ensure_channels(connection, app_id, sorted(named[app_id]), now)
+
+
+def _wakes_for(keys: Sequence[int], runs: Sequence[NewRun], now: int) -> list[Wake]:
+    return [
         _wake_for(key, run.due_at, now)
         for key, run in zip(keys, runs, strict=False)  # no key where nothing new was written
         if run.woken_at is not None
@@ -180,7 +217,7 @@ def _write(
 
 def _plan_runs(connection: Connection, new: NewMessage, now: int) -> list[NewRun]:
     """Plan the first run of a message, or where it goes by local time its runs for each zone."""
-    if "publishAtLocal" not in new.delivery_options:
+    if not looks_at_its_audience(new):
         return [NewRun(1, new.due_at, _woken_at(new.due_at, now))]
     to = DeliveryOptions.from_json(new.delivery_options)
     assert to.publish_at_local is not None  # noqa: S101 - it was just seen

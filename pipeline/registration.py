@@ -14,11 +14,12 @@ from pipeline.errors import (
 )
 from pipeline.options import check_channel_name
 from pipeline.options.moment import epoch_ms
+from pipeline.options.properties import check_properties
 from pipeline.options.time_zone import check_time_zone
 from pipeline.platform import Platform
 
-#: Characters. The API calls device ids opaque; this bounds an index entry.
-DEVICE_ID_MAX = 512
+#: Characters. The API calls device ids opaque; this bounds an index entry, and other texts alike.
+TEXT_MAX = 512
 
 #: Characters. Live Activity tokens and FCM registration tokens are the longest known, far below.
 TOKEN_MAX = 4096
@@ -31,6 +32,9 @@ CHANNELS_MAX = 1000
 #: Characters of a wrong value that an error repeats.
 _SHOWN = 20
 
+#: PostgreSQL keeps no text with NUL; halves of surrogate pairs are no Unicode.
+_NO_CHARACTER = re.compile("[\0\ud800-\udfff]")
+
 #: Apple says not to assume a length; it is bytes in hexadecimal.
 _APNS_TOKEN = re.compile(r"(?:[0-9a-f]{2}){8,}")
 
@@ -41,6 +45,11 @@ _FCM_TOKEN = re.compile(r"[A-Za-z0-9_:.\-]{20,}")
 
 #: Below this a number is seconds, as JavaScript's Date arrives; else milliseconds, as Swift sends.
 _SECONDS_BELOW = 100_000_000_000
+
+
+#: Between the device's key and the channel in the id of a registration, `12::news`; several of
+#: one device are told as `12::news,12::sport`. A key of 18 digits fits into 64 bits.
+_ID_PARTS = re.compile(r"([0-9]{1,18})::(.*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +99,32 @@ def check_registration(fields: Mapping[str, Any], now: int) -> Registration:
     )
 
 
+def keys_of_registrations(ids: Sequence[str], channel: str | None) -> list[int]:
+    """Return the keys of devices out of those ids that name registrations in a channel.
+
+    An id of another channel's registration, or one that only looks like an id, names nobody:
+    a device's own id may be any text.
+    """
+    return [
+        int(found[1])
+        for found in map(_ID_PARTS.fullmatch, ids)
+        if found and channel in found[2].split(f",{found[1]}::")
+    ]
+
+
 def _device_id(value: object) -> str:
     if value is None or value == "":
         raise MissingDeviceId
-    if not isinstance(value, str) or len(value) > DEVICE_ID_MAX:
-        raise InvalidParameter(f"deviceId must be a string of at most {DEVICE_ID_MAX} characters")
+    if not isinstance(value, str):
+        raise InvalidParameter(f"deviceId must be a string of at most {TEXT_MAX} characters")
+    return _text("deviceId", value)
+
+
+def _text(name: str, value: str) -> str:
+    if len(value) > TEXT_MAX:
+        raise InvalidParameter(f"{name} must have at most {TEXT_MAX} characters")
+    if _NO_CHARACTER.search(value):
+        raise InvalidParameter(f"{name} must be Unicode text without the NUL character")
     return value
 
 
@@ -143,9 +173,9 @@ def _optional_text(fields: Mapping[str, Any], name: str) -> str | None:
     value = fields.get(name)
     if value is None or value == "":
         return None
-    if isinstance(value, (str, int, float)):
-        return str(value)
-    raise InvalidParameter(f"{name} must be a string")
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise InvalidParameter(f"{name} must be a string")
+    return _text(name, str(value))
 
 
 def _time_zone(fields: Mapping[str, Any]) -> str | None:
@@ -160,9 +190,7 @@ def _environment(value: object) -> str:
 
 
 def _properties(value: object) -> Mapping[str, Any] | None:
-    if value is None or isinstance(value, Mapping):
-        return value
-    raise InvalidParameter("properties must be an object")
+    return None if value is None else check_properties("properties", value)
 
 
 def _expiration(value: object, now: int) -> int | None:

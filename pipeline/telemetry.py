@@ -2,6 +2,7 @@
 
 | event | fields | when |
 |---|---|---|
+| headers_without_effect | warnings | a publish has headers that a provider has no place for |
 | fanned_out | run_id, members, batches | a page of a run was committed |
 | slice_recorded | platform, tally, seconds | a slice's outcomes were committed |
 | lease_lost | batch_id | a worker was overtaken and recorded nothing |
@@ -15,6 +16,7 @@
 """
 
 import logging
+from collections.abc import Sequence
 
 from prometheus_client import Counter, Histogram
 
@@ -39,6 +41,15 @@ _pruned = Counter("pipeline_pruned_total", "Rows deleted after the retention", [
 _lease_lost = Counter("pipeline_lease_lost_total", "Workers that were overtaken in mid batch")
 
 _OUTCOMES = ("accepted", "rejected", "expired", "cancelled", "unknown")
+
+
+def headers_without_effect(warnings: Sequence[str]) -> None:
+    """A publish has headers that a provider has no place for: told by name, without values."""
+    for warning in warnings:
+        # As a literal: a name is the publisher's, and a line break in it would forge a line.
+        logger.warning(
+            "a header has no effect: %.100r", warning, extra={"action": "headers_without_effect"}
+        )
 
 
 def fanned_out(run_id: int, members: int, batches: int) -> None:

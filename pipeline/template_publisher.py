@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
@@ -32,6 +32,7 @@ def push_with_template(  # noqa: PLR0913 - every one of them is the API's
     app: str | None = None,
     dedupe_key: str | None = None,
     publish_at: datetime | int | str | None = None,
+    publish_at_local: time | datetime | str | None = None,
     repeat_every: timedelta | int | None = None,
     repeat_expires_at: datetime | int | str | None = None,
     session: Session | None = None,
@@ -49,6 +50,7 @@ def push_with_template(  # noqa: PLR0913 - every one of them is the API's
         app: an app's id; the default app without it.
         dedupe_key: at most 255 characters, one per thing that is to be said once.
         publish_at: an aware datetime, epoch milliseconds or ISO 8601; now without it.
+        publish_at_local: instead, a time that each device is sent to at in its own zone.
         repeat_every: a timedelta or seconds.
         repeat_expires_at: as `publish_at`; until cancelled without it.
         session: write in this SQLAlchemy session's transaction; the wake-up follows its commit.
@@ -62,7 +64,10 @@ def push_with_template(  # noqa: PLR0913 - every one of them is the API's
     queues.broker_url()
     now = now_ms()
     when = DeliveryOptions(
-        publish_at=publish_at, repeat_every=repeat_every, repeat_expires_at=repeat_expires_at
+        publish_at=publish_at,
+        publish_at_local=publish_at_local,
+        repeat_every=repeat_every,
+        repeat_expires_at=repeat_expires_at,
     )
     with _reading(session) as connection:
         template = get_template(connection, resolve_app(connection, app), PUSH, name)

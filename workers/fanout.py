@@ -18,10 +18,9 @@ from pipeline.directory.routes import apple_environments
 from pipeline.ledger import batches, firing, runs
 from pipeline.ledger.batches import NewBatch
 from pipeline.ledger.firing import Waiting
-from pipeline.ledger.messages import EVERY_CHANNEL
 from pipeline.ledger.runs import RunView
 from pipeline.ledger.states import RunState
-from pipeline.options import DeliveryOptions
+from pipeline.options import EVERY_CHANNEL, DeliveryOptions
 from pipeline.platform import Platform
 from pipeline.schedule import is_due, is_missed
 from pipeline.settings import get_settings

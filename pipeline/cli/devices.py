@@ -1,4 +1,4 @@
-"""`devices import`: a list of registrations, streamed into the database a thousand at a time."""
+"""`devices import`: a list of registrations, streamed into the database by thousands."""
 
 import os
 import stat
@@ -24,8 +24,9 @@ from pipeline.errors import InvalidParameter
 from pipeline.options import check_channel_name
 from pipeline.registration import Registration
 
-#: Lines per transaction: large enough for the database, small enough to be seen moving.
-CHUNK = 1_000
+#: Lines per transaction: large enough for the database, small enough to be seen moving, and for
+#: devices that register meanwhile and wait for it.
+CHUNK = 5_000
 
 group = typer.Typer(no_args_is_help=True, help="Devices.")
 

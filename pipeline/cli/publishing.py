@@ -65,7 +65,7 @@ def publish(
     if not message.strip() and not header:
         raise EmptyMessage("the message is empty: a silent push takes a header that says so")
     said = PublishOptions(headers=dict(map(_header, header)))
-    times = {**_at(at, local=local), "every": every, "until": until, "ttl": ttl}
+    times = {**read_at(at, local=local), "every": every, "until": until, "ttl": ttl}
     to = DeliveryOptions(**_delivery(os, device, segment, times))
     if dry_run:
         _print_audience(count_audience(channel, content, said, to, app=app), as_json=as_json)
@@ -79,7 +79,12 @@ def publish(
         raise typer.Exit(live.watch(receipt.message_id))
 
 
-def _at(at: str | None, *, local: bool) -> dict[str, str | None]:
+def read_at(at: str | None, *, local: bool) -> dict[str, str | None]:
+    """Tell a moment (`at`) from a time by the clock of each device (`local`).
+
+    Raises:
+        InvalidParameter: a time by the clock is wanted, and none given.
+    """
     if local and at is None:
         raise InvalidParameter("--local needs --at HH:MM or --at YYYY-MM-DDTHH:MM")
     return {"at": None, "local": at} if local else {"at": at, "local": None}

@@ -9,7 +9,7 @@ import typer
 from pipeline import db, push_with_template
 from pipeline.cli import live
 from pipeline.cli.output import App, Json, print_json, say
-from pipeline.cli.publishing import print_receipt
+from pipeline.cli.publishing import print_receipt, read_at
 from pipeline.cli.times import moment, span
 from pipeline.clock import now_ms
 from pipeline.directory.apps import resolve_app
@@ -63,6 +63,9 @@ def push(  # noqa: PLR0917 - typer reads options from the signature
     ] = [],  # noqa: B006 - typer copies it
     app: App = None,
     at: Annotated[str | None, typer.Option(metavar="ISO|+10m", help="When, not now.")] = None,
+    local: Annotated[
+        bool, typer.Option("--local", help="--at HH:MM is by the clock of each device's zone.")
+    ] = False,
     every: Annotated[str | None, typer.Option(metavar="1h", help="Repeat so often.")] = None,
     until: Annotated[
         str | None, typer.Option(metavar="ISO|+7d", help="The end of the repeat.")
@@ -77,12 +80,14 @@ def push(  # noqa: PLR0917 - typer reads options from the signature
 ) -> None:
     """Push the stored TEMPLATE to the devices that it is for and print the message's id."""
     now = now_ms()
+    when = read_at(at, local=local)
     receipt = push_with_template(
         template,
         dict(map(_value, value)),
         app=app,
         dedupe_key=key,
-        publish_at=moment(at, now) if at else None,
+        publish_at=moment(when["at"], now) if when["at"] else None,
+        publish_at_local=when["local"],
         repeat_every=span(every) if every else None,
         repeat_expires_at=moment(until, now) if until else None,
     )

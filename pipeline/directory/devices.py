@@ -1,6 +1,6 @@
 """Devices and their subscriptions: registered in bulk, retired on evidence, not deleted for it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -18,9 +18,11 @@ from sqlalchemy import (
 
 from pipeline import db
 from pipeline.directory.channels import ensure_channels
-from pipeline.directory.registering import KEPT, RENEWED, upsert_of
+from pipeline.directory.registering import KEPT, RENEWED, subscribe_of, upsert_of
+from pipeline.directory.rounds import in_rounds
+from pipeline.directory.rows import ROWS, as_text
 from pipeline.directory.stripes import take_turns
-from pipeline.models import DEVICE, Device, Subscription
+from pipeline.models import DEVICE, Device
 from pipeline.registration import Registration
 
 _OF_APP = select(DEVICE.id).where(DEVICE.app_id == bindparam("app"))
@@ -28,7 +30,7 @@ _OF_APP = select(DEVICE.id).where(DEVICE.app_id == bindparam("app"))
 #: The rows that share a token or a device id with what is registered: each half by its own
 #: index, which one condition with OR would not use.
 _CONCERNED = (
-    select(DEVICE.id, DEVICE.token, DEVICE.device_id, DEVICE.user_id)
+    select(DEVICE.id, DEVICE.token, DEVICE.device_id, DEVICE.user_id, DEVICE.expires_at)
     .where(
         DEVICE.id.in_(
             union(
@@ -52,34 +54,51 @@ def register_devices(
     *,
     alive: bool,
 ) -> dict[str, int]:
-    """Write registrations in one upsert; return device keys by device id.
+    """Write registrations in a few statements; return device keys by device id.
 
     `alive` says that the devices themselves spoke just now: then a retired token is active
     again. An import is no proof of life: it leaves the state of a token that it does not
-    change. Channels are added, never removed. A token that appears with a new device id moves
-    to it. The last of several registrations with the same device id or token counts, within
-    one call as well as between callers at once.
+    change. Channels are added, never removed, save where the registration had expired. A token
+    that appears with a new device id moves to it. Several registrations with the same device id
+    or token count one after the other, within one call as well as between callers at once.
     """
-    wanted = _without_repeats(registrations)
-    take_turns(connection, app_id, (name for one in wanted for name in (one.device_id, one.token)))
-    _release_moved_tokens(connection, app_id, wanted)
-    keys = _upsert(connection, app_id, wanted, now, alive=alive)
-    _subscribe(connection, app_id, wanted, keys, now)
+    names = {name for one in registrations for name in (one.device_id, one.token)}
+    take_turns(connection, app_id, names)
+    rounds = in_rounds(registrations)
+    if len(rounds) > 1:  # the rows of all of them first, so that all are locked in one order
+        _lock_concerned(connection, app_id, registrations)
+    keys: dict[str, int] = {}
+    for wanted in rounds:
+        keys |= _make_room(connection, app_id, wanted, now)
+        keys |= _upsert(connection, app_id, wanted, now, alive=alive)
+        _subscribe(connection, app_id, wanted, keys, now)
     return keys
 
 
-def _without_repeats(registrations: Sequence[Registration]) -> list[Registration]:
-    by_device = {one.device_id: one for one in registrations}
-    return list({one.token: one for one in by_device.values()}.values())
+def _make_room(
+    connection: Connection, app_id: str, registrations: Sequence[Registration], now: int
+) -> dict[str, int]:
+    """Remove what has expired and take each token from the device that had it before.
+
+    Returns the keys of the devices that are known, by device id.
+    """
+    rows = _lock_concerned(connection, app_id, registrations)
+    current = [row for row in rows if row.expires_at is None or row.expires_at > now]
+    if len(current) < len(rows):
+        _delete(connection, list({row.id for row in rows} - {row.id for row in current}))
+    _release_moved_tokens(connection, app_id, registrations, current)
+    return {row.device_id: row.id for row in current}
 
 
 def _release_moved_tokens(
-    connection: Connection, app_id: str, registrations: Sequence[Registration]
+    connection: Connection,
+    app_id: str,
+    registrations: Sequence[Registration],
+    rows: Sequence[Row[Any, Any, Any, Any, Any]],
 ) -> None:
     """Take each token from the device that had it before, and from its user."""
     coming = {one.token: one for one in registrations}
     staying = {one.device_id for one in registrations}
-    rows = _lock_concerned(connection, app_id, coming, staying)
     moved = [row for row in rows if coming.get(row.token, row).device_id != row.device_id]
     if not moved:
         return
@@ -89,7 +108,7 @@ def _release_moved_tokens(
         for row in moved
         if row.user_id is not None and users.get(coming[row.token].device_id) != row.user_id
     ]
-    # A device that gives its token away and gets another one in the same call keeps its row:
+    # A device that gives its token away and gets another one in the same round keeps its row:
     # with it go the subscriptions.
     _free_tokens(connection, [row.id for row in moved if row.device_id in staying])
     _delete(connection, [row.id for row in moved if row.device_id not in staying])
@@ -97,11 +116,13 @@ def _release_moved_tokens(
 
 
 def _lock_concerned(
-    connection: Connection, app_id: str, tokens: Iterable[str], device_ids: Iterable[str]
-) -> Sequence[Row[Any, Any, Any, Any]]:
+    connection: Connection, app_id: str, registrations: Sequence[Registration]
+) -> Sequence[Row[Any, Any, Any, Any, Any]]:
     # In the order of keys, as the workers' updates go: two that lock the same rows in
     # different orders would end in a deadlock.
-    told = {"app": app_id, "tokens": list(tokens), "device_ids": list(device_ids)}
+    tokens = [one.token for one in registrations]
+    device_ids = [one.device_id for one in registrations]
+    told = {"app": app_id, "tokens": tokens, "device_ids": device_ids}
     return connection.execute(_CONCERNED, told).all()
 
 
@@ -135,8 +156,8 @@ def _upsert(
     *,
     alive: bool,
 ) -> dict[str, int]:
-    rows = [_row(app_id, one, now) for one in registrations]
-    written = connection.execute(upsert_of(connection, alive=alive), rows)
+    rows = as_text(_row(app_id, one, now) for one in registrations)
+    written = connection.execute(upsert_of(connection, alive=alive), {ROWS: rows})
     return {device_id: key for device_id, key in written if key is not None}
 
 
@@ -161,12 +182,12 @@ def _subscribe(
 ) -> None:
     names = list(dict.fromkeys(name for one in registrations for name in one.channels))
     channels = ensure_channels(connection, app_id, names, now)
-    rows = [
+    rows = as_text(
         {"channel_key": channels[name], "device_key": keys[one.device_id]}
         for one in registrations
         for name in one.channels
-    ]
-    connection.execute(db.insert_into(connection, Subscription).on_conflict_do_nothing(), rows)
+    )
+    connection.execute(subscribe_of(connection), {ROWS: rows})
 
 
 def unregister_device(connection: Connection, app_id: str, device_id: str) -> bool:

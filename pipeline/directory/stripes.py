@@ -28,7 +28,14 @@ def take_turns(connection: Connection, app_id: str, names: Iterable[str]) -> Non
     A statement of its own: what is read after it sees what the others have written. Everybody
     takes turns in the same order, so nobody waits in a circle.
     """
-    _take(connection, {zlib.crc32(f"{app_id}\0{name}".encode()) % STRIPES for name in names})
+    take_turns_in_apps(connection, ((app_id, name) for name in names))
+
+
+def take_turns_in_apps(connection: Connection, names: Iterable[tuple[str, str]]) -> None:
+    """Wait as `take_turns` does, for device ids and tokens of several apps at once."""
+    _take(
+        connection, {zlib.crc32(f"{app_id}\0{name}".encode()) % STRIPES for app_id, name in names}
+    )
 
 
 def take_all_turns(connection: Connection) -> None:

@@ -5,13 +5,16 @@ from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, delete, select, update
+from sqlalchemy.exc import IntegrityError
 
 from pipeline import db
 from pipeline.errors import InvalidParameter, MissingParameter, UnknownTemplate
 from pipeline.models import TEMPLATE, Template
 from pipeline.platform import Platform
 from pipeline.template.device_facing import Looks, for_device
+from pipeline.template.smart_text import sample_clause
 from pipeline.template.stored import ButtonTemplate, ChannelTemplate, PushTemplate
+from pipeline.whereclause import parse_clause
 
 #: Hexadecimal digits of a template's id, as the console shows it.
 ID_DIGITS: Final = 24
@@ -52,6 +55,7 @@ def put_template(connection: Connection, app_id: str, kind: Kind[T], template: T
 
     Raises:
         MissingParameter: it has no name.
+        InvalidParameter, InvalidWhereClause: its segment is wrong.
     """
     statement = db.insert_into(connection, Template).values(_row(app_id, kind, template, now))
     key = connection.execute(
@@ -84,18 +88,22 @@ def change_template(
 ) -> T:
     """Store a template in place of the one called `name`, which may get another name by it.
 
-    Pushes that were published before keep what they said.
+    Pushes that were published before keep what they said. After an error the transaction is
+    void.
 
     Raises:
         UnknownTemplate: there is none of this name.
         InvalidParameter: another one has the new name.
     """
-    known = get_template(connection, app_id, kind, name)
-    row = _row(app_id, kind, template, now)
-    if row["name"] != name and _find(connection, app_id, kind, row["name"]) is not None:
-        raise _name_is_taken(template)
-    connection.execute(update(Template).where(*_named(app_id, kind, name)).values(row))
-    return template.model_copy(update={"id": known.id})
+    statement = update(Template).where(*_named(app_id, kind, name))
+    changing = statement.values(_row(app_id, kind, template, now)).returning(TEMPLATE.id)
+    try:
+        key = connection.execute(changing).scalar_one_or_none()
+    except IntegrityError:  # not asked before: somebody could take the name in between
+        raise _name_is_taken(template) from None
+    if key is None:
+        raise _unknown(name)
+    return _with_id(template, key)
 
 
 def get_template(connection: Connection, app_id: str, kind: Kind[T], name: str) -> T:
@@ -123,11 +131,18 @@ def list_templates(connection: Connection, app_id: str, kind: Kind[T]) -> list[T
 def delete_templates(
     connection: Connection, app_id: str, kind: Kind[T], names: Sequence[str]
 ) -> int:
-    """Remove templates by name; return how many there were."""
+    """Remove templates by name; return how many there were.
+
+    Raises:
+        UnknownTemplate: there is none of these names.
+    """
     statement = delete(Template).where(
         TEMPLATE.app_id == app_id, TEMPLATE.kind == kind.word, db.any_of(TEMPLATE.name, names)
     )
-    return connection.execute(statement).rowcount
+    removed = connection.execute(statement).rowcount
+    if not removed:
+        raise _unknown(", ".join(names))
+    return removed
 
 
 def looks_for(connection: Connection, app_id: str, platform: Platform) -> Looks:
@@ -152,6 +167,8 @@ def templates_for_devices(
 def _row(app_id: str, kind: Kind[T], template: T, now: int) -> dict[str, Any]:
     if template.name is None:
         raise MissingParameter("a stored template must have a name")
+    if isinstance(template, PushTemplate) and template.segment_query is not None:
+        parse_clause(sample_clause(template.segment_query))
     body = template.to_json()
     del body["id"]
     return {

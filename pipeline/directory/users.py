@@ -1,20 +1,21 @@
 """Users: what the host application tells of them, for personal words and segments."""
 
+import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
-import orjson
 from sqlalchemy import BigInteger, Connection, and_, bindparam, delete, select
 
 from pipeline import db
 from pipeline.errors import InvalidParameter, MissingParameter
 from pipeline.models import DEVICE, USER, Device, User
+from pipeline.options.properties import check_properties
 
 #: Characters. As long as a device id; bounds an index entry.
 USER_ID_MAX = 512
 
-#: Bytes of JSON. A user's properties are read for every device of a personal push.
-PROPERTIES_MAX_BYTES = 65_536
+#: U+0000, which PostgreSQL cannot keep, and halves of characters, which are no Unicode.
+_UNFIT: Final = re.compile("[\0\ud800-\udfff]")
 
 Properties = Mapping[str, Any]
 
@@ -23,6 +24,20 @@ _OF_DEVICES = (
     .join_from(Device, User, and_(USER.app_id == DEVICE.app_id, USER.user_id == DEVICE.user_id))
     .where(db.any_of(DEVICE.id, bindparam("keys", type_=db.List(BigInteger))))
 )
+
+
+def check_user_id(user_id: object) -> str:
+    """Return a user's id as it is.
+
+    Raises:
+        MissingParameter: it is empty.
+        InvalidParameter: it is no text, too long, or holds what no database keeps.
+    """
+    if user_id is None or user_id == "":
+        raise MissingParameter("the user id is missing")
+    if not isinstance(user_id, str) or len(user_id) > USER_ID_MAX or _UNFIT.search(user_id):
+        raise InvalidParameter(f"a user id is a text of at most {USER_ID_MAX} characters")
+    return user_id
 
 
 def put_user(
@@ -44,8 +59,8 @@ def put_users(
     rows = [
         {
             "app_id": app_id,
-            "user_id": _checked_id(user_id),
-            "properties": _checked(properties),
+            "user_id": check_user_id(user_id),
+            "properties": check_properties("a user's properties", properties),
             "updated_at": now,
         }
         for user_id, properties in sorted(users.items())  # in one order, so that two never deadlock
@@ -83,27 +98,3 @@ def users_of_devices(
     # All rows in one call: row by row costs as much as the query.
     rows = connection.execute(_OF_DEVICES, {"keys": keys}).all()
     return {key: (user_id, properties) for key, user_id, properties in rows if key is not None}
-
-
-def _checked_id(user_id: object) -> str:
-    if user_id is None or user_id == "":
-        raise MissingParameter("the user id is missing")
-    if not isinstance(user_id, str) or len(user_id) > USER_ID_MAX or "\0" in user_id:
-        raise InvalidParameter(f"a user id is a text of at most {USER_ID_MAX} characters")
-    return user_id
-
-
-def _checked(properties: object) -> dict[str, Any]:
-    """Return a copy of properties that both databases keep and every provider can be sent."""
-    if not isinstance(properties, Mapping):
-        raise InvalidParameter("a user's properties are an object")
-    try:
-        written = orjson.dumps(dict(properties))
-    except TypeError:  # also for text that is no Unicode, and numbers beyond 64 bits
-        raise InvalidParameter("a user's properties hold JSON values only") from None
-    if len(written) > PROPERTIES_MAX_BYTES:
-        raise InvalidParameter(f"a user's properties are more than {PROPERTIES_MAX_BYTES} bytes")
-    if b"\\u0000" in written.replace(b"\\\\", b""):  # PostgreSQL cannot keep it in JSON
-        raise InvalidParameter("a user's properties must not contain the NUL character")
-    copy: dict[str, Any] = orjson.loads(written)
-    return copy

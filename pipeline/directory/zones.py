@@ -7,6 +7,7 @@ from sqlalchemy import Connection, select
 from pipeline.db import any_of
 from pipeline.models import APP, CHANNEL, DEVICE, SUBSCRIPTION
 from pipeline.options.time_zone import known_time_zones
+from pipeline.registration import keys_of_registrations
 
 
 def default_zone(connection: Connection, app_id: str) -> str:
@@ -31,6 +32,8 @@ def find_zones(
         )
         statement = statement.where(DEVICE.id.in_(subscribed))
     if device_ids:
-        statement = statement.where(any_of(DEVICE.device_id, device_ids))
+        keys = keys_of_registrations(device_ids, channel)
+        named = any_of(DEVICE.device_id, device_ids)
+        statement = statement.where(named | any_of(DEVICE.id, keys) if keys else named)
     known = known_time_zones()
     return [name for name in connection.scalars(statement) if name in known]

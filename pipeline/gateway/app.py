@@ -1,7 +1,7 @@
 """The application: paths, log, cross-origin rules and routes put together."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from importlib.metadata import version
 from typing import Any
 
@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
+from pipeline.directory.arrivals import Arrival
 from pipeline.gateway import (
     errors,
     routes_channels,
@@ -25,8 +26,11 @@ from pipeline.gateway import (
 from pipeline.gateway.access_log import AccessLog
 from pipeline.gateway.auth import Gatekeeper
 from pipeline.gateway.paths import Addressing
+from pipeline.gateway.routes_registrations import register_together
+from pipeline.gateway.together import Together
 from pipeline.gateway.waker import waking_behind
 from pipeline.gateway.wire import Fault
+from pipeline.publisher import write_all
 from pipeline.settings import get_settings
 
 #: Requests that are worked on at once, each in a thread. Fewer than the database pool has
@@ -82,9 +86,13 @@ def create_app() -> FastAPI:
 
 
 @asynccontextmanager
-async def _lifespan(_: FastAPI) -> AsyncIterator[None]:
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
-    with waking_behind():
+    with (
+        waking_behind(),
+        closing(Together(write_all)) as app.state.publishing,
+        closing(Together(register_together, marks=Arrival.marks)) as app.state.registering,
+    ):
         yield
 
 

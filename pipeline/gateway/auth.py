@@ -1,5 +1,6 @@
 """Who asks, found out before anything else is looked at: key, domain, user token."""
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import Depends, Header, Request
@@ -56,7 +57,7 @@ class Gatekeeper:
         # nobody behind the same address can lock its owner out.
         if name not in self._grants:
             self._failures.check(client)
-        grant = await run_in_threadpool(_find_grant, app_id, key)
+        grant = await self._grants.look_up(name, partial(_find_grant, app_id, key))
         if grant is not None:
             return self._grants.keep(name, grant)
         self._grants.drop(name)
@@ -64,12 +65,16 @@ class Gatekeeper:
         raise UnknownApp
 
     async def _rules(self, app_id: str) -> Access:
-        known = self._access.fresh(app_id)
-        return known or self._access.keep(app_id, await run_in_threadpool(_find_access, app_id))
+        if (known := self._access.fresh(app_id)) is not None:
+            return known
+        found = await self._access.look_up(app_id, partial(_find_access, app_id))
+        return self._access.keep(app_id, found)
 
     async def _app_of(self, host: str) -> str:
-        known = self._apps_of_hosts.fresh(host)
-        return known or self._apps_of_hosts.keep(host, await run_in_threadpool(_find_app, host))
+        if (known := self._apps_of_hosts.fresh(host)) is not None:
+            return known
+        found = await self._apps_of_hosts.look_up(host, partial(_find_app, host))
+        return self._apps_of_hosts.keep(host, found)
 
 
 def _find_grant(app_id: str, key: str) -> Grant | None:

@@ -1,10 +1,12 @@
 """Whether a caller may do what they ask for; pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from pipeline.directory.access import Grant, PublishRule
 from pipeline.errors import OperationDenied, PublishDenied
+from pipeline.options import EVERY_CHANNEL
 
 #: The roles that everybody has, by the API's names.
 KNOWN_USER = "AuthenticatedUser"
@@ -40,10 +42,10 @@ class Caller:
             raise OperationDenied(f"this needs a key with the scope {scope}")
 
     def require_publish(self, channel: str) -> None:
-        """Check whether they may publish to a channel.
+        """Check whether they may publish to a channel, or to all where it has no name.
 
         The key's scope and patterns decide first, then the first rule that fits the channel. A
-        channel that no rule fits is open.
+        channel that no rule fits is open. For all channels each rule has to let them.
 
         Raises:
             PublishDenied: they may not.
@@ -53,6 +55,11 @@ class Caller:
         patterns = self.grant.channel_patterns
         if patterns is not None and not any(fnmatchcase(channel, one) for one in patterns):
             raise PublishDenied("the key is not for this channel")
-        rule = next((one for one in self.publish_rules if fnmatchcase(channel, one.channel)), None)
-        if rule is not None and self.roles.isdisjoint(rule.roles):
-            raise PublishDenied("no role of the user may publish on this channel")
+        if any(self.roles.isdisjoint(rule.roles) for rule in self._rules_for(channel)):
+            where = "on this channel" if channel else "on each of the app's channels"
+            raise PublishDenied(f"no role of the user may publish {where}")
+
+    def _rules_for(self, channel: str) -> Sequence[PublishRule]:
+        if channel == EVERY_CHANNEL:
+            return self.publish_rules
+        return [one for one in self.publish_rules if fnmatchcase(channel, one.channel)][:1]

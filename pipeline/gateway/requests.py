@@ -67,5 +67,6 @@ TEMPLATE_VALUES = _body(
     {
         "templateValues": {"type": "object", "additionalProperties": _TEXT},
         **{name: _PUBLISH[name] for name in ("publishAt", "repeatEvery", "repeatExpiresAt")},
+        "publishAtLocal": {**_TEXT, "description": "HH:MM or YYYY-MM-DDTHH:MM of each device"},
     }
 )

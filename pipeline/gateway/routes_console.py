@@ -28,7 +28,7 @@ from pipeline.directory.templates import (
     get_template,
     list_templates,
 )
-from pipeline.errors import MissingParameter, UnknownOs, UnknownTemplate
+from pipeline.errors import MissingParameter, UnknownOs
 from pipeline.gateway.auth import Asking
 from pipeline.gateway.body import JsonObject
 from pipeline.gateway.paths import Named
@@ -78,10 +78,11 @@ def change_channel(channel: Named, asking: Asking, body: JsonObject) -> dict[str
 
 @router.delete("/channels/{channel}")
 def remove_channel(channel: Named, asking: Asking) -> bool:
-    """Delete a channel, by its name, and its subscriptions."""
+    """Delete a channel and its subscriptions."""
     asking.require("admin")
     with db.writing() as connection:
-        delete_channel(connection, asking.app_id, channel)
+        _, name = find_channel(connection, asking.app_id, channel)
+        delete_channel(connection, asking.app_id, name)
     return True
 
 
@@ -113,40 +114,50 @@ def change_push_template(name: Named, asking: Asking, body: JsonObject) -> dict[
 
 @router.delete("/push/templates")
 def remove_push_templates(
-    asking: Asking, names: Annotated[str, Query(description="Separated by commas.")]
+    asking: Asking, names: Annotated[str, Query(description="Separated by commas.")] = ""
 ) -> bool:
     """Remove push templates."""
+    if not names:
+        raise MissingParameter("names is missing")
     return _delete(asking, PUSH, names.split(","))
 
 
 @router.get("/button-templates")
-def button_templates(asking: Asking, platform: PlatformName) -> list[dict[str, Any]]:
+def button_templates(asking: Asking, platform: PlatformName = "") -> list[dict[str, Any]]:
     """List the button templates of a platform."""
     return _list(asking, buttons_for(_platform(platform)))
 
 
 @router.post("/button-templates")
-def add_button_template(asking: Asking, body: JsonObject) -> dict[str, Any]:
+def add_button_template(
+    asking: Asking, body: JsonObject, platform: PlatformName = ""
+) -> dict[str, Any]:
     """Store a new button template."""
-    return _create(asking, buttons_for(_platform(body.get("platform"))), body)
+    return _create(asking, *_buttons(body, platform))
 
 
 @router.put("/button-templates/{name}")
-def change_button_template(name: Named, asking: Asking, body: JsonObject) -> dict[str, Any]:
+def change_button_template(
+    name: Named, asking: Asking, body: JsonObject, platform: PlatformName = ""
+) -> dict[str, Any]:
     """Store a button template in place of another."""
-    return _change(asking, buttons_for(_platform(body.get("platform"))), name, body)
+    kind, document = _buttons(body, platform)
+    return _change(asking, kind, name, document)
 
 
 @router.delete("/button-templates/{name}")
-def remove_button_template(name: Named, asking: Asking, platform: PlatformName) -> bool:
+def remove_button_template(name: Named, asking: Asking, platform: PlatformName = "") -> bool:
     """Remove a button template."""
     return _delete(asking, buttons_for(_platform(platform)), [name])
 
 
 @router.get("/channel-templates")
-def channel_templates(asking: Asking) -> list[dict[str, Any]]:
-    """List the channel options of Android by name."""
-    return _list(asking, CHANNEL)
+def channel_templates(
+    asking: Asking, platform: PlatformName = Platform.ANDROID.value
+) -> list[dict[str, Any]]:
+    """List the channel options by name. Only Android has notification channels."""
+    found = _list(asking, CHANNEL)
+    return found if _platform(platform) is Platform.ANDROID else []
 
 
 @router.post("/channel-templates")
@@ -184,7 +195,8 @@ def _create(asking: Asking, kind: Kind[Any], body: JsonObject) -> dict[str, Any]
 
 def _change(asking: Asking, kind: Kind[Any], name: str, body: JsonObject) -> dict[str, Any]:
     asking.require("admin")
-    template = kind.read({"name": name, **body})
+    renamed = {} if body.get("name") is None else {"name": body["name"]}
+    template = kind.read({**body, "name": name, **renamed})
     with db.writing() as connection:
         made = change_template(connection, asking.app_id, kind, name, template, now_ms())
     document: dict[str, Any] = made.to_json()
@@ -194,10 +206,14 @@ def _change(asking: Asking, kind: Kind[Any], name: str, body: JsonObject) -> dic
 def _delete(asking: Asking, kind: Kind[Any], names: list[str]) -> bool:
     asking.require("admin")
     with db.writing() as connection:
-        removed = delete_templates(connection, asking.app_id, kind, names)
-    if not removed:
-        raise UnknownTemplate
+        delete_templates(connection, asking.app_id, kind, names)
     return True
+
+
+def _buttons(body: JsonObject, asked: str) -> tuple[Kind[Any], JsonObject]:
+    """Return the kind of a button template and its document, whichever of both names its system."""
+    platform = _platform(body.get("platform") or asked)
+    return buttons_for(platform), {**body, "platform": platform.value}
 
 
 def _platform(name: object) -> Platform:

@@ -12,8 +12,13 @@ from pipeline import db
 from pipeline.audience import Selection, count_members
 from pipeline.clock import now_ms
 from pipeline.directory.channels import find_channel
-from pipeline.directory.subscribers import count_subscribers, list_subscribers, unsubscribe
-from pipeline.errors import InvalidWhereClause
+from pipeline.directory.subscribers import (
+    SortKey,
+    count_subscribers,
+    list_subscribers,
+    unsubscribe,
+)
+from pipeline.errors import InvalidParameter, InvalidWhereClause
 from pipeline.gateway.auth import Asking
 from pipeline.gateway.body import DeviceIds
 from pipeline.gateway.paths import Named
@@ -62,18 +67,40 @@ def read_where(where: str = "") -> str | None:
     return where.strip() or None
 
 
+def read_order(
+    sort_by: Annotated[str, Query(alias="sortBy")] = "",
+    direction: Annotated[str, Query(alias="sortDirection")] = "",
+) -> list[SortKey]:
+    """Read what to sort by: columns separated by commas, each with a direction or that of all.
+
+    Raises:
+        InvalidParameter: a direction is neither asc nor desc.
+    """
+    keys = [part.split() for part in sort_by.split(",") if part.strip()]
+    return [_sort_key(column, *(words or [direction or "asc"])) for column, *words in keys]
+
+
+def _sort_key(column: str, direction: str, *more: str) -> SortKey:
+    if more or direction.lower() not in {"asc", "desc"}:
+        raise InvalidParameter("a column is sorted asc or desc")
+    return SortKey(column, direction.lower() == "desc")
+
+
 Rows = Annotated[Paging, Depends(read_paging)]
+Order = Annotated[list[SortKey], Depends(read_order)]
 Where = Annotated[str | None, Depends(read_where)]
 
 
 @router.get("/channels/{channel}/devices")
-def devices(channel: Named, asking: Asking, rows: Rows, where: Where) -> list[RegistrationView]:
-    """List the devices that are registered with a channel, the oldest first."""
+def devices(
+    channel: Named, asking: Asking, rows: Rows, where: Where, order: Order
+) -> list[RegistrationView]:
+    """List the devices that are registered with a channel, the oldest first if not sorted."""
     asking.require("admin")
     with db.reading() as connection:
         key, _ = find_channel(connection, asking.app_id, channel)
         found = list_subscribers(
-            connection, key, where, limit=rows.limit, offset=rows.offset, now=now_ms()
+            connection, key, where, order, limit=rows.limit, offset=rows.offset, now=now_ms()
         )
     return [RegistrationView.of(one) for one in found]
 

@@ -1,18 +1,24 @@
 """Messages: publish, ask, cancel, read the ledger."""
 
+from dataclasses import replace
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header
+from fastapi import APIRouter, Header, Request
+from starlette.concurrency import run_in_threadpool
 
-from pipeline import cancel, db, publish
+from pipeline import cancel, db
+from pipeline.clock import now_ms
 from pipeline.errors import EmailNotConfigured, NotCancellable
 from pipeline.gateway import requests
 from pipeline.gateway.auth import Asking
 from pipeline.gateway.body import JsonObject
 from pipeline.gateway.paths import Named
+from pipeline.gateway.together import Together
 from pipeline.gateway.wire import Ledger, MessageStatus
+from pipeline.ledger.messages import NewMessage, Receipt
 from pipeline.ledger.status import find_channel, find_receipt, read_status
 from pipeline.options import DeliveryOptions, PublishOptions, check_message
+from pipeline.publisher import check, looks_at_its_audience, write_all
 
 router = APIRouter(tags=["messages"])
 
@@ -26,7 +32,8 @@ def send_email(_: Asking) -> None:
 
 @router.post("/console/messaging/{channel}", include_in_schema=False)
 @router.post("/messaging/{channel}", openapi_extra=requests.PUBLISH)
-def publish_message(
+async def publish_message(
+    request: Request,
     channel: Named,
     asking: Asking,
     body: JsonObject,
@@ -38,15 +45,23 @@ def publish_message(
     `Idempotency-Key` as an earlier one gets its answer and sends nothing again.
     """
     asking.require_publish(channel)
-    receipt = publish(
+    new = check(
         channel,
-        check_message(body, pushed=False),  # null is refused by publish, after the options
+        check_message(body, pushed=False),  # null is refused by check, after the options
         PublishOptions.from_wire(body),
         DeliveryOptions.from_wire(body),
-        app=asking.app_id,
-        dedupe_key=idempotency_key,
+        idempotency_key,
+        now_ms(),
     )
-    return MessageStatus.of(receipt)
+    return MessageStatus.of(await _write(request, replace(new, app_id=asking.app_id)))
+
+
+async def _write(request: Request, new: NewMessage) -> Receipt:
+    if looks_at_its_audience(new):  # which takes its time: others must not wait for it
+        [receipt] = await run_in_threadpool(write_all, [new])
+        return receipt
+    publishing: Together[NewMessage, Receipt] = request.app.state.publishing
+    return await publishing.do(new)
 
 
 @router.get("/messaging/{message_id}")

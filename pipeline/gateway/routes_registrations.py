@@ -1,12 +1,14 @@
 """Registrations of devices: made or renewed, read, ended."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 
 from pipeline import db
 from pipeline.clock import now_ms
-from pipeline.directory.devices import register_devices, unregister_device
+from pipeline.directory.arrivals import Arrival, register_arrivals
+from pipeline.directory.devices import unregister_device
 from pipeline.directory.registrations import find_registration, leave_channels
 from pipeline.errors import UnknownDevice, UnknownRegistration
 from pipeline.gateway import requests
@@ -14,6 +16,7 @@ from pipeline.gateway.auth import Asking
 from pipeline.gateway.body import RegistrationBody
 from pipeline.gateway.paths import Named
 from pipeline.gateway.permissions import Caller
+from pipeline.gateway.together import Together
 from pipeline.gateway.wire import RegistrationId, RegistrationView, Removed, registration_id
 from pipeline.registration import check_registration
 
@@ -23,18 +26,23 @@ Channels = Annotated[str | None, Query(description="Only these, separated by com
 
 
 @router.post("/messaging/registrations", openapi_extra=requests.REGISTRATION)
-def register(asking: Asking, body: RegistrationBody) -> RegistrationId:
+async def register(request: Request, asking: Asking, body: RegistrationBody) -> RegistrationId:
     """Register a device, or renew its registration; channels are added to those it has.
 
     With a user token the device becomes that user's; without one it keeps the user it has. A
     `userId` in the body counts with a key that has the scope `admin`.
     """
     asking.require("register")
-    now = now_ms()
-    wanted = check_registration({**body, "userId": _user(asking, body)}, now)
+    wanted = check_registration({**body, "userId": _user(asking, body)}, now_ms())
+    registering: Together[Arrival, int] = request.app.state.registering
+    key = await registering.do(Arrival(asking.app_id, wanted))
+    return RegistrationId(registration_id=registration_id(key, wanted.channels))
+
+
+def register_together(arrivals: Sequence[Arrival]) -> list[int]:
+    """Write registrations in one transaction; return the keys of their devices."""
     with db.writing() as connection:
-        keys = register_devices(connection, asking.app_id, [wanted], now, alive=True)
-    return RegistrationId(registration_id=registration_id(keys[wanted.device_id], wanted.channels))
+        return register_arrivals(connection, arrivals, now_ms())
 
 
 @router.get("/messaging/registrations/{device_id:path}")

@@ -1,9 +1,9 @@
 """Push templates: pushed by name, pushed without being stored, and told to devices."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Header
 
 from pipeline import db, push_with_template
 from pipeline.directory.templates import PUSH, get_template, templates_for_devices
@@ -22,29 +22,43 @@ router = APIRouter(tags=["templates"])
 #: When a push of a template goes out, by the names of a publish.
 WHEN = {
     "publishAt": "publish_at",
+    "publishAtLocal": "publish_at_local",
     "repeatEvery": "repeat_every",
     "repeatExpiresAt": "repeat_expires_at",
 }
 
 DeviceTemplates = dict[str, dict[str, Any]]
 
+IdempotencyKey = Annotated[str | None, Header()]
+
 
 @router.post("/console/messaging/push", include_in_schema=False)
 @router.post("/messaging/push", openapi_extra=requests.TEMPLATE)
-def push(asking: Asking, body: JsonObject) -> PushStatus:
-    """Push a template that is not stored. Its counts are nought: nothing has been sent yet."""
+def push(asking: Asking, body: JsonObject, idempotency_key: IdempotencyKey = None) -> PushStatus:
+    """Push a template that is not stored. Its counts are nought: nothing has been sent yet.
+
+    A request with the same `Idempotency-Key` as an earlier one pushes nothing again.
+    """
     asking.require_publish(PushTemplate.read(body).channel_name)
-    return PushStatus.of(push_immediately(body, app=asking.app_id))
+    receipt = push_immediately(body, app=asking.app_id, dedupe_key=idempotency_key)
+    return PushStatus.of(receipt)
 
 
 @router.post("/messaging/push/{name:path}", openapi_extra=requests.TEMPLATE_VALUES)
-def push_template(name: Named, asking: Asking, body: JsonObject) -> MessageStatus:
-    """Push a stored template now, later or repeatedly, filled with `templateValues`."""
+def push_template(
+    name: Named, asking: Asking, body: JsonObject, idempotency_key: IdempotencyKey = None
+) -> MessageStatus:
+    """Push a stored template now, later or repeatedly, filled with `templateValues`.
+
+    A request with the same `Idempotency-Key` as an earlier one pushes nothing again.
+    """
     with db.reading() as connection:
         template = get_template(connection, asking.app_id, PUSH, name)
     asking.require_publish(template.channel_name)
     when = {field: body.get(given) for given, field in WHEN.items()}
-    receipt = push_with_template(name, _values(body), app=asking.app_id, **when)
+    receipt = push_with_template(
+        name, _values(body), app=asking.app_id, dedupe_key=idempotency_key, **when
+    )
     return MessageStatus.of(receipt)
 
 

@@ -7,7 +7,8 @@ import jwt
 
 from pipeline.credentials import unseal_text
 from pipeline.directory.access import Access, TokenRules
-from pipeline.errors import InvalidUserToken, SettingsError
+from pipeline.directory.users import check_user_id
+from pipeline.errors import InvalidUserToken, RequestError, SettingsError
 from pipeline.gateway.key_sets import KeySets
 from pipeline.settings import get_settings
 
@@ -69,11 +70,15 @@ def _claims(token: str, key: Any, rules: TokenRules) -> dict[str, Any]:
 
 def _user(claims: dict[str, Any], rules: TokenRules) -> TokenUser:
     user_id = claims.get(rules.user_claim)
-    if isinstance(user_id, bool) or not isinstance(user_id, str | int) or user_id == "":
+    if isinstance(user_id, bool) or not isinstance(user_id, str | int):
         raise InvalidUserToken
+    try:
+        known_as = check_user_id(str(user_id))
+    except RequestError:
+        raise InvalidUserToken from None
     roles = claims.get(rules.roles_claim) or ()
     if isinstance(roles, str):
         roles = roles.split()
     if not isinstance(roles, list | tuple):
         raise InvalidUserToken
-    return TokenUser(str(user_id), frozenset(map(str, roles)))
+    return TokenUser(known_as, frozenset(map(str, roles)))

@@ -1,18 +1,15 @@
 """Messages: written once with their first run, found again by id or by dedupe key."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, insert, select, update
 
 from pipeline import db
 from pipeline.ledger.states import MessageState, RunState
 from pipeline.models import MESSAGE, RUN, Message, Run
-
-#: The channel of a message that is for the devices of all channels: a name that none can have.
-EVERY_CHANNEL: Final = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,39 +57,65 @@ class NewRun(NamedTuple):
     zone_default: bool = False
 
 
-def write_message(
-    connection: Connection, new: NewMessage, runs: Sequence[NewRun], now: int
-) -> tuple[Receipt, list[int]]:
-    """Write a message and its runs; return its receipt and the keys of the runs, in order.
+class Written(NamedTuple):
+    """What became of a new message: its receipt, and the keys of its runs in their order."""
 
-    One that is certain to reach nobody has none. With a dedupe key that was used before nothing
-    is written and the first receipt is returned: two callers at once get the same one.
+    receipt: Receipt
+    run_keys: list[int]
+
+
+def write_messages(
+    connection: Connection, planned: Sequence[tuple[NewMessage, Sequence[NewRun]]], now: int
+) -> list[Written]:
+    """Write messages and their runs, two statements for all; return what became of each.
+
+    One that is certain to reach nobody has no runs. With a dedupe key that was used before
+    nothing is written and the first receipt is returned: two callers at once get the same one,
+    and so do two in one call.
     """
-    message_id = new_message_id()
-    status = MessageState.SCHEDULED if new.failure is None else MessageState.FAILED
-    statement = db.insert_into(connection, Message).values(
-        id=message_id,
-        app_id=new.app_id,
-        channel=new.channel,
-        content=new.content,
-        delivery_options=new.delivery_options,
-        dedupe_key=new.dedupe_key,
-        state=status,
-        error_message=new.failure,
-        created_at=now,
-        ended_at=None if new.failure is None else now,
-    )
-    if new.dedupe_key is not None:
+    by_id = {new_message_id(): one for one in planned}
+    fresh = _insert_messages(connection, {key: new for key, (new, _) in by_id.items()}, now)
+    going = {key: one for key, one in by_id.items() if key in fresh and one[0].failure is None}
+    run_keys = _insert_runs(connection, going)
+    return [
+        Written(
+            _receipt(key, new) if key in fresh else _receipt_of(connection, new),
+            run_keys.get(key, []),
+        )
+        for key, (new, _) in by_id.items()
+    ]
+
+
+def _insert_messages(
+    connection: Connection, news: Mapping[str, NewMessage], now: int
+) -> frozenset[str]:
+    """Insert messages by id; return the ids of those whose dedupe key is new."""
+    rows = [
+        {
+            "id": message_id,
+            "app_id": new.app_id,
+            "channel": new.channel,
+            "content": new.content,
+            "delivery_options": new.delivery_options,
+            "dedupe_key": new.dedupe_key,
+            "state": _state(new),
+            "error_message": new.failure,
+            "created_at": now,
+            "ended_at": None if new.failure is None else now,
+        }
+        # In one order, so that two callers with the same keys do not wait in a circle.
+        for message_id, new in sorted(news.items(), key=lambda one: one[1].dedupe_key or "")
+    ]
+    statement = db.insert_into(connection, Message)
+    if any(row["dedupe_key"] is not None for row in rows):
         statement = statement.on_conflict_do_nothing(index_elements=["app_id", "dedupe_key"])
-    if connection.execute(statement.returning(MESSAGE.id)).first() is None:
-        return _receipt_of(connection, new), []
-    keys = [] if new.failure else _insert_runs(connection, message_id, new, runs)
-    return Receipt(message_id, status, new.failure), keys
+    return frozenset(connection.scalars(statement.returning(MESSAGE.id), rows))
 
 
 def _insert_runs(
-    connection: Connection, message_id: str, new: NewMessage, runs: Sequence[NewRun]
-) -> list[int]:
+    connection: Connection, going: Mapping[str, tuple[NewMessage, Sequence[NewRun]]]
+) -> dict[str, list[int]]:
+    """Insert the runs of messages; return their keys by message."""
     rows = [
         {
             **one._asdict(),
@@ -103,10 +126,24 @@ def _insert_runs(
             "bulk": False,
             "guarded": True,
         }
+        for message_id, (new, runs) in going.items()
         for one in runs
     ]
-    statement = insert(Run).returning(RUN.id, sort_by_parameter_order=True)
-    return [key for key in connection.scalars(statement, rows) if key is not None]
+    keys: dict[str, list[int]] = {message_id: [] for message_id in going}
+    if rows:
+        statement = insert(Run).returning(RUN.id, sort_by_parameter_order=True)
+        for row, key in zip(rows, connection.scalars(statement, rows), strict=True):
+            if key is not None:
+                keys[row["message_id"]].append(key)
+    return keys
+
+
+def _state(new: NewMessage) -> MessageState:
+    return MessageState.SCHEDULED if new.failure is None else MessageState.FAILED
+
+
+def _receipt(message_id: str, new: NewMessage) -> Receipt:
+    return Receipt(message_id, _state(new), new.failure)
 
 
 def _receipt_of(connection: Connection, new: NewMessage) -> Receipt:

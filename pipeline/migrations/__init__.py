@@ -1,5 +1,7 @@
 """The schema's history: `upgrade()` brings a database up to date, whoever else does the same."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from alembic import command
@@ -20,7 +22,7 @@ def upgrade(engine: Engine) -> str | None:
     Safe to run twice and at the same time: the second waits for the first (an advisory lock
     on PostgreSQL, the write lock on SQLite) and then finds nothing to do. All or nothing.
     """
-    with engine.begin() as connection:
+    with engine.connect() as connection, _tables_may_be_rebuilt(connection), connection.begin():
         _wait_for_turn(connection)
         before = revision(connection)
         config = _config()
@@ -60,6 +62,24 @@ def check_current(connection: Connection) -> None:
 def _wait_for_turn(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+
+
+@contextmanager
+def _tables_may_be_rebuilt(connection: Connection) -> Iterator[None]:
+    """Keep SQLite from emptying the tables that refer to one while that is built anew.
+
+    Said to the driver, since SQLite heeds it only outside a transaction.
+    """
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    driver = connection.connection.driver_connection
+    assert driver is not None  # noqa: S101 - it was just taken from the pool
+    driver.execute("PRAGMA foreign_keys = OFF")
+    try:
+        yield
+    finally:
+        driver.execute("PRAGMA foreign_keys = ON")
 
 
 def _config() -> Config:

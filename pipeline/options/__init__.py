@@ -1,11 +1,12 @@
 """What a publish may say beside its message: every spelling the SDKs use, checked at birth."""
 
 from pipeline.options.broadcast import Broadcast
-from pipeline.options.channel import check_channel_name
+from pipeline.options.channel import EVERY_CHANNEL, check_channel_name
 from pipeline.options.delivery import DeliveryOptions, PublishPolicy
 from pipeline.options.publish import PublishOptions, check_message
 
 __all__ = [
+    "EVERY_CHANNEL",
     "Broadcast",
     "DeliveryOptions",
     "PublishOptions",

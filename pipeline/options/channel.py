@@ -8,6 +8,9 @@ from pipeline.errors import InvalidChannelName
 #: Characters.
 CHANNEL_NAME_MAX: Final = 255
 
+#: What stands for all channels: a name that none can have.
+EVERY_CHANNEL: Final = ""
+
 #: They cannot be sent in one segment of a path, or are lost from it on the way.
 FORBIDDEN_CHARACTERS: Final = frozenset("/\\?#%")
 

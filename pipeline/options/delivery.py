@@ -38,7 +38,10 @@ LAST_ZONE: Final = timedelta(hours=-12)
 
 
 class PublishPolicy(StrEnum):
-    """Who receives: devices, subscribers of the channel, or both. Subscribers are not served."""
+    """Who receives: devices, subscribers of the channel, or both.
+
+    Subscribers are not served: a message for them alone is published to nobody.
+    """
 
     PUSH = "PUSH"
     PUBSUB = "PUBSUB"
@@ -190,7 +193,9 @@ class DeliveryOptions(Options):
 
     @property
     def platforms(self) -> frozenset[Platform]:
-        """The platforms that may be sent to."""
+        """The platforms that may be sent to: none where only subscribers are meant."""
+        if self.publish_policy is PublishPolicy.PUBSUB:
+            return frozenset()
         return self.push_broadcast.platforms
 
     @property
@@ -200,8 +205,8 @@ class DeliveryOptions(Options):
 
     @property
     def reaches_nobody(self) -> bool:
-        """Whether no device can get it, whoever is registered."""
-        return self.publish_policy is PublishPolicy.PUBSUB or not self.platforms
+        """Whether no device can get it, whoever is registered, although devices are meant."""
+        return self.publish_policy is not PublishPolicy.PUBSUB and not self.platforms
 
     @property
     def publish_at_ms(self) -> int | None:

@@ -87,6 +87,16 @@ def fill_clause(clause: str, values: Mapping[str, str]) -> str:
     return filled
 
 
+def sample_clause(clause: str) -> str:
+    """Return a where clause as it could be once filled: a nought reads as text and as number.
+
+    Raises:
+        InvalidParameter: a variable has a dot.
+    """
+    names = {name for _, name in _pieces(clause) if name is not None}
+    return fill_clause(clause, dict.fromkeys(names, "0"))
+
+
 def check(text: str) -> str:
     """Return a text, each of whose variables is one that can be filled.
 

@@ -2,16 +2,16 @@
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final, Literal, Self
 from unicodedata import category
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
-from pipeline.errors import InvalidParameter
+from pipeline.errors import InvalidParameter, MissingParameter
 from pipeline.options import check_channel_name
 from pipeline.options.channel import CHANNEL_NAME_MAX, FORBIDDEN_CATEGORIES, FORBIDDEN_CHARACTERS
-from pipeline.options.delivery import TTL_MAX_SECONDS
+from pipeline.options.delivery import TTL_MAX_SECONDS, read_clause
 from pipeline.platform import Platform
 from pipeline.template.smart_text import check as check_smart_text
 
@@ -81,6 +81,8 @@ class Stored(BaseModel):
         except ValidationError as wrong:
             first = wrong.errors(include_input=False, include_url=False)[0]
             place = ".".join(map(str, first["loc"])) or "the template"
+            if first["type"] == "missing":
+                raise MissingParameter(f"{place} is missing") from None
             raise InvalidParameter(f"{place}: {first['msg']}") from None
 
     def to_json(self) -> dict[str, Any]:
@@ -164,7 +166,7 @@ class PushTemplate(Stored):
     message: SmartText
     platforms: tuple[Platform, ...] = ()
     channel_name: Annotated[str, AfterValidator(_check_channel)] = "default"
-    segment_query: str | None = None
+    segment_query: Annotated[str | None, AfterValidator(read_clause)] = None
     options: PlatformOptions = PlatformOptions()
 
     @property
@@ -198,7 +200,7 @@ class ChannelTemplate(Stored):
 
     id: str | None = None
     name: Name
-    platform: Platform = Platform.ANDROID
+    platform: Literal[Platform.ANDROID] = Platform.ANDROID
     show_badge: bool = True
     priority: Annotated[int, Field(ge=1, le=5)] = 3  # Android's importance, from min to max
     sound: str | None = None

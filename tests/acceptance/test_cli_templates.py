@@ -38,6 +38,16 @@ def test_a_template_is_put_listed_and_pushed(shop: Path) -> None:
     assert json.loads(pushed.stdout)["status"] == "scheduled"
 
 
+def test_a_push_goes_by_the_clock_of_each_device_and_is_listed(shop: Path) -> None:
+    run_cli("template", "put", write(shop, {"name": "rain", "message": "Rain"}))
+    pushed = run_cli("push", "rain", "--at", "09:00", "--local")
+    assert pushed.returncode == 0, pushed.stderr
+    assert "UTC and others" in run_cli("schedule", "list").stdout
+    refused = run_cli("push", "rain", "--local")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "--local needs --at" in refused.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "hint"),
     [

@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import socket
+import subprocess
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -82,6 +83,30 @@ def test_everything_works_without_any_configuration_and_stops_with_nothing_left(
     assert up.wait(10) == 0
     assert processes_in(tmp_path) == {}
     assert "stopped" in up.output
+
+
+@pytest.mark.slow
+def test_the_commands_of_the_readme_register_publish_and_tell_what_became_of_it(up):
+    api = re.search(r"HTTP API +(\S+)", up.output)
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    block = re.search(r"```sh\n(A=.*?)```", readme, re.DOTALL)
+    assert api is not None
+    assert block is not None
+    base, register, publish, status, ledger, cancel = block[1].strip().splitlines()
+    base = base.replace("http://localhost:8080", api[1])
+
+    def shell(*lines: str) -> str:
+        script = "\n".join((base, *lines))
+        return subprocess.check_output(["bash", "-euc", script], text=True, timeout=30)
+
+    registered, message_id = shell(register, "echo", publish, "echo $ID").splitlines()
+    told = f"ID={message_id}"
+    wait_until(lambda: "published" in shell(told, status), 30, "the end of the run")
+    [run] = json.loads(shell(told, ledger))["runs"]
+
+    assert json.loads(registered)["registrationId"].endswith("::news")
+    assert (run["audience"], run["accepted"]) == (1, 1)
+    assert json.loads(shell(told, cancel))["code"] == 5040
 
 
 @pytest.mark.slow

@@ -4,7 +4,9 @@
  *   POST /3/device/...      200, apns-id echoed, no body
  *   POST /v1/projects/...   200, FCM's headers, {"name": ...}
  *   POST /token             200, an OAuth access token; also over HTTP/1.1
- * usage: sink CERTIFICATE KEY [DELAY_MS [JITTER_MS [ONE_RECORD [MAX_STREAMS]]]]
+ * usage: sink CERTIFICATE KEY [DELAY_MS [JITTER_MS [ONE_RECORD [MAX_STREAMS [TALLY]]]]]
+ * TALLY is a file with a byte for each device: how often it was pushed to. A device's number is
+ * what the last eight hexadecimal digits of its APNs token say.
  * prints "port N" when it listens on the loopback, "requests N" when SIGTERM ends it.
  * build: cc -O2 -o sink sink.c -lnghttp2 -lssl -lcrypto
  */
@@ -23,7 +25,9 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -41,6 +45,7 @@ struct stream {
     enum kind kind;
     unsigned char id_length;
     char id[ID_MAX];
+    unsigned long device;
     int body_length, body_sent;
     char body[128];
 };
@@ -66,6 +71,8 @@ static long waiting_answers;
 static unsigned long long requests;
 static int delay, jitter, one_record, epoll;
 static uint32_t max_streams = 1000;
+static unsigned char *tally;
+static size_t devices;
 static volatile sig_atomic_t stopped;
 
 static void stop(int signal_number) { (void)signal_number; stopped = 1; }
@@ -204,6 +211,12 @@ static int on_begin(nghttp2_session *session, const nghttp2_frame *frame, void *
     return 0;
 }
 
+static unsigned long number_of(const uint8_t *path, size_t length) {
+    char last[9] = "";
+    memcpy(last, path + (length > 8 ? length - 8 : 0), length > 8 ? 8 : length);
+    return strtoul(last, NULL, 16);
+}
+
 static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name,
                      size_t name_length, const uint8_t *value, size_t length, uint8_t flags,
                      void *user) {
@@ -213,6 +226,7 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
     if (name_length == 5 && !memcmp(name, ":path", 5)) {
         if (length >= 13 && !memcmp(value, "/v1/projects/", 13)) s->kind = FCM;
         else if (length == 6 && !memcmp(value, "/token", 6)) s->kind = TOKEN;
+        else s->device = number_of(value, length);
     } else if (name_length == 7 && length <= ID_MAX && !memcmp(name, "apns-id", 7)) {
         memcpy(s->id, value, length);
         s->id_length = length;
@@ -220,11 +234,15 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
     return 0;
 }
 
+static void count(const struct stream *s) {
+    if (s && s->kind == APNS && s->device < devices && tally[s->device] < 255) tally[s->device]++;
+}
+
 static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *user) {
     struct connection *c = user;
-    (void)session;
     if (!(frame->hd.flags & NGHTTP2_FLAG_END_STREAM) || frame->hd.type > NGHTTP2_HEADERS) return 0;
     requests++;
+    count(nghttp2_session_get_stream_user_data(session, frame->hd.stream_id));
     if (delay || jitter) answer_later(c, frame->hd.stream_id);
     else submit(c, frame->hd.stream_id);
     return 0;
@@ -321,6 +339,16 @@ static SSL_CTX *make_context(const char *certificate, const char *key) {
     return context;
 }
 
+static void open_tally(const char *path) {
+    struct stat found;
+    int fd = open(path, O_RDWR);
+    if (fd < 0 || fstat(fd, &found)) { perror(path); exit(1); }
+    devices = found.st_size;
+    tally = mmap(NULL, devices, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (tally == MAP_FAILED) { perror(path); exit(1); }
+    close(fd);
+}
+
 static int listen_on_loopback(void) {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof address;
@@ -338,6 +366,7 @@ int main(int argc, char **argv) {
     jitter = argc > 4 ? atoi(argv[4]) : 0;
     one_record = argc > 5 ? atoi(argv[5]) : 0;
     if (argc > 6) max_streams = atoi(argv[6]);
+    if (argc > 7) open_tally(argv[7]);
     if (delay + jitter >= SLOTS) { fprintf(stderr, "sink: the delay is too long\n"); return 2; }
     signal(SIGPIPE, SIG_IGN);
     sigaction(SIGTERM, &(struct sigaction){.sa_handler = stop}, NULL);

@@ -7,6 +7,7 @@ import signal
 import ssl
 import subprocess
 import tempfile
+from collections import Counter
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -57,6 +58,7 @@ class Sink:
         one_record: each answer in a TLS record of its own, as seen from afar.
         max_streams: what it announces as MAX_CONCURRENT_STREAMS.
         core: the processor it is pinned to, None for any.
+        devices: count what each device gets, by numbers below this; read by `tally`.
     """
 
     host = "localhost"
@@ -69,9 +71,11 @@ class Sink:
         one_record: bool = False,
         max_streams: int = 1000,
         core: int | None = None,
+        devices: int = 0,
     ) -> None:
         self._arguments = [str(int(n)) for n in (delay, jitter, one_record, max_streams)]
         self._core = core
+        self._devices = devices
         self.port = 0
         self.requests = 0  # how many it has answered; known once it has ended
 
@@ -95,10 +99,21 @@ class Sink:
         """For its processor time."""
         return self._process.pid
 
+    @property
+    def _tally(self) -> Path:
+        return Path(self._directory.name) / "tally"
+
+    def tally(self) -> Counter[int]:
+        """Return by how many pushes how many devices got so far; 255 stands for more too."""
+        return Counter(self._tally.read_bytes())
+
     def __enter__(self) -> Self:
         program = compile_sink()
         self._directory = tempfile.TemporaryDirectory()
         self._certificate = make_certificate(Path(self._directory.name))
+        if self._devices:
+            self._tally.write_bytes(bytes(self._devices))
+            self._arguments.append(str(self._tally))
         self._process = subprocess.Popen(
             [program, *self._certificate, *self._arguments],
             stdout=subprocess.PIPE,

@@ -45,7 +45,8 @@ def test_wake_ups_sent_ten_times_and_two_beats_reach_everybody_once(stand: Stand
     assert queues.wake(wakes_of(stand, message_id) * 10)
     run = stand.finish(message_id)
     assert queues.wake(wakes_of(stand, message_id) * 2)
-    wait_until(lambda: sum(map(queues.backlog, queues.QUEUES)) == 0, 30, "empty queues")
+    ours = {*queues.QUEUES} - {queues.SCHEDULE}  # where the ticks of two beats never end
+    wait_until(lambda: sum(map(queues.backlog, ours)) == 0, 30, "empty queues")
 
     assert run["accepted"] == run["audience"] == 5_000
     assert stand.installation.run(message_id) == run

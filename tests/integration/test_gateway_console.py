@@ -96,6 +96,10 @@ def test_channels_are_made_listed_and_deleted(console: Client) -> None:
     assert console("GET", "/channels").body == [made]
     assert console("DELETE", "/channels/news").body is True
     assert console("GET", "/channels").body == []
+    made = console("POST", "/channels", {"name": "my news"}).body
+    assert console("DELETE", f"/channels/{made['channelid']}").body is True
+    assert console("DELETE", f"/channels/{made['channelid']}").fault == (400, 5010)
+    assert console("GET", "/channels").body == []
 
 
 def test_a_channel_is_renamed_and_keeps_its_devices_and_messages(console: Client) -> None:
@@ -155,6 +159,26 @@ def test_the_devices_of_a_channel_are_listed_by_pages_and_counted(console: Clien
         console("GET", "/messaging/registrations/dev-03", prefix=f"/{APP}/{KEY}").body
     )
     assert console("GET", f"{path}/count?pagesize=2&offset=3").body == 12
+
+
+def test_the_devices_of_a_channel_are_sorted_as_asked(console: Client) -> None:
+    for device_id, version in (("b", "2"), ("Z", None), ("a", "1"), ("c", "2")):
+        register(console, device_id, channels=["news"], osVersion=version)
+    orders = {
+        "sortBy=deviceId": ["Z", "a", "b", "c"],
+        "sortBy=deviceId%20desc": ["c", "b", "a", "Z"],
+        "sortBy=deviceId&sortDirection=DESC": ["c", "b", "a", "Z"],
+        "sortBy=osVersion%20desc,deviceId%20desc": ["c", "b", "a", "Z"],
+        "sortBy=osVersion,deviceId&sortDirection=asc": ["a", "b", "c", "Z"],
+        "sortBy=created": ["b", "Z", "a", "c"],
+        "sortBy=": ["b", "Z", "a", "c"],
+        "sortBy=deviceId&pagesize=2&offset=1": ["a", "b"],
+    }
+
+    for query, expected in orders.items():
+        assert device_ids(console("GET", f"/channels/news/devices?{query}")) == expected, query
+    for wrong in ("nonsense", "deviceId%20up", "deviceId%20asc%20desc", "user.name", "os;"):
+        assert console("GET", f"/channels/news/devices?sortBy={wrong}").fault == (400, 8008)
 
 
 def test_a_clause_narrows_the_devices_of_a_channel(console: Client) -> None:
@@ -278,15 +302,43 @@ def test_push_templates_are_made_read_changed_and_removed(console: Client) -> No
     assert console("POST", "/push/templates", {"name": "welcome", "message": "x"}).status == 400
     assert console("GET", "/push/templates/welcome").body == made.body
 
-    changed = console("PUT", "/push/templates/welcome", {"message": "Hello {city}"}).body
+    hello = {"name": None, "message": "Hello {city}"}
+    changed = console("PUT", "/push/templates/welcome", hello).body
 
     assert changed == {**made.body, "message": "Hello {city}"}
     assert console("GET", "/push/templates").body == [changed]
     assert console("PUT", "/push/templates/none", {"message": "x"}).fault == (400, 5060)
     assert console("DELETE", "/push/templates?names=welcome,none").body is True
     assert console("DELETE", "/push/templates?names=welcome").fault == (400, 5060)
-    assert console("DELETE", "/push/templates").fault == (400, 8008)
+    assert "welcome" in console("DELETE", "/push/templates?names=welcome").body["message"]
+    assert console("DELETE", "/push/templates").fault == (400, 8007)
     assert console("GET", "/push/templates/welcome").fault == (400, 5060)
+
+
+def test_what_is_wrong_with_a_template_is_named_when_it_is_stored(
+    console: Client, subtests: pytest.Subtests
+) -> None:
+    cases = [
+        ({"name": "a"}, 8007, "message is missing"),
+        ({"name": "a", "message": "{home.city}"}, 8008, "{home.city}"),
+        ({"name": "a", "message": "x", "segmentQuery": "os ="}, 1017, "column"),
+        ({"name": "a", "message": "x", "segmentQuery": "secret = '{x}'"}, 1017, "column"),
+        ({"name": "a", "message": "x", "segmentQuery": "os = '{Users.os}'"}, 8008, "user.<column>"),
+        ({"name": "a", "message": "x", "segmentQuery": "os = '{x}"}, 1017, "closing quote"),
+    ]
+    console("POST", "/push/templates", {"name": "known", "message": "x"})
+    for body, code, words in cases:
+        with subtests.test(body=body):
+            for method, path in (("POST", "/push/templates"), ("PUT", "/push/templates/known")):
+                answer = console(method, path, body)
+                assert answer.fault == (400, code)
+                assert words in answer.body["message"]
+    good = ("user.age >= {n} AND os IN ('{x}', 'IOS')", "created > '{x}'", "osVersion LIKE '{x}%'")
+    for n, clause in enumerate(good):
+        body = {"name": f"good {n}", "message": "x", "segmentQuery": clause}
+        assert console("POST", "/push/templates", body).status == 200
+    blank = {"name": "blank", "message": "x", "segmentQuery": "  "}
+    assert console("POST", "/push/templates", blank).body["segmentQuery"] is None
 
 
 def test_button_and_channel_templates_are_made_listed_and_removed(console: Client) -> None:
@@ -299,11 +351,21 @@ def test_button_and_channel_templates_are_made_listed_and_removed(console: Clien
     assert console("GET", "/button-templates?platform=android").body == []
     assert console("GET", "/button-templates?platform=beos").fault == (400, 8008)
     assert console("PUT", "/button-templates/yes%20no", button).status == 200
+    by_query = console("PUT", "/button-templates/yes%20no?platform=ios", {"actions": []})
+    assert by_query.body == made.body
+    lower = {**button, "platform": "android"}
+    assert console("POST", "/button-templates", lower).body["platform"] == "ANDROID"
+    assert console("GET", "/button-templates").fault == (400, 8008)
     assert console("DELETE", "/button-templates/yes%20no?platform=IOS").body is True
 
     assert console("POST", "/channel-templates", {"name": "loud"}).status == 200
     assert console("PUT", "/channel-templates/loud", {"sound": "bell"}).body["sound"] == "bell"
     assert [one["name"] for one in console("GET", "/channel-templates").body] == ["loud"]
+    assert len(console("GET", "/channel-templates?platform=android").body) == 1
+    assert console("GET", "/channel-templates?platform=IOS").body == []
+    assert console("GET", "/channel-templates?platform=beos").fault == (400, 8008)
+    apple = {"name": "apple", "platform": "IOS"}
+    assert console("POST", "/channel-templates", apple).fault == (400, 8008)
     assert console("DELETE", "/channel-templates/loud").body is True
 
 

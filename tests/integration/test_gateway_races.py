@@ -67,6 +67,15 @@ def test_a_token_that_two_devices_fight_for_belongs_to_one_of_them() -> None:
     assert count(Subscription, SUBSCRIPTION.device_key) == 1
 
 
+def test_a_token_that_32_devices_register_at_once_takes_only_its_own_channels_along() -> None:
+    at_once(lambda n: register_device(f"dev-{n}", token(1), "IOS", channels=[f"c{n}", "all"]))
+
+    (found,) = [found for found in map(read, (f"dev-{n}" for n in range(CALLERS))) if found]
+    assert found.token == token(1)
+    assert found.channels == ("all", found.device_id.replace("dev-", "c"))
+    assert count(Subscription, SUBSCRIPTION.device_key) == len(found.channels)
+
+
 def test_two_devices_that_exchange_their_tokens_at_once_keep_one_row_each() -> None:
     for n in (0, 1):
         register_device(f"dev-{n}", token(n), "IOS")

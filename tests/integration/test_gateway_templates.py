@@ -4,11 +4,15 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from pipeline import db
+from pipeline import db, push_with_template
 from pipeline.clock import iso, now_ms
+from pipeline.directory.access import Access, PublishRule, put_access
+from pipeline.directory.apps import add_key
 from pipeline.directory.templates import PUSH, put_template
 from pipeline.settings import Settings
 from tests.integration.gateway_stand import APP, Client, make_app, running_gateway
+
+VIP = PublishRule("vip*", ("editor",))
 
 
 @pytest.fixture
@@ -54,6 +58,56 @@ def test_a_push_of_a_template_can_be_delayed_and_repeated(api: Client) -> None:
     wrong = {"repeatEvery": 5, "repeatExpiresAt": 1}
     assert api("POST", "/messaging/push/plain", wrong).fault == (400, 5003)
     assert api("POST", "/messaging/push/plain", {"repeatEvery": []}).fault == (400, 8008)
+
+
+def test_a_push_of_a_template_can_go_by_the_clock_of_each_device(api: Client) -> None:
+    api.register("anna", timeZone="Europe/Berlin")
+    answer = api("POST", "/messaging/push/plain", {"publishAtLocal": "2099-01-01T09:00"})
+
+    assert answer.status == 200, answer.body
+    runs = api("GET", f"/messaging/{answer.body['messageId']}/ledger").body["runs"]
+    assert {run["zone"]: run["dueAt"] for run in runs} == {
+        "Europe/Berlin": "2099-01-01T08:00:00.000Z",
+        "UTC": "2099-01-01T09:00:00.000Z",
+    }
+    wrong = {"publishAtLocal": "2099-01-01T09:00", "repeatEvery": 60}
+    assert api("POST", "/messaging/push/plain", wrong).fault == (400, 8008)
+    assert api("POST", "/messaging/push/plain", {"publishAtLocal": "soon"}).fault == (400, 5030)
+
+
+def test_a_repeated_push_with_the_same_idempotency_key_is_sent_once(api: Client) -> None:
+    for path, body in (("push/plain", {}), ("push", {"message": "Now"})):
+        first, second = (
+            api("POST", f"/messaging/{path}", body, Idempotency_Key=f"once: {path}").body
+            for _ in range(2)
+        )
+        other = api("POST", f"/messaging/{path}", body, Idempotency_Key=f"again: {path}").body
+        assert first["messageId"] == second["messageId"] != other["messageId"]
+
+
+def test_a_push_to_every_channel_needs_leave_for_every_channel(api: Client) -> None:
+    store(name="everywhere", message="x", channelName="", segmentQuery="channelName = 'vip'")
+    everywhere = {"message": "x", "channelName": ""}
+    with db.writing() as connection:
+        add_key(connection, APP, now_ms(), key="news only", channel_patterns=["news*"])
+        put_access(connection, Access(APP, publish_rules=(VIP,)), now_ms())
+
+    def push(path: str, body: dict, prefix: str) -> tuple[int, object]:
+        answer = api("POST", f"/messaging/{path}", body, prefix=prefix)
+        return answer.status, answer.body.get("code")
+
+    for prefix in ("/api", api.prefix, f"/{APP}/news%20only"):
+        assert push("push/everywhere", {}, prefix) == (400, 5007)
+        assert push("push", everywhere, prefix) == (400, 5007)
+    assert push("push", {"message": "x", "channelName": "open"}, "/api") == (200, None)
+
+    later = {"publishAt": now_ms() + 3_600_000}
+    with db.writing() as connection:
+        put_access(connection, Access(APP), now_ms())
+    waiting = push_with_template("everywhere", app=APP, publish_at=later["publishAt"]).message_id
+    with db.writing() as connection:
+        put_access(connection, Access(APP, publish_rules=(VIP,)), now_ms())
+    assert api("DELETE", f"/messaging/{waiting}").fault == (400, 5007)
 
 
 def test_what_is_wrong_with_a_push_of_a_template_is_named(api: Client) -> None:

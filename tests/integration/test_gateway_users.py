@@ -7,6 +7,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
 
@@ -21,9 +22,11 @@ from pipeline.clock import now_ms
 from pipeline.credentials import seal_text
 from pipeline.directory.access import Access, PublishRule, TokenRules, put_access
 from pipeline.directory.apps import add_key
+from pipeline.gateway.key_sets import KeySets
 from pipeline.models import DEVICE, USER
 from pipeline.settings import Settings, get_settings
 from tests.integration.gateway_stand import APP, Client, make_app, running_gateway
+from tests.processes import wait_until
 
 PRIVATE = ec.generate_private_key(ec.SECP256R1())
 STRANGER = ec.generate_private_key(ec.SECP256R1())
@@ -89,6 +92,9 @@ def test_a_token_that_does_not_hold_is_refused_in_the_sdks_words(api: Client) ->
         "stranger": sign(STRANGER),
         "no user": sign(sub=None),
         "empty user": sign(sub=""),
+        "user with NUL": sign(sub="a\0b"),
+        "user with half a character": sign(sub="\ud800"),
+        "long user": sign(sub="u" * 513),
         "odd user": jwt.encode(claims(sub={"a": 1}), PRIVATE, "ES256"),
         "odd roles": sign(roles={"a": 1}),
         "unsigned": jwt.encode(claims(), None, "none"),
@@ -176,9 +182,11 @@ class KeySetServer(BaseHTTPRequestHandler):
     key_set: ClassVar[dict[str, Any]] = {}
     asked: ClassVar[int] = 0
     broken: ClassVar[bool] = False
+    answers: ClassVar[threading.Event] = threading.Event()
 
     def do_GET(self) -> None:
         type(self).asked += 1
+        self.answers.wait(10)
         body = b"out of order" if self.broken else json.dumps(self.key_set).encode()
         self.send_response(503 if self.broken else 200)
         self.send_header("Content-Length", str(len(body)))
@@ -192,6 +200,7 @@ class KeySetServer(BaseHTTPRequestHandler):
 @pytest.fixture
 def key_set() -> Iterator[tuple[type[KeySetServer], str]]:
     KeySetServer.asked, KeySetServer.broken = 0, False
+    KeySetServer.answers.set()
     server = ThreadingHTTPServer(("127.0.0.1", 0), KeySetServer)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -233,4 +242,24 @@ def test_a_key_set_that_cannot_be_fetched_is_no_fault_of_the_token(
     take_tokens(TokenRules(("RS256",), jwks_url=url), None)
     token = jwt.encode(claims(), rsa.generate_private_key(65537, 2048), "RS256")
 
-    assert api("GET", "/info", user_token=token).fault == (503, 8011)
+    assert {api("GET", "/info", user_token=token).fault for _ in range(3)} == {(503, 8011)}
+    assert server.asked == 1, "nobody waits for a provider that has just failed"
+
+
+def test_a_key_set_that_is_slow_holds_nobody_else_up(
+    key_set: tuple[type[KeySetServer], str],
+) -> None:
+    server, url = key_set
+    key = rsa.generate_private_key(65537, 2048)
+    server.key_set = {"keys": [public_jwk(key, "k1")]}
+    key_sets = KeySets()
+    assert key_sets.find(url, "k1")
+    server.answers.clear()
+
+    with ThreadPoolExecutor(1) as other:
+        slow = other.submit(key_sets.find, f"{url}?another", "k1")
+        wait_until(lambda: server.asked == 2, what="the slow request")
+        assert key_sets.find(url, "k1")
+        assert not slow.done()
+        server.answers.set()
+        assert slow.result()

@@ -3,12 +3,14 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import inspect
+from sqlalchemy import Connection, inspect, select, text
 from sqlmodel import SQLModel
 
-from pipeline import db, errors, migrations, models, status
+from pipeline import db, errors, migrations, models, register_device, status, unregister_device
+from pipeline.directory.apps import ensure_app
 from pipeline.settings import Settings
 
 
@@ -39,6 +41,52 @@ def test_several_who_migrate_at_once_all_succeed(empty_url: str) -> None:
     assert "delivery" in inspect(engines[0]).get_table_names()
     for engine in engines:
         engine.dispose()
+
+
+def test_a_migration_leaves_what_refers_to_a_table_that_it_builds_anew(empty_url: str) -> None:
+    engine = db.make_engine(empty_url)
+    with engine.begin() as connection:
+        to(connection, "0004")
+        connection.execute(text("INSERT INTO app VALUES ('APP-1', 'An app', 0, 'UTC')"))
+        connection.execute(text("INSERT INTO channel VALUES (1, 'APP-1', 'news', 0)"))
+        connection.execute(
+            text(
+                "INSERT INTO device (id, app_id, device_id, token, kind, platform, environment,"
+                " state, created_at, registered_at)"
+                " VALUES (7, 'APP-1', 'dev-7', 'ab', 'apns', 'IOS', '', 'active', 0, 0)"
+            )
+        )
+        connection.execute(text("INSERT INTO subscription VALUES (1, 7)"))
+
+    migrations.upgrade(engine)
+
+    with engine.begin() as connection:
+        assert connection.execute(text("SELECT * FROM subscription")).all() == [(1, 7)]
+        connection.execute(text("DELETE FROM device"))
+        assert connection.execute(text("SELECT * FROM subscription")).all() == []
+    engine.dispose()
+
+
+def test_the_key_of_a_removed_device_is_given_to_no_other(settings: Settings, configure) -> None:
+    configure(app_id="APP-1")
+    with db.writing() as connection:
+        ensure_app(connection, "APP-1", "An app", 0)
+
+    keys = []
+    for _ in range(2):
+        register_device("dev-1", "ab" * 32, "IOS")
+        with db.reading() as connection:
+            keys.append(connection.execute(select(models.DEVICE.id)).scalar_one())
+        unregister_device("dev-1")
+
+    assert keys[0] < keys[1]
+    db.dispose()
+
+
+def to(connection: Connection, revision: str) -> None:
+    config = migrations._config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
 
 
 def test_a_database_without_schema_is_named_with_the_remedy(configure, empty_url: str) -> None:

@@ -205,12 +205,12 @@ def test_the_same_dedupe_key_pushes_a_template_once(installation: Installation) 
 
 def test_nothing_is_written_where_a_template_cannot_be_filled(installation: Installation) -> None:
     store("a", "Hello {name}")
-    store("b", "Hello", segmentQuery="user.age >< 5")
+    store("b", "Hello", segmentQuery="created > '{since}'")
     store("c", "x" * 2040)
     with pytest.raises(MissingParameter, match="name"):
         push_with_template("a", {"name": None})
     with pytest.raises(InvalidWhereClause):
-        push_with_template("b")
+        push_with_template("b", {"since": "yesterday"})
     with pytest.raises(PayloadTooLarge):
         push_with_template("c")
     with db.reading() as connection:

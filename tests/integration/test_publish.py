@@ -105,6 +105,19 @@ def test_a_publish_that_can_reach_nobody_says_so_and_has_no_run() -> None:
     assert count(RUN.id) == 0
 
 
+def test_a_header_that_no_provider_has_a_place_for_is_told_by_name_alone(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    dropped = {"ios-sound": [1, 2], "google.x": "secret", "from": "secret", "aps": {"badge": 1}}
+    publish("news", "hello", {"headers": {**dropped, "ios-badge": 1, "google\nforged": "x"}})
+
+    told = [record.getMessage() for record in caplog.records]
+    for name in dropped:
+        assert sum(f"'{name}: " in line for line in told) == 1
+    assert len(told) == len(dropped) + 1
+    assert not [line for line in told if "secret" in line or "\n" in line or "ios-badge" in line]
+
+
 def test_options_may_be_given_by_the_names_of_python_or_of_the_wire() -> None:
     first = publish("news", "a", PublishOptions(headers={"ios-badge": 1}))
     second = publish("news", "b", {"publisherId": "me"}, {"pushBroadcast": "IOS", "ttl": 60})

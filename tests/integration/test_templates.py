@@ -55,15 +55,15 @@ def test_a_template_is_renamed_unless_the_name_is_taken_or_it_is_unknown() -> No
     put("b")
     renamed = PUSH.read({"name": "c", "message": "x"})
     with db.writing() as connection:
-        templates.change_template(connection, APP, PUSH, "a", renamed, 1)
+        changed = templates.change_template(connection, APP, PUSH, "a", renamed, 1)
+    assert changed.name == "c"
     with db.reading() as connection:
         names = [one.name for one in templates.list_templates(connection, APP, PUSH)]
     assert names == ["b", "c"]
-    with db.writing() as connection:
-        with pytest.raises(InvalidParameter, match="already"):
-            templates.change_template(connection, APP, PUSH, "b", renamed, 1)
-        with pytest.raises(UnknownTemplate) as caught:
-            templates.change_template(connection, APP, PUSH, "a", renamed, 1)
+    with pytest.raises(InvalidParameter, match="already"), db.writing() as connection:
+        templates.change_template(connection, APP, PUSH, "b", renamed, 1)
+    with pytest.raises(UnknownTemplate) as caught, db.writing() as connection:
+        templates.change_template(connection, APP, PUSH, "a", renamed, 1)
     assert caught.value.code == 5060
 
 
@@ -119,7 +119,7 @@ def test_properties_that_cannot_be_kept_or_sent_are_refused(properties: object) 
         put_user(connection, APP, "ann", properties, 1)
 
 
-@pytest.mark.parametrize("user_id", ["", None, "x" * 513, "\0"])
+@pytest.mark.parametrize("user_id", ["", None, "x" * 513, "\0", "\ud800"])
 def test_a_user_has_an_id(user_id: object) -> None:
     with db.writing() as connection, pytest.raises((InvalidParameter, MissingParameter)):
         put_user(connection, APP, user_id, {}, 1)

@@ -65,8 +65,10 @@ def test_windows_phone_is_accepted_and_reaches_nobody():
     assert DeliveryOptions(push_broadcast="WP,IOS").platforms == {Platform.IOS}
 
 
-def test_pubsub_reaches_no_device():
-    assert DeliveryOptions(publish_policy="PUBSUB").reaches_nobody
+def test_a_message_for_subscribers_alone_has_no_device_and_is_no_failure():
+    options = DeliveryOptions(publish_policy="PUBSUB")
+    assert options.platforms == frozenset()
+    assert not options.reaches_nobody
 
 
 @pytest.mark.parametrize(

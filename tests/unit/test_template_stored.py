@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.errors import InvalidChannelName, InvalidParameter
+from pipeline.errors import InvalidChannelName, InvalidParameter, MissingParameter
 from pipeline.platform import Platform
 from pipeline.template.device_facing import Looks, for_device
 from pipeline.template.stored import ButtonTemplate, ChannelTemplate, PushTemplate
@@ -52,7 +52,6 @@ def test_a_message_is_enough_and_the_rest_is_the_console_s_default() -> None:
 @pytest.mark.parametrize(
     ("change", "hint"),
     [
-        ({"message": None}, "message"),
         ({"message": 5}, "message"),
         ({"message": "{User.name}"}, "{User.name}"),
         ({"name": "a,b"}, "name"),
@@ -73,6 +72,12 @@ def test_a_wrong_field_is_named(change: dict, hint: str) -> None:
         PushTemplate.read({**CONSOLE, **change})
     assert hint in str(caught.value)
     assert caught.value.code == 8008
+
+
+def test_what_is_missing_has_a_code_of_its_own() -> None:
+    with pytest.raises(MissingParameter, match="message is missing") as caught:
+        PushTemplate.read({**CONSOLE, "message": None})
+    assert caught.value.code == 8007
 
 
 @pytest.mark.parametrize("body", [None, [], "x", 5])

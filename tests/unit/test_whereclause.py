@@ -18,6 +18,7 @@ from pipeline.whereclause.parser import DEPTH_MAX, LENGTH_MAX
         ("", 1, "a column"),
         ("os", 3, "a comparison"),
         ("os = ", 6, "a value"),
+        ("os NOT = 'IOS'", 8, "LIKE or IN or BETWEEN"),
         ("os = 'IOS", 6, "closing quote"),
         ("os = 'O'Brien'", 9, "AND or OR"),
         ('os = "IOS"', 6, "a value"),

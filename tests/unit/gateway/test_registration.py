@@ -74,6 +74,17 @@ def test_a_registration_without_channels_is_one_of_the_default_channel(channels)
         ({"channels": [["a"]]}, InvalidChannelName),
         ({"channels": [f"c{n}" for n in range(CHANNELS_MAX + 1)]}, InvalidParameter),
         ({"properties": []}, InvalidParameter),
+        ({"properties": {"deep": ["\0"]}}, InvalidParameter),
+        ({"properties": {"\0": 1}}, InvalidParameter),
+        ({"properties": {"n": 2**64}}, InvalidParameter),
+        ({"properties": {"when": object()}}, InvalidParameter),
+        ({"properties": {"long": "x" * 65_536}}, InvalidParameter),
+        ({"deviceId": "a\0b"}, InvalidParameter),
+        ({"deviceId": "a\ud800"}, InvalidParameter),
+        ({"osVersion": "\0"}, InvalidParameter),
+        ({"osVersion": True}, InvalidParameter),
+        ({"userId": "u" * 513}, InvalidParameter),
+        ({"locale": "\udfff"}, InvalidParameter),
     ],
 )
 def test_what_is_wrong_with_a_registration_is_named(change, error) -> None:

@@ -1,0 +1,79 @@
+"""A push to all channels reads the devices of its app only, in the order of their keys."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, event, text
+
+from pipeline import db
+from pipeline.audience import Page, Selection, read_page
+from pipeline.directory.apps import ensure_app
+from pipeline.settings import Settings
+
+#: One in three hundred is the small app's.
+DEVICES = 90_000
+
+POPULATE = """
+WITH RECURSIVE number(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < :devices)
+INSERT INTO device (app_id, device_id, token, kind, platform, environment, state, created_at,
+                    registered_at)
+SELECT CASE WHEN n % 300 = 0 THEN 'small' ELSE 'large' END, 'device-' || n, 'token-' || n, 'apns',
+       'IOS', '', 'active', 0, 0
+FROM number
+"""
+
+
+@pytest.fixture(autouse=True)
+def neighbours(settings: Settings) -> None:
+    with db.writing() as connection:
+        for app_id in ("small", "large"):
+            ensure_app(connection, app_id, app_id, 0)
+        connection.execute(text(POPULATE), {"devices": DEVICES})
+    with db.engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        on_postgresql = connection.dialect.name == "postgresql"
+        connection.execute(text("VACUUM ANALYZE device" if on_postgresql else "ANALYZE"))
+
+
+def page_after(connection: Connection, after: int) -> Page:
+    return read_page(connection, Selection("small", None, ("IOS",)), after, 100, 1)
+
+
+def plans_of_a_page(connection: Connection) -> list[str]:
+    """Return the plan of every statement that is sent for the first page."""
+    sent: list[tuple[str, Any]] = []
+
+    def note(_connection, _cursor, statement: str, values: Any, *_: object) -> None:
+        sent.append((statement, values))
+
+    event.listen(connection, "before_cursor_execute", note)
+    page_after(connection, 0)
+    event.remove(connection, "before_cursor_execute", note)
+    return [plan_of(connection, *one) for one in sent]
+
+
+def plan_of(connection: Connection, statement: str, values: Any) -> str:
+    explain = "EXPLAIN" if connection.dialect.name == "postgresql" else "EXPLAIN QUERY PLAN"
+    plan = connection.exec_driver_sql(f"{explain} {statement}", values)
+    return "\n".join(str(row[-1]) for row in plan)
+
+
+def test_an_app_beside_a_large_one_is_read_by_an_index() -> None:
+    with db.reading() as connection:
+        cut, read = plans_of_a_page(connection)
+
+    assert "device_of_app" in cut, cut
+    assert "Sort" not in cut, cut  # it would be of all that is left, for every page
+    assert "TEMP B-TREE" not in cut, cut
+    assert "device_of_app" in read, read
+
+
+def test_every_device_of_the_app_is_read_once_and_no_other() -> None:
+    members: list[int] = []
+    cursor: int | None = 0
+    with db.reading() as connection:
+        while cursor is not None:
+            page = page_after(connection, cursor)
+            members += [member.key for member in page.members]
+            cursor = page.cursor
+
+    assert members == list(range(300, DEVICES + 1, 300))

@@ -10,9 +10,8 @@ from pipeline.db import Connection
 from pipeline.directory.zones import default_zone, find_zones
 from pipeline.ledger import firing
 from pipeline.ledger.firing import Later, Waiting
-from pipeline.ledger.messages import EVERY_CHANNEL
 from pipeline.ledger.runs import RunView
-from pipeline.options import DeliveryOptions
+from pipeline.options import EVERY_CHANNEL, DeliveryOptions
 from pipeline.queues import horizon_ms
 from pipeline.schedule import ROUND, Firing, Wave, next_firing, plan_next_round
 

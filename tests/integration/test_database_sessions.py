@@ -1,7 +1,7 @@
 """The connections of a process: its own after a fork, and ended where it stands still."""
 
-import os
 import signal
+import subprocess
 import sys
 from collections.abc import Callable
 
@@ -29,6 +29,31 @@ with db.writing() as connection:
     connection.execute(select(APP.id).with_for_update()).all()
     print("locked", flush=True)
     Event().wait()
+"""
+
+
+#: A process that uses the database, forks, and uses it in both.
+FORKING = """
+import os
+from sqlalchemy import select
+from pipeline import db
+from pipeline.models import APP
+
+def read():
+    with db.reading() as connection:
+        assert connection.execute(select(APP.id)).all() == []
+
+read()
+engine, ours = db.engine(), db.engine().pool
+child = os.fork()
+if child == 0:
+    assert db.engine() is engine and len(engine._compiled_cache) > 0
+    assert engine.pool is not ours and engine.pool.checkedin() == 0
+read()
+if child:
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0 and engine.pool is ours
+    read()
+print("parent" if child else "child", flush=True)
 """
 
 
@@ -105,25 +130,11 @@ def test_a_worker_that_is_warm_holds_no_connection_and_keeps_what_it_compiled(
 def test_a_child_has_connections_of_its_own_and_what_its_parent_compiled(
     settings: Settings,
 ) -> None:
-    with db.reading() as connection:
-        connection.execute(select(APP.id)).all()
-    engine, ours = db.engine(), db.engine().pool
-    read_end, write_end = os.pipe()
+    done = subprocess.run(
+        [sys.executable, "-c", FORKING], check=False, capture_output=True, text=True
+    )
 
-    child = os.fork()
-    if child == 0:
-        same = db.engine() is engine and len(engine._compiled_cache) > 0
-        apart = engine.pool is not ours and engine.pool.checkedin() == 0
-        with db.reading() as connection:
-            works = connection.execute(select(APP.id)).all() == []
-        os.write(write_end, b"yes" if same and apart and works else b"no")
-        os._exit(0)
-    os.waitpid(child, 0)
-
-    assert os.read(read_end, 3) == b"yes"
-    assert db.engine().pool is ours
-    with db.reading() as connection:
-        assert connection.execute(select(APP.id)).all() == []
+    assert (done.returncode, done.stdout.split()) == (0, ["child", "parent"]), done.stderr
 
 
 def test_a_worker_without_a_database_is_not_warm_and_starts_all_the_same(

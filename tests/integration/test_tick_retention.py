@@ -175,7 +175,7 @@ def test_a_repeat_that_goes_on_loses_its_old_runs_only() -> None:
 
 
 def test_messages_that_failed_or_were_cancelled_go_too() -> None:
-    failed = publish("nobody", "hello", None, {"publish_policy": "PUBSUB"}).message_id
+    failed = publish("nobody", "hello", None, {"push_broadcast": "NONE"}).message_id
     cancelled = publish("nobody", "hello", None, {"publish_at": now_ms() + 3_600_000}).message_id
     cancel(cancelled)
     tick()

@@ -7,17 +7,15 @@ its turn instead of failing in the middle, and a reading one never blocks a writ
 
 import json
 import os
-import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection as Connection  # noqa: PLC0414 - exported
-from sqlalchemy import Engine, bindparam, create_engine, event
+from sqlalchemy import Engine, bindparam
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import URL, Dialect, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
+from sqlalchemy.engine import Dialect
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import BindParameter
@@ -25,97 +23,46 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import BigInteger, Boolean, Text, TypeDecorator
 from sqlmodel import SQLModel
 
-from pipeline.errors import DatabaseUnavailable, SchemaMissing, SettingsError
+from pipeline.engines import make_engine as make_engine  # noqa: PLC0414 - exported
+from pipeline.errors import DatabaseUnavailable, SchemaMissing
 from pipeline.settings import get_settings
 
-#: Seconds a SQLite writer waits for its turn.
-SQLITE_BUSY_SECONDS = 30
-
-#: Connections one process may hold to PostgreSQL. A worker child needs one, a web process a few.
-POOL_SIZE = 5
-
-_engines: dict[tuple[int, str], Engine] = {}
+_engines: dict[str, Engine] = {}
+_owner = os.getpid()
 
 
 def engine() -> Engine:
-    """Return this process's engine; a forked child gets its own and touches no inherited socket."""
+    """Return this process's engine; a forked child has its own connections.
+
+    It touches no inherited socket, and keeps what its parent had compiled.
+    """
     url = get_settings().database_url
-    key = (os.getpid(), url)
-    if key not in _engines:
-        _abandon_inherited()
-        _engines[key] = make_engine(url)
-    return _engines[key]
+    _let_go_of_inherited()
+    if url not in _engines:
+        _engines[url] = make_engine(url)
+    return _engines[url]
+
+
+def close_connections() -> None:
+    """Close this process's connections; what the engines have compiled stays."""
+    _let_go_of_inherited()
+    for made in _engines.values():
+        made.dispose()
 
 
 def dispose() -> None:
-    """Close this process's connections."""
-    for (pid, _), made in list(_engines.items()):
-        if pid == os.getpid():
-            made.dispose()
+    """Close this process's connections and forget the engines."""
+    close_connections()
     _engines.clear()
 
 
-def _abandon_inherited() -> None:
-    """Forget a parent's engines without closing the sockets that the parent still uses."""
-    for pid, url in list(_engines):
-        if pid != os.getpid():
-            _engines.pop((pid, url)).dispose(close=False)
-
-
-def make_engine(url: str) -> Engine:
-    """Build an engine for a database URL.
-
-    Raises:
-        SettingsError: the URL cannot be read or names a database that is not supported.
-    """
-    parsed = _parse(url)
-    if parsed.get_backend_name() == "sqlite":
-        return _sqlite_engine(parsed)
-    try:
-        return create_engine(
-            parsed.set(drivername="postgresql+psycopg"),
-            pool_size=POOL_SIZE,
-            pool_pre_ping=True,
-            hide_parameters=True,  # tokens are among them, and errors are logged
-        )
-    except ModuleNotFoundError as error:
-        raise SettingsError(
-            "PostgreSQL needs its driver: pip install push-pipeline[postgres]"
-        ) from error
-
-
-def _parse(url: str) -> URL:
-    try:
-        parsed = make_url(url)
-        backend = parsed.get_backend_name()
-    except (ArgumentError, NoSuchModuleError) as error:
-        raise SettingsError("PIPELINE_DATABASE_URL is not a database URL") from error
-    if backend not in {"postgresql", "postgres", "sqlite"}:
-        raise SettingsError("PIPELINE_DATABASE_URL must begin with postgresql:// or sqlite:///")
-    return parsed
-
-
-def _sqlite_engine(url: URL) -> Engine:
-    if url.database and url.database != ":memory:":
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    made = create_engine(url, connect_args={"timeout": SQLITE_BUSY_SECONDS}, hide_parameters=True)
-    event.listen(made, "connect", _tune_sqlite)
-    event.listen(made, "begin", _begin_sqlite)
-    return made
-
-
-def _tune_sqlite(connection: sqlite3.Connection, _record: object) -> None:
-    # The driver's own transaction handling is switched off: it would begin too late (at the
-    # first write), which is how SQLite writers come to fail with "database is locked".
-    connection.isolation_level = None
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = NORMAL")
-    connection.execute("PRAGMA foreign_keys = ON")
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    reading = connection.get_execution_options().get("reading", False)
-    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+def _let_go_of_inherited() -> None:
+    """Forget a parent's connections without closing the sockets that the parent still uses."""
+    global _owner  # noqa: PLW0603 - the process that the connections belong to
+    if os.getpid() != _owner:
+        for made in _engines.values():
+            made.dispose(close=False)
+        _owner = os.getpid()
 
 
 @contextmanager
@@ -139,6 +86,15 @@ def reading() -> Iterator[Connection]:
         connection.execution_options(**options)
         with connection.begin():
             yield connection
+
+
+def be_patient(connection: Connection) -> None:
+    """Let this transaction wait for as long as it likes between two statements.
+
+    For reading only, where what is read goes to somebody who may pause.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
 
 
 @contextmanager

@@ -42,7 +42,8 @@ START_RUN = "pipeline.start_run"
 TICK = "pipeline.tick"
 DELIVER = {"apns": "pipeline.deliver_apns", "fcm": "pipeline.deliver_fcm"}
 
-#: Milliseconds. Long against a few ticks, short against any visibility time-out in use.
+#: Milliseconds. Long against a few ticks, short against any visibility time-out in use; what is
+#: unusual is seen to in `horizon_ms`.
 HORIZON_MS = 15_000
 
 #: Wake-ups per round trip to the broker.
@@ -88,8 +89,14 @@ def wake_at(run_id: int, due_at: int) -> Wake:
 
 
 def horizon_ms() -> int:
-    """Return how far ahead a run is handed to the broker: well inside the visibility time-out."""
-    return min(HORIZON_MS, get_settings().visibility_timeout_seconds * 1000 // 3)
+    """Return how far ahead a run is handed to the broker.
+
+    Two ticks at least, so that none falls between two of them; and well inside the visibility
+    time-out.
+    """
+    settings = get_settings()
+    ahead = max(HORIZON_MS, round(settings.tick_seconds * 2_000))
+    return min(ahead, settings.visibility_timeout_seconds * 1000 // 3)
 
 
 def wake_for_batch(batch_id: int, platform: str, *, bulk: bool) -> Wake:

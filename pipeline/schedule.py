@@ -4,13 +4,16 @@ Run n of a message is due at start + (n - 1) * every, whatever happened in betwe
 repeat never drifts. What was missed while everything was down is made up for once at the most.
 """
 
-from collections.abc import Iterable
-from datetime import UTC, datetime, time, timedelta, tzinfo
+from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 #: Milliseconds. A wake-up that comes this much early is not sent back to wait.
 EARLY_MS = 50
+
+#: Numbers of one round of waves: more than there are time zones.
+ROUND = 1_000
 
 
 class Firing(NamedTuple):
@@ -23,6 +26,7 @@ class Firing(NamedTuple):
 class Wave(NamedTuple):
     """One run of a message that goes by the devices' own clocks: for one time zone.
 
+    A repeat has one round of waves after the other, numbered from one, from 1001, and so on.
     The one of the app's zone is the `default`: also for devices of which no zone is known, or
     whose zone has no wave.
     """
@@ -62,11 +66,61 @@ def plan_waves(
     """Return one wave for each zone, in the order of their times, numbered from one."""
     now = datetime.fromtimestamp(now_ms / 1000, UTC)
     due = {name: wall_due(wall, ZoneInfo(name), now) for name in {default, *zones}}
+    return _in_order(due, default, 0)
+
+
+def plan_next_round(
+    first: Wave,
+    due_at: Mapping[str, int],
+    clock: time,
+    days: int,
+    default: str,
+    zones: Iterable[str],
+    now_ms: int,
+) -> list[Wave]:
+    """Return the waves of the round after that of `first`, which is just beginning.
+
+    Each zone's date is so many days after its last one, so that the clock at the wall shows the
+    same time again, whatever the zone's offset has become. Rounds that were missed are left
+    out. `due_at` is when the zones of this round are due; a zone that has none yet takes the
+    date of `first`.
+    """
+    now = datetime.fromtimestamp(now_ms / 1000, UTC)
+    begun = _nominal_date(first.due_at, first.zone, clock)
+    rounds = 1
+    while _on(begun + timedelta(days=days * rounds), clock, first.zone) <= now:
+        rounds += 1
+    last = {name: _nominal_date(at, name, clock) for name, at in due_at.items()}
+    later = timedelta(days=days * rounds)
+    due = {
+        name: max(now, _on(last.get(name, begun) + later, clock, name))
+        for name in {default, *zones}
+    }
+    return _in_order(due, default, round_of(first.n) + rounds)
+
+
+def round_of(n: int) -> int:
+    """Return which round a wave's number belongs to, counted from zero."""
+    return (n - 1) // ROUND
+
+
+def _in_order(due: Mapping[str, datetime], default: str, number: int) -> list[Wave]:
     ordered = sorted(due, key=lambda name: (due[name], name != default, name))
     return [
         Wave(n, round(due[name].timestamp() * 1000), name, name == default)
-        for n, name in enumerate(ordered, start=1)
+        for n, name in enumerate(ordered, start=number * ROUND + 1)
     ]
+
+
+def _nominal_date(due_at: int, zone: str, clock: time) -> date:
+    """Return the date that a wave was for: the last one on which the clock was to show it."""
+    local = datetime.fromtimestamp(due_at / 1000, ZoneInfo(zone))
+    passed = local.time() >= clock  # not, where a gap of the clock lasted over midnight
+    return local.date() if passed else local.date() - timedelta(days=1)
+
+
+def _on(day: date, clock: time, zone: str) -> datetime:
+    return _moment(datetime.combine(day, clock), ZoneInfo(zone))
 
 
 def wall_due(wall: time | datetime, zone: tzinfo, now: datetime) -> datetime:

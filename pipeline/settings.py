@@ -104,7 +104,7 @@ class Settings(BaseSettings):
     )
     tick_seconds: Annotated[float, Ge(0.1), Le(60)] = Field(
         2,
-        description="How often beat looks for due runs and lost wake-ups",
+        description="How often beat looks for what is due; at most 1/6 of the visibility time-out",
         json_schema_extra={"unit": "s"},
     )
     catch_up: Literal["fire-once", "skip"] = Field(
@@ -186,6 +186,12 @@ class Settings(BaseSettings):
             raise ValueError(
                 "PIPELINE_SEND_TIMEOUT_SECONDS: make it half of PIPELINE_LEASE_SECONDS "
                 f"({self.lease_seconds}) or less, or a batch is taken over while it is being sent"
+            )
+        if 6 * self.tick_seconds > self.visibility_timeout_seconds:
+            # A tick looks ahead by a third of it, and must have come twice by then.
+            raise ValueError(
+                "PIPELINE_TICK_SECONDS: make it a sixth of PIPELINE_VISIBILITY_TIMEOUT_SECONDS "
+                f"({self.visibility_timeout_seconds}) or less, or delayed messages are late"
             )
         if self.api_key is not None and self.app_id is None:
             raise ValueError("PIPELINE_API_KEY: set PIPELINE_APP_ID too, the key belongs to it")

@@ -76,7 +76,7 @@ def _worker_config(settings: Settings) -> dict[str, Any]:
         "worker_concurrency": CHILDREN_PER_CORE * (os.cpu_count() or 1),
         "worker_prefetch_multiplier": 1,
         "worker_max_tasks_per_child": None,  # a new child would open its connections anew
-        "worker_send_task_events": True,
+        "worker_send_task_events": False,  # who watches switches them on, as Flower does
         "worker_cancel_long_running_tasks_on_connection_loss": False,
         "worker_hijack_root_logger": True,
         "worker_redirect_stdouts": False,

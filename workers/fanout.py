@@ -24,6 +24,7 @@ from pipeline.options import EVERY_CHANNEL, DeliveryOptions
 from pipeline.platform import Platform
 from pipeline.schedule import is_due, is_missed
 from pipeline.settings import get_settings
+from workers.succession import write_next
 
 #: Subscriptions read for the first page: small, so that the first devices are sent to at once.
 FIRST_PAGE = 2_000
@@ -50,8 +51,21 @@ def fan_out(run_id: int) -> None:
     checkpoint moved and leaves. After a few seconds it goes back into the queue, so that a
     push to one device never waits behind the pages of a broadcast.
     """
+    _fan_out(run_id, TURN_SECONDS)
+
+
+def start(run_id: int) -> None:
+    """Begin a run whose time has come: its first page here and now, the others where fan-outs run.
+
+    So a message to few devices needs no further task before it is sent, and a broadcast does
+    not keep the ticks waiting.
+    """
+    _fan_out(run_id, 0)
+
+
+def _fan_out(run_id: int, seconds: float) -> None:
     run = _begin(run_id)
-    turn_ends = time.monotonic() + TURN_SECONDS
+    turn_ends = time.monotonic() + seconds
     while run is not None and run.state == RunState.FANNING:
         run = _advance(run)
         if run is not None and run.state == RunState.FANNING and time.monotonic() > turn_ends:
@@ -75,7 +89,7 @@ def _queue_again(run: RunView) -> None:
 def _begin(run_id: int) -> RunView | None:
     """Take the run, and write the one after it in the same transaction."""
     now = now_ms()
-    later: Waiting | None = None
+    later: list[Waiting] = []
     with db.writing() as connection:
         run = runs.find_run(connection, run_id)
         if run is None or not may_begin(run, now):
@@ -85,9 +99,8 @@ def _begin(run_id: int) -> RunView | None:
         if not _take(connection, run, now, skipped=skipped):
             return None
         if first_time:
-            later = firing.insert_next(connection, run, now)
-    if later is not None and later.due_at <= now + queues.horizon_ms():
-        _arm(later, now)
+            later = write_next(connection, run, now)
+    queues.wake(queues.wake_at(*one) for one in later)
     return None if skipped else run._replace(state=RunState.FANNING)
 
 
@@ -100,12 +113,6 @@ def _take(connection: Connection, run: RunView, now: int, *, skipped: bool) -> b
     if not skipped:
         return runs.begin(connection, run, now, now + _lease_ms())
     return firing.skip(connection, run, now)
-
-
-def _arm(later: Waiting, now: int) -> None:
-    with db.writing() as connection:
-        firing.mark_woken(connection, [later.id], now)
-    queues.wake([queues.wake_at(later.id, later.due_at)])
 
 
 def may_begin(run: RunView, now: int) -> bool:
@@ -169,11 +176,11 @@ def _selection(connection: Connection, run: RunView) -> Selection:
 
 
 def _zone_part(connection: Connection, run: RunView) -> ZonePart:
-    waves = firing.find_waves(connection, run.message_id)
+    waves = firing.find_waves(connection, run.message_id, run.n)
+    as_of = min(waves.values())
     if not run.zone_default:
-        return ZonePart(waves.first_due_at, run.zone)
-    others = tuple(zone for zone in waves.zones if zone != run.zone)
-    return ZonePart(waves.first_due_at, None, others)
+        return ZonePart(as_of, run.zone)
+    return ZonePart(as_of, None, tuple(zone for zone in waves if zone != run.zone))
 
 
 def _default_environment(connection: Connection, app_id: str) -> str:

@@ -8,7 +8,7 @@ from celery import signals
 from celery.utils.log import get_task_logger
 
 from pipeline import db, queues
-from workers import delivery, fanout, unreadable
+from workers import delivery, fanout, unreadable, warm
 from workers import tick as duties
 from workers.app import app
 from workers.context import Context
@@ -24,6 +24,11 @@ def _process_context() -> Context:
     if _context is None:
         _context = Context()
     return _context
+
+
+@signals.worker_init.connect
+def _prepare(**_: object) -> None:
+    warm.warm_up()
 
 
 @signals.worker_process_shutdown.connect
@@ -57,7 +62,7 @@ def fan_out(run_id: int) -> None:
 @_by_key
 def start_run(run_id: int) -> None:
     """Begin a run whose time has come; handed out shortly before, with an ETA."""
-    queues.wake([queues.wake_for_run(run_id)])  # where fan-outs run, not among the ticks
+    fanout.start(run_id)
 
 
 @app.task(name=queues.DELIVER["apns"], typing=False)

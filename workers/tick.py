@@ -4,7 +4,7 @@ Any number of beats may tick, and a tick may come twice: every duty is a conditi
 and a wake-up too many changes nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from pipeline import db, queues, telemetry
 from pipeline.clock import now_ms
@@ -29,23 +29,33 @@ DAY_MS = 86_400_000
 #: Rows per duty and tick, so that a tick after an outage stays short; the next one goes on.
 LIMIT = 5_000
 
+#: Runs closed by one tick: a transaction each.
+CLOSED = 500
+
 
 def tick() -> None:
     """Do every duty once."""
     now = now_ms()
     with db.writing() as connection:
         beat(connection, "tick", now)
-    _close_finished_runs(now)
-    wakes = [*_wake_runs(now), *_wake_batches(now)]
-    queues.wake(wakes)
-    # Last, since nobody waits for them.
-    _remove_expired_devices(now)
-    _prune_ledger(now)
+    for duty in DUTIES:
+        duty(now)
 
 
-def _close_finished_runs(now: int) -> None:
+def wake_runs(now: int) -> None:
+    """Wake the runs that are due, and hand the broker those that will be within the horizon."""
+    queues.wake(_claim_runs(now))
+
+
+def wake_batches(now: int) -> None:
+    """Wake the batches that were never woken, and those whose wake-up is lost."""
+    queues.wake(_claim_batches(now))
+
+
+def close_finished_runs(now: int) -> None:
+    """Close the runs that nobody closed: where the worker of the last batch was killed."""
     with db.reading() as connection:
-        found = runs.find_sent(connection, now, LIMIT)
+        found = runs.find_sent(connection, now, CLOSED)
     for run_id in found:
         with db.writing() as connection:
             closed = runs.close_if_done(connection, run_id, now_ms())
@@ -53,13 +63,33 @@ def _close_finished_runs(now: int) -> None:
             telemetry.run_closed(run_id)
 
 
-def _wake_runs(now: int) -> list[Wake]:
-    """Wake what is due, and hand the broker what will be within the horizon."""
+def remove_expired_devices(now: int) -> None:
+    """Remove registrations at their expiry."""
+    with db.writing() as connection:
+        telemetry.registrations_expired(remove_expired(connection, now))
+
+
+def prune_ledger(now: int) -> None:
+    """Delete what finished longer ago than the retention."""
+    with db.writing() as connection:
+        pruned = prune(connection, now - get_settings().retention_days * DAY_MS)
+    telemetry.ledger_pruned(pruned.messages, pruned.runs, pruned.deliveries)
+
+
+#: In this order: messages wait for the first ones, nobody for the last ones.
+DUTIES: Sequence[Callable[[int], None]] = (
+    wake_runs,
+    wake_batches,
+    close_finished_runs,
+    remove_expired_devices,
+    prune_ledger,
+)
+
+
+def _claim_runs(now: int) -> list[Wake]:
     before = now - _patience()
     with db.writing() as connection:
-        found = firing.find_waiting(connection, now + queues.horizon_ms(), now, before, LIMIT)
-        if found:
-            firing.mark_woken(connection, [one.id for one in found], now)
+        found = firing.claim_due(connection, now + queues.horizon_ms(), now, before, LIMIT)
     late = sum(one.due_at < before for one in found)
     telemetry.woken_again(late, 0)
     return [
@@ -67,8 +97,8 @@ def _wake_runs(now: int) -> list[Wake]:
     ]
 
 
-def _wake_batches(now: int) -> list[Wake]:
-    """Wake what was never woken, and as many of the others as the queues hold too few."""
+def _claim_batches(now: int) -> list[Wake]:
+    """Take what was never woken, and as many of the others as the queues hold too few."""
     with db.reading() as connection:
         due = waiting.count_waiting(connection, now)
     if not due:
@@ -84,17 +114,6 @@ def _wake_batches(now: int) -> list[Wake]:
         waiting.mark_woken(connection, [one.id for one in found], now)
     telemetry.woken_again(0, len(found))
     return [queues.wake_for_batch(one.id, one.platform, bulk=one.bulk) for one in found]
-
-
-def _remove_expired_devices(now: int) -> None:
-    with db.writing() as connection:
-        telemetry.registrations_expired(remove_expired(connection, now))
-
-
-def _prune_ledger(now: int) -> None:
-    with db.writing() as connection:
-        pruned = prune(connection, now - get_settings().retention_days * DAY_MS)
-    telemetry.ledger_pruned(pruned.messages, pruned.runs, pruned.deliveries)
 
 
 def _waiting(names: Sequence[str]) -> int:

@@ -115,7 +115,8 @@ def _beat() -> Iterator[Finding]:
         return
     ago = (now_ms() - last) / 1000
     ok = ago <= TICKS_MISSED * get_settings().tick_seconds
-    yield Finding("beat", ok, f"the last tick was {ago:.1f} s ago")
+    remedy = "" if ok else ": start `push-pipeline beat`, and a worker for the queue schedule"
+    yield Finding("beat", ok, f"the last tick was {ago:.1f} s ago{remedy}")
 
 
 def _credentials() -> Iterator[Finding]:

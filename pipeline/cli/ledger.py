@@ -51,6 +51,7 @@ def export(
         raise InvalidParameter(f"{only!r} is no outcome: use {', '.join(Settled)}")
     _read(message_id)
     with db.reading() as connection:
+        db.be_patient(connection)  # `… | less` may stand still for hours
         for row in deliveries.export(connection, message_id, only):
             print_row(row)
 

@@ -1,5 +1,6 @@
 """Runs in time: the one after this one, those due soon, those that lost their wake-up."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from sqlalchemy import Connection, case, or_, select, update
@@ -8,7 +9,7 @@ from pipeline import db
 from pipeline.ledger.runs import RunView
 from pipeline.ledger.states import RunState
 from pipeline.models import MESSAGE, RUN, Message, Run
-from pipeline.schedule import Firing, next_firing
+from pipeline.schedule import ROUND, round_of
 
 
 class Waiting(NamedTuple):
@@ -18,33 +19,52 @@ class Waiting(NamedTuple):
     due_at: int
 
 
-def insert_next(connection: Connection, run: RunView, now: int) -> Waiting | None:
-    """Write the run after this one, in the transaction that begins this one.
+class Later(NamedTuple):
+    """A run that comes after another one. `skipped`: it only says that its zone has no wave."""
 
-    Unique by message and number: who begins a run a second time adds nothing.
+    n: int
+    due_at: int
+    zone: str | None = None
+    zone_default: bool = False
+    skipped: bool = False
+
+
+def insert_later(
+    connection: Connection, run: RunView, later: Sequence[Later], now: int, horizon: int
+) -> list[Waiting]:
+    """Write the runs after this one, in the transaction that begins this one.
+
+    Unique by message and number: who begins a run a second time adds nothing. Returned are
+    those that are due by `horizon`: whoever wrote them wakes them.
     """
-    every_ms = run.delivery_options.get("repeatEvery", 0) * 1000
-    until = run.delivery_options.get("repeatExpiresAt")
-    later = next_firing(Firing(run.n, run.due_at), every_ms, until, now)
-    if later is None:
-        return None
+    if not later:
+        return []
     statement = (
         db.insert_into(connection, Run)
-        .values(
-            message_id=run.message_id,
-            app_id=run.app_id,
-            n=later.n,
-            due_at=later.due_at,
-            expires_at=later.due_at + run.expires_at - run.due_at,
-            state=RunState.SCHEDULED,
-            bulk=False,
-            guarded=True,
-        )
+        .values([_row(run, one, now, horizon) for one in later])
         .on_conflict_do_nothing(index_elements=["message_id", "n"])
-        .returning(RUN.id)
+        .returning(RUN.id, RUN.due_at, RUN.woken_at)
     )
-    key = connection.execute(statement).scalar()
-    return None if key is None else Waiting(key, later.due_at)
+    rows = connection.execute(statement).all()
+    return [Waiting(row.id, row.due_at) for row in rows if row.woken_at is not None]
+
+
+def _row(run: RunView, one: Later, now: int, horizon: int) -> dict[str, object]:
+    soon = one.due_at <= horizon and not one.skipped
+    return {
+        "message_id": run.message_id,
+        "app_id": run.app_id,
+        "n": one.n,
+        "due_at": one.due_at,
+        "expires_at": one.due_at + run.expires_at - run.due_at,
+        "state": RunState.SKIPPED if one.skipped else RunState.SCHEDULED,
+        "zone": one.zone,
+        "zone_default": one.zone_default,
+        "bulk": False,
+        "guarded": True,
+        "woken_at": max(one.due_at, now) if soon else None,
+        "finished_at": now if one.skipped else None,
+    }
 
 
 def skip(connection: Connection, run: RunView, now: int) -> bool:
@@ -57,34 +77,29 @@ def skip(connection: Connection, run: RunView, now: int) -> bool:
     return connection.execute(statement).rowcount == 1
 
 
-class Waves(NamedTuple):
-    """The waves of a message: when the first is due, and the zones that have one of their own."""
-
-    first_due_at: int
-    zones: tuple[str, ...]
-
-
-def find_waves(connection: Connection, message_id: str) -> Waves:
-    """Read the waves of a message that goes by local time."""
+def find_waves(connection: Connection, message_id: str, n: int) -> dict[str, int]:
+    """Read when the zones of a round of waves are due; `n` is the number of any of them."""
+    first = round_of(n) * ROUND
     statement = select(RUN.zone, RUN.due_at).where(
-        RUN.message_id == message_id, RUN.zone.is_not(None)
+        RUN.message_id == message_id, RUN.n > first, RUN.n <= first + ROUND
     )
-    rows = connection.execute(statement.order_by(RUN.n)).all()
-    return Waves(min(row.due_at for row in rows), tuple(str(row.zone) for row in rows))
+    rows = connection.execute(statement.order_by(RUN.n))
+    return {str(row.zone): row.due_at for row in rows}
 
 
-def find_waiting(
+def claim_due(
     connection: Connection, until: int, now: int, woken_before: int, limit: int
 ) -> list[Waiting]:
-    """Find runs that are due by `until`, or abandoned, and whose wake-up is old or missing.
+    """Claim runs that are due by `until`, or abandoned, and whose wake-up is old or missing.
 
-    A wake-up for later counts from the time it is for.
+    One statement: of two that ask at the same time only one gets a run, and neither waits for
+    the other. Who claims a run wakes it; a wake-up for later counts from the time it is for.
     """
     abandoned = (RUN.state == RunState.FANNING) & (
         or_(RUN.lease_until.is_(None), RUN.lease_until < now)
     )
-    statement = (
-        select(RUN.id, RUN.due_at)
+    due = (
+        select(RUN.id)
         .where(
             RUN.finished_at.is_(None),
             RUN.due_at <= until,  # of those begun as well: the far-off ones are not looked at
@@ -93,14 +108,16 @@ def find_waiting(
         )
         .order_by(RUN.due_at)
         .limit(limit)
+        .with_for_update(skip_locked=True)
+        .cte("due")  # PostgreSQL evaluates one that locks exactly once
+    )
+    statement = (
+        update(Run)
+        .where(RUN.id.in_(select(due.c.id)))
+        .values(woken_at=case((RUN.due_at > now, RUN.due_at), else_=now))
+        .returning(RUN.id, RUN.due_at)
     )
     return [Waiting._make(row) for row in connection.execute(statement)]
-
-
-def mark_woken(connection: Connection, run_ids: list[int], now: int) -> None:
-    """Note that wake-ups for these runs are on their way, or wait for their time."""
-    at = case((RUN.due_at > now, RUN.due_at), else_=now)
-    connection.execute(update(Run).where(db.any_of(RUN.id, run_ids)).values(woken_at=at))
 
 
 def list_upcoming(

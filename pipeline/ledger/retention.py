@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, delete, exists, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, and_, delete, exists, inspect, or_, select, tuple_
 
 from pipeline import db
 from pipeline.models import (
@@ -17,6 +17,7 @@ from pipeline.models import (
     Run,
     SetAside,
 )
+from pipeline.schedule import ROUND
 
 #: Rows of the ledger deleted at once. With a tick every two seconds ten thousand a second: more
 #: than is written for long, and a tenth of a second of the database's time.
@@ -57,13 +58,19 @@ def prune(connection: Connection, before: int) -> Pruned:
 
 
 def _find_old_runs(connection: Connection, before: int) -> list[int]:
-    # The waves of one message stay together: the last one asks which zones had one.
+    # The waves of one round stay together: the last one asks which zones had one.
+    wave = inspect(Run).local_table.alias()
+    open_wave = and_(
+        wave.c.message_id == RUN.message_id,
+        (wave.c.n - 1) // ROUND == (RUN.n - 1) // ROUND,
+        wave.c.finished_at.is_(None),
+    )
     statement = (
         select(RUN.id)
         .join(Message, MESSAGE.id == RUN.message_id)
         .where(
             RUN.finished_at < before,
-            or_(RUN.zone.is_(None), MESSAGE.ended_at.is_not(None)),
+            or_(RUN.zone.is_(None), MESSAGE.ended_at.is_not(None), _none(open_wave)),
         )
         .order_by(RUN.finished_at)
         .limit(OTHERS)
@@ -96,13 +103,13 @@ def _delete_empty_runs(connection: Connection, run_ids: list[int]) -> int:
 
 
 def _delete_messages(connection: Connection, before: int) -> int:
-    piece = (
-        select(MESSAGE.id)
-        .where(MESSAGE.ended_at < before, _none(RUN.message_id == MESSAGE.id))
-        .order_by(MESSAGE.ended_at)
-        .limit(OTHERS)
+    # The oldest, and of these the ones without a run: asked for the oldest ones without a run,
+    # a planner looks for the runs of all messages.
+    oldest = (
+        select(MESSAGE.id).where(MESSAGE.ended_at < before).order_by(MESSAGE.ended_at).limit(OTHERS)
     )
-    return connection.execute(delete(Message).where(MESSAGE.id.in_(piece))).rowcount
+    statement = delete(Message).where(MESSAGE.id.in_(oldest), _none(RUN.message_id == MESSAGE.id))
+    return connection.execute(statement).rowcount
 
 
 def _delete_set_aside(connection: Connection, before: int) -> int:

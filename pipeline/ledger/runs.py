@@ -7,7 +7,7 @@ from sqlalchemy import Connection, bindparam, case, exists, func, select, update
 from pipeline.ledger.messages import close_message
 from pipeline.ledger.states import SENDABLE, MessageState, RunState
 from pipeline.models import BATCH, MESSAGE, RUN, Message, Run
-from pipeline.schedule import EARLY_MS
+from pipeline.schedule import EARLY_MS, ROUND, round_of
 
 
 class RunView(NamedTuple):
@@ -165,15 +165,18 @@ def _has_open_run(connection: Connection, message_id: str) -> bool:
 
 
 def _close_message(connection: Connection, message_id: str, now: int) -> None:
-    """Write how a message ended: of a repeat its last run counts, of waves all together."""
-    waves = select(RUN.id, RUN.audience).where(RUN.message_id == message_id, RUN.zone.is_not(None))
+    """Write how a message ended: of a repeat its last run counts, of waves the last round."""
     last = (
-        select(RUN.id, RUN.audience)
+        select(RUN.id, RUN.n, RUN.zone, RUN.audience)
         .where(RUN.message_id == message_id)
         .order_by(RUN.n.desc())
         .limit(1)
     )
-    of_runs = connection.execute(waves).all() or connection.execute(last).all()
+    newest = connection.execute(last).one()
+    waves = select(RUN.id, RUN.audience).where(
+        RUN.message_id == message_id, RUN.n > round_of(newest.n) * ROUND
+    )
+    of_runs = [newest] if newest.zone is None else connection.execute(waves).all()
     audience = sum(run.audience for run in of_runs)
     reached = connection.execute(
         select(func.coalesce(func.sum(BATCH.accepted + BATCH.unknown), 0)).where(

@@ -27,6 +27,9 @@ TTL_MAX_SECONDS: Final = 2_419_200
 #: Seconds. Ten years: a moment plus a wait stays a date.
 REPEAT_MAX_SECONDS: Final = 315_360_000
 
+#: What repeats at a time on the clock at the wall.
+DAY_SECONDS: Final = 86_400
+
 #: Milliseconds. A caller's clock may be slow; what is older was meant as seconds, or forgotten.
 PUBLISH_AT_GRACE_MS: Final = 60_000
 
@@ -181,8 +184,8 @@ class DeliveryOptions(Options):
     def _check_local(self, wall: WallClock, now_ms: int) -> None:
         if self.publish_at is not None:
             raise InvalidParameter("publishAt and publishAtLocal exclude each other")
-        if self.repeat_every:
-            raise InvalidParameter("publishAtLocal cannot be repeated: leave repeatEvery out")
+        if self.repeat_every % DAY_SECONDS:
+            raise InvalidParameter("publishAtLocal is repeated by whole days (86400 seconds each)")
         if isinstance(wall, datetime):
             last = wall.replace(tzinfo=UTC) - LAST_ZONE
             if last.timestamp() * 1000 < now_ms:

@@ -8,6 +8,7 @@ import pytest
 
 from pipeline import db, default_app
 from pipeline.clock import now_ms
+from pipeline.directory import heartbeat
 from pipeline.directory.routes import list_routes
 from pipeline.settings import get_settings
 from tests.processes import run_cli
@@ -160,6 +161,21 @@ def test_doctor_fails_where_nobody_works(shop):
     assert done.returncode == 1
     bad = {line.split()[1] for line in done.stdout.splitlines() if line.startswith("BAD")}
     assert bad == {"workers", "beat", "credentials"}
+
+
+def test_doctor_tells_when_nobody_ticks_any_more(shop, configure):
+    configure(tick_seconds=20)  # five of them may be missing
+    with db.writing() as connection:
+        heartbeat.beat(connection, "tick", now_ms() - 101_000)
+    (stopped,) = [line for line in run_cli("doctor").stdout.splitlines() if " beat " in line]
+    assert stopped.startswith("BAD")
+    assert "the last tick was 1" in stopped
+    assert "start `push-pipeline beat`" in stopped
+
+    with db.writing() as connection:
+        heartbeat.beat(connection, "tick", now_ms())
+    (ticking,) = [line for line in run_cli("doctor").stdout.splitlines() if " beat " in line]
+    assert ticking.startswith("ok")
 
 
 def test_nothing_to_resume_is_told(shop):

@@ -1,4 +1,4 @@
-"""Measure what a tick costs: with far-off schedules, open batches and a large ledger.
+"""Measure what each duty of a tick costs: with far-off schedules, open batches, a large ledger.
 
 Each row has all that the rows above it have. Run it as
 `python -m tests.bench.tick [--deliveries 10000000] [--rounds N] [--json]`.
@@ -11,7 +11,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from pipeline.clock import now_ms
 from pipeline.directory.apps import ensure_app
 from pipeline.settings import reset_settings
 from tests.services import Postgres, Valkey
-from workers.tick import DAY_MS, tick
+from workers.tick import DAY_MS, DUTIES, tick
 
 APP = "bench"
 
@@ -30,6 +30,10 @@ APP = "bench"
 SCHEDULED = 100_000
 OPEN_BATCHES = 1_000
 DEVICES_PER_RUN = 10_000
+
+#: Devices that will expire in a year; messages to one device each.
+EXPIRING = 1_000_000
+SMALL_MESSAGES = 1_000_000
 
 _MESSAGES = """
 INSERT INTO message (id, app_id, channel, content, delivery_options, state, created_at, ended_at)
@@ -58,9 +62,29 @@ SELECT id, device, 'accepted', 1, :at, lpad(to_hex(device), 36, '0')
 FROM run, generate_series(1, CAST(:devices AS int)) AS device WHERE message_id LIKE 'done%'
 """
 
-_GROW_OLD = """
-UPDATE run SET finished_at = :at WHERE message_id LIKE 'done%'
+_EXPIRING = """
+INSERT INTO device (app_id, device_id, token, kind, platform, environment, state, expires_at,
+                    created_at, registered_at)
+SELECT 'bench', n, n, 'apns', 'IOS', '', 'active', :at, 0, 0
+FROM generate_series(1, CAST(:count AS int)) AS n
 """
+
+_SMALL_DELIVERIES = """
+INSERT INTO delivery (run_id, device_key, outcome, attempts, settled_at)
+SELECT id, id, 'accepted', 1, :at FROM run WHERE message_id LIKE 'small%'
+"""
+
+_SMALL_BATCHES = """
+INSERT INTO batch (run_id, platform, environment, bulk, members, size, attempt, doubtful,
+                   not_before, finished_at)
+SELECT id, 'IOS', 'production', false, decode(repeat('00', 8), 'hex'), 1, 1, false, 0, :at
+FROM run WHERE message_id LIKE 'small%'
+"""
+
+_GROW_OLD = (
+    "UPDATE run SET finished_at = :at WHERE message_id LIKE :names",
+    "UPDATE message SET ended_at = :at WHERE id LIKE :names",
+)
 
 
 def add_messages(
@@ -92,28 +116,47 @@ def add_ledger(deliveries: int) -> None:
         connection.execute(text(_DELIVERIES), values)
 
 
-def let_ledger_grow_old() -> None:
-    """Move the end of all finished runs to before any retention."""
+def add_expiring(count: int) -> None:
+    """Write devices that expire in a year."""
     with db.writing() as connection:
-        connection.execute(text(_GROW_OLD), {"at": now_ms() - 4_000 * DAY_MS})
+        connection.execute(text(_EXPIRING), {"at": now_ms() + 365 * DAY_MS, "count": count})
+
+
+def add_small_messages(count: int) -> None:
+    """Write finished messages to one device each."""
+    now = now_ms()
+    add_messages("small", count, now, ("published", "finished"), now)
+    with db.writing() as connection:
+        for statement in (_SMALL_BATCHES, _SMALL_DELIVERIES):
+            connection.execute(text(statement), {"at": now})
+
+
+def let_grow_old(names: str) -> None:
+    """Move the end of messages and of their runs to before any retention."""
+    with db.writing() as connection:
+        for statement in _GROW_OLD:
+            values = {"at": now_ms() - 4_000 * DAY_MS, "names": names}
+            connection.execute(text(statement), values)
 
 
 def measure(name: str, rounds: int) -> dict[str, float | str]:
-    """Tick some times; milliseconds, and how many deliveries a tick deleted."""
+    """Do each duty some times; medians in milliseconds, and how many deliveries go per tick."""
     with db.engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("VACUUM ANALYZE"))
     tick()  # opens connections
-    before, times = _deliveries(), []
-    for _ in range(rounds):
-        started = time.perf_counter()
-        tick()
-        times.append((time.perf_counter() - started) * 1000)
+    before = _deliveries()
+    times = {duty.__name__: [_cost_ms(duty) for _ in range(rounds)] for duty in DUTIES}
     return {
         "state": name,
-        "median_ms": statistics.median(times),
-        "max_ms": max(times),
+        **{duty: statistics.median(some) for duty, some in times.items()},
         "deleted_per_tick": (before - _deliveries()) / rounds,
     }
+
+
+def _cost_ms(duty: Callable[[int], None]) -> float:
+    started = time.perf_counter()
+    duty(now_ms())
+    return (time.perf_counter() - started) * 1000
 
 
 def _deliveries() -> int:
@@ -129,10 +172,16 @@ def scenarios(deliveries: int, rounds: int) -> Iterator[dict[str, float | str]]:
     yield measure(f"{SCHEDULED:,} far-off runs", rounds)
     add_open_batches(OPEN_BATCHES)
     yield measure(f"{OPEN_BATCHES:,} open batches", rounds)
+    add_expiring(EXPIRING)
+    yield measure(f"{EXPIRING:,} devices that expire", rounds)
+    add_small_messages(SMALL_MESSAGES)
+    yield measure(f"{SMALL_MESSAGES:,} small messages", rounds)
     add_ledger(deliveries)
     yield measure(f"{deliveries:,} deliveries", rounds)
-    let_ledger_grow_old()
-    yield measure("all of them past the retention", rounds)
+    let_grow_old("small%")
+    yield measure("the small ones are old", rounds)
+    let_grow_old("done%")
+    yield measure("all are old", rounds)
 
 
 @contextmanager
@@ -167,12 +216,11 @@ def main() -> int:
     if options.json:
         print(json.dumps(results, indent=2))
         return 0
-    print(f"{'on top of the rows above':<34}{'median':>12}{'max':>12}{'deleted per tick':>18}")
+    names = [duty.__name__ for duty in DUTIES]
+    print(f"{'milliseconds, on top of the rows above':<40}" + "".join(f"{n:>24}" for n in names))
     for one in results:
-        print(
-            f"{one['state']:<34}{one['median_ms']:>9.1f} ms{one['max_ms']:>9.1f} ms"
-            f"{one['deleted_per_tick']:>18,.0f}"
-        )
+        costs = "".join(f"{one[name]:>24.1f}" for name in names)
+        print(f"{one['state']:<40}{costs}{one['deleted_per_tick']:>10,.0f} deleted per tick")
     return 0
 
 

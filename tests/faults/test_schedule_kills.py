@@ -1,6 +1,5 @@
 """Delayed and repeating messages fire once, in time, whatever is killed in the meantime."""
 
-import os
 import random
 import time
 from collections import Counter
@@ -21,8 +20,13 @@ VISIBILITY = 5
 
 CHILDREN = 4
 
+MESSAGES = 1_000
+
 #: Milliseconds. Each message has a delay of its own between one second and this.
 LATEST_MS = 30_000
+
+#: Seconds. What 99 of 100 messages may be late where nothing is killed.
+ALLOWED = 1.0
 
 #: What is killed, each round in another order. Redis comes back empty.
 VICTIMS = ("worker", "beat", "broker")
@@ -33,28 +37,46 @@ PAUSE = (0.5, 3.0)
 
 pytestmark = pytest.mark.slow
 
+BOTH = pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+
 
 class Installation:
-    """Workers and a beat that are killed and started again, one at a time."""
+    """Workers and a beat that are killed and started again, one at a time.
+
+    They run before the rest of this machine: the lateness is to be ours, not that of whatever
+    else is going on.
+    """
 
     def __init__(self, stand: Stand, workers: int) -> None:
         self.stand = stand
-        self.beat: Process = stand.start_beat()
-        self.workers = [stand.start_worker(children=CHILDREN) for _ in range(workers)]
+        stand.put_first()
+        self.beat = self.start_beat()
+        self.workers = [self.start_worker() for _ in range(workers)]
         self.killed: Counter[str] = Counter()
+
+    def start_beat(self) -> Process:
+        beat = self.stand.start_beat()
+        beat.put_first()
+        return beat
+
+    def start_worker(self) -> Process:
+        worker = self.stand.start_worker(children=CHILDREN)
+        worker.put_first()
+        return worker
 
     def kill(self, victim: str, rng: random.Random) -> None:
         """SIGKILL a worker with its children, the beat or Redis, and start it again."""
         self.killed[victim] += 1
         if victim == "worker":
             self.workers.pop(rng.randrange(len(self.workers))).kill()
-            self.workers.append(self.stand.start_worker(children=CHILDREN))
+            self.workers.append(self.start_worker())
         elif victim == "beat":
             self.beat.kill()
-            self.beat = self.stand.start_beat()
+            self.beat = self.start_beat()
         else:
             self.stand.broker.kill()
             self.stand.broker.start()
+            self.stand.broker.put_first()
 
     def is_done(self) -> bool:
         """Tell whether every run is over; a worker that gave up meanwhile is started again.
@@ -64,7 +86,7 @@ class Installation:
         """
         for worker in [one for one in self.workers if not one.alive]:
             self.workers.remove(worker)
-            self.workers.append(self.stand.start_worker(children=CHILDREN))
+            self.workers.append(self.start_worker())
         return open_runs() == 0
 
 
@@ -75,11 +97,6 @@ def publish_delayed(stand: Stand, count: int, latest_ms: int, rng: random.Random
         at = now_ms() + rng.randint(1_000, latest_ms)
         publish("news", "It is time", None, {"publish_at": at, "push_singlecast": [device_id]})
     return tokens
-
-
-def allowed_seconds() -> float:
-    """One second, or longer in proportion where the machine has more to do than it has cores."""
-    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 def let_pass(seconds: float) -> None:
@@ -117,10 +134,10 @@ def report(name: str, late: list[float]) -> None:
     print(f"\n{name}: {len(late)} messages, lateness {said}, at most {late[-1]:.3f} s")
 
 
-@pytest.mark.timeout(240)
-@pytest.mark.parametrize(("kind", "count"), [("sqlite", 300), ("postgresql", 1_000)])
+@pytest.mark.timeout(300)
+@BOTH
 def test_delayed_messages_fire_once_while_everything_is_killed_at_random(
-    kind: str, count: int, request: pytest.FixtureRequest, open_stand: Callable[..., Stand]
+    kind: str, request: pytest.FixtureRequest, open_stand: Callable[..., Stand]
 ) -> None:
     rng = random.Random(20_261_123)
     stand = open_stand(
@@ -129,16 +146,16 @@ def test_delayed_messages_fire_once_while_everything_is_killed_at_random(
         unknown_policy="at-most-once",
     )
     running = Installation(stand, workers=2)
-    tokens = publish_delayed(stand, count, LATEST_MS, rng)
+    tokens = publish_delayed(stand, MESSAGES, LATEST_MS, rng)
 
     for victim in [one for _ in range(ROUNDS) for one in rng.sample(VICTIMS, len(VICTIMS))]:
         let_pass(rng.uniform(*PAUSE))
         if not running.is_done():
             running.kill(victim, rng)
-    wait_until(running.is_done, 120, "the end of every run")
+    wait_until(running.is_done, 200, "the end of every run")
 
     received, counts, late = stand.simulator.received(), outcomes(), lateness()
-    report(f"with {dict(running.killed)} killed", late)
+    report(f"{kind}, with {dict(running.killed)} killed", late)
     assert counts["accepted"] + counts["unknown"] == len(tokens)
     assert counts["unknown"] <= CHILDREN * running.killed["worker"]
     assert set(received.values()) == {1}
@@ -147,35 +164,48 @@ def test_delayed_messages_fire_once_while_everything_is_killed_at_random(
     assert set(running.killed) == set(VICTIMS)
 
 
-def test_with_nothing_killed_delayed_messages_are_less_than_a_second_late(stand: Stand) -> None:
+@pytest.mark.timeout(240)
+@BOTH
+def test_with_nothing_killed_delayed_messages_are_less_than_a_second_late(
+    kind: str, request: pytest.FixtureRequest, open_stand: Callable[..., Stand]
+) -> None:
+    stand = open_stand(
+        request.getfixturevalue(f"{kind}_url"), visibility_timeout_seconds=VISIBILITY
+    )
     running = Installation(stand, workers=2)
-    tokens = publish_delayed(stand, 60, 12_000, random.Random(7))
+    tokens = publish_delayed(stand, MESSAGES, LATEST_MS, random.Random(7))
 
-    wait_until(lambda: open_runs() == 0, 40, "the end of every run")
+    let_pass(LATEST_MS / 1000)
+    wait_until(lambda: open_runs() == 0, 60, "the end of every run")
 
     late = lateness()
-    report("with nothing killed", late)
+    report(f"{kind}, with nothing killed", late)
     assert running.killed == Counter()
     assert stand.simulator.received() == dict.fromkeys(tokens, 1)
-    assert percentile(late, 0.99) < allowed_seconds()
+    assert percentile(late, 0.99) < ALLOWED
     assert late[0] >= -0.05
 
 
-def test_two_beats_fire_a_repeat_of_a_second_exactly_as_often_as_it_is_due(stand: Stand) -> None:
+@pytest.mark.timeout(180)
+@BOTH
+def test_two_beats_fire_a_repeat_of_a_second_exactly_as_often_as_it_is_due_in_a_minute(
+    kind: str, request: pytest.FixtureRequest, open_stand: Callable[..., Stand]
+) -> None:
+    stand = open_stand(request.getfixturevalue(f"{kind}_url"))
     stand.subscribe(ios(3))
-    stand.start_worker(children=CHILDREN)
-    stand.start_beat()
-    stand.start_beat()
+    running = Installation(stand, workers=1)
+    running.start_beat()
     start = now_ms() + 2_000
 
     message_id = stand.installation.publish(
-        publish_at=start, repeat_every=1, repeat_expires_at=start + 19_500
+        publish_at=start, repeat_every=1, repeat_expires_at=start + 59_500
     )
+    let_pass(60)
     wait_until(lambda: status(message_id)["status"] == "published", 40, "the end of the repeat")
 
     with db.reading() as connection:
         statement = select(RUN.n, RUN.due_at, RUN.state).order_by(RUN.n)
         fired = [tuple(row) for row in connection.execute(statement)]
-    report("a repeat of a second with two beats", lateness())
-    assert fired == [(n + 1, start + n * 1_000, "finished") for n in range(20)]
-    assert stand.simulator.received() == dict.fromkeys(ios(3), 20)
+    report(f"{kind}, a repeat of a second with two beats", lateness())
+    assert fired == [(n + 1, start + n * 1_000, "finished") for n in range(60)]
+    assert stand.simulator.received() == dict.fromkeys(ios(3), 60)

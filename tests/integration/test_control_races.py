@@ -10,10 +10,11 @@ from pipeline import cancel, db, pause, publish, status
 from pipeline.clock import now_ms
 from pipeline.directory.apps import ensure_app
 from pipeline.errors import NotCancellable
-from pipeline.ledger import firing, runs
+from pipeline.ledger import runs
 from pipeline.models import RUN
 from pipeline.settings import Settings
 from tests.processes import wait_until
+from workers.succession import write_next
 
 APP = "APP-1"
 
@@ -48,7 +49,7 @@ def begin_and_meanwhile(message_id: str, hand: Callable[[str], object]) -> None:
             run = runs.find_run(connection, first_run(message_id))
             assert run is not None
             assert runs.begin(connection, run, now_ms(), now_ms() + 60_000)
-            assert firing.insert_next(connection, run, now_ms())
+            write_next(connection, run, now_ms())
             done: Future[object] = other.submit(hand, message_id)
             wait_until(somebody_waits, 10, "the hand at the lock")
         done.result()

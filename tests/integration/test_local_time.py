@@ -52,11 +52,22 @@ def waves(message_id: str) -> dict[str, int]:
         return dict(connection.execute(statement.order_by(RUN.n)).all())
 
 
-def fire(message_id: str, zone: str) -> set[str]:
+def numbered(message_id: str, *, with_state: bool = False) -> list[tuple]:
+    """Return number, zone, time and maybe state of each run."""
+    columns = [RUN.n, RUN.zone, RUN.due_at, *([RUN.state] if with_state else [])]
+    with db.reading() as connection:
+        statement = select(*columns).where(RUN.message_id == message_id).order_by(RUN.n)
+        return [tuple(row) for row in connection.execute(statement)]
+
+
+def fire(message_id: str, zone: str, after: int = 0) -> set[str]:
     """Let the time of a zone's wave come and return the devices that it takes."""
     with db.writing() as connection:
         run_id, due = connection.execute(
-            select(RUN.id, RUN.due_at).where(RUN.message_id == message_id, RUN.zone == zone)
+            select(RUN.id, RUN.due_at)
+            .where(RUN.message_id == message_id, RUN.zone == zone, RUN.n > after)
+            .order_by(RUN.n)
+            .limit(1)
         ).one()
         shift = now_ms() - due  # all waves together: their order and distances stay
         connection.execute(
@@ -219,6 +230,65 @@ def test_the_message_is_published_when_its_last_wave_is_over() -> None:
     assert ledger["status"] == "published"
     assert {run["zone"]: run["audience"] for run in ledger["runs"]} == {BERLIN: 1, "UTC": 0}
     assert [run["zoneDefault"] for run in ledger["runs"] if run["zone"] == "UTC"] == [True]
+
+
+def test_a_repeat_by_local_time_has_a_round_of_waves_for_each_day() -> None:
+    register(BERLIN, "anna")
+    register(TOKYO, "chie")
+    message_id = at_nine(repeat_every=86_400)
+    first, *others = waves(message_id)
+    due = waves(message_id)
+
+    taken = {zone: fire(message_id, zone) for zone in (first, *others)}
+
+    assert taken == {BERLIN: {"anna"}, TOKYO: {"chie"}, "UTC": set()}
+    planned = numbered(message_id)
+    assert [n for n, _, _ in planned] == [1, 2, 3, 1_001, 1_002, 1_003]
+    assert {zone for _, zone, _ in planned[3:]} == set(due)
+    assert status(message_id)["status"] == "scheduled"
+
+
+def test_beginning_a_round_twice_writes_the_next_one_once_for_the_zones_of_that_day() -> None:
+    register(BERLIN, "anna")
+    message_id = at_nine(repeat_every=7 * 86_400)
+    first, _ = waves(message_id)
+    register(TOKYO, "came later")
+
+    fire(message_id, first)
+    fire(message_id, first)
+
+    planned = numbered(message_id)
+    assert [n for n, _, _ in planned] == [1, 2, 1_001, 1_002, 1_003]
+    assert {zone for _, zone, _ in planned[2:]} == {BERLIN, TOKYO, "UTC"}
+    assert fire(message_id, TOKYO) == {"came later"}
+
+
+def test_a_repeat_by_local_time_ends_with_the_last_wave_before_its_end() -> None:
+    register("Pacific/Kiritimati", "ahead")
+    register("Pacific/Pago_Pago", "behind")
+    endless = at_nine(repeat_every=86_400)
+    first = next(iter(waves(endless)))
+    fire(endless, first)
+    due = [at for n, _, at in numbered(endless) if n > 1_000]
+
+    repeat = at_nine(repeat_every=86_400, repeat_expires_at=(due[0] + due[1]) // 2)
+    fire(repeat, first)
+
+    states = [(n, state) for n, _, _, state in numbered(repeat, with_state=True)]
+    assert states[3:] == [(1_001, "scheduled"), (1_002, "skipped"), (1_003, "skipped")]
+
+
+def test_who_is_in_no_zone_with_a_wave_left_is_not_taken_by_the_default_wave() -> None:
+    register("Pacific/Kiritimati", "ahead")
+    register("Pacific/Pago_Pago", "behind")
+    repeat = at_nine(repeat_every=86_400)
+    order = list(waves(repeat))
+    fire(repeat, order[0])
+    with db.writing() as connection:
+        late = (RUN.n > 1_000) & (RUN.zone == "Pacific/Pago_Pago")
+        connection.execute(update(Run).where(late).values(state="skipped", finished_at=now_ms()))
+
+    assert fire(repeat, "UTC", after=1_000) == set()
 
 
 def test_the_command_line_schedules_waves_and_lists_them() -> None:

@@ -1,11 +1,12 @@
 """The tick deletes what finished longer ago than the retention, and nothing else."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import pytest
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import event, func, insert, select, text, update
 
 from pipeline import cancel, db, publish, status
 from pipeline.clock import now_ms
@@ -22,12 +23,42 @@ from pipeline.models import (
     Message,
     Run,
 )
+from pipeline.schedule import ROUND
 from pipeline.settings import Settings
 from workers.fanout import fan_out
 from workers.tick import DAY_MS, tick
 
 APP = "APP-1"
 DAYS = 7
+
+
+MANY_MESSAGES = """
+INSERT INTO message (id, app_id, channel, content, delivery_options, state, created_at, ended_at)
+SELECT 'm' || n, 'APP-1', 'news', '{}', '{}', 'published', :at, :at
+FROM generate_series(1, CAST(:count AS int)) AS n
+"""
+
+MANY_RUNS = """
+INSERT INTO run (message_id, app_id, n, due_at, expires_at, state, bulk, guarded, finished_at)
+SELECT 'm' || n, 'APP-1', 1, :at, :at, 'finished', true, true, :at
+FROM generate_series(1, CAST(:count AS int)) AS n
+"""
+
+
+@contextmanager
+def plans_of(beginning: str) -> Iterator[list[str]]:
+    """Collect PostgreSQL's plans of the statements that begin so."""
+    plans: list[str] = []
+
+    def explain(_connection, cursor, statement, parameters, *_):
+        if statement.startswith(beginning):
+            with cursor.connection.cursor() as own:
+                lines = own.execute(f"EXPLAIN {statement}", parameters).fetchall()
+            plans.append("\n".join(line for (line,) in lines))
+
+    event.listen(db.engine(), "before_cursor_execute", explain)
+    yield plans
+    event.remove(db.engine(), "before_cursor_execute", explain)
 
 
 class Rows(NamedTuple):
@@ -156,15 +187,38 @@ def test_messages_that_failed_or_were_cancelled_go_too() -> None:
     assert rows() == Rows(0, 0, 0, 0)
 
 
-def test_the_waves_of_a_message_stay_until_the_last_of_them_is_over() -> None:
+def test_the_waves_of_a_round_stay_until_the_last_of_them_is_over() -> None:
     message_id = send(repeat_every=60)
     with db.writing() as connection:
         connection.execute(update(Run).values(zone="Asia/Tokyo"))
     age(DAYS + 1, message_id)
 
     tick()
-
     assert rows().runs == 2
+
+    with db.writing() as connection:  # the open one is of the round after it
+        connection.execute(update(Run).where(RUN.n == 2).values(n=ROUND + 1))
+    tick()
+    assert rows().runs == 1
+
+
+def test_old_messages_are_found_without_a_look_at_all_runs(
+    postgresql_url: str, configure: Callable[..., Settings]
+) -> None:
+    configure(database_url=postgresql_url)
+    many, old = 20_000, now_ms() - (DAYS + 1) * DAY_MS
+    with db.writing() as connection:
+        ensure_app(connection, APP, "The tests' app", now_ms())
+        for statement in (MANY_MESSAGES, MANY_RUNS, "ANALYZE message", "ANALYZE run"):
+            values = {"at": old, "count": many} if ":at" in statement else {}
+            connection.execute(text(statement), values)
+
+    with plans_of("DELETE FROM message") as plans:
+        tick()
+
+    assert rows().messages == many - retention.OTHERS
+    assert len(plans) == 1
+    assert "Seq Scan on run" not in plans[0]
 
 
 def test_task_messages_that_were_set_aside_go_after_the_retention() -> None:

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import SettingsError
+from pipeline.queues import horizon_ms
 from pipeline.settings import Settings, get_settings, reset_settings, settings_table
 
 
@@ -151,3 +152,23 @@ def test_the_table_has_a_row_with_a_meaning_for_every_setting():
         assert cells[0].startswith("`PIPELINE_")
         assert cells[1]
         assert cells[4]
+
+
+def test_a_tick_too_rare_for_the_visibility_time_out_is_refused():
+    with pytest.raises(SettingsError, match="PIPELINE_TICK_SECONDS: make it a sixth"):
+        Settings(visibility_timeout_seconds=60, tick_seconds=10.1)
+
+
+@pytest.mark.parametrize(
+    ("tick", "visibility", "ahead"),
+    [(2, 180, 15_000), (2, 12, 4_000), (0.1, 1, 333), (30, 180, 60_000), (60, 86_400, 120_000)],
+)
+def test_a_tick_looks_ahead_by_two_ticks_and_never_by_more_than_a_third_of_the_visibility(
+    monkeypatch, tick, visibility, ahead
+):
+    monkeypatch.setenv("PIPELINE_TICK_SECONDS", str(tick))
+    monkeypatch.setenv("PIPELINE_VISIBILITY_TIMEOUT_SECONDS", str(visibility))
+    reset_settings()
+
+    assert horizon_ms() == ahead
+    assert 2_000 * tick <= ahead <= visibility * 1_000 / 3

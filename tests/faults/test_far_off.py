@@ -1,0 +1,108 @@
+"""A hundred thousand schedules that are far off cost neither the ticks' time nor memory."""
+
+import os
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy import insert
+
+from pipeline import db
+from pipeline.clock import now_ms
+from pipeline.directory.heartbeat import last_beat
+from pipeline.models import Message, Run
+from tests.audience import ios
+from tests.processes import Process, wait_until
+from tests.running import Stand
+from workers.tick import DAY_MS, tick
+
+SCHEDULES = 100_000
+APP = "APP-1"
+
+#: Ticks of one look at the costs, and of the time in which memory is watched.
+LOOKS = 15
+WATCHED = 60
+
+#: What a tick may cost more for all of them, milliseconds; measured are three.
+MORE_MS = 50
+
+#: What a worker may grow by while it ticks, bytes: less than a tenth of what 100,000 tasks hold.
+GROWTH = 8_000_000
+
+pytestmark = pytest.mark.slow
+
+
+def add_schedules(count: int) -> None:
+    due = now_ms() + 365 * DAY_MS
+    message = {
+        "app_id": APP, "channel": "news", "content": {"message": "later"}, "delivery_options": {},
+        "state": "scheduled", "created_at": now_ms(),
+    }  # fmt: skip
+    run = {
+        "app_id": APP, "n": 1, "due_at": due, "expires_at": due + DAY_MS, "state": "scheduled",
+        "bulk": False, "guarded": True,
+    }  # fmt: skip
+    with db.writing() as connection:
+        connection.execute(insert(Message), [message | {"id": f"far-{n}"} for n in range(count)])
+        connection.execute(insert(Run), [run | {"message_id": f"far-{n}"} for n in range(count)])
+
+
+def cost_ms() -> float:
+    times = []
+    for _ in range(LOOKS):
+        started = time.perf_counter()
+        tick()
+        times.append((time.perf_counter() - started) * 1_000)
+    return statistics.median(times)
+
+
+def memory(worker: Process) -> int:
+    """Return the resident memory of a worker and its children."""
+    pids = [worker.pid, *map(int, children(worker.pid).split())]
+    pages = sum(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in pids)
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def children(pid: int) -> str:
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text()
+
+
+def await_ticks(count: int) -> None:
+    seen: set[int | None] = set()
+
+    def look() -> bool:
+        with db.reading() as connection:
+            seen.add(last_beat(connection, "tick"))
+        return len(seen) > count
+
+    wait_until(look, 90, f"{count} ticks")
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_far_off_schedules_cost_no_tick_and_no_memory(
+    kind: str, request: pytest.FixtureRequest, open_stand: Callable[..., Stand]
+) -> None:
+    stand = open_stand(request.getfixturevalue(f"{kind}_url"), tick_seconds=0.1)
+    before = cost_ms()
+    add_schedules(SCHEDULES)
+    after = cost_ms()
+    worker = stand.start_worker()
+    stand.start_beat()
+    await_ticks(WATCHED // 3)  # until each child has ticked
+    at_first = memory(worker)
+
+    await_ticks(WATCHED)
+    grown = memory(worker) - at_first
+    (token,) = tokens = ios(1)
+    stand.subscribe(tokens)
+    stand.finish(stand.installation.publish(publish_at=now_ms() + 1_000))
+
+    print(
+        f"\n{kind}: a tick costs {before:.1f} ms, with {SCHEDULES:,} schedules {after:.1f} ms;"
+        f" the worker has {at_first / 1e6:.0f} MB, {grown / 1e6:+.1f} MB after {WATCHED} ticks"
+    )
+    assert after < before + MORE_MS
+    assert grown < GROWTH
+    assert stand.simulator.received() == {token: 1}

@@ -1,0 +1,153 @@
+"""The connections of a process: its own after a fork, and ended where it stands still."""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import select, text, update
+
+from pipeline import db, engines
+from pipeline.clock import now_ms
+from pipeline.directory.apps import ensure_app
+from pipeline.errors import DatabaseUnavailable
+from pipeline.models import APP, App
+from pipeline.settings import Settings
+from tests.processes import Process, wait_until
+from workers.warm import warm_up
+
+#: A process that locks the app's row, says so and keeps its transaction open.
+HOLDER = """
+from threading import Event
+from sqlalchemy import select
+from pipeline import db, engines
+from pipeline.models import APP
+
+engines.IDLE_IN_TRANSACTION_MS = 1_000
+with db.writing() as connection:
+    connection.execute(select(APP.id).with_for_update()).all()
+    print("locked", flush=True)
+    Event().wait()
+"""
+
+
+#: A process that uses the database, forks, and uses it in both.
+FORKING = """
+import os
+from sqlalchemy import select
+from pipeline import db
+from pipeline.models import APP
+
+def read():
+    with db.reading() as connection:
+        assert connection.execute(select(APP.id)).all() == []
+
+read()
+engine, ours = db.engine(), db.engine().pool
+child = os.fork()
+if child == 0:
+    assert db.engine() is engine and len(engine._compiled_cache) > 0
+    assert engine.pool is not ours and engine.pool.checkedin() == 0
+read()
+if child:
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0 and engine.pool is ours
+    read()
+print("parent" if child else "child", flush=True)
+"""
+
+
+@pytest.fixture
+def postgresql(postgresql_url: str, configure: Callable[..., Settings]) -> None:
+    configure(database_url=postgresql_url)
+    with db.writing() as connection:
+        ensure_app(connection, "APP-1", "The tests' app", now_ms())
+
+
+def test_a_transaction_that_stands_still_is_ended_and_says_so(
+    postgresql: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engines, "IDLE_IN_TRANSACTION_MS", 200)
+    db.dispose()
+
+    def stand_still() -> None:
+        with db.writing() as connection:
+            connection.execute(update(App).values(name="never written"))
+            pid = connection.connection.driver_connection.info.backend_pid
+            wait_until(lambda: not is_alive(pid), 10, "the end of the session")
+            connection.execute(select(APP.id)).all()
+
+    with pytest.raises(DatabaseUnavailable, match="idle-in-transaction"):
+        stand_still()
+
+    with db.reading() as connection:  # and the process goes on with another session
+        assert connection.execute(select(APP.name)).scalar_one() == "The tests' app"
+
+
+def test_the_locks_of_a_frozen_process_are_given_back(
+    postgresql: None, spawn: Callable[..., Process]
+) -> None:
+    holder = spawn(sys.executable, "-c", HOLDER)
+    holder.wait_for("locked")
+    holder.signal(signal.SIGSTOP)
+    try:
+        with db.writing() as connection:  # waits for the lock
+            connection.execute(text("SET LOCAL lock_timeout = '20s'"))
+            changed = connection.execute(update(App).values(name="changed")).rowcount
+    finally:
+        holder.signal(signal.SIGCONT)
+
+    assert changed == 1
+
+
+def test_who_reads_for_somebody_that_pauses_is_not_ended(
+    postgresql: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engines, "IDLE_IN_TRANSACTION_MS", 200)
+    db.dispose()
+
+    with db.reading() as connection:
+        db.be_patient(connection)
+        shown = connection.execute(text("SHOW idle_in_transaction_session_timeout")).scalar_one()
+
+    assert shown == "0"
+    with db.reading() as connection:
+        shown = connection.execute(text("SHOW idle_in_transaction_session_timeout")).scalar_one()
+    assert shown == "200ms"
+
+
+def test_a_worker_that_is_warm_holds_no_connection_and_keeps_what_it_compiled(
+    settings: Settings,
+) -> None:
+    warm_up()
+
+    assert db.engine().pool.checkedin() == 0
+    compiled = len(db.engine()._compiled_cache)
+    warm_up()
+    assert len(db.engine()._compiled_cache) == compiled > 0
+
+
+def test_a_child_has_connections_of_its_own_and_what_its_parent_compiled(
+    settings: Settings,
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FORKING], check=False, capture_output=True, text=True
+    )
+
+    assert (done.returncode, done.stdout.split()) == (0, ["child", "parent"]), done.stderr
+
+
+def test_a_worker_without_a_database_is_not_warm_and_starts_all_the_same(
+    configure: Callable[..., Settings], broker_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    configure(database_url="postgresql://nobody@/none?host=/nowhere", broker_url=broker_url)
+
+    warm_up()
+
+    assert "the first tasks will be slow" in caplog.text
+
+
+def is_alive(pid: int) -> bool:
+    with db.reading() as connection:
+        statement = text("SELECT count(*) FROM pg_stat_activity WHERE pid = :pid")
+        return bool(connection.execute(statement, {"pid": pid}).scalar_one())

@@ -14,24 +14,26 @@ import redis
 
 from pipeline.settings import Settings, get_settings, reset_settings
 from pipeline.settings_report import PREFIX, variable
+from tests.measured import measured, pytest_terminal_summary
+from tests.order import pytest_collection_modifyitems, pytest_runtest_protocol
 from tests.processes import Process
 from tests.services import Postgres, Valkey
 
 if TYPE_CHECKING:
     from tests.running import Stand
 
+__all__ = [
+    "measured",
+    "pytest_collection_modifyitems",
+    "pytest_runtest_protocol",
+    "pytest_terminal_summary",
+]
 
 # How long an example takes says how busy the machine is, and nothing of the code.
 hypothesis.settings.register_profile(
     "tests", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("tests")
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the slow ones: several processes then end at about the same time."""
-    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -9,7 +9,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -18,9 +17,6 @@ SCRIPTS = Path(sys.executable).parent
 
 #: Seconds between two looks at a condition: short against what is waited for, no load.
 POLL_SECONDS = 0.02
-
-#: The niceness of a process that comes before the others.
-FIRST = -15
 
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
@@ -123,17 +119,6 @@ class Process:
     def signal(self, number: int) -> None:
         """Send a signal to the child alone."""
         self._child.send_signal(number)
-
-    def put_first(self) -> None:
-        """Let it and its children run before the rest of the machine, where that is allowed.
-
-        For times that are to be ours, and not those of whatever else runs beside the test. By
-        group as well: Linux shares processors out to groups first.
-        """
-        with suppress(OSError):
-            os.setpriority(os.PRIO_PGRP, self._child.pid, FIRST)
-        with suppress(OSError):
-            Path(f"/proc/{self._child.pid}/autogroup").write_text(str(FIRST))
 
     def kill(self) -> None:
         """SIGKILL the whole group and wait until the child is gone."""

@@ -88,8 +88,7 @@ class Stand:
         (directory / "broker").mkdir()
         self.broker = Valkey(directory / "broker")
         self.broker.start()
-        self._simulator = RunningSimulator(spawn, directory / "simulator", "--fast")
-        self.simulator = self._simulator.client
+        self.simulator = RunningSimulator(spawn, directory / "simulator", "--fast").client
         configure(
             database_url=database_url,
             broker_url=self.broker.url(),
@@ -104,11 +103,6 @@ class Stand:
         """Thaw and stop the broker and close what this process opened; once is enough."""
         self.installation.context.close()
         self.broker.kill()
-
-    def put_first(self) -> None:
-        """Let broker and simulator run before the rest of the machine."""
-        self.broker.put_first()
-        self._simulator.process.put_first()
 
     def start_worker(self, queues: str = ALL_QUEUES, **options: object) -> Process:
         worker = start_worker(self.spawn, queues, **options)

@@ -73,9 +73,6 @@ class Valkey:
     def thaw(self) -> None:
         self._running.signal(signal.SIGCONT)
 
-    def put_first(self) -> None:
-        self._running.put_first()
-
     def kill(self) -> None:
         self._running.kill()
 

@@ -82,7 +82,10 @@ def await_ticks(count: int) -> None:
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_far_off_schedules_cost_no_tick_and_no_memory(
-    kind: str, request: pytest.FixtureRequest, open_stand: Callable[..., Stand]
+    kind: str,
+    request: pytest.FixtureRequest,
+    open_stand: Callable[..., Stand],
+    measured: Callable[[str], None],
 ) -> None:
     stand = open_stand(request.getfixturevalue(f"{kind}_url"), tick_seconds=0.1)
     before = cost_ms()
@@ -99,8 +102,8 @@ def test_far_off_schedules_cost_no_tick_and_no_memory(
     stand.subscribe(tokens)
     stand.finish(stand.installation.publish(publish_at=now_ms() + 1_000))
 
-    print(
-        f"\n{kind}: a tick costs {before:.1f} ms, with {SCHEDULES:,} schedules {after:.1f} ms;"
+    measured(
+        f"{kind}: a tick costs {before:.1f} ms, with {SCHEDULES:,} schedules {after:.1f} ms;"
         f" the worker has {at_first / 1e6:.0f} MB, {grown / 1e6:+.1f} MB after {WATCHED} ticks"
     )
     assert after < before + MORE_MS

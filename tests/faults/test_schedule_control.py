@@ -1,6 +1,7 @@
 """Pause, resume and cancel in the middle of a broadcast to a hundred thousand devices."""
 
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -16,6 +17,12 @@ CHILDREN = 4
 SLOW = (0.05, 0.15)
 
 pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def stand(database_url: str, open_stand: Callable[..., Stand]) -> Stand:
+    """An installation of real processes, on either database."""
+    return open_stand(database_url)
 
 
 def broadcast(stand: Stand) -> str:

@@ -12,7 +12,7 @@ from pipeline import db, publish, status
 from pipeline.clock import now_ms
 from pipeline.models import DELIVERY, RUN, Run
 from tests.audience import ios
-from tests.processes import Process, wait_until
+from tests.processes import wait_until
 from tests.running import Stand
 
 #: Seconds. A wake-up with an ETA must be well inside of it, or Redis hands it out twice.
@@ -41,42 +41,26 @@ BOTH = pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 
 
 class Installation:
-    """Workers and a beat that are killed and started again, one at a time.
-
-    They run before the rest of this machine: the lateness is to be ours, not that of whatever
-    else is going on.
-    """
+    """Workers and a beat that are killed and started again, one at a time."""
 
     def __init__(self, stand: Stand, workers: int) -> None:
         self.stand = stand
-        stand.put_first()
-        self.beat = self.start_beat()
-        self.workers = [self.start_worker() for _ in range(workers)]
+        self.beat = stand.start_beat()
+        self.workers = [stand.start_worker(children=CHILDREN) for _ in range(workers)]
         self.killed: Counter[str] = Counter()
-
-    def start_beat(self) -> Process:
-        beat = self.stand.start_beat()
-        beat.put_first()
-        return beat
-
-    def start_worker(self) -> Process:
-        worker = self.stand.start_worker(children=CHILDREN)
-        worker.put_first()
-        return worker
 
     def kill(self, victim: str, rng: random.Random) -> None:
         """SIGKILL a worker with its children, the beat or Redis, and start it again."""
         self.killed[victim] += 1
         if victim == "worker":
             self.workers.pop(rng.randrange(len(self.workers))).kill()
-            self.workers.append(self.start_worker())
+            self.workers.append(self.stand.start_worker(children=CHILDREN))
         elif victim == "beat":
             self.beat.kill()
-            self.beat = self.start_beat()
+            self.beat = self.stand.start_beat()
         else:
             self.stand.broker.kill()
             self.stand.broker.start()
-            self.stand.broker.put_first()
 
     def is_done(self) -> bool:
         """Tell whether every run is over; a worker that gave up meanwhile is started again.
@@ -86,7 +70,7 @@ class Installation:
         """
         for worker in [one for one in self.workers if not one.alive]:
             self.workers.remove(worker)
-            self.workers.append(self.start_worker())
+            self.workers.append(self.stand.start_worker(children=CHILDREN))
         return open_runs() == 0
 
 
@@ -128,16 +112,19 @@ def percentile(sorted_values: list[float], part: float) -> float:
     return sorted_values[min(len(sorted_values) - 1, int(len(sorted_values) * part))]
 
 
-def report(name: str, late: list[float]) -> None:
+def described(name: str, late: list[float]) -> str:
     figures = {f"p{part * 100:g}": percentile(late, part) for part in (0.5, 0.9, 0.99)}
     said = ", ".join(f"{key} {value:.3f} s" for key, value in figures.items())
-    print(f"\n{name}: {len(late)} messages, lateness {said}, at most {late[-1]:.3f} s")
+    return f"{name}: {len(late)} runs, lateness {said}, at most {late[-1]:.3f} s"
 
 
 @pytest.mark.timeout(300)
 @BOTH
 def test_delayed_messages_fire_once_while_everything_is_killed_at_random(
-    kind: str, request: pytest.FixtureRequest, open_stand: Callable[..., Stand]
+    kind: str,
+    request: pytest.FixtureRequest,
+    open_stand: Callable[..., Stand],
+    measured: Callable[[str], None],
 ) -> None:
     rng = random.Random(20_261_123)
     stand = open_stand(
@@ -155,7 +142,7 @@ def test_delayed_messages_fire_once_while_everything_is_killed_at_random(
     wait_until(running.is_done, 200, "the end of every run")
 
     received, counts, late = stand.simulator.received(), outcomes(), lateness()
-    report(f"{kind}, with {dict(running.killed)} killed", late)
+    measured(described(f"{kind}, with {dict(running.killed)} killed", late))
     assert counts["accepted"] + counts["unknown"] == len(tokens)
     assert counts["unknown"] <= CHILDREN * running.killed["worker"]
     assert set(received.values()) == {1}
@@ -164,10 +151,14 @@ def test_delayed_messages_fire_once_while_everything_is_killed_at_random(
     assert set(running.killed) == set(VICTIMS)
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(240)
 @BOTH
 def test_with_nothing_killed_delayed_messages_are_less_than_a_second_late(
-    kind: str, request: pytest.FixtureRequest, open_stand: Callable[..., Stand]
+    kind: str,
+    request: pytest.FixtureRequest,
+    open_stand: Callable[..., Stand],
+    measured: Callable[[str], None],
 ) -> None:
     stand = open_stand(
         request.getfixturevalue(f"{kind}_url"), visibility_timeout_seconds=VISIBILITY
@@ -179,22 +170,26 @@ def test_with_nothing_killed_delayed_messages_are_less_than_a_second_late(
     wait_until(lambda: open_runs() == 0, 60, "the end of every run")
 
     late = lateness()
-    report(f"{kind}, with nothing killed", late)
+    measured(described(f"{kind}, with nothing killed", late))
     assert running.killed == Counter()
     assert stand.simulator.received() == dict.fromkeys(tokens, 1)
     assert percentile(late, 0.99) < ALLOWED
     assert late[0] >= -0.05
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(180)
 @BOTH
 def test_two_beats_fire_a_repeat_of_a_second_exactly_as_often_as_it_is_due_in_a_minute(
-    kind: str, request: pytest.FixtureRequest, open_stand: Callable[..., Stand]
+    kind: str,
+    request: pytest.FixtureRequest,
+    open_stand: Callable[..., Stand],
+    measured: Callable[[str], None],
 ) -> None:
     stand = open_stand(request.getfixturevalue(f"{kind}_url"))
     stand.subscribe(ios(3))
-    running = Installation(stand, workers=1)
-    running.start_beat()
+    Installation(stand, workers=1)
+    stand.start_beat()
     start = now_ms() + 2_000
 
     message_id = stand.installation.publish(
@@ -206,6 +201,6 @@ def test_two_beats_fire_a_repeat_of_a_second_exactly_as_often_as_it_is_due_in_a_
     with db.reading() as connection:
         statement = select(RUN.n, RUN.due_at, RUN.state).order_by(RUN.n)
         fired = [tuple(row) for row in connection.execute(statement)]
-    report(f"{kind}, a repeat of a second with two beats", lateness())
+    measured(described(f"{kind}, a repeat of a second with two beats", lateness()))
     assert fired == [(n + 1, start + n * 1_000, "finished") for n in range(60)]
     assert stand.simulator.received() == dict.fromkeys(ios(3), 60)

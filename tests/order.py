@@ -1,0 +1,47 @@
+"""In which order tests run, and which of them run with nothing beside them."""
+
+import fcntl
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+#: Tests of several processes are of one run if this says the same.
+RUN = "PYTEST_XDIST_TESTRUNUID"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the slow ones, so that none runs on when all else is done; alone come last."""
+    items.sort(key=_rank)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[object]:
+    """Wait, for a test that measures time, until no process of this run does anything else."""
+    with _company(alone=_is(item, "alone")):
+        return (yield)
+
+
+def _rank(item: pytest.Item) -> int:
+    if _is(item, "alone"):
+        return 2
+    return 0 if _is(item, "slow") else 1
+
+
+def _is(item: pytest.Item, marker: str) -> bool:
+    return item.get_closest_marker(marker) is not None
+
+
+@contextmanager
+def _company(*, alone: bool) -> Iterator[None]:
+    if RUN not in os.environ:  # one process
+        yield
+        return
+    # One lock for all, held together or by one. It is not fair, which does no harm: who wants it
+    # alone comes last.
+    with (Path(tempfile.gettempdir()) / f"alone-{os.environ[RUN]}").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        yield

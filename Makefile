@@ -3,6 +3,10 @@
 BIN := .venv/bin
 ARGS ?=
 PROCESSES ?= 3
+
+# What is started hundreds of times by the tests reads what was compiled the first time.
+unexport PYTHONDONTWRITEBYTECODE
+
 BENCHES := transport pipeline fanout gateway tick
 
 .PHONY: help

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 from difflib import get_close_matches
+from functools import cache
+from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
 from pydantic import AliasGenerator, BaseModel, ConfigDict
@@ -74,13 +76,16 @@ class Options(BaseModel):
         return cls(**stored)
 
     @classmethod
-    def spellings(cls) -> dict[str, str]:
+    @cache  # once for each class: half of what reading options out of a body cost
+    def spellings(cls) -> Mapping[str, str]:
         """Return the field of each name, the names of one field in the order of preference."""
-        return {
-            name: field
-            for field in cls.model_fields
-            for name in (field, to_camel(field), *cls.older_names.get(field, ()))
-        }
+        return MappingProxyType(
+            {
+                name: field
+                for field in cls.model_fields
+                for name in (field, to_camel(field), *cls.older_names.get(field, ()))
+            }
+        )
 
 
 def _by_field(values: Mapping[str, object], spellings: Mapping[str, str]) -> dict[str, object]:

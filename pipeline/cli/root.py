@@ -4,6 +4,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or a wrong setting. An error is one 
 that says what is wrong and what to do; `--traceback` adds where it came from.
 """
 
+import gc
 import os
 import sys
 import traceback
@@ -76,6 +77,9 @@ def _root(
 
 def main() -> None:
     """Run the command line and end the process with its exit code."""
+    # What was imported stays to the end. Looking through all of it once more, to find what could
+    # be freed when the process ends, took a fifth of a second.
+    gc.freeze()
     sys.exit(run(sys.argv[1:]))
 
 

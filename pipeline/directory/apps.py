@@ -105,7 +105,8 @@ def add_key(
     for scope in scopes:
         if scope not in SCOPES:
             raise InvalidParameter(f"unknown scope {scope!r}: use {', '.join(SCOPES)}")
-    shown = key or secrets.token_urlsafe(KEY_BYTES)
+    # Hexadecimal: no part of it looks like an option to a shell, as one with a hyphen would.
+    shown = key or secrets.token_hex(KEY_BYTES)
     statement = db.insert_into(connection, ApiKey).values(
         app_id=app_id,
         key_hash=hash_key(shown),

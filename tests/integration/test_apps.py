@@ -20,6 +20,14 @@ def test_a_key_of_another_app_is_refused_and_not_silently_left_out(settings: Set
             add_key(connection, other, now_ms(), key="shared")
 
 
+def test_no_part_of_a_key_that_is_made_looks_like_an_option(settings: Settings) -> None:
+    with db.writing() as connection:
+        app = create_app(connection, "One", now_ms())
+        keys = {add_key(connection, app, now_ms()) for _ in range(50)}
+    assert len(keys) == 50
+    assert all(key.isalnum() and len(key) == 48 for key in keys)
+
+
 def test_an_app_is_created_once(settings: Settings) -> None:
     with db.writing() as connection:
         assert create_app(connection, "One", now_ms(), "ID-1") == "ID-1"

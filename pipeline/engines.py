@@ -1,6 +1,8 @@
 """Engines for the two databases, tuned: PostgreSQL (psycopg 3) and SQLite (WAL)."""
 
 import sqlite3
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,9 @@ from pipeline.errors import SettingsError
 
 #: Seconds a SQLite writer waits for its turn.
 SQLITE_BUSY_SECONDS = 30
+
+#: Seconds between two tries at what it does not wait for by itself.
+SQLITE_PAUSE_SECONDS = 0.01
 
 #: Connections one process may hold to PostgreSQL. A worker child needs one, a web process a few.
 POOL_SIZE = 5
@@ -80,9 +85,28 @@ def _tune_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     # The driver's own transaction handling is switched off: it would begin too late (at the
     # first write), which is how SQLite writers come to fail with "database is locked".
     connection.isolation_level = None
-    connection.execute("PRAGMA journal_mode = WAL")
+    _write_ahead(connection)
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Keep the journal as a log, which a file remembers.
+
+    The one statement for which SQLite does not wait its turn, however long it may: of two who
+    open a new file at the same moment one would fail.
+    """
+    gives_up = time.monotonic() + SQLITE_BUSY_SECONDS
+    pause = threading.Event()
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > gives_up:
+                raise
+            pause.wait(SQLITE_PAUSE_SECONDS)
+        else:
+            return
 
 
 def _begin_sqlite(connection: Connection) -> None:

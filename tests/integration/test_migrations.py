@@ -1,5 +1,6 @@
 """The schema is created by migrations, once, whoever else does the same at the same time."""
 
+import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -41,6 +42,26 @@ def test_several_who_migrate_at_once_all_succeed(empty_url: str) -> None:
     assert "delivery" in inspect(engines[0]).get_table_names()
     for engine in engines:
         engine.dispose()
+
+
+def test_who_opens_a_new_file_waits_for_who_writes_in_it(tmp_path) -> None:
+    engine = db.make_engine(f"sqlite:///{tmp_path}/new.db")
+    first = sqlite3.connect(tmp_path / "new.db", isolation_level=None)
+    first.execute("CREATE TABLE t (x)")
+    first.execute("BEGIN IMMEDIATE")
+
+    def journal() -> str:
+        with engine.connect() as connection:
+            return connection.exec_driver_sql("PRAGMA journal_mode").scalar_one()
+
+    with ThreadPoolExecutor(1) as thread:
+        second = thread.submit(journal)
+        with pytest.raises(TimeoutError):
+            second.result(0.2)
+        first.execute("COMMIT")
+        assert second.result(10) == "wal"
+    first.close()
+    engine.dispose()
 
 
 def test_a_migration_leaves_what_refers_to_a_table_that_it_builds_anew(empty_url: str) -> None:

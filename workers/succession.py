@@ -12,10 +12,9 @@ from pipeline.ledger import firing
 from pipeline.ledger.firing import Later, Waiting
 from pipeline.ledger.runs import RunView
 from pipeline.options import EVERY_CHANNEL, DeliveryOptions
+from pipeline.options.delivery import DAY_SECONDS
 from pipeline.queues import horizon_ms
 from pipeline.schedule import ROUND, Firing, Wave, next_firing, plan_next_round
-
-_SECONDS_A_DAY = 86_400
 
 
 def write_next(connection: Connection, run: RunView, now: int) -> list[Waiting]:
@@ -49,7 +48,7 @@ def _next_round(
         Wave(run.n, run.due_at, run.zone, run.zone_default),
         firing.find_waves(connection, run.message_id, run.n),
         wall if isinstance(wall, time) else wall.time(),
-        options.repeat_every // _SECONDS_A_DAY,
+        options.repeat_every // DAY_SECONDS,
         default_zone(connection, run.app_id),
         find_zones(connection, run.app_id, channel, options.device_ids),
         now,

@@ -8,11 +8,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from pipeline.errors import InvalidParameter, MissingParameter
+from pipeline.errors import InvalidParameter, MissingParameter, PayloadTooLarge
 
 _VARIABLE: Final = re.compile(
     r"\\\{|\{([A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*)\}", re.ASCII
 )
+#: Characters of all that is filled for one push: sixteen times what a provider takes. A short
+#: text can name a long value a hundred thousand times.
+FILLED_MAX: Final = 65_536
+
 _OF_USER: Final = "Users."
 _NUMBER: Final = re.compile(r"-?[0-9]+(?:\.[0-9]+)?", re.ASCII)
 
@@ -48,8 +52,11 @@ def fill(text: str, values: Mapping[str, str]) -> SmartText:
     Raises:
         MissingParameter: a variable has no value; it is named.
         InvalidParameter: a variable with a dot is none of `Users`.
+        PayloadTooLarge: the text, or what it becomes, is longer than any push may be.
     """
     parts = [""]
+    length = len(text)
+    check_length(length)
     for before, name in _pieces(text):
         parts[-1] += before
         if name is None:
@@ -57,8 +64,21 @@ def fill(text: str, values: Mapping[str, str]) -> SmartText:
         if name.startswith(_OF_USER):
             parts += [name.removeprefix(_OF_USER), ""]
         else:
-            parts[-1] += _value(name, values)
+            value = _value(name, values)
+            length += len(value)
+            check_length(length)  # before it is put together
+            parts[-1] += value
     return SmartText(tuple(parts))
+
+
+def check_length(filled: int) -> None:
+    """Refuse so many characters where no push may have as many.
+
+    Raises:
+        PayloadTooLarge: they are too many.
+    """
+    if filled > FILLED_MAX:
+        raise PayloadTooLarge(f"with its values a text has more than {FILLED_MAX} characters")
 
 
 def fill_clause(clause: str, values: Mapping[str, str]) -> str:
@@ -70,8 +90,10 @@ def fill_clause(clause: str, values: Mapping[str, str]) -> str:
         MissingParameter: a variable has no value.
         InvalidParameter: a value that is no number stands outside of quotes, or a variable is
             one of a device's user.
+        PayloadTooLarge: the clause, or what it becomes, is longer than any may be.
     """
     filled = ""
+    check_length(len(clause))
     quotes = 0
     for before, name in _pieces(clause):
         filled += before
@@ -84,6 +106,7 @@ def fill_clause(clause: str, values: Mapping[str, str]) -> str:
         if quotes % 2 == 0 and not _NUMBER.fullmatch(value):
             raise InvalidParameter(f"{{{name}}} must stand inside quotes in a segment")
         filled += value.replace("'", "''")
+        check_length(len(filled))
     return filled
 
 

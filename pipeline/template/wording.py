@@ -12,7 +12,7 @@ from typing import Any, Final, Self
 from pipeline.content import Content, check_sizes
 from pipeline.errors import InvalidParameter
 from pipeline.platform import Platform
-from pipeline.template.smart_text import SmartText, fill
+from pipeline.template.smart_text import SmartText, check_length, fill
 
 #: Headers that are read as a number or a switch, or that all devices of a request share.
 _SHARED: Final = frozenset(
@@ -57,12 +57,18 @@ class Wording:
             MissingParameter: a variable has no value; it is named.
             InvalidParameter: a variable is unknown, or is a user's where all devices share
                 the header.
+            PayloadTooLarge: all of it together is longer than any push may be.
         """
-        filled = {name: _filled(value, values) for name, value in headers.items()}
-        for name, value in filled.items():
-            if name in _SHARED and isinstance(value, SmartText):
+        said = _filled(message, values)
+        filled: dict[str, object] = {}
+        length = _length(said)
+        for name, value in headers.items():
+            filled[name] = _filled(value, values)
+            length += _length(filled[name])
+            check_length(length)
+            if name in _SHARED and isinstance(filled[name], SmartText):
                 raise InvalidParameter(f"{name} is the same for all devices: no {{Users.…}} in it")
-        return cls(_filled(message, values), MappingProxyType(filled), hidden)
+        return cls(said, MappingProxyType(filled), hidden)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -129,6 +135,11 @@ def _filled(value: object, values: Mapping[str, str]) -> object:
         return value
     text = fill(value, values)
     return text if text.columns else text.parts[0]
+
+
+def _length(filled: object) -> int:
+    parts = filled.parts if isinstance(filled, SmartText) else (filled,)
+    return sum(len(part) for part in parts if isinstance(part, str))
 
 
 def _worded(value: object, words: Mapping[str, str]) -> object:

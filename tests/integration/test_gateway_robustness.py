@@ -189,3 +189,13 @@ def test_neither_key_nor_token_nor_text_reaches_a_log(
 
     assert "/messaging/registrations" in caplog.text
     assert [secret for secret in secrets if secret in caplog.text] == []
+
+
+def test_values_that_blow_a_text_up_are_refused_before_they_are_filled(api: Client) -> None:
+    values = {"templateValues": {"a": "x" * 500_000}}
+
+    for blown_up in ({"message": "{a}" * 100_000}, {"headers": {"x": "{a}" * 100_000}}):
+        assert api("POST", "/messaging/news", {"message": "x"} | values | blown_up).fault == (
+            413,
+            8008,
+        )

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.errors import InvalidParameter, MissingParameter
-from pipeline.template.smart_text import SmartText, check, fill, fill_clause
+from pipeline.errors import InvalidParameter, MissingParameter, PayloadTooLarge
+from pipeline.template.smart_text import FILLED_MAX, SmartText, check, fill, fill_clause
+from pipeline.template.wording import Wording
 from pipeline.whereclause import parse_clause
 from pipeline.whereclause.conditions import OneOf
 
@@ -24,6 +25,18 @@ def test_variables_of_a_push_are_filled_and_those_of_users_are_left() -> None:
     assert text.columns == ("name", "home.city")
     assert text.with_words({"name": "Ann", "home.city": "Oslo"}) == "Hi Ann, rain in Oslo"
     assert str(text) == "Hi {Users.name}, rain in {Users.home.city}"
+
+
+def test_no_more_is_filled_than_a_push_could_ever_hold() -> None:
+    values = {"a": "x" * 1_000}
+    for text in ("{a}" * 66, "{a}" * 100_000, "y" * (FILLED_MAX + 1), "{Users.a}" * 10_000):
+        with pytest.raises(PayloadTooLarge):
+            fill(text, values)
+    with pytest.raises(PayloadTooLarge):
+        fill_clause("user.a = '" + "{a}" * 100_000 + "'", values)
+    with pytest.raises(PayloadTooLarge):
+        Wording.fill("hello", {f"h{n}": "{a}" * 10 for n in range(1_000)}, values)
+    assert len(fill("{a}" * 60, values).parts[0]) == 60_000
 
 
 def test_a_missing_value_is_named() -> None:

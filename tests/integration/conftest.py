@@ -1,4 +1,4 @@
-"""One simulator for the tests of a file, and an app whose credentials point at it."""
+"""What integration tests share: a simulator, an app whose credentials point at it, a gateway."""
 
 from collections.abc import Callable, Iterator
 
@@ -6,6 +6,7 @@ import pytest
 
 from pipeline.settings import Settings
 from tests.installation import Installation
+from tests.integration.gateway_stand import APP, Client, make_app, running_gateway
 from workers.simulator import Simulator
 
 
@@ -25,3 +26,12 @@ def installation(
     made = Installation(simulator)
     yield made
     made.context.close()
+
+
+@pytest.fixture
+def api(settings: Settings, configure: Callable[..., Settings]) -> Iterator[Client]:
+    """A gateway before an app with a key, and a client that has it."""
+    configure(app_id=APP)
+    make_app()
+    with running_gateway() as client:
+        yield client

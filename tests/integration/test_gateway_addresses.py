@@ -1,22 +1,11 @@
 """Where a request goes: every form of a URL, names in paths, methods, other origins."""
 
-from collections.abc import Callable, Iterator
-
 import pytest
 from sqlalchemy import select
 
 from pipeline import db
 from pipeline.models import MESSAGE
-from pipeline.settings import Settings
-from tests.integration.gateway_stand import APP, KEY, Answer, Client, make_app, running_gateway
-
-
-@pytest.fixture
-def api(settings: Settings, configure: Callable[..., Settings]) -> Iterator[Client]:
-    configure(app_id=APP)
-    make_app()
-    with running_gateway() as client:
-        yield client
+from tests.integration.gateway_stand import APP, KEY, Answer, Client
 
 
 def stored_channel(answer: Answer) -> str:

@@ -1,10 +1,9 @@
 """Many requests at once, which share transactions: each is answered for itself."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-import pytest
 from sqlalchemy import func, select
 
 from pipeline import db
@@ -20,18 +19,9 @@ from pipeline.models import (
     Run,
     Subscription,
 )
-from pipeline.settings import Settings
-from tests.integration.gateway_stand import APP, Answer, Client, make_app, running_gateway
+from tests.integration.gateway_stand import APP, Answer, Client, make_app
 
 CLIENTS = 32
-
-
-@pytest.fixture
-def gateway(settings: Settings, configure: Callable[..., Settings]) -> Iterator[Client]:
-    configure(app_id=APP)
-    make_app()
-    with running_gateway() as client:
-        yield client
 
 
 def at_once(ask: Callable[[int], Answer], times: int = CLIENTS) -> list[Answer]:
@@ -44,8 +34,8 @@ def count(column, table: type) -> int:
         return connection.execute(select(func.count(column)).select_from(table)).scalar_one()
 
 
-def test_each_of_many_publishes_gets_a_message_with_a_run_of_its_own(gateway: Client) -> None:
-    answers = at_once(lambda n: gateway.publish(f"channel-{n % 3}", f"text {n}"), times=200)
+def test_each_of_many_publishes_gets_a_message_with_a_run_of_its_own(api: Client) -> None:
+    answers = at_once(lambda n: api.publish(f"channel-{n % 3}", f"text {n}"), times=200)
 
     told = {answer.body["messageId"]: n for n, answer in enumerate(answers)}
     assert len(told) == 200
@@ -62,10 +52,10 @@ def test_each_of_many_publishes_gets_a_message_with_a_run_of_its_own(gateway: Cl
         assert (channel, content["message"], runs) == (f"channel-{n % 3}", f"text {n}", 1)
 
 
-def test_publishes_with_the_same_key_are_one_message_however_they_meet(gateway: Client) -> None:
+def test_publishes_with_the_same_key_are_one_message_however_they_meet(api: Client) -> None:
     def ask(n: int) -> Answer:
         body = {"message": f"order {n % 4}"}
-        return gateway("POST", "/messaging/orders", body, Idempotency_Key=f"order-{n % 4}")
+        return api("POST", "/messaging/orders", body, Idempotency_Key=f"order-{n % 4}")
 
     answers = at_once(ask, times=128)
 
@@ -74,9 +64,9 @@ def test_publishes_with_the_same_key_are_one_message_however_they_meet(gateway: 
     assert count(MESSAGE.id, Message) == 4
 
 
-def test_a_faulty_publish_spoils_none_of_those_beside_it(gateway: Client) -> None:
+def test_a_faulty_publish_spoils_none_of_those_beside_it(api: Client) -> None:
     def ask(n: int) -> Answer:
-        return gateway.publish(message=None if n % 5 == 0 else "fine")
+        return api.publish(message=None if n % 5 == 0 else "fine")
 
     answers = at_once(ask, times=100)
 
@@ -85,24 +75,24 @@ def test_a_faulty_publish_spoils_none_of_those_beside_it(gateway: Client) -> Non
 
 
 def test_a_device_that_registers_from_32_clients_is_one_device_in_all_its_channels(
-    gateway: Client,
+    api: Client,
 ) -> None:
-    answers = at_once(lambda n: gateway.register("dev-1", channels=[f"c{n}"]))
+    answers = at_once(lambda n: api.register("dev-1", channels=[f"c{n}"]))
 
     assert {answer.status for answer in answers} == {200}
-    [found] = gateway("GET", "/messaging/registrations/dev-1").body
+    [found] = api("GET", "/messaging/registrations/dev-1").body
     assert found["channels"] == sorted(f"c{n}" for n in range(CLIENTS))
     assert count(DEVICE.id, Device) == 1
 
 
-def test_each_of_many_devices_is_told_its_own_registration(gateway: Client) -> None:
+def test_each_of_many_devices_is_told_its_own_registration(api: Client) -> None:
     make_app("APP-2", "KEY-2")
 
     def ask(n: int) -> Answer:
         prefix = None if n % 2 else "/APP-2/KEY-2"
         told = {"deviceId": f"dev-{n}", "deviceToken": f"{n:064x}", "os": "IOS"}
         channels = {"channels": [f"c{n % 3}"]}
-        return gateway("POST", "/messaging/registrations", told | channels, prefix=prefix)
+        return api("POST", "/messaging/registrations", told | channels, prefix=prefix)
 
     answers = at_once(ask, times=200)
 

@@ -1,23 +1,13 @@
 """Messages over HTTP: every combination of options, every answer."""
 
 import time
-from collections.abc import Callable, Iterator
 
 import pytest
 from sqlalchemy import select
 
 from pipeline import db
 from pipeline.models import MESSAGE
-from pipeline.settings import Settings
-from tests.integration.gateway_stand import APP, Client, make_app, running_gateway
-
-
-@pytest.fixture
-def api(settings: Settings, configure: Callable[..., Settings]) -> Iterator[Client]:
-    configure(app_id=APP)
-    make_app()
-    with running_gateway() as client:
-        yield client
+from tests.integration.gateway_stand import Client, make_app
 
 
 def now() -> int:

@@ -31,14 +31,6 @@ def database_url(sqlite_url: str) -> str:
 
 
 @pytest.fixture
-def api(settings: Settings, configure: Callable[..., Settings]) -> Iterator[Client]:
-    configure(app_id=APP)
-    make_app()
-    with running_gateway() as client:
-        yield client
-
-
-@pytest.fixture
 def frozen_broker(tmp_path: Path) -> Iterator[Valkey]:
     server = Valkey(tmp_path)
     server.start()

@@ -1,25 +1,12 @@
 """Who may do what: keys, scopes, channel patterns, domains, wrong keys, revoked keys."""
 
-from collections.abc import Callable, Iterator
-
-import pytest
-
 from pipeline import db
 from pipeline.clock import now_ms
 from pipeline.directory.access import Access, PublishRule, put_access
 from pipeline.directory.apps import add_key, revoke_key
 from pipeline.gateway.failures import FAILURES_MAX
-from pipeline.settings import Settings
-from tests.integration.gateway_stand import APP, KEY, Client, make_app, running_gateway
+from tests.integration.gateway_stand import APP, KEY, Client, make_app
 from tests.processes import wait_until
-
-
-@pytest.fixture
-def api(settings: Settings, configure: Callable[..., Settings]) -> Iterator[Client]:
-    configure(app_id=APP)
-    make_app()
-    with running_gateway() as client:
-        yield client
 
 
 def key(api: Client, name: str, **grant: object) -> Client:

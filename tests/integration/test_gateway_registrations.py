@@ -1,7 +1,6 @@
 """Registrations over HTTP: made, renewed, moved, read, ended."""
 
 import time
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import unquote
 
@@ -12,18 +11,9 @@ from pipeline import db
 from pipeline.audience import Selection, read_page
 from pipeline.directory.targets import find_targets
 from pipeline.models import CHANNEL, DEVICE, Device
-from pipeline.settings import Settings
-from tests.integration.gateway_stand import APP, IOS_TOKEN, Client, make_app, running_gateway
+from tests.integration.gateway_stand import APP, IOS_TOKEN, Client, make_app
 
 OTHER_TOKEN = "cd" * 32
-
-
-@pytest.fixture
-def api(settings: Settings, configure: Callable[..., Settings]) -> Iterator[Client]:
-    configure(app_id=APP)
-    make_app()
-    with running_gateway() as client:
-        yield client
 
 
 def read(api: Client, device_id: str = "dev-1") -> dict:

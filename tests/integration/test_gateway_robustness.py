@@ -3,7 +3,6 @@
 import gzip
 import json
 import logging
-from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import HealthCheck, given
@@ -11,15 +10,12 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from pipeline.gateway.body import BODY_MAX
-from pipeline.settings import Settings
 from tests.integration.gateway_stand import (
     APP,
     IOS_TOKEN,
     KEY,
     Answer,
     Client,
-    make_app,
-    running_gateway,
 )
 
 WRITING = (
@@ -27,14 +23,6 @@ WRITING = (
     ("POST", "/messaging/registrations"),
     ("PUT", "/users/u"),
 )
-
-
-@pytest.fixture
-def api(settings: Settings, configure: Callable[..., Settings]) -> Iterator[Client]:
-    configure(app_id=APP)
-    make_app()
-    with running_gateway() as client:
-        yield client
 
 
 def refused(answer: Answer) -> tuple[int, int]:

@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator
 
 import pytest
 import schemathesis
@@ -17,8 +16,7 @@ from schemathesis.checks import (
 )
 
 from pipeline.options import DeliveryOptions, PublishOptions
-from pipeline.settings import Settings
-from tests.integration.gateway_stand import APP, Client, make_app, running_gateway
+from tests.integration.gateway_stand import Client
 
 #: Requests invented for each route: enough to find what a type or an encoding breaks.
 EXAMPLES = 40
@@ -33,14 +31,6 @@ CHECKS = [
 
 #: Narrower than the ranges of the description.
 ANSWERED = {200, 400, 401, 404, 405, 413}
-
-
-@pytest.fixture
-def api(settings: Settings, configure: Callable[..., Settings]) -> Iterator[Client]:
-    configure(app_id=APP)
-    make_app()
-    with running_gateway() as client:
-        yield client
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """What the SDKs of Swift, Flutter, Android and .NET really send, and what they can read."""
 
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -10,14 +9,11 @@ from pipeline import db
 from pipeline.clock import now_ms
 from pipeline.directory.templates import PUSH, put_template
 from pipeline.models import MESSAGE
-from pipeline.settings import Settings
 from tests.integration.gateway_stand import (
     APP,
     IOS_TOKEN,
     Answer,
     Client,
-    make_app,
-    running_gateway,
 )
 
 #: What Swift puts into every publish that has a DeliveryOptions object.
@@ -34,14 +30,6 @@ FLUTTER = {"publishPolicy": 2, "pushSinglecast": [], "repeatEvery": 0, "publishA
 @pytest.fixture
 def database_url(sqlite_url: str) -> str:
     return sqlite_url  # what is judged here does not depend on the database
-
-
-@pytest.fixture
-def api(settings: Settings, configure: Callable[..., Settings]) -> Iterator[Client]:
-    configure(app_id=APP)
-    make_app()
-    with running_gateway() as client:
-        yield client
 
 
 def stored(answer: Answer) -> dict[str, Any]:

@@ -2,13 +2,11 @@
 
 import logging
 import socket
-from collections.abc import Callable, Iterator
 
 import pytest
 
 from pipeline.gateway import body, protocol
-from pipeline.settings import Settings
-from tests.integration.gateway_stand import APP, Answer, Client, make_app, running_gateway
+from tests.integration.gateway_stand import Answer, Client
 from tests.processes import wait_until
 
 JSON = b'{"message": 1}'
@@ -17,14 +15,6 @@ JSON = b'{"message": 1}'
 @pytest.fixture
 def database_url(sqlite_url: str) -> str:
     return sqlite_url  # what is judged here comes before any database
-
-
-@pytest.fixture
-def api(settings: Settings, configure: Callable[..., Settings]) -> Iterator[Client]:
-    configure(app_id=APP)
-    make_app()
-    with running_gateway() as client:
-        yield client
 
 
 def publish(api: Client, head: str, sent: bytes) -> Answer:

@@ -67,7 +67,7 @@ def test_who_opens_a_new_file_waits_for_who_writes_in_it(tmp_path) -> None:
 def test_a_migration_leaves_what_refers_to_a_table_that_it_builds_anew(empty_url: str) -> None:
     engine = db.make_engine(empty_url)
     with engine.begin() as connection:
-        to(connection, "0004")
+        upgrade_to(connection, "0004")
         connection.execute(text("INSERT INTO app VALUES ('APP-1', 'An app', 0, 'UTC')"))
         connection.execute(text("INSERT INTO channel VALUES (1, 'APP-1', 'news', 0)"))
         connection.execute(
@@ -104,7 +104,7 @@ def test_the_key_of_a_removed_device_is_given_to_no_other(settings: Settings, co
     db.dispose()
 
 
-def to(connection: Connection, revision: str) -> None:
+def upgrade_to(connection: Connection, revision: str) -> None:
     config = migrations._config()
     config.attributes["connection"] = connection
     command.upgrade(config, revision)

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 
 from sqlalchemy import insert, literal, select
 
-from pipeline import db
-from pipeline.clock import now_ms
-from pipeline.directory.channels import ensure_channels
-from pipeline.ledger.batches import unpack
-from pipeline.models import BATCH, DELIVERY, DEVICE, RUN, Delivery, Device, Run, Subscription
+from push_pipeline import db
+from push_pipeline.clock import now_ms
+from push_pipeline.directory.channels import ensure_channels
+from push_pipeline.ledger.batches import unpack
+from push_pipeline.models import BATCH, DELIVERY, DEVICE, RUN, Delivery, Device, Run, Subscription
 
 
 def ios(count: int, prefix: str = "1") -> list[str]:
-    """Make APNs tokens; see workers/simulator/magic.py for prefixes with a meaning."""
+    """Make APNs tokens; see push_workers/simulator/magic.py for prefixes with a meaning."""
     return [prefix + f"{index:0{64 - len(prefix)}x}" for index in range(count)]
 
 

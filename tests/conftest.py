@@ -12,8 +12,8 @@ import hypothesis
 import pytest
 import redis
 
-from pipeline.settings import Settings, get_settings, reset_settings
-from pipeline.settings_report import PREFIX, variable
+from push_pipeline.settings import Settings, get_settings, reset_settings
+from push_pipeline.settings_report import PREFIX, variable
 from tests.measured import measured, pytest_terminal_summary
 from tests.order import pytest_collection_modifyitems, pytest_runtest_protocol
 from tests.processes import Process
@@ -198,7 +198,7 @@ def stand(open_stand: Callable[..., "Stand"], postgresql_url: str) -> "Stand":
 
 
 def _migrate(url: str) -> None:
-    from pipeline import db, migrations  # a test without a database needs none of them
+    from push_pipeline import db, migrations  # a test without a database needs none of them
 
     engine = db.make_engine(url)
     migrations.upgrade(engine)
@@ -206,6 +206,6 @@ def _migrate(url: str) -> None:
 
 
 def _close_connections() -> None:
-    from pipeline import db
+    from push_pipeline import db
 
     db.dispose()

@@ -6,12 +6,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from pipeline.settings import Settings
+from push_pipeline.settings import Settings
+from push_workers.simulator import SimulatorClient
 from tests.audience import settled_tokens, subscribe
 from tests.installation import APP, Installation
 from tests.processes import Process, wait_until
 from tests.services import Valkey
-from workers.simulator import SimulatorClient
 
 PYTHON = sys.executable
 
@@ -39,7 +39,7 @@ class RunningSimulator:
     def __init__(self, spawn: Spawn, directory: Path, *options: str) -> None:
         ports = ["--apns-port", "0", "--fcm-port", "0", "--control-port", "0"]
         self.process = spawn(
-            PYTHON, "-m", "workers.simulator", *ports, "--dir", directory, "--json", *options
+            PYTHON, "-m", "push_workers.simulator", *ports, "--dir", directory, "--json", *options
         )
         self.process.wait_for("control_url")
         self.info = json.loads(self.process.output.strip().splitlines()[0])
@@ -54,8 +54,9 @@ def start_worker(
 ) -> Process:
     """Start a worker for some queues and wait until it takes tasks."""
     worker = spawn(
-        PYTHON, "-m", "celery", "-A", "workers.app", "worker", "-Q", queues, "-c", str(children),
-        "--without-gossip", "--without-mingle", "-l", level, "-n", f"{os.urandom(4).hex()}@test",
+        PYTHON, "-m", "celery", "-A", "push_workers.app", "worker",
+        "-Q", queues, "-c", str(children), "--without-gossip", "--without-mingle",
+        "-l", level, "-n", f"{os.urandom(4).hex()}@test",
         env=env,
     )  # fmt: skip
     worker.wait_for(" ready.")
@@ -64,7 +65,9 @@ def start_worker(
 
 def start_beat(spawn: Spawn, *, level: str = "info") -> Process:
     """Start a beat and wait until it ticks."""
-    beat = spawn(PYTHON, "-m", "celery", "-A", "workers.app", "beat", "--pidfile=", "-l", level)
+    beat = spawn(
+        PYTHON, "-m", "celery", "-A", "push_workers.app", "beat", "--pidfile=", "-l", level
+    )
     beat.wait_for("beat: Starting")
     return beat
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import db
-from pipeline.clock import now_ms
-from pipeline.directory.apps import add_key
-from pipeline.directory.templates import PUSH, put_template
-from pipeline.settings import Settings
+from push_pipeline import db
+from push_pipeline.clock import now_ms
+from push_pipeline.directory.apps import add_key
+from push_pipeline.directory.templates import PUSH, put_template
+from push_pipeline.settings import Settings
 from tests.acceptance.sdk_stand import IOS_TOKEN, KEY, Service
 from tests.installation import APP, Installation
 from tests.processes import Process, cli

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline import status
+from push_pipeline import status
+from push_workers.simulator import SimulatorClient
 from tests.installation import APP
 from tests.processes import wait_until
-from workers.simulator import SimulatorClient
 
 KEY = "client-key"
 IOS_TOKEN = "a1" * 32

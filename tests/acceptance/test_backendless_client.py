@@ -5,12 +5,12 @@ import time
 import jwt
 import pytest
 
-from pipeline import db
-from pipeline.clock import now_ms
-from pipeline.credentials import seal_text
-from pipeline.directory.access import Access, TokenRules, put_access
-from pipeline.directory.users import put_user
-from pipeline.settings import get_settings
+from push_pipeline import db
+from push_pipeline.clock import now_ms
+from push_pipeline.credentials import seal_text
+from push_pipeline.directory.access import Access, TokenRules, put_access
+from push_pipeline.directory.users import put_user
+from push_pipeline.settings import get_settings
 from tests.acceptance.sdk_stand import IOS, IOS_TOKEN, Service, register_both
 from tests.installation import APP
 

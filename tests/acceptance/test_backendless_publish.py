@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from pipeline import status
-from pipeline.clock import now_ms
+from push_pipeline import status
+from push_pipeline.clock import now_ms
 from tests.acceptance.sdk_stand import (
     ANDROID,
     ANDROID_TOKEN,

@@ -14,7 +14,7 @@ import pytest
 import redis
 from sqlalchemy import text
 
-from pipeline import db, queues
+from push_pipeline import db, queues
 from tests.audience import android, ios
 from tests.processes import run_cli, wait_until
 from tests.running import Stand

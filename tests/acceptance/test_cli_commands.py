@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import db, default_app
-from pipeline.clock import now_ms
-from pipeline.directory import heartbeat
-from pipeline.directory.routes import list_routes
-from pipeline.settings import get_settings
+from push_pipeline import db, default_app
+from push_pipeline.clock import now_ms
+from push_pipeline.directory import heartbeat
+from push_pipeline.directory.routes import list_routes
+from push_pipeline.settings import get_settings
+from push_workers.simulator.identity import KEY_ID, TEAM_ID, TOPIC, Identity
+from push_workers.simulator.population import Mix, population
 from tests.processes import run_cli
-from workers.simulator.identity import KEY_ID, TEAM_ID, TOPIC, Identity
-from workers.simulator.population import Mix, population
 
 SECRET = "a secret of the tests only"
 

@@ -6,9 +6,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from pipeline import db
-from pipeline.clock import now_ms
-from pipeline.directory.apps import ensure_app
+from push_pipeline import db
+from push_pipeline.clock import now_ms
+from push_pipeline.directory.apps import ensure_app
 from tests.processes import run_cli
 
 TOKEN = "0badc0ffee" * 6 + "abcd"

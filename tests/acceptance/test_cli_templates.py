@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import default_app
-from pipeline.settings import Settings
+from push_pipeline import default_app
+from push_pipeline.settings import Settings
 from tests.processes import run_cli
 
 

@@ -7,7 +7,7 @@ import uuid
 import redis
 from sqlalchemy import text
 
-from pipeline import db, queues
+from push_pipeline import db, queues
 from tests.audience import ios
 from tests.processes import wait_until
 from tests.running import Stand

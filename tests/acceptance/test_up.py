@@ -11,8 +11,8 @@ from urllib.request import urlopen
 
 import pytest
 
+from push_workers.simulator.population import Mix, population
 from tests.processes import Process, cli, run_cli, wait_until
-from workers.simulator.population import Mix, population
 
 #: Seconds until everything runs, on two busy cores.
 START = 60.0

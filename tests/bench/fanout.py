@@ -14,11 +14,11 @@ from typing import Any
 
 from sqlalchemy import select
 
-from pipeline import db, publish, status
-from pipeline.models import BATCH, RUN
+from push_pipeline import db, publish, status
+from push_pipeline.models import BATCH, RUN
+from push_workers.fanout import fan_out
+from push_workers.warm import warm_up
 from tests.bench.pipeline import installation, populate
-from workers.fanout import fan_out
-from workers.warm import warm_up
 
 #: ru_maxrss is in kilobytes on Linux, in bytes on macOS.
 RSS_UNIT = 1 if sys.platform == "darwin" else 1024

@@ -20,10 +20,10 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
-from pipeline import db, migrations
-from pipeline.clock import now_ms
-from pipeline.directory.apps import add_key, ensure_app
-from pipeline.settings import reset_settings
+from push_pipeline import db, migrations
+from push_pipeline.clock import now_ms
+from push_pipeline.directory.apps import add_key, ensure_app
+from push_pipeline.settings import reset_settings
 from tests.processes import Process, cli
 from tests.services import Postgres, Valkey
 

@@ -19,22 +19,22 @@ from pathlib import Path
 
 from sqlalchemy import select, text
 
-from pipeline import db, migrations, publish, status
-from pipeline.clock import now_ms
-from pipeline.credentials import ApnsCredential, seal
-from pipeline.directory.apps import ensure_app
-from pipeline.directory.routes import put_credential
-from pipeline.models import BATCH, RUN
-from pipeline.settings import get_settings, reset_settings
+from push_pipeline import db, migrations, publish, status
+from push_pipeline.clock import now_ms
+from push_pipeline.credentials import ApnsCredential, seal
+from push_pipeline.directory.apps import ensure_app
+from push_pipeline.directory.routes import put_credential
+from push_pipeline.models import BATCH, RUN
+from push_pipeline.settings import get_settings, reset_settings
+from push_workers.context import Context
+from push_workers.delivery import deliver
+from push_workers.fanout import fan_out
+from push_workers.simulator.identity import Identity
 from tests.bench.sink import Sink
 from tests.bench.transport import Scenario, _own_cpu, run_h2load, run_ours
 from tests.processes import Process, wait_until
 from tests.running import start_beat, start_worker
 from tests.services import Postgres, Valkey
-from workers.context import Context
-from workers.delivery import deliver
-from workers.fanout import fan_out
-from workers.simulator.identity import Identity
 
 APP = "bench"
 H2LOAD = Scenario("apns, 4 connections", 4, 100_000)

@@ -17,12 +17,12 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from pipeline import db, migrations
-from pipeline.clock import now_ms
-from pipeline.directory.apps import ensure_app
-from pipeline.settings import reset_settings
+from push_pipeline import db, migrations
+from push_pipeline.clock import now_ms
+from push_pipeline.directory.apps import ensure_app
+from push_pipeline.settings import reset_settings
+from push_workers.tick import DAY_MS, DUTIES, tick
 from tests.services import Postgres, Valkey
-from workers.tick import DAY_MS, DUTIES, tick
 
 APP = "bench"
 

@@ -20,8 +20,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from push_workers.senders.http2 import Ended, Transport
 from tests.bench.sink import Sink
-from workers.senders.http2 import Ended, Transport
 
 BATCH = 1000
 #: A usual APNs payload, in bytes.

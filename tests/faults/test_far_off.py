@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert
 
-from pipeline import db
-from pipeline.clock import now_ms
-from pipeline.directory.heartbeat import last_beat
-from pipeline.models import Message, Run
+from push_pipeline import db
+from push_pipeline.clock import now_ms
+from push_pipeline.directory.heartbeat import last_beat
+from push_pipeline.models import Message, Run
+from push_workers.tick import DAY_MS, tick
 from tests.audience import ios
 from tests.processes import Process, wait_until
 from tests.running import Stand
-from workers.tick import DAY_MS, tick
 
 SCHEDULES = 100_000
 APP = "APP-1"

@@ -1,6 +1,6 @@
 """One failing provider does not slow the other, and one device does not wait for many."""
 
-from pipeline import publish
+from push_pipeline import publish
 from tests.audience import android, ios
 from tests.running import Stand, at_least
 

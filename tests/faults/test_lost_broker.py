@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from pipeline.clock import now_ms
+from push_pipeline.clock import now_ms
 from tests.audience import android, ios
 from tests.processes import wait_until
 from tests.running import Stand, at_least

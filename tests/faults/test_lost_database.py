@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from pipeline import db, migrations
+from push_pipeline import db, migrations
 from tests.audience import ios
 from tests.running import SHORT_LEASE, Stand, at_least
 from tests.services import Postgres

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import pause, publish, resume, status
-from pipeline.settings import Settings
+from push_pipeline import pause, publish, resume, status
+from push_pipeline.settings import Settings
 from tests.bench.pipeline import APP, populate, set_up
 from tests.bench.sink import Sink
 from tests.processes import wait_until

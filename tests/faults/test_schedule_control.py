@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from pipeline import cancel, pause, resume, status
+from push_pipeline import cancel, pause, resume, status
 from tests.audience import ios
 from tests.processes import wait_until
 from tests.running import Stand, at_least

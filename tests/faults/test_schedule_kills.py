@@ -8,9 +8,9 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import func, select
 
-from pipeline import db, publish, status
-from pipeline.clock import now_ms
-from pipeline.models import DELIVERY, RUN, Run
+from push_pipeline import db, publish, status
+from push_pipeline.clock import now_ms
+from push_pipeline.models import DELIVERY, RUN, Run
 from tests.audience import ios
 from tests.processes import wait_until
 from tests.running import Stand

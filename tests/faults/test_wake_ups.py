@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from sqlalchemy import text
 
-from pipeline import db, queues
+from push_pipeline import db, queues
 from tests.audience import android, batch_members, ios
 from tests.processes import Process, wait_until
 from tests.running import SHORT_LEASE, Stand, at_least

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from pipeline.settings import Settings
+from push_pipeline.settings import Settings
+from push_workers.simulator import Simulator
 from tests.installation import Installation
 from tests.integration.gateway_stand import APP, Client, make_app, running_gateway
-from workers.simulator import Simulator
 
 
 @pytest.fixture(scope="module")

@@ -10,10 +10,10 @@ from typing import Any
 
 import orjson
 
-from pipeline import db, queues
-from pipeline.clock import now_ms
-from pipeline.directory.apps import add_key, ensure_app
-from pipeline.gateway.server import listen, make_server
+from push_pipeline import db, queues
+from push_pipeline.clock import now_ms
+from push_pipeline.directory.apps import add_key, ensure_app
+from push_pipeline.gateway.server import listen, make_server
 from tests.processes import wait_until
 
 APP = "APP-1"

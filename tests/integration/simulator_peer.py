@@ -16,7 +16,7 @@ import h2.events
 import h2.settings
 import jwt
 
-from workers.simulator.client import SimulatorClient
+from push_workers.simulator.client import SimulatorClient
 
 #: Seconds that nothing on loopback should take.
 PATIENCE_SECONDS = 5

@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import pytest
 
-from pipeline import db
-from pipeline.clock import now_ms
-from pipeline.directory.apps import add_key, create_app, ensure_app, list_apps, resolve_app
-from pipeline.errors import InvalidParameter, UnknownApp
-from pipeline.settings import Settings
+from push_pipeline import db
+from push_pipeline.clock import now_ms
+from push_pipeline.directory.apps import add_key, create_app, ensure_app, list_apps, resolve_app
+from push_pipeline.errors import InvalidParameter, UnknownApp
+from push_pipeline.settings import Settings
 
 
 def test_a_key_of_another_app_is_refused_and_not_silently_left_out(settings: Settings) -> None:

@@ -8,16 +8,16 @@ from threading import Barrier
 import pytest
 from sqlalchemy import select, update
 
-from pipeline import db, publish, queues
-from pipeline.clock import now_ms
-from pipeline.directory.apps import ensure_app
-from pipeline.ledger.firing import Waiting, claim_due
-from pipeline.models import BATCH, RUN, Run
-from pipeline.queues import Wake
-from pipeline.settings import Settings
+from push_pipeline import db, publish, queues
+from push_pipeline.clock import now_ms
+from push_pipeline.directory.apps import ensure_app
+from push_pipeline.ledger.firing import Waiting, claim_due
+from push_pipeline.models import BATCH, RUN, Run
+from push_pipeline.queues import Wake
+from push_pipeline.settings import Settings
+from push_workers import fanout
+from push_workers.fanout import fan_out, start
 from tests.audience import ios, subscribe
-from workers import fanout
-from workers.fanout import fan_out, start
 
 APP = "APP-1"
 FAR = 3_600_000

@@ -6,15 +6,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 from sqlalchemy import select, text
 
-from pipeline import cancel, db, pause, publish, status
-from pipeline.clock import now_ms
-from pipeline.directory.apps import ensure_app
-from pipeline.errors import NotCancellable
-from pipeline.ledger import runs
-from pipeline.models import RUN
-from pipeline.settings import Settings
+from push_pipeline import cancel, db, pause, publish, status
+from push_pipeline.clock import now_ms
+from push_pipeline.directory.apps import ensure_app
+from push_pipeline.errors import NotCancellable
+from push_pipeline.ledger import runs
+from push_pipeline.models import RUN
+from push_pipeline.settings import Settings
+from push_workers.succession import write_next
 from tests.processes import wait_until
-from workers.succession import write_next
 
 APP = "APP-1"
 

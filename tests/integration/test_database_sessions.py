@@ -8,21 +8,21 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import select, text, update
 
-from pipeline import db, engines
-from pipeline.clock import now_ms
-from pipeline.directory.apps import ensure_app
-from pipeline.errors import DatabaseUnavailable
-from pipeline.models import APP, App
-from pipeline.settings import Settings
+from push_pipeline import db, engines
+from push_pipeline.clock import now_ms
+from push_pipeline.directory.apps import ensure_app
+from push_pipeline.errors import DatabaseUnavailable
+from push_pipeline.models import APP, App
+from push_pipeline.settings import Settings
+from push_workers.warm import warm_up
 from tests.processes import Process, wait_until
-from workers.warm import warm_up
 
 #: A process that locks the app's row, says so and keeps its transaction open.
 HOLDER = """
 from threading import Event
 from sqlalchemy import select
-from pipeline import db, engines
-from pipeline.models import APP
+from push_pipeline import db, engines
+from push_pipeline.models import APP
 
 engines.IDLE_IN_TRANSACTION_MS = 1_000
 with db.writing() as connection:
@@ -36,8 +36,8 @@ with db.writing() as connection:
 FORKING = """
 import os
 from sqlalchemy import select
-from pipeline import db
-from pipeline.models import APP
+from push_pipeline import db
+from push_pipeline.models import APP
 
 def read():
     with db.reading() as connection:

@@ -5,19 +5,19 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import delete, select, update
 
-from pipeline import db, status
-from pipeline.clock import now_ms
-from pipeline.directory.routes import list_routes
-from pipeline.ledger import runs
-from pipeline.ledger.deliveries import export
-from pipeline.models import BATCH, CREDENTIAL, DEVICE, Credential, Device, Run
-from pipeline.settings import Settings
+from push_pipeline import db, status
+from push_pipeline.clock import now_ms
+from push_pipeline.directory.routes import list_routes
+from push_pipeline.ledger import runs
+from push_pipeline.ledger.deliveries import export
+from push_pipeline.models import BATCH, CREDENTIAL, DEVICE, Credential, Device, Run
+from push_pipeline.settings import Settings
+from push_workers import delivery
+from push_workers.context import Context
+from push_workers.delivery import deliver
+from push_workers.fanout import fan_out
 from tests.installation import APP, Installation
 from tests.processes import wait_until
-from workers import delivery
-from workers.context import Context
-from workers.delivery import deliver
-from workers.fanout import fan_out
 
 
 def ios(count: int, prefix: str = "1") -> list[str]:

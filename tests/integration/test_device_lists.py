@@ -11,14 +11,14 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 from sqlalchemy import delete, event, select, update
 
-from pipeline import db
-from pipeline.cli.devices import import_devices
-from pipeline.directory.apps import ensure_app
-from pipeline.directory.devices import register_devices
-from pipeline.models import CHANNEL, DEVICE, SUBSCRIPTION, Channel, Device
-from pipeline.platform import Platform
-from pipeline.registration import Registration
-from pipeline.settings import Settings
+from push_pipeline import db
+from push_pipeline.cli.devices import import_devices
+from push_pipeline.directory.apps import ensure_app
+from push_pipeline.directory.devices import register_devices
+from push_pipeline.models import CHANNEL, DEVICE, SUBSCRIPTION, Channel, Device
+from push_pipeline.platform import Platform
+from push_pipeline.registration import Registration
+from push_pipeline.settings import Settings
 
 APP = "APP-1"
 NOW = 1_800_000_000_000

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event, text
 
-from pipeline import db
-from pipeline.audience import Page, Selection, read_page
-from pipeline.directory.apps import ensure_app
-from pipeline.settings import Settings
+from push_pipeline import db
+from push_pipeline.audience import Page, Selection, read_page
+from push_pipeline.directory.apps import ensure_app
+from push_pipeline.settings import Settings
 
 #: One in three hundred is the small app's.
 DEVICES = 90_000

@@ -3,8 +3,8 @@
 import pytest
 from sqlalchemy import select
 
-from pipeline import db
-from pipeline.models import MESSAGE
+from push_pipeline import db
+from push_pipeline.models import MESSAGE
 from tests.integration.gateway_stand import APP, KEY, Answer, Client
 
 

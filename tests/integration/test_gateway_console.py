@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, select, update
 
-from pipeline import db
-from pipeline.clock import now_ms
-from pipeline.directory.apps import add_key
-from pipeline.directory.users import put_user
-from pipeline.models import DEVICE, RUN, Batch, Device, Run
-from pipeline.settings import Settings
+from push_pipeline import db
+from push_pipeline.clock import now_ms
+from push_pipeline.directory.apps import add_key
+from push_pipeline.directory.users import put_user
+from push_pipeline.models import DEVICE, RUN, Batch, Device, Run
+from push_pipeline.settings import Settings
 from tests.integration.gateway_stand import APP, KEY, Answer, Client, make_app, running_gateway
 
 

@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from sqlalchemy import func, select
 
-from pipeline import db
-from pipeline.models import (
+from push_pipeline import db
+from push_pipeline.models import (
     CHANNEL,
     DEVICE,
     MESSAGE,

@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from pipeline import db
-from pipeline.clock import now_ms
-from pipeline.directory.access import Access, PublishRule, put_access
-from pipeline.directory.templates import PUSH, put_template
-from pipeline.settings import Settings
+from push_pipeline import db
+from push_pipeline.clock import now_ms
+from push_pipeline.directory.access import Access, PublishRule, put_access
+from push_pipeline.directory.templates import PUSH, put_template
+from push_pipeline.settings import Settings
 from tests.integration.gateway_stand import APP, KEY, Answer, Client, make_app, running_gateway
 
 TOKEN = "f00d"

@@ -5,8 +5,8 @@ import time
 import pytest
 from sqlalchemy import select
 
-from pipeline import db
-from pipeline.models import MESSAGE
+from push_pipeline import db
+from push_pipeline.models import MESSAGE
 from tests.integration.gateway_stand import Client, make_app
 
 

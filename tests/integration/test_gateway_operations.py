@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from pipeline import db, queues
-from pipeline.clock import now_ms
-from pipeline.directory.access import Access, put_access
-from pipeline.directory.set_aside import set_aside
-from pipeline.models import AppAccess
-from pipeline.settings import Settings
+from push_pipeline import db, queues
+from push_pipeline.clock import now_ms
+from push_pipeline.directory.access import Access, put_access
+from push_pipeline.directory.set_aside import set_aside
+from push_pipeline.models import AppAccess
+from push_pipeline.settings import Settings
 from tests.integration.gateway_stand import APP, Client, make_app, running_gateway
 from tests.processes import Process, cli, run_cli, wait_until
 from tests.services import Valkey

@@ -6,16 +6,16 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import func, select
 
-from pipeline import db, register_device, unregister_device
-from pipeline.clock import now_ms
-from pipeline.directory.apps import ensure_app
-from pipeline.directory.channels import delete_channel
-from pipeline.directory.devices import register_devices
-from pipeline.directory.registrations import Registered, find_registration
-from pipeline.errors import UnknownChannel, UnknownDevice
-from pipeline.models import DEVICE, SUBSCRIPTION, Device, Subscription
-from pipeline.registration import check_registration
-from pipeline.settings import Settings
+from push_pipeline import db, register_device, unregister_device
+from push_pipeline.clock import now_ms
+from push_pipeline.directory.apps import ensure_app
+from push_pipeline.directory.channels import delete_channel
+from push_pipeline.directory.devices import register_devices
+from push_pipeline.directory.registrations import Registered, find_registration
+from push_pipeline.errors import UnknownChannel, UnknownDevice
+from push_pipeline.models import DEVICE, SUBSCRIPTION, Device, Subscription
+from push_pipeline.registration import check_registration
+from push_pipeline.settings import Settings
 
 APP = "APP-1"
 

@@ -7,10 +7,10 @@ from urllib.parse import unquote
 import pytest
 from sqlalchemy import func, select, update
 
-from pipeline import db
-from pipeline.audience import Selection, read_page
-from pipeline.directory.targets import find_targets
-from pipeline.models import CHANNEL, DEVICE, Device
+from push_pipeline import db
+from push_pipeline.audience import Selection, read_page
+from push_pipeline.directory.targets import find_targets
+from push_pipeline.models import CHANNEL, DEVICE, Device
 from tests.integration.gateway_stand import APP, IOS_TOKEN, Client, make_app
 
 OTHER_TOKEN = "cd" * 32

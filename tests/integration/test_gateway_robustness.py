@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from pipeline.gateway.body import BODY_MAX
+from push_pipeline.gateway.body import BODY_MAX
 from tests.integration.gateway_stand import (
     APP,
     IOS_TOKEN,

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from pipeline.settings import Settings
+from push_pipeline.settings import Settings
 from tests.integration.gateway_stand import APP, Client, make_app, running_gateway
 from tests.processes import run_cli
 

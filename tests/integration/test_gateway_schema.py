@@ -15,7 +15,7 @@ from schemathesis.checks import (
     status_code_conformance,
 )
 
-from pipeline.options import DeliveryOptions, PublishOptions
+from push_pipeline.options import DeliveryOptions, PublishOptions
 from tests.integration.gateway_stand import Client
 
 #: Requests invented for each route: enough to find what a type or an encoding breaks.

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from pipeline import db
-from pipeline.clock import now_ms
-from pipeline.directory.templates import PUSH, put_template
-from pipeline.models import MESSAGE
+from push_pipeline import db
+from push_pipeline.clock import now_ms
+from push_pipeline.directory.templates import PUSH, put_template
+from push_pipeline.models import MESSAGE
 from tests.integration.gateway_stand import (
     APP,
     IOS_TOKEN,

@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from pipeline import db, push_with_template
-from pipeline.clock import iso, now_ms
-from pipeline.directory.access import Access, PublishRule, put_access
-from pipeline.directory.apps import add_key
-from pipeline.directory.templates import PUSH, put_template
-from pipeline.settings import Settings
+from push_pipeline import db, push_with_template
+from push_pipeline.clock import iso, now_ms
+from push_pipeline.directory.access import Access, PublishRule, put_access
+from push_pipeline.directory.apps import add_key
+from push_pipeline.directory.templates import PUSH, put_template
+from push_pipeline.settings import Settings
 from tests.integration.gateway_stand import APP, Client, make_app, running_gateway
 
 VIP = PublishRule("vip*", ("editor",))

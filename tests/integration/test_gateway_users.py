@@ -17,14 +17,14 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from sqlalchemy import select
 
-from pipeline import db
-from pipeline.clock import now_ms
-from pipeline.credentials import seal_text
-from pipeline.directory.access import Access, PublishRule, TokenRules, put_access
-from pipeline.directory.apps import add_key
-from pipeline.gateway.key_sets import KeySets
-from pipeline.models import DEVICE, USER
-from pipeline.settings import Settings, get_settings
+from push_pipeline import db
+from push_pipeline.clock import now_ms
+from push_pipeline.credentials import seal_text
+from push_pipeline.directory.access import Access, PublishRule, TokenRules, put_access
+from push_pipeline.directory.apps import add_key
+from push_pipeline.gateway.key_sets import KeySets
+from push_pipeline.models import DEVICE, USER
+from push_pipeline.settings import Settings, get_settings
 from tests.integration.gateway_stand import APP, Client, make_app, running_gateway
 from tests.processes import wait_until
 

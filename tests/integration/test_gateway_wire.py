@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from pipeline.gateway import body, protocol
+from push_pipeline.gateway import body, protocol
 from tests.integration.gateway_stand import Answer, Client
 from tests.processes import wait_until
 

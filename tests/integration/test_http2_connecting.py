@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from push_workers.senders.http2 import Ended, Patience, Transport, frames
 from tests.processes import free_port, wait_until
 from tests.unit.http2.peer_server import Link, PeerServer, loopback_certificate, trusting
-from workers.senders.http2 import Ended, Patience, Transport, frames
 
 ROOT = Path(__file__).parents[2]
 

@@ -5,9 +5,9 @@ from collections import Counter
 
 import h2.events
 
+from push_workers.senders.http2 import Ended
 from tests.unit.http2.peer_server import PeerServer
 from tests.unit.http2.sending import assert_each_answer_is_its_own, kinds, send
-from workers.senders.http2 import Ended
 
 
 def test_every_request_gets_its_own_answer_over_kept_connections():

@@ -6,10 +6,10 @@ import time
 import h2.events
 import pytest
 
+from push_workers.senders.http2 import Ended, frames
 from tests.processes import wait_until
 from tests.unit.http2.peer_server import PeerServer
 from tests.unit.http2.sending import HEADERS, assert_each_answer_is_its_own, kinds, send
-from workers.senders.http2 import Ended, frames
 
 
 def cut_at(number):

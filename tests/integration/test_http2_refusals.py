@@ -3,9 +3,9 @@
 import json
 from collections import Counter
 
+from push_workers.senders.http2 import Ended, frames
 from tests.unit.http2.peer_server import PeerServer
 from tests.unit.http2.sending import assert_each_answer_is_its_own, kinds, send
-from workers.senders.http2 import Ended, frames
 
 
 def test_refused_streams_are_sent_again_and_answered_once():

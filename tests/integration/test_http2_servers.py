@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from push_workers.senders.http2 import Ended, Transport
 from tests.bench.sink import Sink
 from tests.processes import free_port, wait_until
 from tests.unit.http2.peer_server import loopback_certificate, trusting
-from workers.senders.http2 import Ended, Transport
 
 NODE = """
 const http2 = require('node:http2'), fs = require('node:fs');

@@ -6,10 +6,10 @@ import threading
 import h2.events
 import pytest
 
+from push_workers.senders.http2 import Ended, Patience
 from tests.processes import wait_until
 from tests.unit.http2.peer_server import PATIENCE_SECONDS, PeerServer
 from tests.unit.http2.sending import kinds, send
-from workers.senders.http2 import Ended, Patience
 
 
 def test_a_connection_that_the_server_closed_while_idle_costs_no_request():

@@ -6,16 +6,16 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import select, update
 
-from pipeline import db, pause, resume, status
-from pipeline.clock import now_ms
-from pipeline.models import RUN, Run
-from pipeline.options.delivery import TTL_MAX_SECONDS
-from pipeline.settings import Settings
+from push_pipeline import db, pause, resume, status
+from push_pipeline.clock import now_ms
+from push_pipeline.models import RUN, Run
+from push_pipeline.options.delivery import TTL_MAX_SECONDS
+from push_pipeline.settings import Settings
+from push_workers.delivery import deliver
+from push_workers.fanout import fan_out
+from push_workers.tick import tick
 from tests.audience import android, ios
 from tests.installation import Installation
-from workers.delivery import deliver
-from workers.fanout import fan_out
-from workers.tick import tick
 
 HOUR = 3_600
 

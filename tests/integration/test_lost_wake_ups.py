@@ -5,16 +5,16 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import select, update
 
-from pipeline import db, publish, queues
-from pipeline.clock import now_ms
-from pipeline.directory.apps import ensure_app
-from pipeline.directory.devices import register_devices
-from pipeline.models import BATCH, RUN, Batch, Run
-from pipeline.registration import check_registration
-from pipeline.settings import Settings
-from workers import fanout
-from workers.fanout import fan_out
-from workers.tick import GRACE_MS, PATIENCE_MS, tick
+from push_pipeline import db, publish, queues
+from push_pipeline.clock import now_ms
+from push_pipeline.directory.apps import ensure_app
+from push_pipeline.directory.devices import register_devices
+from push_pipeline.models import BATCH, RUN, Batch, Run
+from push_pipeline.registration import check_registration
+from push_pipeline.settings import Settings
+from push_workers import fanout
+from push_workers.fanout import fan_out
+from push_workers.tick import GRACE_MS, PATIENCE_MS, tick
 
 APP = "APP-1"
 

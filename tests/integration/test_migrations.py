@@ -10,9 +10,9 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, inspect, select, text
 from sqlmodel import SQLModel
 
-from pipeline import db, errors, migrations, models, register_device, status, unregister_device
-from pipeline.directory.apps import ensure_app
-from pipeline.settings import Settings
+from push_pipeline import db, errors, migrations, models, register_device, status, unregister_device
+from push_pipeline.directory.apps import ensure_app
+from push_pipeline.settings import Settings
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -7,13 +7,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import event, select
 
-from pipeline import db, publish, push_with_template
-from pipeline.clock import now_ms
-from pipeline.directory.templates import PUSH, put_template
-from pipeline.directory.users import put_users
-from pipeline.errors import InvalidWhereClause, MissingParameter, PayloadTooLarge
-from pipeline.models import MESSAGE
-from pipeline.template_publisher import push_immediately
+from push_pipeline import db, publish, push_with_template
+from push_pipeline.clock import now_ms
+from push_pipeline.directory.templates import PUSH, put_template
+from push_pipeline.directory.users import put_users
+from push_pipeline.errors import InvalidWhereClause, MissingParameter, PayloadTooLarge
+from push_pipeline.models import MESSAGE
+from push_pipeline.template_publisher import push_immediately
 from tests.installation import APP, Installation
 from tests.processes import wait_until
 

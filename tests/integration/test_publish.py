@@ -8,11 +8,11 @@ import pytest
 from sqlalchemy import func, select
 from sqlmodel import Session
 
-from pipeline import DeliveryOptions, PublishOptions, db, errors, publish, status
-from pipeline.clock import now_ms
-from pipeline.directory.apps import ensure_app
-from pipeline.models import CHANNEL, MESSAGE, RUN
-from pipeline.settings import Settings
+from push_pipeline import DeliveryOptions, PublishOptions, db, errors, publish, status
+from push_pipeline.clock import now_ms
+from push_pipeline.directory.apps import ensure_app
+from push_pipeline.models import CHANNEL, MESSAGE, RUN
+from push_pipeline.settings import Settings
 
 
 @pytest.fixture(autouse=True)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import db, publish, queues, status
-from pipeline.clock import now_ms
-from pipeline.directory.apps import ensure_app
-from pipeline.settings import Settings
+from push_pipeline import db, publish, queues, status
+from push_pipeline.clock import now_ms
+from push_pipeline.directory.apps import ensure_app
+from push_pipeline.settings import Settings
 from tests.processes import free_port, wait_until
 from tests.services import Valkey
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from pipeline import db, publish, status
-from pipeline.directory.registrations import find_registration
-from pipeline.directory.zones import find_zones
+from push_pipeline import db, publish, status
+from push_pipeline.directory.registrations import find_registration
+from push_pipeline.directory.zones import find_zones
+from push_workers.simulator import Simulator
 from tests.installation import APP, Installation
-from workers.simulator import Simulator
 
 IOS = "ab" * 32
 OSX = "cd" * 32

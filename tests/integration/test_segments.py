@@ -12,20 +12,20 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, event, select
 
-from pipeline import db, publish, register_device
-from pipeline.audience import Selection, read_page
-from pipeline.directory.apps import ensure_app
-from pipeline.directory.devices import register_devices
-from pipeline.directory.users import put_users
-from pipeline.errors import InvalidWhereClause
-from pipeline.ledger.batches import unpack
-from pipeline.models import BATCH, CHANNEL, DEVICE, MESSAGE, RUN
-from pipeline.platform import Platform
-from pipeline.registration import Registration
-from pipeline.settings import Settings
+from push_pipeline import db, publish, register_device
+from push_pipeline.audience import Selection, read_page
+from push_pipeline.directory.apps import ensure_app
+from push_pipeline.directory.devices import register_devices
+from push_pipeline.directory.users import put_users
+from push_pipeline.errors import InvalidWhereClause
+from push_pipeline.ledger.batches import unpack
+from push_pipeline.models import BATCH, CHANNEL, DEVICE, MESSAGE, RUN
+from push_pipeline.platform import Platform
+from push_pipeline.registration import Registration
+from push_pipeline.settings import Settings
+from push_workers.fanout import fan_out
 from tests.integration.segment_rules import truth, written
 from tests.services import Postgres
-from workers.fanout import fan_out
 
 APP = "APP-1"
 NOW = 1_767_000_000_000

@@ -9,15 +9,15 @@ from pathlib import Path
 import jwt
 import pytest
 
-from pipeline.content import Content
-from pipeline.credentials import ApnsCredential
-from pipeline.outcome import Outcome, RouteAction
-from pipeline.platform import Platform
+from push_pipeline.content import Content
+from push_pipeline.credentials import ApnsCredential
+from push_pipeline.outcome import Outcome, RouteAction
+from push_pipeline.platform import Platform
+from push_workers.senders.apns.payload import render
+from push_workers.senders.apns.sender import ApnsSender
+from push_workers.senders.base import Rendered, Target
 from tests.integration.senders_stand import Answer, Request, Stand, json_answer, stand
 from tests.unit.senders.providers import KEY_ID, TEAM_ID, TOPIC, apns_credential, certificate
-from workers.senders.apns.payload import render
-from workers.senders.apns.sender import ApnsSender
-from workers.senders.base import Rendered, Target
 
 OK = Answer(200)
 

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.content import Content
-from pipeline.credentials import ApnsCredential, FcmCredential
-from pipeline.platform import Platform
+from push_pipeline.content import Content
+from push_pipeline.credentials import ApnsCredential, FcmCredential
+from push_pipeline.platform import Platform
+from push_workers.senders.apns.sender import ApnsSender
+from push_workers.senders.base import Target
+from push_workers.senders.fcm.sender import FcmSender
+from push_workers.senders.registry import render_for
 from tests.integration.senders_stand import Answer, Request, json_answer, stand
 from tests.unit.senders.providers import apns_credential, service_account
-from workers.senders.apns.sender import ApnsSender
-from workers.senders.base import Target
-from workers.senders.fcm.sender import FcmSender
-from workers.senders.registry import render_for
 
 DEVICE = "cafe" * 16
 TEXT = "canary-text-of-the-message"

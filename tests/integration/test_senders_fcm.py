@@ -9,16 +9,16 @@ import pytest
 from pyfcm import FCMNotification
 from pyfcm.baseapi import BaseAPI
 
-from pipeline.content import Content
-from pipeline.credentials import FcmCredential
-from pipeline.outcome import Outcome, RouteAction
-from pipeline.platform import Platform
+from push_pipeline.content import Content
+from push_pipeline.credentials import FcmCredential
+from push_pipeline.outcome import Outcome, RouteAction
+from push_pipeline.platform import Platform
+from push_workers.senders.base import Rendered, Target
+from push_workers.senders.fcm.payload import render
+from push_workers.senders.fcm.sender import FcmSender
 from tests.integration.senders_stand import Answer, Request, Stand, json_answer, stand
 from tests.unit.senders.answers_of_fcm import error, fcm, info
 from tests.unit.senders.providers import service_account
-from workers.senders.base import Rendered, Target
-from workers.senders.fcm.payload import render
-from workers.senders.fcm.sender import FcmSender
 
 EXPIRED_TOKEN = Answer(401, error(401, "UNAUTHENTICATED", info("ACCESS_TOKEN_EXPIRED")))
 

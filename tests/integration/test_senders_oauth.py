@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.credentials import FcmCredential
-from pipeline.outcome import Outcome, Verdict
+from push_pipeline.credentials import FcmCredential
+from push_pipeline.outcome import Outcome, Verdict
+from push_workers.senders.fcm.token import AccessTokens
 from tests.integration.senders_stand import Answer, Stand, json_answer, stand
 from tests.unit.senders.providers import service_account
-from workers.senders.fcm.token import AccessTokens
 
 
 class Clock:

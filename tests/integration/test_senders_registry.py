@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.content import Content
-from pipeline.credentials import ApnsCredential
-from pipeline.outcome import Outcome
-from pipeline.platform import Platform
+from push_pipeline.content import Content
+from push_pipeline.credentials import ApnsCredential
+from push_pipeline.outcome import Outcome
+from push_pipeline.platform import Platform
+from push_workers.senders.apns.sender import ApnsSender
+from push_workers.senders.base import Target
+from push_workers.senders.fcm.sender import FcmSender
+from push_workers.senders.registry import SenderPool, render_for
 from tests.integration.senders_stand import Answer, Stand, stand
 from tests.unit.senders.providers import apns_credential, fcm_credential
-from workers.senders.apns.sender import ApnsSender
-from workers.senders.base import Target
-from workers.senders.fcm.sender import FcmSender
-from workers.senders.registry import SenderPool, render_for
 
 
 @pytest.fixture

@@ -5,15 +5,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from pipeline.content import Content
-from pipeline.credentials import ApnsCredential, FcmCredential
-from pipeline.outcome import Outcome, RouteAction, Verdict
-from pipeline.platform import Platform
-from workers.senders.apns.sender import ApnsSender
-from workers.senders.base import Sender, Target
-from workers.senders.fcm.sender import FcmSender
-from workers.senders.registry import render_for
-from workers.simulator import Simulator
+from push_pipeline.content import Content
+from push_pipeline.credentials import ApnsCredential, FcmCredential
+from push_pipeline.outcome import Outcome, RouteAction, Verdict
+from push_pipeline.platform import Platform
+from push_workers.senders.apns.sender import ApnsSender
+from push_workers.senders.base import Sender, Target
+from push_workers.senders.fcm.sender import FcmSender
+from push_workers.senders.registry import render_for
+from push_workers.simulator import Simulator
 
 COUNT = 500
 

@@ -8,9 +8,9 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from push_workers.simulator import Simulator
+from push_workers.simulator.apns.reasons import STATUS
 from tests.integration.simulator_peer import TOKEN, ApnsPeer, provider_token
-from workers.simulator import Simulator
-from workers.simulator.apns.reasons import STATUS
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from push_workers.simulator import Simulator
 from tests.integration.simulator_peer import provider_token
-from workers.simulator import Simulator
 
 HERE = Path(__file__).parent
 TOKENS = [f"ab{n:062x}" for n in range(50)]

@@ -7,9 +7,9 @@ import time
 
 import pytest
 
+from push_workers.simulator import Simulator
 from tests.integration.simulator_peer import TOKEN, ApnsPeer, FcmPeer
 from tests.processes import wait_until
-from workers.simulator import Simulator
 
 REFUSED, CANCEL, INTERNAL = 7, 8, 2
 

@@ -6,9 +6,9 @@ from email.utils import parsedate_to_datetime
 
 import pytest
 
+from push_workers.simulator import Simulator
+from push_workers.simulator.fcm.errors import ERRORS
 from tests.integration.simulator_peer import FcmPeer
-from workers.simulator import Simulator
-from workers.simulator.fcm.errors import ERRORS
 
 TOKEN = "abcdefghij:APA91b-" + "x" * 100
 FID = "abcdefghijklmnopqrstuv"

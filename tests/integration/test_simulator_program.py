@@ -1,4 +1,4 @@
-"""`python -m workers.simulator` as a program: its one line, its files, its end, its processes."""
+"""`python -m push_workers.simulator` as a program: its one line, its files, its end."""
 
 import json
 import signal
@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from push_workers.simulator import Simulator, SimulatorClient
+from push_workers.simulator.client import ControlError
 from tests.integration.simulator_peer import ApnsPeer, FcmPeer
 from tests.running import RunningSimulator
-from workers.simulator import Simulator, SimulatorClient
-from workers.simulator.client import ControlError
 
 
 def client_of(running: RunningSimulator) -> SimulatorClient:
@@ -64,7 +64,7 @@ def test_a_taken_port_is_one_line_and_exit_code_1(spawn, tmp_path):
     with Simulator() as sim:
         port = sim.apns_url.rpartition(":")[2]
         process = spawn(
-            sys.executable, "-m", "workers.simulator", "--apns-port", port, "--dir", tmp_path
+            sys.executable, "-m", "push_workers.simulator", "--apns-port", port, "--dir", tmp_path
         )
         assert process.wait() == 1
         assert process.output.strip().splitlines()[-1].startswith("The simulator cannot start:")

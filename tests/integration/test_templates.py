@@ -4,14 +4,14 @@ from collections.abc import Callable
 
 import pytest
 
-from pipeline import db, push_with_template
-from pipeline.directory import templates
-from pipeline.directory.apps import ensure_app
-from pipeline.directory.templates import CHANNEL, PUSH, buttons_for
-from pipeline.directory.users import delete_user, get_user, put_user
-from pipeline.errors import InvalidParameter, MissingParameter, UnknownTemplate
-from pipeline.platform import Platform
-from pipeline.settings import Settings
+from push_pipeline import db, push_with_template
+from push_pipeline.directory import templates
+from push_pipeline.directory.apps import ensure_app
+from push_pipeline.directory.templates import CHANNEL, PUSH, buttons_for
+from push_pipeline.directory.users import delete_user, get_user, put_user
+from push_pipeline.errors import InvalidParameter, MissingParameter, UnknownTemplate
+from push_pipeline.platform import Platform
+from push_pipeline.settings import Settings
 
 APP = "APP-1"
 

@@ -5,16 +5,16 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import insert, select, update
 
-from pipeline import db
-from pipeline.clock import now_ms
-from pipeline.directory import expiry
-from pipeline.directory.apps import ensure_app
-from pipeline.directory.devices import register_devices
-from pipeline.models import DEVICE, SUBSCRIPTION, Channel, Device, Subscription
-from pipeline.registration import check_registration
-from pipeline.settings import Settings
+from push_pipeline import db
+from push_pipeline.clock import now_ms
+from push_pipeline.directory import expiry
+from push_pipeline.directory.apps import ensure_app
+from push_pipeline.directory.devices import register_devices
+from push_pipeline.models import DEVICE, SUBSCRIPTION, Channel, Device, Subscription
+from push_pipeline.registration import check_registration
+from push_pipeline.settings import Settings
+from push_workers.tick import tick
 from tests.audience import ios
-from workers.tick import tick
 
 APP = "APP-1"
 

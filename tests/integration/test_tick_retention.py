@@ -8,12 +8,12 @@ from typing import NamedTuple
 import pytest
 from sqlalchemy import event, func, insert, select, text, update
 
-from pipeline import cancel, db, publish, status
-from pipeline.clock import now_ms
-from pipeline.directory.apps import ensure_app
-from pipeline.directory.set_aside import count_set_aside, set_aside
-from pipeline.ledger import retention
-from pipeline.models import (
+from push_pipeline import cancel, db, publish, status
+from push_pipeline.clock import now_ms
+from push_pipeline.directory.apps import ensure_app
+from push_pipeline.directory.set_aside import count_set_aside, set_aside
+from push_pipeline.ledger import retention
+from push_pipeline.models import (
     BATCH,
     DELIVERY,
     MESSAGE,
@@ -23,10 +23,10 @@ from pipeline.models import (
     Message,
     Run,
 )
-from pipeline.schedule import ROUND
-from pipeline.settings import Settings
-from workers.fanout import fan_out
-from workers.tick import DAY_MS, tick
+from push_pipeline.schedule import ROUND
+from push_pipeline.settings import Settings
+from push_workers.fanout import fan_out
+from push_workers.tick import DAY_MS, tick
 
 APP = "APP-1"
 DAYS = 7

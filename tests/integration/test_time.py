@@ -5,17 +5,17 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import select, update
 
-from pipeline import cancel, db, pause, resume, status
-from pipeline.clock import now_ms
-from pipeline.errors import NotCancellable
-from pipeline.ledger import runs
-from pipeline.models import BATCH, RUN, Run
-from pipeline.settings import Settings
+from push_pipeline import cancel, db, pause, resume, status
+from push_pipeline.clock import now_ms
+from push_pipeline.errors import NotCancellable
+from push_pipeline.ledger import runs
+from push_pipeline.models import BATCH, RUN, Run
+from push_pipeline.settings import Settings
+from push_workers import delivery
+from push_workers.context import Context
+from push_workers.fanout import fan_out
+from push_workers.tick import tick
 from tests.installation import Installation
-from workers import delivery
-from workers.context import Context
-from workers.fanout import fan_out
-from workers.tick import tick
 
 
 def ios(count: int) -> list[str]:

@@ -1,7 +1,7 @@
 """When a command uses the installation that `up` made in its folder."""
 
-from pipeline.cli.adopted import to_adopt
-from pipeline.supervisor.state_folder import StateFolder, read_environment
+from push_pipeline.cli.adopted import to_adopt
+from push_pipeline.supervisor.state_folder import StateFolder, read_environment
 
 UP = {
     "PIPELINE_DATABASE_URL": "sqlite:////srv/var/pipeline.db",

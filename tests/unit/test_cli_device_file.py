@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.cli.device_file import read_lines
-from pipeline.errors import InvalidParameter
-from pipeline.platform import Platform
+from push_pipeline.cli.device_file import read_lines
+from push_pipeline.errors import InvalidParameter
+from push_pipeline.platform import Platform
 
 TOKEN = "0badc0ffee" * 6 + "abcd"
 NOW = 1_800_000_000_000

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from pipeline.cli.root import app
-from pipeline.settings import settings_table
+from push_pipeline.cli.root import app
+from push_pipeline.settings import settings_table
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 
@@ -42,7 +42,7 @@ def test_every_command_is_named():
 @pytest.mark.parametrize("code", blocks("python"))
 def test_the_python_is_valid_and_imports_what_exists(code):
     compile(code, "README.md", "exec")
-    imports = [line for line in code.splitlines() if line.startswith("from pipeline")]
+    imports = [line for line in code.splitlines() if line.startswith("from push_pipeline")]
     exec("\n".join(imports), {})
 
 

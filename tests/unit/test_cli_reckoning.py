@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from pipeline.cli.reckoning import Received, reckon
+from push_pipeline.cli.reckoning import Received, reckon
 
 
 @dataclass(frozen=True)

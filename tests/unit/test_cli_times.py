@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.cli.times import moment, span
-from pipeline.errors import InvalidParameter
+from push_pipeline.cli.times import moment, span
+from push_pipeline.errors import InvalidParameter
 
 UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 

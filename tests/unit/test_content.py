@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.content import Content, compact_json
-from pipeline.errors import EmptyMessage, InvalidParameter
-from pipeline.platform import Platform
+from push_pipeline.content import Content, compact_json
+from push_pipeline.errors import EmptyMessage, InvalidParameter
+from push_pipeline.platform import Platform
 
 IOS, OSX = Platform.IOS, Platform.OSX
 

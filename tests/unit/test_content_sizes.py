@@ -4,11 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.content import APNS_PAYLOAD_BYTES, FCM_DATA_BYTES, Content, check_sizes, compact_json
-from pipeline.content.sizes import size_of
-from pipeline.errors import PayloadTooLarge
-from pipeline.platform import Platform
-from workers.senders.apns.payload import render
+from push_pipeline.content import (
+    APNS_PAYLOAD_BYTES,
+    FCM_DATA_BYTES,
+    Content,
+    check_sizes,
+    compact_json,
+)
+from push_pipeline.content.sizes import size_of
+from push_pipeline.errors import PayloadTooLarge
+from push_pipeline.platform import Platform
+from push_workers.senders.apns.payload import render
 
 #: One, two, three and four bytes of UTF-8, a combining mark, a family of joined emoji.
 PIECES = ["a", "é", "漢", "😀", "e\u0301", "👨\u200d👩\u200d👧", '"', "\\", "\n", "\u2028"]

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from pipeline.credentials import ApnsCredential, Environment, FcmCredential, seal, unseal
-from pipeline.errors import BadCredential, SettingsError
+from push_pipeline.credentials import ApnsCredential, Environment, FcmCredential, seal, unseal
+from push_pipeline.errors import BadCredential, SettingsError
 from tests.unit.senders.providers import (
     KEY_ID,
     TEAM_ID,

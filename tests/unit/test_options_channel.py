@@ -2,8 +2,8 @@
 
 import pytest
 
-from pipeline import errors
-from pipeline.options import check_channel_name
+from push_pipeline import errors
+from push_pipeline.options import check_channel_name
 
 
 @pytest.mark.parametrize("name", ["default", "my channel", "a@b:c&d+e;f,g=h$", "ä€😀", "x" * 255])

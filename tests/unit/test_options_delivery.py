@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import errors
-from pipeline.options import Broadcast, DeliveryOptions, PublishPolicy
-from pipeline.platform import Platform
+from push_pipeline import errors
+from push_pipeline.options import Broadcast, DeliveryOptions, PublishPolicy
+from push_pipeline.platform import Platform
 
 NOW = 1_800_000_000_000
 

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.registration import check_registration
-from workers.simulator import magic
-from workers.simulator.population import TROUBLES, Mix, population
+from push_pipeline.registration import check_registration
+from push_workers.simulator import magic
+from push_workers.simulator.population import TROUBLES, Mix, population
 
 DATA = Path(__file__).parents[1] / "data"
 
-#: How each list in tests/data was made: `python -m workers.simulator.population …`
+#: How each list in tests/data was made: `python -m push_workers.simulator.population …`
 LISTS = {
     "ordinary-200.ndjson": "--count 200 --seed 7 --channel default --channel news=0.5",
     "troubled-2000.ndjson": "--count 2000 --seed 11 --dead 0.03 --foreign 0.01 --malformed 0.01"
@@ -33,7 +33,7 @@ SHAPES = {
 
 @pytest.mark.parametrize("name", LISTS)
 def test_a_shipped_list_is_what_its_command_prints(name):
-    command = [sys.executable, "-m", "workers.simulator.population", *LISTS[name].split()]
+    command = [sys.executable, "-m", "push_workers.simulator.population", *LISTS[name].split()]
     printed = subprocess.run(command, capture_output=True, check=True, cwd=DATA.parents[1])
     assert printed.stdout == (DATA / name).read_bytes()
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.schedule import (
+from push_pipeline.schedule import (
     ROUND,
     Firing,
     Wave,

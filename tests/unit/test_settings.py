@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.errors import SettingsError
-from pipeline.queues import horizon_ms
-from pipeline.settings import Settings, get_settings, reset_settings, settings_table
+from push_pipeline.errors import SettingsError
+from push_pipeline.queues import horizon_ms
+from push_pipeline.settings import Settings, get_settings, reset_settings, settings_table
 
 
 @pytest.fixture(autouse=True)

@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from pipeline.content import Content
-from pipeline.errors import InvalidParameter, MissingParameter, PayloadTooLarge
-from pipeline.platform import Platform
-from pipeline.template.composing import compose
-from pipeline.template.stored import PushTemplate
-from pipeline.template.wording import Wording, freeze
+from push_pipeline.content import Content
+from push_pipeline.errors import InvalidParameter, MissingParameter, PayloadTooLarge
+from push_pipeline.platform import Platform
+from push_pipeline.template.composing import compose
+from push_pipeline.template.stored import PushTemplate
+from push_pipeline.template.wording import Wording, freeze
 
 
 def template(

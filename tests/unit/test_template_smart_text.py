@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.errors import InvalidParameter, MissingParameter, PayloadTooLarge
-from pipeline.template.smart_text import FILLED_MAX, SmartText, check, fill, fill_clause
-from pipeline.template.wording import Wording
-from pipeline.whereclause import parse_clause
-from pipeline.whereclause.conditions import OneOf
+from push_pipeline.errors import InvalidParameter, MissingParameter, PayloadTooLarge
+from push_pipeline.template.smart_text import FILLED_MAX, SmartText, check, fill, fill_clause
+from push_pipeline.template.wording import Wording
+from push_pipeline.whereclause import parse_clause
+from push_pipeline.whereclause.conditions import OneOf
 
 names = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,6}", fullmatch=True)
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)

@@ -2,10 +2,10 @@
 
 import pytest
 
-from pipeline.errors import InvalidChannelName, InvalidParameter, MissingParameter
-from pipeline.platform import Platform
-from pipeline.template.device_facing import Looks, for_device
-from pipeline.template.stored import ButtonTemplate, ChannelTemplate, PushTemplate
+from push_pipeline.errors import InvalidChannelName, InvalidParameter, MissingParameter
+from push_pipeline.platform import Platform
+from push_pipeline.template.device_facing import Looks, for_device
+from push_pipeline.template.stored import ButtonTemplate, ChannelTemplate, PushTemplate
 
 NOTHING = Looks({}, {})
 

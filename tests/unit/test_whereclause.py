@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.errors import InvalidWhereClause
-from pipeline.whereclause import parse_clause
-from pipeline.whereclause.conditions import All, AnyOf, IsNull, Like, OneOf, Ordered, negate
-from pipeline.whereclause.parser import DEPTH_MAX, LENGTH_MAX
+from push_pipeline.errors import InvalidWhereClause
+from push_pipeline.whereclause import parse_clause
+from push_pipeline.whereclause.conditions import All, AnyOf, IsNull, Like, OneOf, Ordered, negate
+from push_pipeline.whereclause.parser import DEPTH_MAX, LENGTH_MAX
 
 
 @pytest.mark.parametrize(

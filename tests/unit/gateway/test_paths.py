@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.errors import InvalidParameter
-from pipeline.gateway.paths import Address, decode, split
+from push_pipeline.errors import InvalidParameter
+from push_pipeline.gateway.paths import Address, decode, split
 
 ANY_NAME = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1)
 

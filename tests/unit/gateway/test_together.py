@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from pipeline.errors import DatabaseUnavailable, InvalidParameter
-from pipeline.gateway.together import GROUP_MAX, Together
+from push_pipeline.errors import DatabaseUnavailable, InvalidParameter
+from push_pipeline.gateway.together import GROUP_MAX, Together
 
 
 class Work:

@@ -5,7 +5,7 @@ import os
 import ssl
 import sys
 
-from workers.senders.http2 import Transport
+from push_workers.senders.http2 import Transport
 
 
 def main(port: str, ca_file: str) -> None:

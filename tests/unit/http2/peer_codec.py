@@ -6,10 +6,10 @@ import h2.events
 import h2.settings
 from hpack import Encoder
 
-from workers.senders.http2 import frames
-from workers.senders.http2.codec import Codec
-from workers.senders.http2.requests import Requests
-from workers.senders.http2.stats import Tally
+from push_workers.senders.http2 import frames
+from push_workers.senders.http2.codec import Codec
+from push_workers.senders.http2.requests import Requests
+from push_workers.senders.http2.stats import Tally
 
 FIELDS = (
     (b":method", b"POST"),

@@ -20,8 +20,8 @@ import h2.events
 import h2.exceptions
 import h2.settings
 
+from push_workers.senders.http2 import Transport, frames
 from tests.bench.sink_certificate import Certificate, make_certificate
-from workers.senders.http2 import Transport, frames
 
 #: Seconds a test waits for anything; all of it happens on the loopback.
 PATIENCE_SECONDS = 10.0

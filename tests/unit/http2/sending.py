@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from workers.senders.http2 import Ended
+from push_workers.senders.http2 import Ended
 
 HEADERS = [(b"authorization", b"bearer e30"), (b"apns-topic", b"com.example.app")]
 

@@ -3,10 +3,10 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from push_workers.senders.http2 import Ended, frames
+from push_workers.senders.http2.header_blocks import MAX_BLOCK_BYTES
+from push_workers.senders.http2.requests import Requests
 from tests.unit.http2.peer_codec import FIELDS, Writer, codec_with, data_frame, headers_frame
-from workers.senders.http2 import Ended, frames
-from workers.senders.http2.header_blocks import MAX_BLOCK_BYTES
-from workers.senders.http2.requests import Requests
 
 statuses = st.sampled_from([200, 200, 200, 400, 403, 404, 410, 413, 429, 500, 503])
 pieces = st.lists(st.binary(max_size=40), max_size=4)

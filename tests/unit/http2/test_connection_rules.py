@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from push_workers.senders.http2 import Ended, frames
+from push_workers.senders.http2.answers import MAX_BODY_BYTES
+from push_workers.senders.http2.codec import MAX_IDLE_FRAMES
+from push_workers.senders.http2.frames import ErrorCode, PeerViolation
+from push_workers.senders.http2.requests import Requests
 from tests.unit.http2.peer_codec import FIELDS, Writer, codec_with, data_frame, headers_frame
-from workers.senders.http2 import Ended, frames
-from workers.senders.http2.answers import MAX_BODY_BYTES
-from workers.senders.http2.codec import MAX_IDLE_FRAMES
-from workers.senders.http2.frames import ErrorCode, PeerViolation
-from workers.senders.http2.requests import Requests
 
 
 def goaway(last: int, debug: bytes = b"", code: int = 0) -> bytes:

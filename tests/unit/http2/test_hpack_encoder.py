@@ -4,7 +4,7 @@ from hpack import Decoder
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workers.senders.http2.hpack_encoder import TABLE_LIMIT, HeaderEncoder
+from push_workers.senders.http2.hpack_encoder import TABLE_LIMIT, HeaderEncoder
 
 names = st.sampled_from(
     [b":method", b":authority", b"authorization", b"apns-topic", b"x-" + b"n" * 40]

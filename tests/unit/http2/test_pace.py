@@ -2,7 +2,7 @@
 
 from random import Random
 
-from workers.senders.http2.pace import LONGEST_WAIT_SECONDS, Pace
+from push_workers.senders.http2.pace import LONGEST_WAIT_SECONDS, Pace
 
 
 def test_the_first_connections_are_not_held_back():

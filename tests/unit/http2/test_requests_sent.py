@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from push_workers.senders.http2 import frames
+from push_workers.senders.http2.codec import OPENING, Codec
+from push_workers.senders.http2.requests import Requests
+from push_workers.senders.http2.stats import Tally
 from tests.unit.http2.peer_codec import FIELDS, Reader, codec_with, talk
-from workers.senders.http2 import frames
-from workers.senders.http2.codec import OPENING, Codec
-from workers.senders.http2.requests import Requests
-from workers.senders.http2.stats import Tally
 
 printable = st.text("abcdef0123456789/-_", min_size=1, max_size=150).map(str.encode)
 sizes = st.sampled_from([0, 1, 300, 300, 16_384, 70_000])

@@ -1,6 +1,6 @@
 """Every answer that APNs documents or has been seen to give, and what follows from it."""
 
-from pipeline.outcome import DeviceAction, Outcome, RouteAction, Settled
+from push_pipeline.outcome import DeviceAction, Outcome, RouteAction, Settled
 
 REJECTED = (Outcome.REJECTED, Settled.REJECTED, DeviceAction.KEEP, RouteAction.KEEP)
 MISROUTED = (Outcome.MISROUTED, Settled.REJECTED, DeviceAction.QUARANTINE, RouteAction.KEEP)

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.x509.oid import NameOID
 
-from pipeline.credentials import ApnsCredential, FcmCredential
+from push_pipeline.credentials import ApnsCredential, FcmCredential
 
 TOPIC = "com.example.app"
 KEY_ID = "ABC123DEFG"

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from pipeline.content import Content
-from pipeline.platform import Platform
-from workers.senders.apns.payload import render
-from workers.senders.base import Rendered
+from push_pipeline.content import Content
+from push_pipeline.platform import Platform
+from push_workers.senders.apns.payload import render
+from push_workers.senders.base import Rendered
 
 
 def rendered(

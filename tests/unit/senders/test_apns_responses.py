@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.outcome import CONSEQUENCES, DeviceAction, Outcome, RouteAction, Settled
+from push_pipeline.outcome import CONSEQUENCES, DeviceAction, Outcome, RouteAction, Settled
+from push_workers.senders.apns import responses
+from push_workers.senders.apns.responses import classify, classify_ending
 from tests.unit.senders.answers_of_apns import GONE, HELD, ROWS
-from workers.senders.apns import responses
-from workers.senders.apns.responses import classify, classify_ending
 
 NOW = 1_790_000_000.0
 

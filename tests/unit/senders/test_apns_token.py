@@ -5,8 +5,8 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from hypothesis import given
 from hypothesis import strategies as st
 
+from push_workers.senders.apns.token import ProviderTokens
 from tests.unit.senders.providers import KEY_ID, TEAM_ID, apns_credential
-from workers.senders.apns.token import ProviderTokens
 
 CREDENTIAL = apns_credential()
 PUBLIC = load_pem_private_key((CREDENTIAL.key_pem or "").encode(), None).public_key()

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.outcome import CONSEQUENCES, Outcome, RouteAction
+from push_pipeline.outcome import CONSEQUENCES, Outcome, RouteAction
+from push_workers.senders.fcm.responses import CURED_BY_SIGNING_IN, classify
 from tests.unit.senders.answers_of_fcm import NAME, QUOTA, RATE, ROWS, Row, error, fcm, info
-from workers.senders.fcm.responses import CURED_BY_SIGNING_IN, classify
 
 NOW = 1_790_000_000.0
 

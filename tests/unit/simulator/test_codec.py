@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.simulator.http2 import frames
-from workers.simulator.http2.codec import Codec
-from workers.simulator.http2.terms import Terms
-from workers.simulator.messages import Answer
-from workers.simulator.tally import Tally
+from push_workers.simulator.http2 import frames
+from push_workers.simulator.http2.codec import Codec
+from push_workers.simulator.http2.terms import Terms
+from push_workers.simulator.messages import Answer
+from push_workers.simulator.tally import Tally
 
 HEADERS = [
     (":method", "POST"), (":scheme", "https"), (":authority", "localhost"),

@@ -1,7 +1,7 @@
 """What a user sees: storage and replacement as APNs and FCM document them."""
 
-from workers.simulator.devices import Device, Registry
-from workers.simulator.messages import Push
+from push_workers.simulator.devices import Device, Registry
+from push_workers.simulator.messages import Push
 
 NOW = 1000.0
 

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.simulator.http2 import huffman
-from workers.simulator.http2.frames import ViolationError
-from workers.simulator.http2.headers import Decoder
-from workers.simulator.http2.outbound import literal_block
+from push_workers.simulator.http2 import huffman
+from push_workers.simulator.http2.frames import ViolationError
+from push_workers.simulator.http2.headers import Decoder
+from push_workers.simulator.http2.outbound import literal_block
 
 NAMES = st.sampled_from([":path", ":method", "apns-topic", "apns-id", "authorization", "x-other"])
 VALUES = st.text(st.characters(max_codepoint=255), max_size=60)

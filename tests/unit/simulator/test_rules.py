@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from workers.simulator.rules import Rule, RuleBook
+from push_workers.simulator.rules import Rule, RuleBook
 
 
 def book(*rules: dict, seed: int = 0) -> RuleBook:

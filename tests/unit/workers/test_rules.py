@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.ledger.batches import Standing, pack, unpack
-from pipeline.outcome import Outcome, Settled
-from workers.backoff import LONGEST_RETRY_AFTER, LONGEST_WAIT, Backoff
-from workers.claim import MAX_STALLS, Leave, Park, Send, SettleRest, decide
-from workers.delivery import cut_slices
-from workers.fanout import cut_evenly
-from workers.notification_id import notification_ids
+from push_pipeline.ledger.batches import Standing, pack, unpack
+from push_pipeline.outcome import Outcome, Settled
+from push_workers.backoff import LONGEST_RETRY_AFTER, LONGEST_WAIT, Backoff
+from push_workers.claim import MAX_STALLS, Leave, Park, Send, SettleRest, decide
+from push_workers.delivery import cut_slices
+from push_workers.fanout import cut_evenly
+from push_workers.notification_id import notification_ids
 
 NOW = 1_000_000
 WINDOW = 512

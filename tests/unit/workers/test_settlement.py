@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.outcome import DeviceAction, Outcome, RouteAction, Verdict
-from workers.backoff import Backoff
-from workers.senders.base import Target
-from workers.settlement import (
+from push_pipeline.outcome import DeviceAction, Outcome, RouteAction, Verdict
+from push_workers.backoff import Backoff
+from push_workers.senders.base import Target
+from push_workers.settlement import (
     DEAD_FLOOR,
     GUARD_FLOOR,
     HOLD_SECONDS,

@@ -1,5 +1,0 @@
-"""The command line, `push-pipeline`: a module for each group of commands, nothing else here."""
-
-from pipeline.cli.root import main
-
-__all__ = ["main"]

@@ -1,7 +1,0 @@
-"""What a push says: one message and its headers, turned into each platform's own document."""
-
-from pipeline.content.content import Content
-from pipeline.content.sizes import APNS_PAYLOAD_BYTES, FCM_DATA_BYTES, check_sizes
-from pipeline.content.values import compact_json
-
-__all__ = ["APNS_PAYLOAD_BYTES", "FCM_DATA_BYTES", "Content", "check_sizes", "compact_json"]

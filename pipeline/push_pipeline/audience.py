@@ -1,0 +1,163 @@
+"""Channel ∩ OS ∩ named devices ∩ segment: one selection in SQL, read in key order, by pages."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    Select,
+    and_,
+    case,
+    func,
+    inspect,
+    select,
+)
+
+from push_pipeline.db import any_of
+from push_pipeline.models import CHANNEL, DEVICE, SUBSCRIPTION, USER, Device, User
+from push_pipeline.registration import keys_of_registrations
+from push_pipeline.whereclause import Condition, matches, needs_user, parse_clause
+
+
+@dataclass(frozen=True, slots=True)
+class ZonePart:
+    """Devices by the time zone that they had at `as_of` (epoch milliseconds).
+
+    Those in the zone `within`, or with None those of no zone, or of none that is in `outside`.
+    The time is one and the same for all parts of an audience: whoever travels from one zone to
+    another meanwhile is still in exactly one of them.
+    """
+
+    as_of: int
+    within: str | None
+    outside: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Who is meant: no channel means any, no device ids and no segment mean everybody.
+
+    A device may also be named by the id of its registration in the channel.
+    """
+
+    app_id: str
+    channel: str | None
+    platforms: tuple[str, ...]
+    device_ids: tuple[str, ...] = ()
+    segment: str | None = None  # a where clause
+    zone: ZonePart | None = None
+
+
+class Member(NamedTuple):
+    """A device of the audience."""
+
+    key: int
+    platform: str
+    environment: str
+
+
+class Page(NamedTuple):
+    """A stretch of the audience. `cursor` is where the next one begins, None after the last."""
+
+    members: list[Member]
+    cursor: int | None
+
+
+def read_page(
+    connection: Connection, selection: Selection, after: int, limit: int, now: int
+) -> Page:
+    """Read the next page of an audience, in the order of device keys.
+
+    The page is cut by subscriptions, not by matches: however few of them match the OS or the
+    segment, one page costs the same. A device appears once, since a channel holds it once.
+    """
+    if not selection.platforms:
+        return Page([], None)
+    end: int | None = connection.execute(_last_of_page(selection, after, limit)).scalar()
+    rows = connection.execute(page_query(selection, after, end, now)).all()
+    return Page([Member(*row) for row in rows], end)
+
+
+def count_members(connection: Connection, selection: Selection, now: int) -> int:
+    """Count an audience, each device once, in one statement that reads all of it."""
+    members = page_query(selection, 0, None, now).order_by(None).subquery()
+    return connection.execute(select(func.count()).select_from(members)).scalar_one()
+
+
+def _last_of_page(selection: Selection, after: int, limit: int) -> Select[int]:
+    keys = _looked_at(selection, after)
+    return keys.order_by(keys.selected_columns[0]).offset(limit - 1).limit(1)
+
+
+def page_query(
+    selection: Selection, after: int, end: int | None, now: int
+) -> Select[int, str, str]:
+    """Select key, platform and environment of the audience after `after` up to `end`."""
+    segment = parse_clause(selection.segment) if selection.segment else None
+    statement = (
+        select(DEVICE.id, DEVICE.platform, DEVICE.environment)
+        .select_from(_with_user(segment))
+        .where(DEVICE.id.in_(_looked_at(selection, after, end)), *_fit(selection, now))
+        .where(*_between(DEVICE.id, after, end), *_in_zone(selection.zone))
+        .order_by(DEVICE.id)
+    )
+    return statement if segment is None else statement.where(matches(segment))
+
+
+def _looked_at(selection: Selection, after: int, end: int | None = None) -> Select[int]:
+    """Select the keys of a stretch of the channel's devices, or the app's: those named, or all."""
+    key = DEVICE.id if selection.channel is None else SUBSCRIPTION.device_key
+    stretch = select(key).where(_is_meant(selection), *_between(key, after, end))
+    return stretch.where(key.in_(_named(selection))) if selection.device_ids else stretch
+
+
+def _named(selection: Selection) -> Select[int]:
+    named = any_of(DEVICE.device_id, selection.device_ids)
+    keys = keys_of_registrations(selection.device_ids, selection.channel)
+    either = named | any_of(DEVICE.id, keys) if keys else named
+    return select(DEVICE.id).where(DEVICE.app_id == selection.app_id, either)
+
+
+def _is_meant(selection: Selection) -> ColumnElement[bool]:
+    if selection.channel is None:
+        return DEVICE.app_id == selection.app_id
+    # A subquery, not a join: a planner that joins sorts the whole channel for every page.
+    channel = select(CHANNEL.id).where(
+        CHANNEL.app_id == selection.app_id, CHANNEL.name == selection.channel
+    )
+    return SUBSCRIPTION.channel_key == channel.scalar_subquery()
+
+
+def _between(key: ColumnElement[int], after: int, end: int | None) -> list[ColumnElement[bool]]:
+    # Said of devices as well as of subscriptions, so that a planner sees that a page is a
+    # narrow stretch of both and reads the whole of neither.
+    return [key > after] if end is None else [key > after, key <= end]
+
+
+def _with_user(segment: Condition | None) -> FromClause:
+    devices = inspect(Device).local_table
+    if segment is None or not needs_user(segment):
+        return devices
+    return devices.outerjoin(
+        User, and_(USER.app_id == DEVICE.app_id, USER.user_id == DEVICE.user_id)
+    )
+
+
+def _in_zone(part: ZonePart | None) -> list[ColumnElement[bool]]:
+    if part is None:
+        return []
+    zone = case((DEVICE.zone_since > part.as_of, DEVICE.zone_before), else_=DEVICE.time_zone)
+    if part.within is not None:
+        return [zone == part.within]
+    return [zone.is_(None) | ~any_of(zone, part.outside)] if part.outside else []
+
+
+def _fit(selection: Selection, now: int) -> Sequence[ColumnElement[bool]]:
+    return (
+        DEVICE.platform.in_(selection.platforms),
+        DEVICE.state == "active",
+        (DEVICE.expires_at.is_(None) | (DEVICE.expires_at > now)),
+    )

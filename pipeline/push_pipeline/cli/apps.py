@@ -1,0 +1,166 @@
+"""`app`: apps, their API keys and their credentials."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from push_pipeline import db
+from push_pipeline.cli import app_auth
+from push_pipeline.cli.output import Json, note, print_json, say
+from push_pipeline.clock import iso, now_ms
+from push_pipeline.credentials import ApnsCredential, Credential, FcmCredential, seal
+from push_pipeline.directory import apps, routes
+from push_pipeline.errors import SettingsError
+from push_pipeline.settings import get_settings
+
+group = typer.Typer(no_args_is_help=True, help="Apps, their API keys and credentials.")
+key_group = typer.Typer(no_args_is_help=True, help="API keys of an app.")
+credentials_group = typer.Typer(no_args_is_help=True, help="Provider credentials of an app.")
+group.add_typer(key_group, name="key")
+group.add_typer(credentials_group, name="credentials")
+group.add_typer(app_auth.group, name="auth")
+
+AppId = Annotated[str, typer.Argument(metavar="APP", help="The app's id.")]
+Scopes = Annotated[str, typer.Option(help="Comma-separated.")]
+Key = Annotated[str | None, typer.Option(help="The key to use; a new one is made without it.")]
+Url = Annotated[str | None, typer.Option(help="Instead of the provider's address, for tests.")]
+_ALL = ",".join(apps.SCOPES)
+
+
+@group.command("create")
+def create(
+    name: Annotated[str, typer.Argument(help="For people.")],
+    app_id: Annotated[str | None, typer.Option("--id", help="Made without it.")] = None,
+    time_zone: Annotated[
+        str, typer.Option(help="Of devices that tell none: an IANA name.")
+    ] = apps.UTC,
+    key: Key = None,
+    scopes: Scopes = _ALL,
+    as_json: Json = False,
+) -> None:
+    """Create an app and print its id and API key, once."""
+    now = now_ms()
+    with db.writing() as connection:
+        new_id = apps.create_app(connection, name, now, app_id, time_zone)
+        shown = apps.add_key(connection, new_id, now, key=key, scopes=_split(scopes))
+    if as_json:
+        print_json({"id": new_id, "key": shown})
+    else:
+        say(f"app id   {new_id}\nAPI key  {shown}")
+        note("The key is not shown again.")
+
+
+@group.command("list")
+def list_all(as_json: Json = False) -> None:
+    """List the apps, and what each can send through."""
+    with db.reading() as connection:
+        found = apps.list_apps(connection)
+        open_to = routes.list_routes(connection)
+    rows = [
+        {
+            "id": app.id,
+            "name": app.name,
+            "createdAt": iso(app.created_at),
+            "routes": [
+                " ".join(filter(None, (str(route["provider"]), str(route["environment"]))))
+                for route in open_to
+                if route["app_id"] == app.id
+            ],
+        }
+        for app in found
+    ]
+    if as_json:
+        print_json(rows)
+        return
+    for row in rows:
+        say(f"{row['id']}  {row['name']}  {', '.join(row['routes'] or ()) or 'no credentials'}")
+
+
+@key_group.command("add")
+def add_key(
+    app_id: AppId,
+    key: Key = None,
+    scopes: Scopes = _ALL,
+    channels: Annotated[
+        list[str] | None,
+        typer.Option("--channel", help="The only channels it may publish to, maybe with `*`."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Add an API key and print it, once."""
+    with db.writing() as connection:
+        known = apps.resolve_app(connection, app_id)
+        shown = apps.add_key(
+            connection,
+            known,
+            now_ms(),
+            key=key,
+            scopes=_split(scopes),
+            channel_patterns=channels,
+        )
+    if as_json:
+        print_json({"id": known, "key": shown})
+    else:
+        say(shown)
+
+
+@key_group.command("revoke")
+def revoke_key(
+    app_id: AppId,
+    hint: Annotated[str, typer.Argument(help="The last four characters of the key.")],
+    as_json: Json = False,
+) -> None:
+    """Revoke the keys of an app that end in HINT."""
+    with db.writing() as connection:
+        known = apps.resolve_app(connection, app_id)
+        revoked = apps.revoke_key(connection, known, hint, now_ms())
+    if as_json:
+        print_json({"revoked": revoked})
+    else:
+        say(f"revoked: {revoked}")
+    raise typer.Exit(0 if revoked else 1)
+
+
+@credentials_group.command("apns")
+def apns(
+    app_id: AppId,
+    key_file: Annotated[Path, typer.Option(help="The .p8 file.")],
+    key_id: Annotated[str, typer.Option(help="Ten characters.")],
+    team_id: Annotated[str, typer.Option(help="Ten characters.")],
+    topic: Annotated[str, typer.Option(help="The bundle id.")],
+    environment: Annotated[str, typer.Option(help="production or sandbox.")] = "production",
+    url: Url = None,
+) -> None:
+    """Store an APNs key, sealed. Workers use it from their next batch on."""
+    credential = ApnsCredential.from_key_file(
+        key_file, key_id=key_id, team_id=team_id, topic=topic, environment=environment, url=url
+    )
+    _store(app_id, "apns", environment, credential)
+
+
+@credentials_group.command("fcm")
+def fcm(
+    app_id: AppId,
+    service_account_file: Annotated[Path, typer.Option(help="JSON of the Firebase console.")],
+    url: Url = None,
+) -> None:
+    """Store an FCM service account, sealed. Workers use it from their next batch on."""
+    _store(
+        app_id, "fcm", "", FcmCredential.from_service_account_file(service_account_file, url=url)
+    )
+
+
+def _store(app_id: str, provider: str, environment: str, credential: Credential) -> None:
+    secret = get_settings().secret_key
+    if secret is None:
+        raise SettingsError("PIPELINE_SECRET_KEY is not set: it seals the credential")
+    sealed = seal(secret.get_secret_value(), credential)
+    with db.writing() as connection:
+        known = apps.resolve_app(connection, app_id)
+        routes.put_credential(connection, known, provider, environment, sealed, now_ms())
+    say(f"stored for {known}: {' '.join(filter(None, (provider, environment)))}")
+
+
+def _split(scopes: str) -> list[str]:
+    return [scope.strip() for scope in scopes.split(",") if scope.strip()]

@@ -1,0 +1,171 @@
+"""What `doctor` looks at: one function for each thing that can be wrong with an installation."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from push_pipeline import db, migrations, queues
+from push_pipeline.clock import now_ms
+from push_pipeline.credentials import unseal
+from push_pipeline.directory.database_clock import database_now
+from push_pipeline.directory.heartbeat import last_beat
+from push_pipeline.directory.routes import find_credential, list_routes
+from push_pipeline.directory.set_aside import count_set_aside
+from push_pipeline.errors import BadCredential, PipelineError, SettingsError
+from push_pipeline.ledger.waiting import oldest_due
+from push_pipeline.settings import get_settings
+
+#: Milliseconds by which two machines' clocks may differ before leases and due times suffer.
+CLOCK_TOLERANCE_MS = 2_000
+
+#: Ticks that may be missing before beat counts as dead; one may wait for a free worker.
+TICKS_MISSED = 5
+
+#: Milliseconds that a due batch may wait before somebody should look.
+WAIT_TOLERANCE_MS = 60_000
+
+#: Seconds in which workers must answer.
+PING_SECONDS = 1.5
+
+
+class Finding(NamedTuple):
+    """What was found. `name` is stable, for scripts."""
+
+    name: str
+    ok: bool
+    says: str
+
+
+Check = Callable[[], Iterator[Finding]]
+
+
+def examine() -> Iterator[Finding]:
+    """Look at everything; a check that cannot be made is a finding too."""
+    for check in (_settings, _database, _schema):
+        found = _made(check)
+        yield from found
+        if not found[0].ok:
+            return  # without these every other check would say the same
+    broker = _made(_broker)
+    yield from broker
+    if broker[0].ok:
+        yield from _made(_workers)  # they are asked through the broker
+    for check in (_beat, _clock, _credentials, _waiting, _set_aside):
+        yield from _made(check)
+
+
+def _made(check: Check) -> list[Finding]:
+    try:
+        return list(check())
+    except PipelineError as error:
+        return [Finding(check.__name__.lstrip("_"), False, str(error))]
+
+
+def _settings() -> Iterator[Finding]:
+    settings = get_settings()
+    app = settings.app_id or "none, commands need --app unless there is only one"
+    yield Finding("settings", True, f"can be read; default app: {app}")
+
+
+def _database() -> Iterator[Finding]:
+    with db.reading():
+        kind = db.engine().dialect.name
+    yield Finding("database", True, f"{kind} answers")
+
+
+def _schema() -> Iterator[Finding]:
+    with db.reading() as connection:
+        found, newest = migrations.revision(connection), migrations.head()
+    says = f"revision {found}" if found else "there is none"
+    if found != newest:
+        says += f", this release needs {newest}: run `push-pipeline migrate`"
+    yield Finding("schema", found == newest, says)
+
+
+def _clock() -> Iterator[Finding]:
+    with db.reading() as connection:
+        before = now_ms()
+        away = database_now(connection) - before
+    ok = abs(away) <= CLOCK_TOLERANCE_MS
+    yield Finding("clock", ok, f"the database's is {away / 1000:+.1f} s from ours")
+
+
+def _broker() -> Iterator[Finding]:
+    lengths = {name: queues.backlog(name) for name in queues.QUEUES}
+    waiting = ", ".join(f"{name} {count}" for name, count in lengths.items() if count)
+    yield Finding("broker", True, f"answers; waiting: {waiting or 'nothing'}")
+
+
+def _workers() -> Iterator[Finding]:
+    consumers: dict[str, list[Any]] = (
+        queues.control().inspect(timeout=PING_SECONDS).active_queues() or {}
+    )
+    served = {queue["name"] for mine in consumers.values() for queue in mine}
+    missing = [name for name in queues.QUEUES if name not in served]
+    says = f"{len(consumers)} answer"
+    if missing:
+        says += f"; nobody works on {', '.join(missing)}: start `push-pipeline worker`"
+    yield Finding("workers", not missing, says)
+
+
+def _beat() -> Iterator[Finding]:
+    with db.reading() as connection:
+        last = last_beat(connection, "tick")
+    if last is None:
+        yield Finding("beat", False, "there was no tick yet: start `push-pipeline beat`")
+        return
+    ago = (now_ms() - last) / 1000
+    ok = ago <= TICKS_MISSED * get_settings().tick_seconds
+    remedy = "" if ok else ": start `push-pipeline beat`, and a worker for the queue schedule"
+    yield Finding("beat", ok, f"the last tick was {ago:.1f} s ago{remedy}")
+
+
+def _credentials() -> Iterator[Finding]:
+    with db.reading() as connection:
+        routes = list_routes(connection)
+    if not routes:
+        yield Finding("credentials", False, "there are none: `push-pipeline app credentials`")
+    for route in routes:
+        problem = _route_problem(route)
+        name = " ".join(str(route[part]) for part in ("app_id", "provider", "environment"))
+        yield Finding("credentials", problem is None, f"{name.rstrip()}: {problem or 'open'}")
+
+
+def _route_problem(route: dict[str, Any]) -> str | None:
+    try:
+        _open(route)
+    except (BadCredential, SettingsError) as error:
+        return str(error)
+    if route["held_reason"]:
+        return f"held: the provider refuses it ({route['held_reason']})"
+    wait = ((route["paused_until"] or 0) - now_ms()) / 1000
+    return f"paused by the provider for another {wait:.0f} s" if wait > 0 else None
+
+
+def _open(route: dict[str, Any]) -> None:
+    secret = get_settings().secret_key
+    if secret is None:
+        raise SettingsError("PIPELINE_SECRET_KEY is not set")
+    with db.reading() as connection:
+        sealed = find_credential(
+            connection, route["app_id"], route["provider"], route["environment"]
+        )
+    if sealed is not None:
+        unseal(secret.get_secret_value(), sealed)
+
+
+def _waiting() -> Iterator[Finding]:
+    now = now_ms()
+    with db.reading() as connection:
+        since = oldest_due(connection, now)
+    if since is None:
+        yield Finding("waiting", True, "no batch is overdue")
+        return
+    ok = now - since <= WAIT_TOLERANCE_MS
+    yield Finding("waiting", ok, f"the oldest due batch waits for {(now - since) / 1000:.1f} s")
+
+
+def _set_aside() -> Iterator[Finding]:
+    with db.reading() as connection:
+        count = count_set_aside(connection)
+    says = f"{count} messages on the queues could not be read" if count else "nothing"
+    yield Finding("set aside", not count, says)

@@ -1,0 +1,118 @@
+"""Device lists as they come: NDJSON or CSV, read line by line, checked, never held in memory."""
+
+import csv
+from collections.abc import Iterator, Mapping
+from typing import IO, Any, NamedTuple
+
+import orjson
+
+from push_pipeline.errors import InvalidParameter, RequestError
+from push_pipeline.registration import Registration, check_registration
+
+#: Bytes. A longer line is no registration.
+LINE_MAX = 65_536
+
+#: Characters. A shorter value is no token, and may be repeated in a message.
+_SHORT = 16
+
+
+class Line(NamedTuple):
+    """One line of the file: a registration, or why it is none. `end` is the bytes read so far."""
+
+    number: int
+    end: int
+    registration: Registration | None
+    reason: str | None = None
+
+
+class _Parser:
+    """How one line is read; CSV remembers its header."""
+
+    def __init__(self, *, is_csv: bool) -> None:
+        self._is_csv = is_csv
+        self._names: list[str] | None = None
+
+    def is_header(self, text: bytes) -> bool:
+        """Take the first line of a CSV file as its header."""
+        if not self._is_csv or self._names is not None:
+            return False
+        self._names = [name.strip() for name in _row(text)]
+        missing = {"deviceId", "deviceToken", "os"} - set(self._names)
+        if missing:
+            raise InvalidParameter(f"the CSV header lacks {', '.join(sorted(missing))}")
+        return True
+
+    def fields(self, text: bytes) -> dict[str, Any]:
+        """Return a line's fields by the API's names."""
+        if self._names is None:
+            fields = orjson.loads(text)
+            if not isinstance(fields, dict):
+                raise InvalidParameter("the line is not a JSON object")
+            return fields
+        values = _row(text)
+        if len(values) != len(self._names):
+            raise InvalidParameter(f"{len(values)} values for {len(self._names)} columns")
+        return _typed(dict(zip(self._names, values, strict=True)))
+
+
+def read_lines(file: IO[bytes], now: int) -> Iterator[Line]:
+    """Read a device list; a file that begins with a brace is NDJSON, any other is CSV.
+
+    In CSV a record is one line, `channels` are separated by `|` or `;`, `properties` are JSON.
+
+    Raises:
+        InvalidParameter: the CSV header lacks a column that is needed.
+    """
+    parser: _Parser | None = None
+    end = 0
+    for number, raw in enumerate(_lines(file), 1):
+        end += len(raw)
+        text = (raw.removeprefix(b"\xef\xbb\xbf") if number == 1 else raw).strip()
+        if not text:
+            continue
+        if parser is None:
+            parser = _Parser(is_csv=not text.startswith(b"{"))
+        if not parser.is_header(text):
+            yield _checked(parser, number, end, text, now)
+
+
+def _lines(file: IO[bytes]) -> Iterator[bytes]:
+    while line := file.readline(LINE_MAX):
+        yield line
+
+
+def _checked(parser: _Parser, number: int, end: int, text: bytes, now: int) -> Line:
+    fields: dict[str, Any] = {}
+    try:
+        fields = parser.fields(text)
+        return Line(number, end, check_registration(fields, now))
+    except RequestError as wrong:
+        return Line(number, end, None, _without_values(wrong, fields))
+    except ValueError:  # JSON or UTF-8; the text of such an error quotes the line
+        return Line(number, end, None, "the line cannot be read")
+
+
+def _without_values(wrong: RequestError, fields: Mapping[str, Any]) -> str:
+    """Say what is wrong, but never a long value: a token may stand in the wrong column."""
+    said = str(wrong)
+    long = (str(value) for value in fields.values() if len(str(value)) >= _SHORT)
+    if any(value in said for value in long):
+        return (type(wrong).__doc__ or "").splitlines()[0]
+    return said
+
+
+def _row(text: bytes) -> list[str]:
+    try:
+        return next(csv.reader([text.decode()], strict=True))
+    except csv.Error as wrong:
+        raise InvalidParameter(f"the line is not CSV: {wrong}") from None
+    except UnicodeDecodeError:
+        raise InvalidParameter("the line is not UTF-8 text") from None
+
+
+def _typed(fields: dict[str, Any]) -> dict[str, Any]:
+    if fields.get("properties"):
+        fields["properties"] = orjson.loads(fields["properties"])
+    else:
+        fields.pop("properties", None)
+    return fields

@@ -1,0 +1,21 @@
+"""`doctor`: is this installation well? One line for each thing that can be wrong."""
+
+import typer
+
+from push_pipeline.cli.checks import examine
+from push_pipeline.cli.output import Json, print_json, say
+
+
+def doctor(as_json: Json = False) -> None:
+    """Check database, schema, clock, broker, workers, beat, credentials and waiting work.
+
+    Exits with 1 if anything is bad.
+    """
+    findings = []
+    for finding in examine():
+        findings.append(finding)
+        if not as_json:
+            say(f"{'ok ' if finding.ok else 'BAD'}  {finding.name:<12} {finding.says}")
+    if as_json:
+        print_json([finding._asdict() for finding in findings])
+    raise typer.Exit(0 if all(finding.ok for finding in findings) else 1)

@@ -1,0 +1,21 @@
+"""`gateway`: the HTTP API alone."""
+
+from typing import Annotated
+
+import typer
+
+from push_pipeline.errors import SettingsError
+
+
+def gateway(
+    host: Annotated[str, typer.Option(help="0.0.0.0 to be reached from outside.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="0 takes any free one.")] = 8080,
+) -> None:
+    """Serve the HTTP API. SIGTERM or Ctrl-C stops it when what it has begun is answered."""
+    try:
+        from push_pipeline.gateway.server import serve  # noqa: PLC0415 - an extra that may be missing
+    except ModuleNotFoundError as error:
+        raise SettingsError(
+            f"{error.name} is not installed: pip install push-pipeline[gateway]"
+        ) from error
+    serve(host, port)

@@ -1,0 +1,112 @@
+"""The root of the command line: which commands there are, and how an error is told.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage or a wrong setting. An error is one line on stderr
+that says what is wrong and what to do; `--traceback` adds where it came from.
+"""
+
+import gc
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+from typer.exceptions import TyperException
+
+from push_pipeline.cli import (
+    adopted,
+    apps,
+    control,
+    demo,
+    devices,
+    doctor,
+    gateway,
+    ledger,
+    processes,
+    publishing,
+    schedule,
+    setup,
+    templates,
+    up,
+)
+from push_pipeline.errors import PipelineError, SettingsError
+
+DONE, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
+
+#: They bring an installation of their own and must not read another one's settings.
+_ON_THEIR_OWN = frozenset({"up", "demo", "simulate"})
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="markdown")
+
+for command in (
+    up.up,
+    demo.demo,
+    publishing.publish,
+    templates.push,
+    ledger.status,
+    ledger.export,
+    control.cancel,
+    control.pause,
+    control.resume,
+    doctor.doctor,
+    setup.migrate,
+    processes.worker,
+    processes.beat,
+    gateway.gateway,
+):
+    app.command()(command)
+app.command(add_help_option=False, context_settings=processes.PASS_ALL_ON)(processes.simulate)
+app.add_typer(apps.group, name="app")
+app.add_typer(devices.group, name="devices")
+app.add_typer(templates.group, name="template")
+app.add_typer(schedule.group, name="schedule")
+
+
+@app.callback()
+def _root(
+    context: typer.Context,
+    _traceback: Annotated[
+        bool, typer.Option("--traceback", help="Show where an error came from.")
+    ] = False,
+) -> None:
+    """Publish push notifications, deliver them, and see what became of each device."""
+    if context.invoked_subcommand not in _ON_THEIR_OWN:
+        adopted.adopt()
+
+
+def main() -> None:
+    """Run the command line and end the process with its exit code."""
+    # What was imported stays to the end. Looking through all of it once more, to find what could
+    # be freed when the process ends, took a fifth of a second.
+    gc.freeze()
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code."""
+    try:
+        return app(arguments, prog_name="push-pipeline", standalone_mode=False) or DONE
+    except TyperException as wrong:
+        return _tell(f"{wrong.format_message()} (see --help)", WRONG_USAGE)
+    except PipelineError as error:
+        return _fail(error, str(error), arguments)
+    except (KeyboardInterrupt, typer.Abort):
+        return INTERRUPTED
+    except BrokenPipeError:  # `export … | head` has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except Exception as defect:  # noqa: BLE001 - an operator gets one line, never a traceback
+        return _fail(defect, f"{type(defect).__name__}: {defect}", arguments)
+
+
+def _fail(error: Exception, text: str, arguments: Sequence[str]) -> int:
+    if "--traceback" in arguments:
+        traceback.print_exception(error)
+    return _tell(text, WRONG_USAGE if isinstance(error, SettingsError) else FAILED)
+
+
+def _tell(text: str, code: int) -> int:
+    for line in text.splitlines():
+        sys.stderr.write(f"error: {line}\n")
+    return code

@@ -1,0 +1,128 @@
+"""What one publish says: a message and its headers, checked once and then frozen."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Self
+
+from push_pipeline.content import android, apple
+from push_pipeline.content.values import compact_json, text_of
+from push_pipeline.errors import EmptyMessage, InvalidParameter
+from push_pipeline.platform import Platform
+
+#: Apple: "Sending notification requests to APNs", apns-collapse-id. Bytes. Also kept for FCM's
+#: collapse_key, which has no published limit.
+COLLAPSE_ID_BYTES = 64
+
+#: Messages that carry no text of their own: with `ios-content-available` the push is silent.
+_BLANK: tuple[object, ...] = ("", {})
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A message and its headers. Two equal contents render to the same bytes.
+
+    Build it with `from_publish`; it can be stored as JSON and read back. Headers without a
+    value (null) count as absent.
+    """
+
+    message: object = field(repr=False)
+    text: str = field(repr=False)
+    headers: Mapping[str, object] = field(repr=False)
+
+    @classmethod
+    def from_publish(cls, message: object, headers: object = None) -> Self:
+        """Check what a caller sent.
+
+        Raises:
+            EmptyMessage: for null: a push message must be convertible to a string.
+            InvalidParameter: for headers that are no object, for values that are not JSON or
+                not Unicode, and for a collapse id that the provider would refuse.
+        """
+        if message is None:
+            raise EmptyMessage
+        message = _as_json("message", message)
+        headers = _as_json("headers", {} if headers is None else headers)
+        if not isinstance(headers, dict):
+            raise InvalidParameter("headers must be an object of names and values")
+        present = {name: value for name, value in headers.items() if value is not None}
+        content = cls(message, text_of(message), MappingProxyType(present))
+        content._check_collapsing()
+        return content
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, object]) -> Self:
+        """Read back what `to_json` gave."""
+        message, headers = stored["message"], stored["headers"]
+        if not isinstance(headers, Mapping):
+            raise InvalidParameter("stored headers must be an object")
+        text = stored.get("text", message)
+        return cls(message, text_of(text), MappingProxyType(dict(headers)))
+
+    def to_json(self) -> dict[str, object]:
+        """Return what a JSON column keeps.
+
+        The text of an object is kept beside it: a database that stores JSON in parsed form may
+        return the keys in another order, and the text would change.
+        """
+        stored: dict[str, object] = {"message": self.message, "headers": dict(self.headers)}
+        return {**stored, "text": self.text} if isinstance(self.message, dict | list) else stored
+
+    @property
+    def silent(self) -> bool:
+        """Whether iOS devices are to show nothing."""
+        return self.silent_on(Platform.IOS)
+
+    def silent_on(self, platform: Platform) -> bool:
+        """Tell whether Apple devices of this system are to show nothing."""
+        return apple.is_silent(platform, self.headers, blank=self._blank)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What of the headers has no effect, by name; their values are never told."""
+        for_apple = [f"{name}: APNs has no place for it" for name in apple.unusable(self.headers)]
+        for_fcm = [f"{name}: FCM has no place for it" for name in android.unusable(self.headers)]
+        return (*for_apple, *for_fcm)
+
+    def for_apple(self, platform: Platform, message_id: str) -> dict[str, object]:
+        """Return the whole APNs document for iOS or macOS."""
+        return apple.document(platform, self.text, self.headers, message_id, blank=self._blank)
+
+    def for_android(self, message_id: str) -> dict[str, str]:
+        """Return FCM's data map."""
+        return android.data_map(self.text, self.headers, message_id)
+
+    @property
+    def _blank(self) -> bool:
+        return self.message in _BLANK
+
+    def _check_collapsing(self) -> None:
+        wanted = {
+            "ios-collapse-id": apple.collapse_id(Platform.IOS, self.headers),
+            "osx-collapse-id": apple.collapse_id(Platform.OSX, self.headers),
+            "android-collapse-key": android.collapse_key(self.headers),
+        }
+        for name, value in wanted.items():
+            if value is not None and not _fits_a_header(value):
+                limits = f"1 to {COLLAPSE_ID_BYTES} printable ASCII characters"
+                raise InvalidParameter(f"{name} must be {limits}")
+
+
+def _fits_a_header(value: str) -> bool:
+    """Tell whether a value can stand in an HTTP header (no line breaks) and is short enough."""
+    return value.isascii() and value.isprintable() and 0 < len(value) <= COLLAPSE_ID_BYTES
+
+
+def _as_json(name: str, value: object) -> object:
+    """Return a copy that nobody else can change, or refuse what no provider can be sent.
+
+    A NUL character is refused as well: PostgreSQL cannot keep it in JSON.
+    """
+    try:
+        written = compact_json(value)
+    except (TypeError, ValueError, RecursionError):
+        raise InvalidParameter(f"{name} must be JSON in valid Unicode") from None
+    if b"\\u0000" in written.replace(b"\\\\", b""):
+        raise InvalidParameter(f"{name} must not contain the NUL character")
+    return json.loads(written)

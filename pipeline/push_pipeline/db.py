@@ -1,0 +1,177 @@
+"""The engine, made on first use in each process, and the two kinds of transaction.
+
+PostgreSQL (psycopg 3) and SQLite (WAL) behind one code path. `writing()` and `reading()` are
+the only ways in: on SQLite a writing transaction takes its lock at BEGIN, so that it waits for
+its turn instead of failing in the middle, and a reading one never blocks a writer.
+"""
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection as Connection  # noqa: PLC0414 - exported
+from sqlalchemy import Engine, bindparam
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Dialect
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.elements import BindParameter
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import BigInteger, Boolean, Text, TypeDecorator
+from sqlmodel import SQLModel
+
+from push_pipeline.engines import make_engine as make_engine  # noqa: PLC0414 - exported
+from push_pipeline.errors import DatabaseUnavailable, SchemaMissing
+from push_pipeline.settings import get_settings
+
+_engines: dict[str, Engine] = {}
+_owner = os.getpid()
+
+
+def engine() -> Engine:
+    """Return this process's engine; a forked child has its own connections.
+
+    It touches no inherited socket, and keeps what its parent had compiled.
+    """
+    url = get_settings().database_url
+    _let_go_of_inherited()
+    if url not in _engines:
+        _engines[url] = make_engine(url)
+    return _engines[url]
+
+
+def close_connections() -> None:
+    """Close this process's connections; what the engines have compiled stays."""
+    _let_go_of_inherited()
+    for made in _engines.values():
+        made.dispose()
+
+
+def dispose() -> None:
+    """Close this process's connections and forget the engines."""
+    close_connections()
+    _engines.clear()
+
+
+def _let_go_of_inherited() -> None:
+    """Forget a parent's connections without closing the sockets that the parent still uses."""
+    global _owner  # noqa: PLW0603 - the process that the connections belong to
+    if os.getpid() != _owner:
+        for made in _engines.values():
+            made.dispose(close=False)
+        _owner = os.getpid()
+
+
+@contextmanager
+def writing() -> Iterator[Connection]:
+    """Open a transaction that may write; commit at the end, roll back on an error.
+
+    Raises:
+        DatabaseUnavailable, SchemaMissing: in place of the driver's errors.
+    """
+    with _translated(), engine().begin() as connection:
+        yield connection
+
+
+@contextmanager
+def reading() -> Iterator[Connection]:
+    """Open a transaction that only reads, and reads one consistent picture throughout."""
+    with _translated(), engine().connect() as connection:
+        options: dict[str, Any] = {"reading": True}
+        if connection.dialect.name == "postgresql":
+            options["isolation_level"] = "REPEATABLE READ"
+        connection.execution_options(**options)
+        with connection.begin():
+            yield connection
+
+
+def be_patient(connection: Connection) -> None:
+    """Let this transaction wait for as long as it likes between two statements.
+
+    For reading only, where what is read goes to somebody who may pause.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except DBAPIError as error:
+        raise translate(error) from error
+
+
+def translate(error: DBAPIError) -> Exception:
+    """Name a driver's error in our words, or return it as it is where it is a defect."""
+    words = str(error.orig)
+    if "no such table" in words or "UndefinedTable" in type(error.orig).__name__:
+        return SchemaMissing()
+    if isinstance(error, OperationalError) or error.connection_invalidated:
+        first_line = words.strip().splitlines()[0] if words.strip() else "no answer"
+        return DatabaseUnavailable(f"the database cannot be used: {first_line}")
+    return error
+
+
+def insert_into(connection: Connection, table: type[SQLModel]) -> postgresql.Insert | sqlite.Insert:
+    """Begin an INSERT that knows ON CONFLICT, which both databases spell alike."""
+    if connection.dialect.name == "postgresql":
+        return postgresql.insert(table)
+    return sqlite.insert(table)
+
+
+class List(TypeDecorator[Any]):
+    """A list as one bound text: an array literal of numbers, or JSON.
+
+    The driver's own arrays are written item by item in Python, which for a batch's thousand
+    keys costs more than the query.
+    """
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, item: type[BigInteger] | type[Text]) -> None:
+        super().__init__()
+        self.item = item
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str:
+        """Write the list as `any_of` reads it."""
+        if dialect.name == "postgresql" and self.item is BigInteger:
+            return "{" + ",".join(map(str, value)) + "}"
+        return json.dumps(list(value))
+
+
+class any_of(FunctionElement[bool]):  # noqa: N801 - reads as a function in a query
+    """`column` is one of `values`, bound as one value however many there are.
+
+    `IN` with a thousand parameters costs more to compile and send than to answer. `values` may
+    be a bound parameter of the type `List`, for a statement that is built once.
+    """
+
+    inherit_cache = True
+    name = "any_of"
+    type = Boolean()
+
+    def __init__(
+        self, column: Any, values: Sequence[int] | Sequence[str] | BindParameter[Any]
+    ) -> None:
+        if not isinstance(values, BindParameter):
+            item = Text if values and isinstance(values[0], str) else BigInteger
+            values = bindparam(None, list(values), type_=List(item), unique=True)
+        super().__init__(column, values)
+
+
+@compiles(any_of)
+def _any_of(element: any_of, compiler: SQLCompiler, **keywords: Any) -> str:
+    column, values = element.clauses
+    left = compiler.process(column, **keywords)
+    right = compiler.process(values, **keywords)
+    if compiler.dialect.name == "sqlite":
+        return f"{left} IN (SELECT value FROM json_each({right}))"  # noqa: S608 - both are compiled
+    if isinstance(values.type, List) and values.type.item is BigInteger:
+        return f"{left} = ANY (CAST({right} AS bigint[]))"
+    texts = f"SELECT jsonb_array_elements_text(CAST({right} AS jsonb))"
+    return f"{left} = ANY (ARRAY({texts}))"

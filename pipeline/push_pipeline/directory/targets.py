@@ -1,0 +1,69 @@
+"""What a delivery needs of devices: their tokens before it, their retirement after it."""
+
+from collections.abc import Sequence
+from operator import attrgetter
+from typing import NamedTuple
+
+from sqlalchemy import BigInteger, Connection, bindparam, select, update
+
+from push_pipeline import db
+from push_pipeline.models import DEVICE, Device
+from push_pipeline.outcome import DeviceAction
+
+_STATES = {DeviceAction.RETIRE: "retired", DeviceAction.QUARANTINE: "quarantined"}
+
+_TARGETS = select(DEVICE.id, DEVICE.token, DEVICE.kind).where(
+    db.any_of(DEVICE.id, bindparam("keys", type_=db.List(BigInteger))),
+    DEVICE.state == "active",
+    DEVICE.expires_at.is_(None) | (DEVICE.expires_at > bindparam("now")),
+)
+
+_OUT_OF_SERVICE = (
+    update(Device)
+    .where(
+        DEVICE.id == bindparam("key"),
+        DEVICE.token == bindparam("dead_token"),
+        DEVICE.registered_at <= bindparam("dead_since"),
+        DEVICE.state == "active",
+    )
+    .values(state=bindparam("new_state"), state_reason=bindparam("why"))
+)
+
+
+class Evidence(NamedTuple):
+    """Why a device is put out of service. `dead_since` is epoch milliseconds."""
+
+    key: int
+    token: str
+    action: DeviceAction
+    dead_since: int
+    reason: str | None
+
+
+def find_targets(
+    connection: Connection, keys: Sequence[int], now: int
+) -> Sequence[tuple[int, str, str]]:
+    """Return (key, token, kind) of those devices that may be sent to now."""
+    # All in one call: row by row costs as much as the query.
+    return connection.execute(_TARGETS, {"keys": keys, "now": now}).all()
+
+
+def put_out_of_service(connection: Connection, evidence: Sequence[Evidence]) -> None:
+    """Retire or quarantine devices, one conditional update each.
+
+    A device that registered again after the evidence, or whose token is another one by now,
+    keeps its state, however the two race. The rows are locked in the order of keys, as the
+    registrations lock them, so that neither waits for the other in a circle.
+    """
+    rows = [
+        {
+            "key": one.key,
+            "dead_token": one.token,
+            "dead_since": one.dead_since,
+            "new_state": _STATES[one.action],
+            "why": one.reason,
+        }
+        for one in sorted(evidence, key=attrgetter("key"))
+    ]
+    if rows:
+        connection.execute(_OUT_OF_SERVICE, rows)

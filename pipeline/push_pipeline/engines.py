@@ -1,0 +1,114 @@
+"""Engines for the two databases, tuned: PostgreSQL (psycopg 3) and SQLite (WAL)."""
+
+import sqlite3
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+
+from push_pipeline.errors import SettingsError
+
+#: Seconds a SQLite writer waits for its turn.
+SQLITE_BUSY_SECONDS = 30
+
+#: Seconds between two tries at what it does not wait for by itself.
+SQLITE_PAUSE_SECONDS = 0.01
+
+#: Connections one process may hold to PostgreSQL. A worker child needs one, a web process a few.
+POOL_SIZE = 5
+
+#: Milliseconds. PostgreSQL ends a session that does nothing for so long in the middle of a
+#: transaction: the locks of a process that was frozen would stay for ever. Between two
+#: statements of ours lies the building of a page or of a batch's rows, well below a second.
+IDLE_IN_TRANSACTION_MS = 60_000
+
+
+def make_engine(url: str) -> Engine:
+    """Build an engine for a database URL.
+
+    Raises:
+        SettingsError: the URL cannot be read or names a database that is not supported.
+    """
+    parsed = _parse(url)
+    if parsed.get_backend_name() == "sqlite":
+        return _sqlite_engine(parsed)
+    try:
+        return _postgresql_engine(parsed)
+    except ModuleNotFoundError as error:
+        raise SettingsError(
+            "PostgreSQL needs its driver: pip install push-pipeline[postgres]"
+        ) from error
+
+
+def _parse(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+        backend = parsed.get_backend_name()
+    except (ArgumentError, NoSuchModuleError) as error:
+        raise SettingsError("PIPELINE_DATABASE_URL is not a database URL") from error
+    if backend not in {"postgresql", "postgres", "sqlite"}:
+        raise SettingsError("PIPELINE_DATABASE_URL must begin with postgresql:// or sqlite:///")
+    return parsed
+
+
+def _postgresql_engine(url: URL) -> Engine:
+    made = create_engine(
+        url.set(drivername="postgresql+psycopg"),
+        pool_size=POOL_SIZE,
+        pool_pre_ping=True,
+        hide_parameters=True,  # tokens are among them, and errors are logged
+    )
+    event.listen(made, "connect", _tune_postgresql)
+    return made
+
+
+def _tune_postgresql(connection: Any, _record: object) -> None:
+    # A statement, not a parameter of the connection: poolers refuse parameters they do not know.
+    connection.execute(f"SET idle_in_transaction_session_timeout = {IDLE_IN_TRANSACTION_MS}")
+    connection.commit()
+
+
+def _sqlite_engine(url: URL) -> Engine:
+    if url.database and url.database != ":memory:":
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    made = create_engine(url, connect_args={"timeout": SQLITE_BUSY_SECONDS}, hide_parameters=True)
+    event.listen(made, "connect", _tune_sqlite)
+    event.listen(made, "begin", _begin_sqlite)
+    return made
+
+
+def _tune_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    # The driver's own transaction handling is switched off: it would begin too late (at the
+    # first write), which is how SQLite writers come to fail with "database is locked".
+    connection.isolation_level = None
+    _write_ahead(connection)
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Keep the journal as a log, which a file remembers.
+
+    The one statement for which SQLite does not wait its turn, however long it may: of two who
+    open a new file at the same moment one would fail.
+    """
+    gives_up = time.monotonic() + SQLITE_BUSY_SECONDS
+    pause = threading.Event()
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > gives_up:
+                raise
+            pause.wait(SQLITE_PAUSE_SECONDS)
+        else:
+            return
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    reading = connection.get_execution_options().get("reading", False)
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")

@@ -1,0 +1,62 @@
+"""One line and two metrics for each request: the route's template, never the path itself.
+
+The path holds the API key, device ids and names of channels; headers hold user tokens.
+"""
+
+import logging
+import time
+
+from prometheus_client import Counter, Histogram
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+logger = logging.getLogger("push_pipeline.gateway.access")
+
+_requests = Counter(
+    "pipeline_http_requests_total", "Requests by what was answered", ["method", "route", "status"]
+)
+_seconds = Histogram(
+    "pipeline_http_request_seconds", "Time from a request's head to its answer's head", ["route"]
+)
+
+#: The label of whatever leads nowhere: paths that strangers invent must not become series.
+_NO_ROUTE = "(none)"
+
+_METHODS = frozenset({"GET", "POST", "PUT", "DELETE", "OPTIONS", "HEAD", "PATCH"})
+
+
+class AccessLog:
+    """Log and count what the application answers. Stands between the paths and the routes."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, and log the head of its answer."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began = time.perf_counter()
+
+        async def log_and_send(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                _log(scope, message["status"], time.perf_counter() - began)
+            await send(message)
+
+        await self._app(scope, receive, log_and_send)
+
+
+def _log(scope: Scope, status: int, seconds: float) -> None:
+    route = getattr(scope.get("route"), "path", _NO_ROUTE)
+    method = scope["method"] if scope["method"] in _METHODS else "OTHER"
+    client = scope["client"][0] if scope.get("client") else "-"
+    _requests.labels(method, route, str(status)).inc()
+    _seconds.labels(route).observe(seconds)
+    logger.info(
+        "%s %s %s %d %.1f ms",
+        client,
+        method,
+        route,
+        status,
+        seconds * 1000,
+        extra={"action": "http_request"},
+    )

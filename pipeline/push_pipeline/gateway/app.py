@@ -1,0 +1,98 @@
+"""The application: paths, log, cross-origin rules and routes put together."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+from importlib.metadata import version
+
+import anyio.to_thread
+from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+
+from push_pipeline.directory.arrivals import Arrival
+from push_pipeline.gateway import (
+    errors,
+    routes_channels,
+    routes_console,
+    routes_console_audience,
+    routes_health,
+    routes_info,
+    routes_messaging,
+    routes_registrations,
+    routes_templates,
+    routes_users,
+)
+from push_pipeline.gateway.access_log import AccessLog
+from push_pipeline.gateway.auth import Gatekeeper
+from push_pipeline.gateway.defects import Defects
+from push_pipeline.gateway.description import RESPONSES, SERVERS, TAGS, describe
+from push_pipeline.gateway.paths import Addressing
+from push_pipeline.gateway.routes_registrations import register_together
+from push_pipeline.gateway.together import Together
+from push_pipeline.gateway.waker import waking_behind
+from push_pipeline.publisher import write_all
+from push_pipeline.settings import get_settings
+
+#: Requests that are worked on at once, each in a thread. Fewer than the database pool has
+#: connections, so that none waits for one; more would only fight for the interpreter.
+THREADS = 8
+
+#: Seconds that a browser may remember what it may ask.
+PREFLIGHT_SECONDS = 86_400
+
+#: The more particular paths come first: `/messaging/{channel}` would fit them as well.
+_ROUTES = (
+    routes_health,
+    routes_info,
+    routes_console,
+    routes_console_audience,
+    routes_registrations,
+    routes_channels,
+    routes_templates,
+    routes_messaging,
+    routes_users,
+)
+
+
+def create_app() -> FastAPI:
+    """Build the application; nothing is connected before the first request."""
+    app = FastAPIOffline(  # its pages load nothing from elsewhere
+        redoc_url=None,
+        title="push-pipeline",
+        version=version("push-pipeline"),
+        description=describe(),
+        openapi_tags=TAGS,
+        servers=SERVERS,
+        responses=RESPONSES,
+        redirect_slashes=False,  # an SDK takes a redirect for an error
+        lifespan=_lifespan,
+        middleware=[
+            Middleware(Addressing),
+            Middleware(AccessLog),
+            Middleware(
+                CORSMiddleware,
+                allow_origins=get_settings().cors_origins.split(),
+                allow_methods=["GET", "POST", "PUT", "DELETE", "OPTIONS"],
+                allow_headers=["*"],
+                max_age=PREFLIGHT_SECONDS,
+            ),
+            Middleware(Defects),
+        ],
+    )
+    errors.install(app)
+    for module in _ROUTES:
+        app.include_router(module.router)
+    app.state.gatekeeper = Gatekeeper()
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
+    with (
+        waking_behind(),
+        closing(Together(write_all)) as app.state.publishing,
+        closing(Together(register_together, marks=Arrival.marks)) as app.state.registering,
+    ):
+        yield

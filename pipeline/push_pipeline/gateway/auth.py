@@ -1,0 +1,122 @@
+"""Who asks, found out before anything else is looked at: key, domain, user token."""
+
+from functools import partial
+from typing import Annotated
+
+from fastapi import Depends, Header, Request
+from starlette.concurrency import run_in_threadpool
+
+from push_pipeline import db
+from push_pipeline.directory.access import Access, Grant, find_access, find_app_of_host, find_grant
+from push_pipeline.directory.apps import hash_key, resolve_app
+from push_pipeline.errors import MissingApplicationId, UnknownApp
+from push_pipeline.gateway.failures import FailedKeys
+from push_pipeline.gateway.key_sets import KeySets
+from push_pipeline.gateway.paths import ADDRESS, Address
+from push_pipeline.gateway.permissions import Caller
+from push_pipeline.gateway.recent import Recent
+from push_pipeline.gateway.user_tokens import read_user
+
+
+class Gatekeeper:
+    """What one gateway process knows of keys and rules. Used by its event loop only."""
+
+    def __init__(self) -> None:
+        self._grants: Recent[tuple[str, bytes], Grant] = Recent()
+        self._access: Recent[str, Access] = Recent()
+        self._apps_of_hosts: Recent[str, str] = Recent()
+        self._failures = FailedKeys()
+        self._key_sets = KeySets()
+
+    async def admit(
+        self, address: Address, *, host: str, client: str, user_token: str | None
+    ) -> Caller:
+        """Return who asks.
+
+        Raises:
+            UnknownApp: no such app, or the key is not one of its keys.
+            TooManyAttempts: too many wrong keys came from this client.
+            InvalidUserToken: the user token does not hold.
+        """
+        if address.app_id is not None:
+            grant = await self._by_key(address.app_id, address.api_key or "", client)
+            access = await self._rules(grant.app_id)
+        else:
+            access = await self._rules(await self._app_of(host))
+            grant = Grant(access.app_id, frozenset(access.open_scopes))
+        if not user_token:
+            return Caller(grant, access.publish_rules)
+        user = await run_in_threadpool(read_user, user_token, access, self._key_sets)
+        return Caller(grant, access.publish_rules, user.user_id, user.roles)
+
+    async def _by_key(self, app_id: str, key: str, client: str) -> Grant:
+        name = (app_id, hash_key(key))
+        if (known := self._grants.fresh(name)) is not None:
+            return known
+        # A key is looked up whatever else comes from its address: a carrier or a proxy stands for
+        # many apps, of which none may lock another out. So only wrong keys are ever refused.
+        grant = await self._grants.look_up(name, partial(_find_grant, app_id, key))
+        if grant is not None:
+            return self._grants.keep(name, grant)
+        self._grants.drop(name)
+        self._failures.count(client)
+        raise UnknownApp
+
+    async def _rules(self, app_id: str) -> Access:
+        if (known := self._access.fresh(app_id)) is not None:
+            return known
+        found = await self._access.look_up(app_id, partial(_find_access, app_id))
+        return self._access.keep(app_id, found)
+
+    async def _app_of(self, host: str) -> str:
+        if (known := self._apps_of_hosts.fresh(host)) is not None:
+            return known
+        found = await self._apps_of_hosts.look_up(host, partial(_find_app, host))
+        return self._apps_of_hosts.keep(host, found)
+
+
+def _find_grant(app_id: str, key: str) -> Grant | None:
+    with db.reading() as connection:
+        return find_grant(connection, app_id, key)
+
+
+def _find_access(app_id: str) -> Access:
+    with db.reading() as connection:
+        return find_access(connection, app_id)
+
+
+def _find_app(host: str) -> str:
+    with db.reading() as connection:
+        return find_app_of_host(connection, host) or resolve_app(connection, None)
+
+
+async def caller(
+    request: Request,
+    user_token: Annotated[str | None, Header(alias="user-token")] = None,
+    application_id: Annotated[str | None, Header(alias="application-id")] = None,
+    secret_key: Annotated[str | None, Header(alias="secret-key")] = None,
+    auth_key: Annotated[str | None, Header(alias="auth-key")] = None,
+) -> Caller:
+    """Find out who asks: the dependency of every route that belongs to an app."""
+    address: Address = request.scope[ADDRESS]
+    if address.app_id is None and (application_id or secret_key):
+        if not application_id:
+            raise MissingApplicationId
+        address = Address(application_id, secret_key)
+    if address.api_key is None and auth_key is not None:
+        address = Address(address.app_id, auth_key)
+    gatekeeper: Gatekeeper = request.app.state.gatekeeper
+    return await gatekeeper.admit(
+        address,
+        host=_domain(request.headers.get("host", "")),
+        client=request.client.host if request.client else "",
+        user_token=user_token,
+    )
+
+
+def _domain(host: str) -> str:
+    name, _, port = host.rpartition(":")
+    return (name if port.isdecimal() else host).lower()
+
+
+Asking = Annotated[Caller, Depends(caller)]

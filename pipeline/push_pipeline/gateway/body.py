@@ -1,0 +1,145 @@
+"""A request's body: bounded while it arrives, then a JSON object or a typed error."""
+
+import asyncio
+import re
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+import orjson
+from fastapi import Depends, Request
+from starlette.requests import ClientDisconnect
+
+from push_pipeline.errors import (
+    BodyLate,
+    DevicesNotRemoved,
+    InvalidParameter,
+    MalformedBody,
+    PayloadTooLarge,
+    RegistrationMalformed,
+    RegistrationMissing,
+)
+
+#: Bytes. Ten thousand device ids of 64 characters fit; a provider's payload is 4 KiB.
+BODY_MAX = 1_048_576
+
+#: Seconds until it must have arrived: a mebibyte takes forty over EDGE.
+BODY_SECONDS = 60.0
+
+#: Objects and arrays within each other; what reads and writes JSON elsewhere bears twice as many.
+DEPTH_MAX = 100
+
+#: U+0000 as JSON writes it, with an even number of backslashes before it.
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+
+
+async def read_body(request: Request) -> bytes:
+    """Read the body.
+
+    Raises:
+        PayloadTooLarge: it is longer than a body may be; the rest is not read.
+        BodyLate: it did not arrive in time.
+        MalformedBody: the client went away before its end.
+    """
+    if int(request.headers.get("content-length", 0)) > BODY_MAX:
+        raise _too_large()
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            return await _receive(request)
+    except TimeoutError:
+        raise BodyLate from None
+    except ClientDisconnect:
+        raise MalformedBody from None
+
+
+async def _receive(request: Request) -> bytes:
+    received = bytearray()
+    async for part in request.stream():
+        received += part
+        if len(received) > BODY_MAX:
+            raise _too_large()
+    return bytes(received)
+
+
+def _too_large() -> PayloadTooLarge:
+    return PayloadTooLarge(f"a request body has at most {BODY_MAX} bytes")
+
+
+async def read_object(body: Annotated[bytes, Depends(read_body)]) -> dict[str, Any]:
+    """Read the body as a JSON object, whatever its Content-Type says.
+
+    Raises:
+        MalformedBody: it is not UTF-8, not JSON, nested too deep, or no object.
+    """
+    parsed = _parse(body)
+    if not isinstance(parsed, dict):
+        raise MalformedBody
+    return parsed
+
+
+async def read_values(body: Annotated[bytes, Depends(read_body)]) -> dict[str, Any]:
+    """Read the body as a JSON object that may be left out.
+
+    Raises:
+        MalformedBody: there is one, and it is no JSON object.
+    """
+    return await read_object(body) if body.strip() else {}
+
+
+async def read_registration(body: Annotated[bytes, Depends(read_body)]) -> dict[str, Any]:
+    """Read the body as a registration, which has error codes of its own.
+
+    Raises:
+        RegistrationMissing: there is none.
+        RegistrationMalformed: it is no JSON object.
+    """
+    if body.strip() in (b"", b"null", b"{}"):
+        raise RegistrationMissing
+    try:
+        return await read_object(body)
+    except MalformedBody:
+        raise RegistrationMalformed from None
+
+
+async def read_device_ids(body: Annotated[bytes, Depends(read_body)]) -> list[str]:
+    """Read the body as a list of device ids that are to be removed.
+
+    Raises:
+        DevicesNotRemoved: it is no JSON array, or has something else in it than texts.
+    """
+    try:
+        parsed = _parse(body)
+    except MalformedBody:
+        raise DevicesNotRemoved from None
+    if not isinstance(parsed, list) or not all(isinstance(one, str) for one in parsed):
+        raise DevicesNotRemoved
+    return parsed
+
+
+def _parse(body: bytes) -> Any:
+    try:
+        parsed = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise MalformedBody from None
+    if _NUL.search(body):
+        raise InvalidParameter("a text holds the character U+0000")
+    if body.count(b"[") + body.count(b"{") > DEPTH_MAX and _is_deep(parsed):
+        raise MalformedBody(f"the body has more than {DEPTH_MAX} levels")
+    return parsed
+
+
+def _is_deep(parsed: object) -> bool:
+    level = [parsed]
+    for _ in range(DEPTH_MAX):
+        level = [inner for outer in level for inner in _inside(outer)]
+    return bool(level)
+
+
+def _inside(value: Any) -> Iterable[object]:
+    inner = value.values() if isinstance(value, dict) else value
+    return (one for one in inner if isinstance(one, dict | list)) if inner else ()
+
+
+JsonObject = Annotated[dict[str, Any], Depends(read_object)]
+OptionalObject = Annotated[dict[str, Any], Depends(read_values)]
+DeviceIds = Annotated[list[str], Depends(read_device_ids)]
+RegistrationBody = Annotated[dict[str, Any], Depends(read_registration)]

@@ -1,0 +1,71 @@
+"""Metrics that are read when somebody asks: what waits, what is open, what is closed.
+
+| metric | labels | meaning |
+|---|---|---|
+| pipeline_queue_length | queue | wake-ups that no worker has taken yet |
+| pipeline_open_batches | | batches that are not finished |
+| pipeline_oldest_wait_seconds | | how long the longest waiting batch could have been sent |
+| pipeline_held_routes | provider | routes whose credential the provider refuses |
+| pipeline_set_aside_messages | | task messages that nobody could read |
+| pipeline_component_up | component | whether the database and the broker answer |
+"""
+
+import logging
+from collections.abc import Iterator
+
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from push_pipeline import db, queues
+from push_pipeline.clock import now_ms
+from push_pipeline.directory.routes import list_routes
+from push_pipeline.directory.set_aside import count_set_aside
+from push_pipeline.errors import SetupError
+from push_pipeline.ledger.waiting import count_open_batches, oldest_due
+
+logger = logging.getLogger(__name__)
+
+
+class PipelineGauges(Collector):
+    """Reads database and broker at each scrape; what does not answer is left out, and is down."""
+
+    def describe(self) -> Iterator[GaugeMetricFamily]:
+        """Name nothing in advance, so that registering reads nothing."""
+        return iter(())
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Read the gauges."""
+        up = GaugeMetricFamily("pipeline_component_up", "Whether it answers", labels=["component"])
+        for component, read in (("database", _from_database), ("broker", _from_broker)):
+            try:
+                yield from list(read())
+                up.add_metric([component], 1)
+            except SetupError as error:
+                logger.warning("no metrics of the %s: %s", component, error)
+                up.add_metric([component], 0)
+        yield up
+
+
+def _from_database() -> Iterator[GaugeMetricFamily]:
+    now = now_ms()
+    with db.reading() as connection:
+        open_batches = count_open_batches(connection)
+        oldest = oldest_due(connection, now)
+        routes = list_routes(connection)
+        aside = count_set_aside(connection)
+    yield GaugeMetricFamily("pipeline_open_batches", "Batches not finished", open_batches)
+    waiting = (now - oldest) / 1000 if oldest is not None else 0
+    yield GaugeMetricFamily("pipeline_oldest_wait_seconds", "Longest wait of a batch", waiting)
+    held = GaugeMetricFamily("pipeline_held_routes", "Credentials refused", labels=["provider"])
+    for provider in queues.FAMILIES:
+        refused = [r for r in routes if r["provider"] == provider and r["held_reason"] is not None]
+        held.add_metric([provider], len(refused))
+    yield held
+    yield GaugeMetricFamily("pipeline_set_aside_messages", "Messages nobody could read", aside)
+
+
+def _from_broker() -> Iterator[GaugeMetricFamily]:
+    lengths = GaugeMetricFamily("pipeline_queue_length", "Wake-ups waiting", labels=["queue"])
+    for queue in queues.QUEUES:
+        lengths.add_metric([queue], queues.backlog(queue))
+    yield lengths

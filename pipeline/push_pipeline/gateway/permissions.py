@@ -1,0 +1,65 @@
+"""Whether a caller may do what they ask for; pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from push_pipeline.directory.access import Grant, PublishRule
+from push_pipeline.errors import OperationDenied, PublishDenied
+from push_pipeline.options import EVERY_CHANNEL
+
+#: The roles that everybody has, by the API's names.
+KNOWN_USER = "AuthenticatedUser"
+NOBODY = "NotAuthenticatedUser"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks: what their key grants, and the user that they act for, if any."""
+
+    grant: Grant
+    publish_rules: tuple[PublishRule, ...] = ()
+    user_id: str | None = None
+    user_roles: frozenset[str] = frozenset()
+
+    @property
+    def app_id(self) -> str:
+        """The app that they act in."""
+        return self.grant.app_id
+
+    @property
+    def roles(self) -> frozenset[str]:
+        """The user's roles, and the one that says whether there is a user."""
+        return self.user_roles | {NOBODY if self.user_id is None else KNOWN_USER}
+
+    def require(self, scope: str) -> None:
+        """Check a scope.
+
+        Raises:
+            OperationDenied: the key does not have it.
+        """
+        if scope not in self.grant.scopes:
+            raise OperationDenied(f"this needs a key with the scope {scope}")
+
+    def require_publish(self, channel: str) -> None:
+        """Check whether they may publish to a channel, or to all where it has no name.
+
+        The key's scope and patterns decide first, then the first rule that fits the channel. A
+        channel that no rule fits is open. For all channels each rule has to let them.
+
+        Raises:
+            PublishDenied: they may not.
+        """
+        if "publish" not in self.grant.scopes:
+            raise PublishDenied("publishing needs a key with the scope publish")
+        patterns = self.grant.channel_patterns
+        if patterns is not None and not any(fnmatchcase(channel, one) for one in patterns):
+            raise PublishDenied("the key is not for this channel")
+        if any(self.roles.isdisjoint(rule.roles) for rule in self._rules_for(channel)):
+            where = "on this channel" if channel else "on each of the app's channels"
+            raise PublishDenied(f"no role of the user may publish {where}")
+
+    def _rules_for(self, channel: str) -> Sequence[PublishRule]:
+        if channel == EVERY_CHANNEL:
+            return self.publish_rules
+        return [one for one in self.publish_rules if fnmatchcase(channel, one.channel)][:1]

@@ -1,0 +1,103 @@
+"""What request bodies may hold, for the API's own description.
+
+Only a description: the fields are read and checked by `push_pipeline.options` and
+`push_pipeline.registration`, which take more spellings than a schema can say.
+"""
+
+from typing import Any
+
+_TEXT = {"type": "string"}
+_MOMENT = {
+    "description": "epoch milliseconds, or ISO 8601",
+    "anyOf": [{"type": "number"}, {"type": "string", "format": "date-time"}],
+}
+
+_PUBLISH: dict[str, Any] = {
+    "message": {"description": "any JSON value but null; the text of the notification"},
+    "publisherId": _TEXT,
+    "subtopic": _TEXT,
+    "headers": {
+        "type": "object",
+        "description": "`ios-…` and `android-…` shape the notification; others go to the device",
+    },
+    "templateValues": {
+        "type": "object",
+        "description": "texts for `{name}` in the message, in headers and in the segment",
+        "additionalProperties": _TEXT,
+    },
+    "publishPolicy": {"type": "string", "enum": ["PUSH", "PUBSUB", "BOTH"]},
+    "pushBroadcast": {
+        "description": "operating systems: names joined by `|`, or a mask",
+        "anyOf": [
+            {"type": "string", "enum": ["ALL", "IOS", "ANDROID", "OSX", "IOS|ANDROID"]},
+            {"type": "integer", "minimum": 0, "maximum": 15},
+        ],
+    },
+    "pushSinglecast": {"type": "array", "items": _TEXT, "description": "device ids"},
+    "segmentQuery": {"type": "string", "description": "a where clause on devices"},
+    "publishAt": _MOMENT,
+    "publishAtLocal": {
+        "type": "string",
+        "description": "a time of day, maybe with a date, in each device's own time zone",
+        "examples": ["09:00", "2030-01-31T09:00"],
+    },
+    "repeatEvery": {"type": "integer", "minimum": 0, "description": "seconds"},
+    "repeatExpiresAt": _MOMENT,
+    "ttl": {
+        "type": "integer",
+        "minimum": 0,
+        "maximum": 2_419_200,
+        "description": "seconds that the provider keeps it for a device that is away",
+    },
+}
+
+_REGISTRATION: dict[str, Any] = {
+    "deviceToken": {"type": "string", "maxLength": 4096},
+    "deviceId": {"type": "string", "minLength": 1, "maxLength": 512},
+    "os": {"type": "string", "enum": ["IOS", "ANDROID", "OSX"]},
+    "osVersion": _TEXT,
+    "channels": {"type": "array", "items": _TEXT},
+    "expiration": {
+        "description": "epoch seconds or milliseconds, or ISO 8601; when the registration ends",
+        "anyOf": [{"type": "number"}, {"type": "string", "format": "date-time"}],
+    },
+    "environment": {
+        "type": "string",
+        "enum": ["production", "sandbox"],
+        "description": "of APNs, where it is not the app's",
+    },
+    "properties": {"type": "object", "description": "of the device, for segments"},
+    "locale": _TEXT,
+    "timezone": {"type": "string", "examples": ["Europe/Oslo"]},
+    "userId": {"type": "string", "description": "counts with a key that has the scope `admin`"},
+}
+
+_TEMPLATE: dict[str, Any] = {
+    "name": _TEXT,
+    "message": _TEXT,
+    "platforms": {"type": "array", "items": {"type": "string", "enum": ["IOS", "ANDROID", "OSX"]}},
+    "channelName": _TEXT,
+    "segmentQuery": {"anyOf": [_TEXT, {"type": "null"}]},
+    "options": {"type": "object", "description": "`ios`, `android`, `osx`"},
+}
+
+
+def _body(properties: dict[str, Any], *required: str) -> dict[str, Any]:
+    schema = {"type": "object", "properties": properties, "required": list(required)}
+    content = {"application/json": {"schema": schema}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+PUBLISH = _body(_PUBLISH, "message")
+REGISTRATION = _body(_REGISTRATION, "deviceToken", "deviceId", "os")
+PROPERTIES = _body({})
+TEMPLATE = _body(_TEMPLATE, "message")
+TEMPLATE_VALUES = _body(
+    {
+        name: _PUBLISH[name]
+        for name in (
+            *("templateValues", "publishAt", "publishAtLocal"),
+            *("repeatEvery", "repeatExpiresAt"),
+        )
+    }
+)

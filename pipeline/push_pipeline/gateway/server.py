@@ -1,0 +1,71 @@
+"""One gateway process: everything is checked, the port is taken, then it serves until told."""
+
+import logging
+import socket
+
+import uvicorn
+
+from push_pipeline import db, migrations, queues
+from push_pipeline.errors import SetupError
+from push_pipeline.gateway.app import create_app
+from push_pipeline.gateway.protocol import Protocol
+
+#: Seconds an idle connection is kept: longer than the minute of usual load balancers, so that
+#: it is they who close.
+KEEP_ALIVE_SECONDS = 75
+
+#: Seconds for requests that are being answered at the end.
+SHUTDOWN_SECONDS = 5
+
+#: Connections that wait to be accepted.
+BACKLOG = 2048
+
+
+def serve(host: str, port: int) -> None:
+    """Serve the API until SIGTERM or SIGINT. Port 0 takes any free one, which is printed.
+
+    Raises:
+        SetupError: a setting is missing, the schema is not this release's, the port is taken.
+    """
+    queues.broker_url()
+    with db.reading() as connection:
+        migrations.check_current(connection)
+    listening = listen(host, port)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # asked at each look at the schema
+    name, taken = listening.getsockname()[:2]
+    shown = f"[{name}]" if ":" in name else name
+    print(f"listening on http://{shown}:{taken}", flush=True)  # noqa: T201 - for people and scripts
+    make_server().run(sockets=[listening])
+
+
+def make_server() -> uvicorn.Server:
+    """Build the server of the API."""
+    config = uvicorn.Config(
+        create_app(),
+        http=Protocol,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+    )
+    # Whatever handlers somebody gives it: it would log paths, and they hold keys.
+    logging.getLogger("uvicorn.access").disabled = True
+    return uvicorn.Server(config)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Take a port.
+
+    Raises:
+        SetupError: it is taken, or the host is not this machine.
+    """
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        listening = socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise SetupError(f"cannot listen on {host}:{port}: {reason}") from error
+    listening.setblocking(False)
+    return listening

@@ -1,0 +1,190 @@
+"""The shapes of answers, by the API's names.
+
+No success has both an integer `code` and a text `message`: the Swift SDK takes that for a fault.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+from push_pipeline.directory.registrations import Registered
+from push_pipeline.ledger.messages import Receipt
+
+MILLISECOND = timedelta(milliseconds=1)
+
+#: Between the id of a registration and its channel.
+_ID_SEPARATOR = "::"
+
+
+#: How a delivery ends that failed, by the names of the ledger.
+_FAILED = ("rejected", "expired", "unknown")
+
+
+class Shape(BaseModel):
+    """An answer: names in camel case, nothing else in it."""
+
+    model_config = ConfigDict(
+        frozen=True, alias_generator=to_camel, populate_by_name=True, extra="forbid"
+    )
+
+
+class Fault(Shape):
+    """What every error looks like."""
+
+    code: int
+    message: str
+    error_data: dict[str, Any]
+
+
+class AppInfo(Shape):
+    """What an SDK asks when it starts. There is no logging service and no socket server."""
+
+    app_id: str
+    api_key: str | None
+    loggers: list[dict[str, str]] = []
+    rt_url: None = None
+
+    model_config = ConfigDict(
+        alias_generator=lambda name: "rtURL" if name == "rt_url" else to_camel(name)
+    )
+
+
+class MessageStatus(Shape):
+    """A message, as its publisher sees it."""
+
+    message_id: str
+    status: Literal["scheduled", "published", "failed", "cancelled", "unknown"]
+    error_message: str | None
+
+    @classmethod
+    def of(cls, receipt: Receipt) -> Self:
+        """Build it from a receipt."""
+        return cls.model_validate(
+            {
+                "message_id": receipt.message_id,
+                "status": receipt.status,
+                "error_message": receipt.error_message,
+            }
+        )
+
+
+class PushStatus(MessageStatus):
+    """A message, with the counts that the console shows."""
+
+    sending_time_in_millis: int = 0
+    successful_sends_amount: int = 0
+    failed_sends_amount: int = 0
+
+    @classmethod
+    def of_ledger(cls, ledger: Mapping[str, Any]) -> Self:
+        """Build it from a ledger. What was cancelled, or is open, is neither sent nor failed."""
+        runs = ledger["runs"]
+        return cls(
+            message_id=ledger["messageId"],
+            status=ledger["status"],
+            error_message=ledger["errorMessage"],
+            sending_time_in_millis=sum(map(_sending_time, runs)),
+            successful_sends_amount=sum(run["accepted"] for run in runs),
+            failed_sends_amount=sum(run[name] for run in runs for name in _FAILED),
+        )
+
+
+class Open(Shape):
+    """An answer that the ledger may add to."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class Counts(Open):
+    """Devices by how their delivery ended; `audience` is the sum of the six after it."""
+
+    audience: int
+    accepted: int
+    rejected: int
+    expired: int
+    cancelled: int
+    unknown: int
+    in_flight: int
+    resent: int
+
+
+class LedgerRun(Counts):
+    """One firing of a message. Times are ISO 8601 in UTC."""
+
+    n: int
+    due_at: str | None
+    state: str
+    by_platform: dict[str, Counts]
+    by_reason: dict[str, int]
+    started_at: str | None
+    finished_at: str | None
+
+
+class Ledger(Open):
+    """What became of a message, run by run."""
+
+    message_id: str
+    status: str
+    error_message: str | None
+    runs: list[LedgerRun]
+
+
+class RegistrationId(Shape):
+    """The answer to a registration: `id::channel`, one for each channel, joined by commas."""
+
+    registration_id: str
+
+
+class RegistrationView(Shape):
+    """A registered device. `expiration` is epoch milliseconds."""
+
+    id: str
+    device_id: str
+    device_token: str
+    os: str
+    os_version: str | None
+    channels: list[str]
+    expiration: int | None
+
+    @classmethod
+    def of(cls, found: Registered) -> Self:
+        """Build it from a registration."""
+        return cls(
+            id=registration_id(found.key, found.channels),
+            device_id=found.device_id,
+            device_token=found.token,
+            os=found.platform,
+            os_version=found.os_version,
+            channels=list(found.channels),
+            expiration=found.expires_at,
+        )
+
+
+class Removed(Shape):
+    """The answer to an unregistration; `remaining` where only some channels were left."""
+
+    result: bool
+    remaining: int | None = None
+
+
+class UserView(Shape):
+    """What is known of a user."""
+
+    user_id: str
+    properties: dict[str, Any]
+
+
+def _sending_time(run: Mapping[str, Any]) -> int:
+    """Return the milliseconds that a run took; 0 while it is not at its end."""
+    began, ended = run["startedAt"], run["finishedAt"]
+    if began is None or ended is None:
+        return 0
+    return (datetime.fromisoformat(ended) - datetime.fromisoformat(began)) // MILLISECOND
+
+
+def registration_id(key: int, channels: list[str] | tuple[str, ...]) -> str:
+    """Write the id of a registration, one for each channel."""
+    return ",".join(f"{key}{_ID_SEPARATOR}{channel}" for channel in channels)

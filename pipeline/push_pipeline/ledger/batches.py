@@ -1,0 +1,228 @@
+"""Batches: written by the fan-out, taken by lease, recorded slice by slice, finished once."""
+
+from array import array
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from sqlalchemy import (
+    Connection,
+    bindparam,
+    case,
+    insert,
+    literal,
+    select,
+    update,
+)
+
+from push_pipeline.models import BATCH, CREDENTIAL, RUN, Batch, Credential, Run
+
+
+class LeaseLost(Exception):
+    """Another worker has taken the batch over: what was just done must not be recorded."""
+
+
+def pack(keys: Iterable[int]) -> bytes:
+    """Pack device keys into eight bytes each."""
+    return array("q", keys).tobytes()
+
+
+def unpack(members: bytes) -> list[int]:
+    """Read packed device keys."""
+    return array("q", members).tolist()
+
+
+@dataclass(frozen=True, slots=True)
+class NewBatch:
+    """Members that are to be sent to together."""
+
+    run_id: int
+    platform: str
+    environment: str
+    members: Sequence[int]
+    bulk: bool
+    not_before: int
+    attempt: int = 1
+    doubtful: bool = False  # an earlier attempt may have reached them
+
+
+class Standing(NamedTuple):
+    """A batch as a worker finds it, with its run and its route: everything the decision needs."""
+
+    id: int
+    run_id: int
+    platform: str
+    environment: str
+    bulk: bool
+    members: bytes
+    size: int
+    attempt: int
+    doubtful: bool
+    not_before: int
+    lease_until: int | None
+    claims: int
+    stalls: int
+    settled: int
+    noted: int
+    reasons: dict[str, int] | None
+    finished_at: int | None
+    app_id: str
+    run_state: str
+    run_expires_at: int
+    guarded: bool
+    credential_id: int | None
+    credential_version: int | None
+    paused_until: int | None
+    held_reason: str | None
+
+
+@dataclass(slots=True)
+class Tally:
+    """How many members of a slice ended how. Added to the batch's counters in one statement."""
+
+    accepted: int = 0
+    rejected: int = 0
+    expired: int = 0
+    cancelled: int = 0
+    unknown: int = 0
+    moved: int = 0
+    resent: int = 0
+    reasons: dict[str, int] = field(default_factory=dict)
+
+
+def insert_batches(
+    connection: Connection, new: Sequence[NewBatch], woken_at: int | None
+) -> list[int]:
+    """Write batch rows and return their keys, in order."""
+    if not new:
+        return []
+    rows = [
+        {
+            "run_id": one.run_id,
+            "platform": one.platform,
+            "environment": one.environment,
+            "bulk": one.bulk,
+            "members": pack(one.members),
+            "size": len(one.members),
+            "attempt": one.attempt,
+            "doubtful": one.doubtful,
+            "not_before": one.not_before,
+            "woken_at": woken_at,
+        }
+        for one in new
+    ]
+    statement = insert(Batch).returning(BATCH.id, sort_by_parameter_order=True)
+    return [key for key in connection.scalars(statement, rows) if key is not None]
+
+
+_APPLE = BATCH.platform.in_(["IOS", "OSX"])
+_STANDING = (
+    select(
+        *(BATCH[name] for name in Standing._fields[: Standing._fields.index("app_id")]),
+        RUN.app_id,
+        RUN.state,
+        RUN.expires_at,
+        RUN.guarded,
+        CREDENTIAL.id,
+        CREDENTIAL.version,
+        CREDENTIAL.paused_until,
+        CREDENTIAL.held_reason,
+    )
+    .join(Run, RUN.id == BATCH.run_id)
+    .outerjoin(
+        Credential,
+        (CREDENTIAL.app_id == RUN.app_id)
+        & (CREDENTIAL.provider == case((_APPLE, literal("apns")), else_=literal("fcm")))
+        & (CREDENTIAL.environment == BATCH.environment),
+    )
+)
+
+
+_FIND = _STANDING.where(BATCH.id == bindparam("batch_id"))
+
+_OURS = (
+    BATCH.id == bindparam("batch_id"),
+    BATCH.claims == bindparam("claim"),
+    BATCH.finished_at.is_(None),
+)
+
+_TAKE = (
+    update(Batch)
+    .where(*_OURS)
+    .values(
+        claims=BATCH.claims + 1,
+        stalls=BATCH.stalls + 1,
+        lease_until=bindparam("new_lease_until"),
+        noted=bindparam("new_noted"),
+    )
+)
+
+
+class Progress(NamedTuple):
+    """Where a batch stands after a slice. Without a lease it waits until `not_before`."""
+
+    settled: int
+    noted: int
+    not_before: int
+    reasons: dict[str, int] | None
+    lease_until: int | None = None
+    woken_at: int | None = None
+    finished_at: int | None = None
+    stalls: int = 0
+
+
+_COUNTERS = ("accepted", "rejected", "expired", "cancelled", "unknown", "moved", "resent")
+
+# One statement for every slice: built once, compiled once, prepared once.
+_RECORD = (
+    update(Batch)
+    .where(*_OURS)
+    .values(
+        **{name: BATCH[name] + bindparam(f"plus_{name}") for name in _COUNTERS},
+        **{name: bindparam(f"new_{name}") for name in Progress._fields},
+    )
+)
+
+
+def find_batch(connection: Connection, batch_id: int) -> Standing | None:
+    """Read a batch with what decides its fate, or None where it does not exist."""
+    row = connection.execute(_FIND, {"batch_id": batch_id}).one_or_none()
+    return None if row is None else Standing._make(row)
+
+
+def take(connection: Connection, batch: Standing, *, lease_until: int, noted: int) -> bool:
+    """Take a batch by lease and note the slice that is about to be sent.
+
+    False where another worker was faster: the claim number that we saw is no longer there.
+    """
+    values = {
+        "batch_id": batch.id,
+        "claim": batch.claims,
+        "new_lease_until": lease_until,
+        "new_noted": noted,
+    }
+    return connection.execute(_TAKE, values).rowcount == 1
+
+
+def record(
+    connection: Connection, batch_id: int, claim: int, tally: Tally, progress: Progress
+) -> None:
+    """Add a slice's tally to its batch and write where the batch stands now.
+
+    Raises:
+        LeaseLost: the claim is no longer ours; the transaction must be rolled back.
+    """
+    values: dict[str, Any] = {"batch_id": batch_id, "claim": claim}
+    values |= {f"plus_{name}": getattr(tally, name) for name in _COUNTERS}
+    values |= {f"new_{name}": value for name, value in progress._asdict().items()}
+    if connection.execute(_RECORD, values).rowcount != 1:
+        raise LeaseLost
+
+
+def postpone(connection: Connection, batch: Standing, not_before: int) -> None:
+    """Park an untaken batch until a time, unless somebody took it meanwhile."""
+    connection.execute(
+        update(Batch)
+        .where(BATCH.id == batch.id, BATCH.claims == batch.claims)
+        .values(not_before=not_before, woken_at=None)
+    )

@@ -1,0 +1,167 @@
+"""Messages: written once with their first run, found again by id or by dedupe key."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, insert, select, update
+
+from push_pipeline import db
+from push_pipeline.ledger.states import MessageState, RunState
+from push_pipeline.models import MESSAGE, RUN, Message, Run
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a publish answers.
+
+    `status` is the API's word: `scheduled` once it was accepted, `failed` where by construction
+    nobody can be reached. `error_message` is None where all is well.
+    """
+
+    message_id: str
+    status: str
+    error_message: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewMessage:
+    """A message that was checked and is ready to be written."""
+
+    app_id: str
+    channel: str
+    content: dict[str, Any]
+    delivery_options: dict[str, Any]
+    dedupe_key: str | None
+    due_at: int
+    ttl_ms: int
+    failure: str | None = None  # why it can reach nobody, where that is certain
+
+
+def new_message_id() -> str:
+    """Make a message id of the API's form."""
+    return f"message:{str(uuid.uuid4()).upper()}"
+
+
+class NewRun(NamedTuple):
+    """A run of a new message. `woken_at` is when its wake-up will arrive; None: nobody sends one.
+
+    `zone` is set where the message goes by local time.
+    """
+
+    n: int
+    due_at: int
+    woken_at: int | None
+    zone: str | None = None
+    zone_default: bool = False
+
+
+class Written(NamedTuple):
+    """What became of a new message: its receipt, and the keys of its runs in their order."""
+
+    receipt: Receipt
+    run_keys: list[int]
+
+
+def write_messages(
+    connection: Connection, planned: Sequence[tuple[NewMessage, Sequence[NewRun]]], now: int
+) -> list[Written]:
+    """Write messages and their runs, two statements for all; return what became of each.
+
+    One that is certain to reach nobody has no runs. With a dedupe key that was used before
+    nothing is written and the first receipt is returned: two callers at once get the same one,
+    and so do two in one call.
+    """
+    by_id = {new_message_id(): one for one in planned}
+    fresh = _insert_messages(connection, {key: new for key, (new, _) in by_id.items()}, now)
+    going = {key: one for key, one in by_id.items() if key in fresh and one[0].failure is None}
+    run_keys = _insert_runs(connection, going)
+    return [
+        Written(
+            _receipt(key, new) if key in fresh else _receipt_of(connection, new),
+            run_keys.get(key, []),
+        )
+        for key, (new, _) in by_id.items()
+    ]
+
+
+def _insert_messages(
+    connection: Connection, news: Mapping[str, NewMessage], now: int
+) -> frozenset[str]:
+    """Insert messages by id; return the ids of those whose dedupe key is new."""
+    rows = [
+        {
+            "id": message_id,
+            "app_id": new.app_id,
+            "channel": new.channel,
+            "content": new.content,
+            "delivery_options": new.delivery_options,
+            "dedupe_key": new.dedupe_key,
+            "state": _state(new),
+            "error_message": new.failure,
+            "created_at": now,
+            "ended_at": None if new.failure is None else now,
+        }
+        # In one order, so that two callers with the same keys do not wait in a circle.
+        for message_id, new in sorted(news.items(), key=lambda one: one[1].dedupe_key or "")
+    ]
+    statement = db.insert_into(connection, Message)
+    if any(row["dedupe_key"] is not None for row in rows):
+        statement = statement.on_conflict_do_nothing(index_elements=["app_id", "dedupe_key"])
+    return frozenset(connection.scalars(statement.returning(MESSAGE.id), rows))
+
+
+def _insert_runs(
+    connection: Connection, going: Mapping[str, tuple[NewMessage, Sequence[NewRun]]]
+) -> dict[str, list[int]]:
+    """Insert the runs of messages; return their keys by message."""
+    rows = [
+        {
+            **one._asdict(),
+            "message_id": message_id,
+            "app_id": new.app_id,
+            "expires_at": one.due_at + new.ttl_ms,
+            "state": RunState.SCHEDULED,
+            "bulk": False,
+            "guarded": True,
+        }
+        for message_id, (new, runs) in going.items()
+        for one in runs
+    ]
+    keys: dict[str, list[int]] = {message_id: [] for message_id in going}
+    if rows:
+        statement = insert(Run).returning(RUN.id, sort_by_parameter_order=True)
+        for row, key in zip(rows, connection.scalars(statement, rows), strict=True):
+            if key is not None:
+                keys[row["message_id"]].append(key)
+    return keys
+
+
+def _state(new: NewMessage) -> MessageState:
+    return MessageState.SCHEDULED if new.failure is None else MessageState.FAILED
+
+
+def _receipt(message_id: str, new: NewMessage) -> Receipt:
+    return Receipt(message_id, _state(new), new.failure)
+
+
+def _receipt_of(connection: Connection, new: NewMessage) -> Receipt:
+    row = connection.execute(
+        select(MESSAGE.id, MESSAGE.state, MESSAGE.error_message).where(
+            MESSAGE.app_id == new.app_id, MESSAGE.dedupe_key == new.dedupe_key
+        )
+    ).one()
+    status = row.state if row.state == MessageState.FAILED else MessageState.SCHEDULED
+    return Receipt(row.id, status, row.error_message)
+
+
+def close_message(
+    connection: Connection, message_id: str, state: str, error: str | None, now: int
+) -> None:
+    """Write the end of a message that has no further run."""
+    connection.execute(
+        update(Message)
+        .where(MESSAGE.id == message_id, MESSAGE.state == MessageState.SCHEDULED)
+        .values(state=state, error_message=error, ended_at=now)
+    )

@@ -1,0 +1,190 @@
+"""Runs: begun by one fan-out at a time, advanced by checkpoints, closed when nothing is open."""
+
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, bindparam, case, exists, func, select, update
+
+from push_pipeline.ledger.messages import close_message
+from push_pipeline.ledger.states import SENDABLE, MessageState, RunState
+from push_pipeline.models import BATCH, MESSAGE, RUN, Message, Run
+from push_pipeline.schedule import EARLY_MS, ROUND, round_of
+
+
+class RunView(NamedTuple):
+    """A run with its message: what the fan-out and the delivery need to know of it."""
+
+    id: int
+    n: int
+    app_id: str
+    message_id: str
+    channel: str
+    state: str
+    due_at: int
+    expires_at: int
+    audience: int
+    cursor: int
+    bulk: bool
+    lease_until: int | None
+    content: dict[str, Any]
+    delivery_options: dict[str, Any]
+    zone: str | None
+    zone_default: bool
+
+
+_VIEW = select(
+    RUN.id,
+    RUN.n,
+    RUN.app_id,
+    RUN.message_id,
+    MESSAGE.channel,
+    RUN.state,
+    RUN.due_at,
+    RUN.expires_at,
+    RUN.audience,
+    RUN.cursor,
+    RUN.bulk,
+    RUN.lease_until,
+    MESSAGE.content,
+    MESSAGE.delivery_options,
+    RUN.zone,
+    RUN.zone_default,
+).join(Message, MESSAGE.id == RUN.message_id)
+
+
+def find_run(connection: Connection, run_id: int) -> RunView | None:
+    """Read a run with its message, or None where it does not exist."""
+    row = connection.execute(_VIEW.where(RUN.id == run_id)).one_or_none()
+    return None if row is None else RunView._make(row)
+
+
+def begin(connection: Connection, run: RunView, now: int, lease_until: int) -> bool:
+    """Take the fan-out of a run, new or abandoned; False where somebody else has it."""
+    seen = (
+        RUN.lease_until.is_(None) if run.lease_until is None else RUN.lease_until == run.lease_until
+    )
+    statement = (
+        update(Run)
+        .where(RUN.id == run.id, seen, RUN.state == run.state)
+        .values(
+            state=RunState.FANNING,
+            lease_until=lease_until,
+            started_at=func.coalesce(RUN.started_at, now),
+        )
+    )
+    return connection.execute(statement).rowcount == 1
+
+
+def advance(
+    connection: Connection, run: RunView, *, cursor: int, added: int, changes: dict[str, Any]
+) -> bool:
+    """Move the checkpoint of a fan-out in the transaction that writes the page's batches.
+
+    False where the checkpoint is not where this fan-out left it, or the run is no longer being
+    fanned out (paused, cancelled): the page must be rolled back. So no member ever gets a
+    second batch row, however many fan-outs of one run there are.
+    """
+    statement = (
+        update(Run)
+        .where(RUN.id == run.id, RUN.cursor == run.cursor, RUN.state == RunState.FANNING)
+        .values(cursor=cursor, audience=RUN.audience + added, **changes)
+    )
+    return connection.execute(statement).rowcount == 1
+
+
+def release(connection: Connection, run: RunView, now: int) -> None:
+    """Give a fan-out back before its end, to whoever is woken next."""
+    connection.execute(
+        update(Run)
+        .where(RUN.id == run.id, RUN.cursor == run.cursor, RUN.state == RunState.FANNING)
+        .values(lease_until=None, woken_at=now)
+    )
+
+
+_STATE = select(RUN.state).where(RUN.id == bindparam("run_id"))
+
+
+def is_sendable(connection: Connection, run_id: int) -> bool:
+    """Tell whether a run's batches may be sent now (not paused, not cancelled)."""
+    return connection.execute(_STATE, {"run_id": run_id}).scalar_one_or_none() in SENDABLE
+
+
+def pause(connection: Connection, run_id: int, reason: str) -> None:
+    """Stop a run until an operator resumes it, and say why."""
+    connection.execute(
+        update(Run)
+        .where(RUN.id == run_id, RUN.state.in_([RunState.FANNING, RunState.SENDING]))
+        .values(state=RunState.PAUSED, error_message=reason)
+    )
+
+
+def find_sent(connection: Connection, now: int, limit: int) -> list[int]:
+    """Find runs that are being sent and have nothing open any more."""
+    # None of them is due later: said so that those that are, however many, are not looked at.
+    begun = RUN.due_at <= now + EARLY_MS
+    statement = select(RUN.id).where(begun, *_NOTHING_OPEN).limit(limit)
+    return [key for key in connection.scalars(statement) if key is not None]
+
+
+_NOTHING_OPEN = (
+    RUN.finished_at.is_(None),
+    RUN.state.in_([RunState.SENDING, RunState.CANCELLED]),
+    ~exists().where(BATCH.run_id == RUN.id, BATCH.finished_at.is_(None)).correlate(Run),
+)
+
+
+# Asked after every batch, so it is built once.
+_CLOSE = (
+    update(Run)
+    .where(RUN.id == bindparam("run_id"), *_NOTHING_OPEN)
+    .values(
+        state=case((RUN.state == RunState.SENDING, RunState.FINISHED), else_=RUN.state),
+        finished_at=bindparam("now"),
+        lease_until=None,
+    )
+    .returning(RUN.message_id)
+)
+
+
+def close_if_done(connection: Connection, run_id: int, now: int) -> bool:
+    """Finish a run that has nothing open, and its message if that was its last run.
+
+    Whoever finishes a batch asks after its own commit: then the last one to commit sees all
+    the others, and one of them closes the run without anybody counting under a lock.
+    """
+    row = connection.execute(_CLOSE, {"run_id": run_id, "now": now}).one_or_none()
+    if row is None:
+        return False
+    if not _has_open_run(connection, row.message_id):
+        _close_message(connection, row.message_id, now)
+    return True
+
+
+def _has_open_run(connection: Connection, message_id: str) -> bool:
+    statement = select(RUN.id).where(RUN.message_id == message_id, RUN.finished_at.is_(None))
+    return connection.execute(statement.limit(1)).first() is not None
+
+
+def _close_message(connection: Connection, message_id: str, now: int) -> None:
+    """Write how a message ended: of a repeat its last run counts, of waves the last round."""
+    last = (
+        select(RUN.id, RUN.n, RUN.zone, RUN.audience)
+        .where(RUN.message_id == message_id)
+        .order_by(RUN.n.desc())
+        .limit(1)
+    )
+    newest = connection.execute(last).one()
+    waves = select(RUN.id, RUN.audience).where(
+        RUN.message_id == message_id, RUN.n > round_of(newest.n) * ROUND
+    )
+    of_runs = [newest] if newest.zone is None else connection.execute(waves).all()
+    audience = sum(run.audience for run in of_runs)
+    reached = connection.execute(
+        select(func.coalesce(func.sum(BATCH.accepted + BATCH.unknown), 0)).where(
+            BATCH.run_id.in_([run.id for run in of_runs])
+        )
+    ).scalar_one()
+    if audience and not reached:
+        error = f"none of the {audience} devices of the audience could be reached"
+        close_message(connection, message_id, MessageState.FAILED, error, now)
+    else:
+        close_message(connection, message_id, MessageState.PUBLISHED, None, now)

@@ -1,0 +1,88 @@
+"""The schema's history: `upgrade()` brings a database up to date, whoever else does the same."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, text
+
+from push_pipeline.errors import SchemaMissing
+
+#: A number of our own for PostgreSQL's advisory lock; any constant does.
+LOCK = 7_305_806_421
+
+
+def upgrade(engine: Engine) -> str | None:
+    """Bring the schema up to date and return the revision that it had before.
+
+    Safe to run twice and at the same time: the second waits for the first (an advisory lock
+    on PostgreSQL, the write lock on SQLite) and then finds nothing to do. All or nothing.
+    """
+    with engine.connect() as connection, _tables_may_be_rebuilt(connection), connection.begin():
+        _wait_for_turn(connection)
+        before = revision(connection)
+        config = _config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+        return before
+
+
+def revision(connection: Connection) -> str | None:
+    """Return the revision that a database is at, or None where it has no schema."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def head() -> str:
+    """Return the newest revision that this release knows."""
+    newest = ScriptDirectory.from_config(_config()).get_current_head()
+    assert newest is not None  # noqa: S101 - the package ships at least one revision
+    return newest
+
+
+def check_current(connection: Connection) -> None:
+    """Make sure that a database has this release's schema.
+
+    Raises:
+        SchemaMissing: it has none, or another one.
+    """
+    found = revision(connection)
+    if found is None:
+        raise SchemaMissing
+    if found != head():
+        raise SchemaMissing(
+            f"the database's schema is {found}, this release needs {head()}: run"
+            " `push-pipeline migrate`"
+        )
+
+
+def _wait_for_turn(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+
+
+@contextmanager
+def _tables_may_be_rebuilt(connection: Connection) -> Iterator[None]:
+    """Keep SQLite from emptying the tables that refer to one while that is built anew.
+
+    Said to the driver, since SQLite heeds it only outside a transaction.
+    """
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    driver = connection.connection.driver_connection
+    assert driver is not None  # noqa: S101 - it was just taken from the pool
+    driver.execute("PRAGMA foreign_keys = OFF")
+    try:
+        yield
+    finally:
+        driver.execute("PRAGMA foreign_keys = ON")
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent))
+    return config

@@ -1,0 +1,43 @@
+"""What a channel may be called."""
+
+import unicodedata
+from typing import Final
+
+from push_pipeline.errors import InvalidChannelName
+
+#: Characters.
+CHANNEL_NAME_MAX: Final = 255
+
+#: What stands for all channels: a name that none can have.
+EVERY_CHANNEL: Final = ""
+
+#: They cannot be sent in one segment of a path, or are lost from it on the way.
+FORBIDDEN_CHARACTERS: Final = frozenset("/\\?#%")
+
+#: Control characters, halves of surrogate pairs, line and paragraph separators.
+FORBIDDEN_CATEGORIES: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
+
+#: The routes beside `/messaging/{channel}`, and what a client folds away from a path.
+RESERVED_NAMES: Final = frozenset(
+    {"push", "registrations", "email", "channels", "pushtemplates", ".", ".."}
+)
+
+
+def check_channel_name(name: object) -> str:
+    """Return the name of a channel.
+
+    Raises:
+        InvalidChannelName: it is empty, too long, reserved, or has a character that is not allowed.
+    """
+    if not isinstance(name, str) or not 0 < len(name) <= CHANNEL_NAME_MAX:
+        raise InvalidChannelName(f"a channel name has 1 to {CHANNEL_NAME_MAX} characters")
+    if name in RESERVED_NAMES:
+        raise InvalidChannelName(f"{name!r} is a reserved name, a channel cannot have it")
+    if any(_forbidden(character) for character in name):
+        raise InvalidChannelName
+    return name
+
+
+def _forbidden(character: str) -> bool:
+    category = unicodedata.category(character)
+    return character in FORBIDDEN_CHARACTERS or category in FORBIDDEN_CATEGORIES

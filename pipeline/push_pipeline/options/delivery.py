@@ -1,0 +1,232 @@
+"""DeliveryOptions: which devices, when, how often and for how long."""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime, time, timedelta
+from enum import StrEnum
+from operator import attrgetter, methodcaller
+from typing import Annotated, ClassVar, Final, TypedDict, Unpack
+
+from pydantic import PlainSerializer, PlainValidator
+
+from push_pipeline.errors import (
+    InvalidParameter,
+    InvalidPublishAt,
+    InvalidRepeatExpiresAt,
+    RequestError,
+)
+from push_pipeline.options.base import Options
+from push_pipeline.options.broadcast import Broadcast, read_broadcast
+from push_pipeline.options.moment import epoch_ms, whole_seconds
+from push_pipeline.options.publish import read_text
+from push_pipeline.options.wall_clock import WallClock, read_wall_clock
+from push_pipeline.platform import Platform
+
+#: Seconds. Four weeks: the longest that FCM keeps a message ("Set the lifespan of a message").
+TTL_MAX_SECONDS: Final = 2_419_200
+
+#: Seconds. Ten years: a moment plus a wait stays a date.
+REPEAT_MAX_SECONDS: Final = 315_360_000
+
+#: What repeats at a time on the clock at the wall.
+DAY_SECONDS: Final = 86_400
+
+#: Milliseconds. A caller's clock may be slow; what is older was meant as seconds, or forgotten.
+PUBLISH_AT_GRACE_MS: Final = 60_000
+
+#: Where a date ends last: on the islands that are twelve hours behind UTC.
+LAST_ZONE: Final = timedelta(hours=-12)
+
+
+class PublishPolicy(StrEnum):
+    """Who receives: devices, subscribers of the channel, or both.
+
+    Subscribers are not served: a message for them alone is published to nobody.
+    """
+
+    PUSH = "PUSH"
+    PUBSUB = "PUBSUB"
+    BOTH = "BOTH"
+
+
+#: By name, by the names of the older `pushPolicy`, and by the index that one SDK sends.
+_POLICIES: Final[Mapping[str | int, PublishPolicy]] = {
+    **dict.fromkeys(("PUSH", "ONLY", "0", 0), PublishPolicy.PUSH),
+    **dict.fromkeys(("PUBSUB", "NONE", "1", 1), PublishPolicy.PUBSUB),
+}
+
+
+def read_policy(value: object) -> PublishPolicy:
+    """Return the policy of a name; an unknown name means BOTH, as the API has it."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise InvalidParameter("publishPolicy is not text")
+    name = value.strip().upper() if isinstance(value, str) else value
+    return _POLICIES.get(name, PublishPolicy.BOTH)
+
+
+def read_clause(value: object) -> str | None:
+    """Return a where clause as it is, None where it is blank, or raise InvalidParameter."""
+    return read_text(value).strip() or None
+
+
+def read_device_ids(value: object) -> tuple[str, ...]:
+    """Return device ids in their order, each once, or raise InvalidParameter.
+
+    An empty list means not set. A blank id is refused: left out, it would mean everybody.
+    """
+    given = [value] if isinstance(value, str) else value
+    if not isinstance(given, Iterable) or isinstance(given, Mapping | bytes):
+        raise InvalidParameter("pushSinglecast is a list of device ids")
+    ids = list(given)
+    if not all(isinstance(device_id, str) and device_id.strip() for device_id in ids):
+        raise InvalidParameter("pushSinglecast has a device id that is empty or no text")
+    return tuple(dict.fromkeys(ids))
+
+
+def _moment(name: str, error: type[RequestError]) -> Callable[[object], int | None]:
+    def read(value: object) -> int | None:
+        try:
+            return epoch_ms(value)
+        except ValueError as wrong:
+            raise error(f"{name} {wrong}") from None
+
+    return read
+
+
+def _seconds(name: str, most: int) -> Callable[[object], int]:
+    def read(value: object) -> int:
+        try:
+            seconds = whole_seconds(value)
+        except ValueError as wrong:
+            raise InvalidParameter(f"{name} {wrong}") from None
+        if not 0 <= seconds <= most:
+            raise InvalidParameter(f"{name} is not between 0 and {most} seconds")
+        return seconds
+
+    return read
+
+
+class DeliveryFields(TypedDict, total=False):
+    """The keywords of DeliveryOptions; the names of the wire are taken as well."""
+
+    publish_policy: PublishPolicy | str | int | None
+    push_broadcast: Broadcast | str | int | Iterable[str | int] | None
+    push_singlecast: str | Iterable[str] | None
+    segment_query: str | None
+    publish_at: datetime | int | float | str | None
+    publish_at_local: time | datetime | str | None
+    repeat_every: timedelta | int | str | None
+    repeat_expires_at: datetime | int | float | str | None
+    ttl: timedelta | int | str | None
+
+
+class DeliveryOptions(Options):
+    """Which devices, when, how often and for how long.
+
+    `publish_at` and `repeat_expires_at` are epoch milliseconds, ISO 8601 or aware datetimes;
+    `repeat_every` and `ttl` are seconds or timedeltas. 0 means not set, save for `ttl`, where it
+    means now or never. `publish_at_local` is a time of day, maybe with a date, that each device
+    is sent to at in its own time zone, the next time that the clock shows it.
+
+    Raises:
+        InvalidPublishAt: `publish_at` is no moment, or `publish_at_local` no time.
+        InvalidRepeatExpiresAt: `repeat_expires_at` is no moment.
+        UnknownOs: `push_broadcast` names something else than an operating system.
+        InvalidParameter: another field is wrong, or a name is unknown.
+    """
+
+    older_names: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "publish_policy": ("pushPolicy",),
+        "segment_query": ("query",),
+        "ttl": ("ttlSeconds",),
+    }
+
+    publish_policy: Annotated[PublishPolicy, PlainValidator(read_policy), PlainSerializer(str)] = (
+        PublishPolicy.BOTH
+    )
+    push_broadcast: Annotated[
+        Broadcast, PlainValidator(read_broadcast), PlainSerializer(attrgetter("spelling"))
+    ] = Broadcast.ALL
+    push_singlecast: Annotated[
+        tuple[str, ...], PlainValidator(read_device_ids), PlainSerializer(list)
+    ] = ()
+    segment_query: Annotated[str | None, PlainValidator(read_clause)] = None
+    publish_at: Annotated[int | None, PlainValidator(_moment("publishAt", InvalidPublishAt))] = None
+    publish_at_local: Annotated[
+        WallClock | None,
+        PlainValidator(read_wall_clock),
+        PlainSerializer(methodcaller("isoformat")),
+    ] = None
+    repeat_every: Annotated[int, PlainValidator(_seconds("repeatEvery", REPEAT_MAX_SECONDS))] = 0
+    repeat_expires_at: Annotated[
+        int | None, PlainValidator(_moment("repeatExpiresAt", InvalidRepeatExpiresAt))
+    ] = None
+    ttl: Annotated[int, PlainValidator(_seconds("ttl", TTL_MAX_SECONDS))] = TTL_MAX_SECONDS
+
+    def __init__(self, **values: Unpack[DeliveryFields]) -> None:
+        super().__init__(**values)
+
+    def check(self, now_ms: int) -> None:
+        """Check what depends on the time now (epoch milliseconds).
+
+        Raises:
+            InvalidPublishAt: it is more than a minute ago.
+            InvalidRepeatExpiresAt: it is not after the first send.
+            InvalidParameter: publishAtLocal is given with what it excludes.
+        """
+        if self.publish_at_local is not None:
+            self._check_local(self.publish_at_local, now_ms)
+        first = now_ms if self.publish_at is None else self.publish_at
+        if first < now_ms - PUBLISH_AT_GRACE_MS:
+            raise InvalidPublishAt("publishAt has passed; it is in milliseconds, not seconds")
+        if self.repeat_expires_at is not None and self.repeat_expires_at <= max(now_ms, first):
+            raise InvalidRepeatExpiresAt("repeatExpiresAt is not after the first send")
+
+    def _check_local(self, wall: WallClock, now_ms: int) -> None:
+        if self.publish_at is not None:
+            raise InvalidParameter("publishAt and publishAtLocal exclude each other")
+        if self.repeat_every % DAY_SECONDS:
+            raise InvalidParameter("publishAtLocal is repeated by whole days (86400 seconds each)")
+        if isinstance(wall, datetime):
+            last = wall.replace(tzinfo=UTC) - LAST_ZONE
+            if last.timestamp() * 1000 < now_ms:
+                raise InvalidPublishAt("publishAtLocal has passed in every time zone")
+
+    @property
+    def pushes(self) -> bool:
+        """Whether devices are meant, not only subscribers."""
+        return self.publish_policy is not PublishPolicy.PUBSUB
+
+    @property
+    def platforms(self) -> frozenset[Platform]:
+        """The platforms that may be sent to: none where only subscribers are meant."""
+        return self.push_broadcast.platforms if self.pushes else frozenset()
+
+    @property
+    def device_ids(self) -> tuple[str, ...]:
+        """The only devices to send to, each once; empty where all of the channel are meant."""
+        return self.push_singlecast
+
+    @property
+    def reaches_nobody(self) -> bool:
+        """Whether no device can get it, whoever is registered, although devices are meant."""
+        return self.pushes and not self.platforms
+
+    @property
+    def publish_at_ms(self) -> int | None:
+        """When it is sent first, epoch milliseconds; None for now."""
+        return self.publish_at
+
+    @property
+    def repeat_every_seconds(self) -> int | None:
+        """Seconds from one send to the next; None where it is sent once."""
+        return self.repeat_every or None
+
+    @property
+    def repeat_expires_at_ms(self) -> int | None:
+        """The last moment of a repeat, epoch milliseconds; None for no end or no repeat."""
+        return self.repeat_expires_at if self.repeat_every else None
+
+    @property
+    def ttl_seconds(self) -> int:
+        """How long the provider may keep it for a device that is away; 0 is now or never."""
+        return self.ttl

@@ -1,0 +1,90 @@
+"""PublishOptions: what is said beside the message, and the check of the message itself."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Any, TypedDict, Unpack
+
+import orjson
+from pydantic import Field, PlainSerializer, PlainValidator
+
+from push_pipeline.errors import EmptyMessage, InvalidParameter, MissingParameter
+from push_pipeline.options.base import Options
+
+JsonObject = Mapping[str, Any]
+
+
+def read_text(value: object) -> str:
+    """Return a text as it is, or raise InvalidParameter."""
+    if not isinstance(value, str):
+        raise InvalidParameter("publisherId, subtopic and segmentQuery are text")
+    return value
+
+
+def read_object(value: object) -> JsonObject:
+    """Return a deep copy of a JSON object that cannot be changed, or raise InvalidParameter."""
+    if not isinstance(value, Mapping):
+        raise InvalidParameter("headers and templateValues are objects")
+    try:
+        copy = orjson.loads(orjson.dumps(dict(value)))
+    except TypeError:  # also for names that are no text, and numbers beyond 64 bits
+        raise InvalidParameter("headers and templateValues hold JSON values only") from None
+    return MappingProxyType(copy)
+
+
+def read_template_values(value: object) -> Mapping[str, str]:
+    """Return the values of smart text, those that are no text as JSON writes them.
+
+    Null is left out, so that the variable counts as missing. Raises InvalidParameter.
+    """
+    given = {name: item for name, item in read_object(value).items() if item is not None}
+    if any(isinstance(item, dict | list) for item in given.values()):
+        raise InvalidParameter("a template value is text, a number or a truth value")
+    texts = {
+        name: item if isinstance(item, str) else orjson.dumps(item).decode()
+        for name, item in given.items()
+    }
+    return MappingProxyType(texts)
+
+
+class PublishFields(TypedDict, total=False):
+    """The keywords of PublishOptions; the names of the wire are taken as well."""
+
+    publisher_id: str | None
+    headers: Mapping[str, Any] | None
+    subtopic: str | None
+    template_values: Mapping[str, str | int | float | bool | None] | None
+
+
+class PublishOptions(Options):
+    """Who publishes, the headers that shape the notification, and values for smart text.
+
+    Raises:
+        InvalidParameter: a field has another type, or its name is unknown.
+    """
+
+    publisher_id: Annotated[str | None, PlainValidator(read_text)] = None
+    headers: Annotated[JsonObject, PlainValidator(read_object), PlainSerializer(dict)] = Field(
+        default_factory=lambda: MappingProxyType({})
+    )
+    subtopic: Annotated[str | None, PlainValidator(read_text)] = None
+    template_values: Annotated[
+        Mapping[str, str], PlainValidator(read_template_values), PlainSerializer(dict)
+    ] = Field(default_factory=lambda: MappingProxyType({}))
+
+    def __init__(self, **values: Unpack[PublishFields]) -> None:
+        super().__init__(**values)
+
+
+def check_message(body: Mapping[str, object], *, pushed: bool = True) -> object:
+    """Return the message of a request body.
+
+    Raises:
+        MissingParameter: there is none.
+        EmptyMessage: it is null, and devices are to get it.
+    """
+    if "message" not in body:
+        raise MissingParameter("message is missing")
+    message = body["message"]
+    if message is None and pushed:
+        raise EmptyMessage
+    return message

@@ -1,0 +1,263 @@
+"""Queue, lane and task names, and the wake-ups that travel on them; no task code.
+
+A wake-up carries ids only and promises nothing: the database knows what is to be done, and
+the tick sends again what was lost. So a broker that is away costs a caller a bounded moment
+and never an error.
+"""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from celery import Celery
+from kombu.exceptions import BatchPublishError, OperationalError
+from redis.exceptions import RedisError
+
+from push_pipeline.errors import BrokerUnavailable, SettingsError
+from push_pipeline.platform import Platform
+from push_pipeline.settings import get_settings
+
+logger = logging.getLogger(__name__)
+
+PUBLISH = "publish"
+SCHEDULE = "schedule"
+FAMILIES = ("apns", "fcm")
+
+#: A run that needs more than one page of the audience goes by its family's bulk lane, so that
+#: a push to one device never waits behind a broadcast.
+BULK = ".bulk"
+
+DELIVERY_QUEUES = (*FAMILIES, *(family + BULK for family in FAMILIES))
+
+QUEUES = (PUBLISH, SCHEDULE, *DELIVERY_QUEUES)
+
+FAN_OUT = "pipeline.fan_out"
+START_RUN = "pipeline.start_run"
+TICK = "pipeline.tick"
+DELIVER = {"apns": "pipeline.deliver_apns", "fcm": "pipeline.deliver_fcm"}
+
+#: Milliseconds. Long against a few ticks, short against any visibility time-out in use; what is
+#: unusual is seen to in `horizon_ms`.
+HORIZON_MS = 15_000
+
+#: Wake-ups per round trip to the broker.
+PIPELINE_LENGTH = 500
+
+#: Seconds in which a broker that has just failed is not asked again. Without it every publish
+#: would pay the full time-out while the broker is frozen.
+REST_SECONDS = 5.0
+
+#: Seconds. Together they bound what one publish can lose to a frozen broker: a time-out on the
+#: pooled connection and two on fresh ones, since kombu tries twice to connect, stay below two
+#: seconds. No health check: after some idle seconds it would add waits of its own to these,
+#: and a connection that died meanwhile is replaced by the retry.
+TRANSPORT_OPTIONS = {
+    "socket_timeout": 0.5,
+    "socket_connect_timeout": 0.4,
+    "health_check_interval": 0,
+}
+RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_step": 0.1, "interval_max": 0.1}
+
+
+class Wake(NamedTuple):
+    """One wake-up: which task, on which queue, for which row, and not before when."""
+
+    task: str
+    queue: str
+    key: int
+    at: datetime | None = None
+
+
+def wake_for_run(run_id: int) -> Wake:
+    """Build the wake-up that fans a run out."""
+    return Wake(FAN_OUT, PUBLISH, run_id)
+
+
+def wake_at(run_id: int, due_at: int) -> Wake:
+    """Build the wake-up that begins a run at its time (epoch milliseconds).
+
+    Only for times inside the horizon: a worker keeps it in memory until then, and Redis hands
+    it out again if that took longer than the visibility time-out.
+    """
+    return Wake(START_RUN, SCHEDULE, run_id, datetime.fromtimestamp(due_at / 1000, UTC))
+
+
+def horizon_ms() -> int:
+    """Return how far ahead a run is handed to the broker.
+
+    Two ticks at least, so that none falls between two of them; and well inside the visibility
+    time-out.
+    """
+    settings = get_settings()
+    ahead = max(HORIZON_MS, round(settings.tick_seconds * 2_000))
+    return min(ahead, settings.visibility_timeout_seconds * 1000 // 3)
+
+
+def wake_for_batch(batch_id: int, platform: str, *, bulk: bool) -> Wake:
+    """Build the wake-up that delivers a batch, on its family's lane."""
+    family = Platform(platform).family
+    return Wake(DELIVER[family], family + BULK if bulk else family, batch_id)
+
+
+def broker_url() -> str:
+    """Return where the broker is.
+
+    Raises:
+        SettingsError: nobody said where.
+    """
+    url = get_settings().broker_url
+    if url is None:
+        raise SettingsError(
+            "PIPELINE_BROKER_URL is not set: give it the address of a Redis or Valkey"
+            " (redis://host:6379/0), or use `push-pipeline up`, which starts one"
+        )
+    return url
+
+
+def base_config() -> dict[str, Any]:
+    """Return what every process that talks to the broker must agree on."""
+    settings = get_settings()
+    return {
+        "task_serializer": "json",
+        "accept_content": ["json"],
+        "result_accept_content": ["json"],
+        "event_serializer": "json",
+        "task_ignore_result": True,
+        "result_backend": None,
+        "task_default_queue": PUBLISH,
+        "task_create_missing_queues": True,
+        "broker_transport_options": {
+            "global_keyprefix": settings.key_prefix,
+            "visibility_timeout": settings.visibility_timeout_seconds,
+        },
+    }
+
+
+@dataclass
+class _Producer:
+    """This process's connection to the broker, and when it last failed."""
+
+    pid: int
+    url: str
+    app: Celery
+    resting_until: float = 0.0
+
+
+_lock = threading.Lock()
+_producer: _Producer | None = None
+
+
+#: Takes wake-ups in the broker's place, in a process that sends them from a thread of its own.
+_taker: Callable[[list[Wake]], None] | None = None
+
+
+def hand_wakes_to(taker: Callable[[list[Wake]], None] | None) -> None:
+    """Let somebody take this process's wake-ups and send them soon; None for nobody."""
+    global _taker  # noqa: PLW0603 - one for the process, as the producer is
+    _taker = taker
+
+
+def wake(wakes: Iterable[Wake]) -> bool:
+    """Hand wake-ups to the broker, or to who takes them; return whether all were taken.
+
+    Never raises for a broker that is away: what was not taken is sent again by the tick. A
+    wake-up may arrive twice.
+    """
+    todo = list(wakes)
+    if todo and _taker is not None:
+        _taker(todo)
+        return True
+    return wake_now(todo)
+
+
+def wake_now(todo: list[Wake]) -> bool:
+    """Send wake-ups to the broker; return whether it took them all. Otherwise as `wake`."""
+    if not todo:
+        return True
+    producer = _current()
+    if time.monotonic() < producer.resting_until:
+        return False
+    try:
+        _send(producer.app, todo)
+    except (OperationalError, BatchPublishError, RedisError, OSError) as error:
+        producer.resting_until = time.monotonic() + REST_SECONDS
+        logger.warning(
+            "the broker did not take %d wake-ups; the tick will send them",
+            len(todo),
+            extra={"action": "wake_failed", "error": type(error).__name__},
+        )
+        return False
+    return True
+
+
+def _send(app: Celery, wakes: list[Wake]) -> None:
+    with (
+        app.producer_or_acquire() as producer,
+        producer.batch(max_size=PIPELINE_LENGTH) if len(wakes) > 1 else nullcontext(),
+    ):
+        for one in wakes:
+            app.send_task(
+                one.task,
+                (one.key,),
+                queue=one.queue,
+                eta=one.at,
+                producer=producer,
+                ignore_result=True,
+            )
+
+
+def backlog(queue: str) -> int:
+    """Return how many wake-ups wait on a queue.
+
+    Raises:
+        BrokerUnavailable: the broker does not answer.
+    """
+    try:
+        with _current().app.connection_or_acquire() as connection:
+            return int(connection.default_channel.queue_declare(queue=queue).message_count)
+    except (OperationalError, RedisError, OSError) as error:
+        raise BrokerUnavailable(f"the broker does not answer: {type(error).__name__}") from error
+
+
+def control() -> Any:
+    """Return Celery's remote control, for asking which workers are alive."""
+    return _current().app.control
+
+
+def forget() -> None:
+    """Close this process's connection to the broker; the next wake-up opens a new one."""
+    global _producer  # noqa: PLW0603 - one producer per process is the point
+    with _lock:
+        if _producer is not None and _producer.pid == os.getpid():
+            _producer.app.close()
+        _producer = None
+
+
+def _current() -> _Producer:
+    global _producer  # noqa: PLW0603 - one producer per process is the point
+    url = broker_url()
+    with _lock:
+        if _producer is None or (_producer.pid, _producer.url) != (os.getpid(), url):
+            _producer = _Producer(os.getpid(), url, _make_app(url))
+        return _producer
+
+
+def _make_app(url: str) -> Celery:
+    # set_as_current and fixups: a Django or Flask host has a current Celery app of its own.
+    app = Celery("push-publisher", broker=url, set_as_current=False, fixups=[])
+    config = base_config()
+    config["broker_transport_options"] |= TRANSPORT_OPTIONS
+    app.conf.update(
+        config,
+        task_publish_retry_policy=RETRY_POLICY,
+        broker_pool_acquire_timeout=1,
+        broker_connection_timeout=1,
+        task_send_sent_event=False,
+    )
+    return app

@@ -1,0 +1,218 @@
+"""A device's registration, checked: what a client or an import line says of a device; pure."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from push_pipeline.errors import (
+    InvalidExpiration,
+    InvalidParameter,
+    MissingDeviceId,
+    MissingParameter,
+    UnknownOs,
+)
+from push_pipeline.options import check_channel_name
+from push_pipeline.options.moment import epoch_ms
+from push_pipeline.options.properties import check_properties
+from push_pipeline.options.texts import is_text
+from push_pipeline.options.time_zone import check_time_zone
+from push_pipeline.platform import Platform
+
+#: Characters. The API calls device ids opaque; this bounds an index entry, and other texts alike.
+TEXT_MAX = 512
+
+#: Characters. Live Activity tokens and FCM registration tokens are the longest known, far below.
+TOKEN_MAX = 4096
+
+DEFAULT_CHANNEL = "default"
+
+#: Channels in one registration; it may be repeated with others. Each new name becomes a row.
+CHANNELS_MAX = 1000
+
+#: Characters of a wrong value that an error repeats.
+_SHOWN = 20
+
+#: Apple says not to assume a length; it is bytes in hexadecimal.
+_APNS_TOKEN = re.compile(r"(?:[0-9a-f]{2})+")
+
+#: A Firebase installation id: 22 characters of base64url, without the colon of a token.
+_FID = re.compile(r"[A-Za-z0-9_-]{22}")
+
+_FCM_TOKEN = re.compile(r"[A-Za-z0-9_:.\-]{20,}")
+
+#: Below this a number is seconds, as JavaScript's Date arrives; else milliseconds, as Swift sends.
+_SECONDS_BELOW = 100_000_000_000
+
+
+#: Between the device's key and the channel in the id of a registration, `12::news`; several of
+#: one device are told as `12::news,12::sport`. A key of 18 digits fits into 64 bits.
+_ID_PARTS = re.compile(r"([0-9]{1,18})::(.*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """What a device says of itself, after the checks. `token` is never in its repr."""
+
+    device_id: str
+    token: str
+    kind: str
+    platform: Platform
+    channels: tuple[str, ...] = (DEFAULT_CHANNEL,)
+    os_version: str | None = None
+    environment: str = ""
+    user_id: str | None = None
+    properties: Mapping[str, Any] | None = None
+    locale: str | None = None
+    time_zone: str | None = None
+    expires_at: int | None = None
+
+    def __repr__(self) -> str:
+        return f"Registration(device_id={self.device_id!r}, platform={self.platform.value})"
+
+
+def check_registration(fields: Mapping[str, Any], now: int) -> Registration:
+    """Check a registration by the API's names and return it.
+
+    Raises:
+        MissingDeviceId, MissingParameter, UnknownOs, InvalidParameter, InvalidExpiration,
+        InvalidChannelName: the first thing that is wrong, in one line; nothing was written.
+    """
+    device_id = _device_id(fields.get("deviceId"))
+    platform = _platform(fields.get("os"))
+    token = _token(fields.get("deviceToken"), platform)
+    return Registration(
+        device_id=device_id,
+        token=token,
+        kind=_kind(token, platform),
+        platform=platform,
+        channels=_channels(fields.get("channels")),
+        os_version=_optional_text(fields, "osVersion"),
+        environment=_environment(fields.get("environment")),
+        user_id=_optional_text(fields, "userId"),
+        properties=_properties(fields.get("properties")),
+        locale=_optional_text(fields, "locale"),
+        time_zone=_time_zone(fields),
+        expires_at=_expiration(fields.get("expiration"), now),
+    )
+
+
+def keys_of_registrations(ids: Sequence[str], channel: str | None) -> list[int]:
+    """Return the keys of devices out of those ids that name registrations in a channel.
+
+    An id of another channel's registration, or one that only looks like an id, names nobody:
+    a device's own id may be any text.
+    """
+    return [
+        int(found[1])
+        for found in map(_ID_PARTS.fullmatch, ids)
+        if found and channel in found[2].split(f",{found[1]}::")
+    ]
+
+
+def _device_id(value: object) -> str:
+    if value is None or value == "":
+        raise MissingDeviceId
+    if not isinstance(value, str):
+        raise InvalidParameter(f"deviceId must be a string of at most {TEXT_MAX} characters")
+    return _text("deviceId", value)
+
+
+def _text(name: str, value: str) -> str:
+    if len(value) > TEXT_MAX:
+        raise InvalidParameter(f"{name} must have at most {TEXT_MAX} characters")
+    if not is_text(value):
+        raise InvalidParameter(f"{name} must be Unicode text without the NUL character")
+    return value
+
+
+def _platform(value: object) -> Platform:
+    try:
+        return Platform(str(value).upper())
+    except ValueError:
+        shown = repr(value)[:_SHOWN]
+        raise UnknownOs(f"os {shown} is unknown: use IOS, ANDROID or OSX") from None
+
+
+def _token(value: object, platform: Platform) -> str:
+    if value is None or value == "":
+        raise MissingParameter("deviceToken is missing")
+    if not isinstance(value, str) or len(value) > TOKEN_MAX:
+        raise InvalidParameter(f"deviceToken must be a string of at most {TOKEN_MAX} characters")
+    if platform.family == "apns":
+        token = value.lower()
+        if _APNS_TOKEN.fullmatch(token):
+            return token
+        raise InvalidParameter("deviceToken is malformed: an APNs token is bytes in hexadecimal")
+    if _FCM_TOKEN.fullmatch(value):
+        return value
+    raise InvalidParameter("deviceToken is malformed: neither an FCM token nor an installation id")
+
+
+def _kind(token: str, platform: Platform) -> str:
+    if platform.family == "apns":
+        return "apns"
+    return "fid" if _FID.fullmatch(token) else "token"
+
+
+def _channels(value: object) -> tuple[str, ...]:
+    if isinstance(value, str):
+        value = [name for name in re.split(r"[|;]", value) if name]
+    if value is None or value in ([], [""], ()):
+        return (DEFAULT_CHANNEL,)
+    if not isinstance(value, Sequence):
+        raise InvalidParameter("channels must be a list of channel names")
+    if len(value) > CHANNELS_MAX:
+        raise InvalidParameter(f"a registration names at most {CHANNELS_MAX} channels")
+    return tuple(dict.fromkeys(map(check_channel_name, value)))
+
+
+def _optional_text(fields: Mapping[str, Any], name: str) -> str | None:
+    value = fields.get(name)
+    if value is None or value == "":
+        return None
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise InvalidParameter(f"{name} must be a string")
+    return _text(name, str(value))
+
+
+def _time_zone(fields: Mapping[str, Any]) -> str | None:
+    name = _optional_text(fields, "timezone") or _optional_text(fields, "timeZone")
+    return None if name is None else check_time_zone(name)
+
+
+def _environment(value: object) -> str:
+    if value in (None, "", "production", "sandbox"):
+        return str(value or "")
+    raise InvalidParameter("environment must be production or sandbox")
+
+
+def _properties(value: object) -> Mapping[str, Any] | None:
+    return None if value is None else check_properties("properties", value)
+
+
+def _expiration(value: object, now: int) -> int | None:
+    """Read when a registration ends; nothing, or a number that is not positive, means never.
+
+    SDKs send epoch seconds (JavaScript's `Date`), milliseconds (Swift) and ISO 8601.
+    """
+    number = _as_number(value)
+    if value in (None, "") or (number is not None and number <= 0):
+        return None
+    seconds = number is not None and number < _SECONDS_BELOW
+    try:
+        at = epoch_ms(number * 1000 if seconds and number else value)
+    except ValueError as wrong:
+        raise InvalidExpiration(f"expiration {wrong}") from None
+    if at is None or at <= now:
+        raise InvalidExpiration("expiration lies in the past")
+    return at
+
+
+def _as_number(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    try:
+        return float(value)
+    except (ValueError, OverflowError):
+        return None

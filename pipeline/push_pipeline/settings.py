@@ -1,0 +1,225 @@
+"""Every setting: name, type, unit, default and what it is for.
+
+Read from the environment (prefix `PIPELINE_`), then from a `.env` file in the working directory.
+A wrong value, and a `PIPELINE_` name that is not here, stop the program at the start: a setting
+that is silently ignored is found out in production.
+"""
+
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+
+from annotated_types import Ge, Gt, Le
+from dotenv import dotenv_values
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from push_pipeline.errors import SettingsError
+from push_pipeline.settings_report import PREFIX, table, unknown_names, variable, wrong_value
+
+#: Read from the working directory of the process, like every `.env` reader does.
+ENV_FILE: Final = ".env"
+
+#: Characters. Shorter ones can be guessed by trying; 32 random bytes in hex are 64.
+SECRET_KEY_MIN_LENGTH: Final = 16
+
+DATABASE_SCHEMES: Final = ("sqlite", "postgresql", "postgres", "postgresql+psycopg")
+BROKER_SCHEMES: Final = ("redis", "rediss", "redis+socket")
+
+
+class Settings(BaseSettings):
+    """The settings of one process. Frozen; secrets and URLs are not in its `repr`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_file=ENV_FILE,
+        env_file_encoding="utf-8",
+        env_ignore_empty=True,
+        extra="ignore",  # unknown names are refused below, with the nearest right one
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    database_url: str = Field(
+        "sqlite:///var/pipeline.db",
+        repr=False,
+        description="SQLAlchemy URL of the database: PostgreSQL in production, SQLite to try it",
+    )
+    broker_url: str | None = Field(
+        None,
+        repr=False,
+        description="URL of Redis or Valkey; `up` and `demo` start a private one without it",
+    )
+
+    apns_key_file: Path | None = Field(None, description="APNs .p8 key of the default app")
+    apns_key_id: str | None = Field(None, description="Key id of that key")
+    apns_team_id: str | None = Field(None, description="Team id of that key")
+    apns_topic: str | None = Field(None, description="Bundle id that is pushed to")
+    apns_environment: Literal["production", "sandbox"] = Field(
+        "production", description="APNs environment of the default app's tokens"
+    )
+    apns_url: str | None = Field(None, description="Instead of Apple's endpoint, for tests")
+    fcm_service_account_file: Path | None = Field(
+        None, description="Service account JSON of the default app's Firebase project"
+    )
+    fcm_url: str | None = Field(None, description="Instead of Google's endpoint, for tests")
+    ca_file: Path | None = Field(
+        None, description="Extra CA bundle trusted for providers and their token endpoint"
+    )
+
+    app_id: str | None = Field(None, description="Default app, created by `migrate`")
+    api_key: SecretStr | None = Field(None, description="API key of it, with all scopes")
+    secret_key: SecretStr | None = Field(
+        None, description="Seals provider credentials at rest; needed outside `up` and `demo`"
+    )
+
+    batch_size: Annotated[int, Ge(1), Le(1000)] = Field(
+        1000, description="Most devices handled by one task", json_schema_extra={"unit": "devices"}
+    )
+    doubt_window: Annotated[int, Ge(1), Le(1000)] = Field(
+        512,
+        description="Most sends per worker child that a SIGKILL can leave in doubt",
+        json_schema_extra={"unit": "devices"},
+    )
+    ledger: Literal["all", "problems", "none"] = Field(
+        "all", description="Which deliveries get a row each: all, all but accepted ones, or none"
+    )
+    retention_days: Annotated[int, Ge(1), Le(3650)] = Field(
+        30, description="Finished messages are deleted after", json_schema_extra={"unit": "days"}
+    )
+    unknown_policy: Literal["once-if-collapsible", "at-most-once", "at-least-once"] = Field(
+        "once-if-collapsible", description="Whether a device in doubt is sent to again"
+    )
+
+    lease_seconds: Annotated[int, Ge(1), Le(3600)] = Field(
+        60,
+        description="How long a worker owns a batch; taken over by another when it has passed",
+        json_schema_extra={"unit": "s"},
+    )
+    send_timeout_seconds: Annotated[float, Gt(0), Le(600)] = Field(
+        30,
+        description="Most time for a slice to be answered; at most half of the lease",
+        json_schema_extra={"unit": "s"},
+    )
+    tick_seconds: Annotated[float, Ge(0.1), Le(60)] = Field(
+        2,
+        description="How often beat looks for what is due; at most 1/6 of the visibility time-out",
+        json_schema_extra={"unit": "s"},
+    )
+    catch_up: Literal["fire-once", "skip"] = Field(
+        "fire-once", description="What becomes of a repeat's runs that were missed during a stop"
+    )
+    retry_profile: Literal["prompt", "patient"] = Field(
+        "prompt",
+        description="First wait after a provider's 5xx: 10 s, or the 15 minutes Apple asks for",
+    )
+    retry_factor: Annotated[float, Ge(0), Le(100)] = Field(
+        1.0,
+        description="Scales every back-off of ours, never a provider's Retry-After; for tests",
+    )
+    max_attempts: Annotated[int, Ge(1), Le(100)] = Field(
+        8, description="A device is given up after", json_schema_extra={"unit": "attempts"}
+    )
+    connections: Annotated[int, Ge(1), Le(16)] = Field(
+        2,
+        description="HTTP/2 connections per credential and worker child",
+        json_schema_extra={"unit": "connections"},
+    )
+    key_prefix: str = Field(
+        "push:", description="Before every key in Redis, so that others can share the server"
+    )
+    cors_origins: str = Field(
+        "*",
+        description="Web origins that may use the HTTP API from a browser, separated by blanks",
+    )
+    visibility_timeout_seconds: Annotated[int, Ge(1), Le(86_400)] = Field(
+        180,
+        description="Redis hands an unacknowledged task out again after; the same in all processes",
+        json_schema_extra={"unit": "s"},
+    )
+
+    def __init__(self, **values: Any) -> None:
+        """Read the environment; `values` (field names) win over it.
+
+        Raises:
+            SettingsError: one line for each setting that is wrong, with what to do.
+        """
+        given = (*os.environ, *dotenv_values(ENV_FILE), *map(variable, values))
+        if unknown := unknown_names(given, type(self).model_fields):
+            raise SettingsError("\n".join(unknown))
+        try:
+            super().__init__(**values)
+        except ValidationError as invalid:
+            lines = [wrong_value(problem, type(self).model_fields) for problem in invalid.errors()]
+            raise SettingsError("\n".join(lines)) from None  # pydantic's text may show a secret
+
+    @field_validator("database_url")
+    @classmethod
+    def _database(cls, url: str) -> str:
+        scheme, separator, rest = url.partition("://")
+        if not separator or scheme not in DATABASE_SCHEMES:
+            raise ValueError("start it with postgresql:// or sqlite:///")
+        if scheme == "sqlite":
+            return url
+        return f"postgresql+psycopg://{rest}"  # the driver that the extra `postgres` installs
+
+    @field_validator("broker_url")
+    @classmethod
+    def _broker(cls, url: str | None) -> str | None:
+        if url is not None and url.partition("://")[0] not in BROKER_SCHEMES:
+            raise ValueError("start it with redis://, rediss:// or redis+socket://")
+        return url
+
+    @field_validator("secret_key")
+    @classmethod
+    def _secret(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is not None and len(key.get_secret_value()) < SECRET_KEY_MIN_LENGTH:
+            raise ValueError(
+                f"use {SECRET_KEY_MIN_LENGTH} characters or more: `openssl rand -hex 32` makes one"
+            )
+        return key
+
+    @model_validator(mode="after")
+    def _together(self) -> Self:
+        if 2 * self.send_timeout_seconds > self.lease_seconds:  # a slice may take two passes
+            raise ValueError(
+                "PIPELINE_SEND_TIMEOUT_SECONDS: make it half of PIPELINE_LEASE_SECONDS "
+                f"({self.lease_seconds}) or less, or a batch is taken over while it is being sent"
+            )
+        if 6 * self.tick_seconds > self.visibility_timeout_seconds:
+            # A tick looks ahead by a third of it, and must have come twice by then.
+            raise ValueError(
+                "PIPELINE_TICK_SECONDS: make it a sixth of PIPELINE_VISIBILITY_TIMEOUT_SECONDS "
+                f"({self.visibility_timeout_seconds}) or less, or delayed messages are late"
+            )
+        if self.api_key is not None and self.app_id is None:
+            raise ValueError("PIPELINE_API_KEY: set PIPELINE_APP_ID too, the key belongs to it")
+        self._refuse_part_of_apns()
+        return self
+
+    def _refuse_part_of_apns(self) -> None:
+        names = ("apns_key_file", "apns_key_id", "apns_team_id", "apns_topic")
+        missing = [variable(name) for name in names if getattr(self, name) is None]
+        if 0 < len(missing) < len(names):
+            raise ValueError(f"{missing[0]}: set it too, APNs needs key file, key, team and topic")
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """Return the settings of this process, read at the first call.
+
+    Raises:
+        SettingsError: as `Settings`.
+    """
+    return Settings()
+
+
+def reset_settings() -> None:
+    """Forget what was read, so that the next `get_settings` reads again."""
+    get_settings.cache_clear()
+
+
+def settings_table() -> str:
+    """Return all settings as a Markdown table: name, type, unit, default, meaning."""
+    return table(Settings.model_fields)

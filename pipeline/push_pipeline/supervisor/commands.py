@@ -1,0 +1,47 @@
+"""The command lines of the processes: workers, beat, simulator."""
+
+import os
+import secrets
+import sys
+from collections.abc import Sequence
+
+#: What a worker gossips and mingles for nobody here reads, and it delays the start.
+_QUIET = ("--without-gossip", "--without-mingle")
+
+
+def worker(
+    name: str, queues: Sequence[str], *, concurrency: int | None = None, loglevel: str = "WARNING"
+) -> list[str]:
+    """Return the command of a worker process for some queues.
+
+    The host name is unique, so that a worker that is started again is not taken for its
+    predecessor by those who watch. Concurrency None means the workers' own default.
+    """
+    children = [] if concurrency is None else ["--concurrency", str(concurrency)]
+    host = f"{name}-{os.getpid()}-{secrets.token_hex(2)}@%h"
+    where = ["--queues", ",".join(queues), "--hostname", host]
+    return [*_celery("worker"), *where, *children, *_QUIET, "--loglevel", loglevel]
+
+
+def beat(*, loglevel: str = "WARNING") -> list[str]:
+    """Return the command of a beat; any number of them may run."""
+    return [*_celery("beat"), "--pidfile", "", "--loglevel", loglevel]
+
+
+def gateway(host: str, port: int) -> list[str]:
+    """Return the command of the HTTP API."""
+    return [sys.executable, "-m", "push_pipeline", "gateway", "--host", host, "--port", str(port)]
+
+
+def simulator(*options: str) -> list[str]:
+    """Return the command of the providers' stand-ins."""
+    return [sys.executable, "-m", "push_workers.simulator", *options]
+
+
+def population(*options: str) -> list[str]:
+    """Return the command that prints a list of simulated devices."""
+    return [sys.executable, "-m", "push_workers.simulator.population", *options]
+
+
+def _celery(what: str) -> list[str]:
+    return [sys.executable, "-m", "celery", "-A", "push_workers.app", "--quiet", what]

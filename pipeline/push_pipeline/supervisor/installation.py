@@ -1,0 +1,187 @@
+"""One machine's installation: what is not configured is embedded, then everything is started."""
+
+import os
+import shutil
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Self
+
+from push_pipeline import db, default_app, migrations, queues
+from push_pipeline.errors import SetupError
+from push_pipeline.settings import Settings, get_settings, reset_settings
+from push_pipeline.supervisor import commands, redis_server, web
+from push_pipeline.supervisor.child import Program, Tell
+from push_pipeline.supervisor.given import given_environment
+from push_pipeline.supervisor.simulated_providers import SimulatedProviders
+from push_pipeline.supervisor.state_folder import StateFolder
+from push_pipeline.supervisor.tree import Tree
+
+#: The app that is made where none is configured.
+DEFAULT_APP_ID = "demo"
+
+#: The queues of each worker process. Providers have a process each, so that one that is slow or
+#: down cannot starve the other.
+WORKERS = {
+    "worker-publish": ("publish", "schedule"),
+    "worker-apns": ("apns", "apns.bulk"),
+    "worker-fcm": ("fcm", "fcm.bulk"),
+}
+
+#: Children of the worker that fans out: a fan-out is one transaction after another.
+FAN_OUT_CHILDREN = 2
+
+#: Children per core of a delivery worker: while one waits for answers another one works.
+CHILDREN_PER_CORE = 2
+
+#: Seconds that workers may take to put down their work before they are killed.
+WORKER_GRACE = 6.0
+
+#: Seconds until all workers must answer. Each imports its code anew, on few cores one by one.
+WORKERS_START_SECONDS = 60.0
+
+_PING_SECONDS = 0.5
+
+#: What other commands must know to work on the same installation.
+_DESCRIBED = (
+    "PIPELINE_DATABASE_URL",
+    "PIPELINE_BROKER_URL",
+    "PIPELINE_APP_ID",
+    "PIPELINE_API_KEY",
+    "PIPELINE_SECRET_KEY",
+    "PIPELINE_CA_FILE",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is asked for. `isolated` leaves all that is configured aside: nothing real is met.
+
+    `port` is that of the HTTP API, 0 for any free one, None for no API at all.
+    """
+
+    port: int | None = None
+    children: int | None = None
+    isolated: bool = False
+    loglevel: str = "WARNING"
+
+
+class Installation:
+    """Everything of one installation in one process tree; leaving the `with` block stops it.
+
+    Entering it changes this process's environment: its settings are the installation's.
+    """
+
+    def __init__(self, folder: StateFolder, plan: Plan, tell: Tell) -> None:
+        self.folder = folder
+        self.plan = plan
+        self.tell = tell
+        self.port: int | None = None
+        self.providers: SimulatedProviders | None = None
+        self._running = ExitStack()
+        self._configured = frozenset[str]() if plan.isolated else Settings().model_fields_set
+
+    def __enter__(self) -> Self:
+        try:
+            self._choose_port()
+            self._tree = self._running.enter_context(Tree(self.folder.logs, self.tell))
+            self._use(self._identity())
+            self._start_broker()
+            self._start_providers()
+            self._prepare_database()
+            self.folder.write_environment(self._described())
+            self._start_processes()
+        except BaseException:
+            self._running.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.tell("stopping …")
+        queues.forget()
+        self._running.close()
+
+    def wait_until_ready(self) -> None:
+        """Wait until every worker answers, and the HTTP API.
+
+        Raises:
+            SetupError: one does not in time.
+        """
+        deadline = time.monotonic() + WORKERS_START_SECONDS
+        while len(queues.control().ping(timeout=_PING_SECONDS, limit=len(WORKERS))) < len(WORKERS):
+            if time.monotonic() > deadline:
+                raise SetupError(f"the workers do not start: see {self.folder.logs}")
+        if self.port is not None:
+            web.wait_until_it_answers(self.port)
+
+    def _choose_port(self) -> None:
+        if self.plan.port is None:
+            return
+        if web.is_installed():
+            self.port = web.free_port(self.plan.port)
+        else:
+            self.tell("no HTTP API: it needs pip install push-pipeline[gateway]")
+
+    def _identity(self) -> dict[str, str]:
+        """Return the embedded values of what is not configured: database, app, secrets."""
+        embedded = {
+            "database_url": f"sqlite:///{self.folder.path / 'pipeline.db'}",
+            "app_id": DEFAULT_APP_ID,
+            "api_key": self.folder.secret("api.key"),
+            "secret_key": self.folder.secret("secret.key"),
+        }
+        return {
+            f"PIPELINE_{name.upper()}": value
+            for name, value in embedded.items()
+            if name not in self._configured
+        }
+
+    def _described(self) -> dict[str, str]:
+        """Return what a command that is run beside this needs, configured or embedded."""
+        given = given_environment()
+        return {name: given[name] for name in _DESCRIBED if name in given}
+
+    def _start_broker(self) -> None:
+        if "broker_url" in self._configured:
+            return
+        socket = redis_server.socket_in(self.folder.path)
+        if socket.parent != self.folder.path:
+            self._running.callback(shutil.rmtree, socket.parent, ignore_errors=True)
+        self._tree.start(redis_server.server(self.folder.path, socket))
+        redis_server.wait_until_it_answers(socket)
+        self._use({"PIPELINE_BROKER_URL": redis_server.broker_url(socket)})
+
+    def _start_providers(self) -> None:
+        if {"apns_key_file", "fcm_service_account_file"} & self._configured:
+            return
+        self.providers = SimulatedProviders.on_free_ports(self.folder.path / "simulator")
+        self._tree.start(self.providers.program())
+        self._use(self.providers.wait_until_ready())
+
+    def _prepare_database(self) -> None:
+        migrations.upgrade(db.engine())
+        default_app.sync(get_settings())
+
+    def _start_processes(self) -> None:
+        level = self.plan.loglevel
+        workers = [
+            Program(
+                name,
+                commands.worker(name, mine, concurrency=self._children(name), loglevel=level),
+                grace=WORKER_GRACE,
+            )
+            for name, mine in WORKERS.items()
+        ]
+        beat = Program("beat", commands.beat(loglevel=level))
+        gateway = [] if self.port is None else [web.program(self.port)]
+        self._tree.start(*workers, beat, *gateway)
+
+    def _children(self, name: str) -> int:
+        if name == "worker-publish":
+            return FAN_OUT_CHILDREN
+        return self.plan.children or CHILDREN_PER_CORE * (os.cpu_count() or 1)
+
+    def _use(self, values: dict[str, str]) -> None:
+        """Make settings those of this process, of its children and of commands run beside it."""
+        os.environ.update(values)
+        reset_settings()

@@ -1,0 +1,147 @@
+"""A user's own words, put into a notification that was rendered once for all.
+
+The places are rendered as marks that occur nowhere else, and the rendered bytes are cut at them.
+What differs between two devices is then a few bytes between pieces that are encoded already.
+"""
+
+import re
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+import orjson
+
+from push_pipeline.content import compact_json
+from push_pipeline.outcome import Outcome, Verdict
+from push_pipeline.platform import Platform
+from push_workers.senders.base import Rendered, Sender, Target
+
+#: What becomes of a device for whom the notification is too large with its user's words.
+TOO_LARGE: Final = Verdict(Outcome.REJECTED, "PayloadTooLarge")
+
+#: Bytes of a mark's random part: 128 bits, which no text has by chance.
+_MARK_BYTES: Final = 16
+
+#: Hexadecimal digits of a mark's number.
+_NUMBER_DIGITS: Final = 4
+
+#: The column that is the user's id.
+_ID_COLUMN: Final = "objectId"
+
+Words = tuple[str, ...]
+
+
+class Marks:
+    """Marks in the place of a user's columns, new ones for each message and process."""
+
+    def __init__(self, columns: Sequence[str]) -> None:
+        self.columns = tuple(columns)
+        self._secret = secrets.token_hex(_MARK_BYTES)
+        self._pattern = re.compile(f"{self._secret}([0-9a-f]{{{_NUMBER_DIGITS}}})".encode())
+
+    @property
+    def words(self) -> dict[str, str]:
+        """The mark of each column."""
+        return {
+            column: f"{self._secret}{number:0{_NUMBER_DIGITS}x}"
+            for number, column in enumerate(self.columns)
+        }
+
+    def splice(self, body: bytes, platform: Platform, size: int, limit: int) -> "Splice":
+        """Cut a body at its marks. `size` is what the provider counts of it with them."""
+        parts = self._pattern.split(body)
+        places = [int(number, 16) for number in parts[1::2]]
+        fixed = size - (len(self._secret) + _NUMBER_DIGITS) * len(places)
+        return Splice(parts[::2], places, limit - fixed, platform is Platform.ANDROID)
+
+
+@dataclass(frozen=True, slots=True)
+class Splice:
+    """A rendered body in pieces. `room` is how many bytes the words of one device may take.
+
+    Apple counts the bytes of the document, where a quote takes two; Firebase those of the
+    texts themselves, where it takes one.
+    """
+
+    pieces: list[bytes]
+    places: list[int]
+    room: int
+    counts_texts: bool
+
+    def bodies(self, words: Sequence[Words]) -> list[bytes | None]:
+        """Return the body for each device's words, None where it would be too large."""
+        made: dict[Words, bytes | None] = {}
+        for one in words:
+            if one not in made:
+                made[one] = self._body(one)
+        return [made[one] for one in words]
+
+    def _body(self, words: Words) -> bytes | None:
+        encoded = [orjson.dumps(word)[1:-1] for word in words]
+        counted = [word.encode() for word in words] if self.counts_texts else encoded
+        if sum(len(counted[place]) for place in self.places) > self.room:
+            return None
+        body = [self.pieces[0]]
+        for place, piece in zip(self.places, self.pieces[1:], strict=True):
+            body += (encoded[place], piece)
+        return b"".join(body)
+
+
+class Prepared(NamedTuple):
+    """A notification for a platform, and where its users' words go in, if any do."""
+
+    rendered: Rendered
+    splice: Splice | None = None
+
+
+def send_each_its_own(
+    sender: Sender,
+    prepared: Prepared,
+    targets: Sequence[Target],
+    ids: Sequence[str],
+    words: Sequence[Words],
+) -> list[Verdict]:
+    """Send to each target its own words, and return one verdict each.
+
+    A device for whom the notification is too large is refused here; the others are sent to.
+    """
+    bodies = prepared.splice.bodies(words) if prepared.splice is not None else []
+    fit = [(n, body) for n, body in enumerate(bodies) if body is not None]
+    sent = sender.send(
+        prepared.rendered,
+        [targets[n] for n, _ in fit],
+        [ids[n] for n, _ in fit],
+        [body for _, body in fit],
+    )
+    verdicts = [TOO_LARGE] * len(targets)
+    for (n, _), verdict in zip(fit, sent, strict=True):
+        verdicts[n] = verdict
+    return verdicts
+
+
+def words_of(columns: Sequence[str], user: tuple[str, Mapping[str, Any]] | None) -> Words:
+    """Return the words of a user (id, properties) for some columns.
+
+    A column that the user does not have, or that is null, is empty; so is every one of a device
+    without a user. What is no text is written as JSON.
+    """
+    if user is None:
+        return ("",) * len(columns)
+    user_id, properties = user
+    return tuple(
+        user_id if column == _ID_COLUMN else _text(_find(properties, column)) for column in columns
+    )
+
+
+def _find(properties: Mapping[str, Any], column: str) -> Any:
+    value: Any = properties
+    for name in column.split("."):
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else compact_json(value).decode()

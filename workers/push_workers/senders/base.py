@@ -1,0 +1,91 @@
+"""What delivery knows of a platform: a sender takes one rendered notification and many devices."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+from push_pipeline.content import Content
+from push_pipeline.outcome import Verdict
+from push_pipeline.platform import Platform
+
+
+class Target(NamedTuple):
+    """One device of a batch, as the token query returns it."""
+
+    device_key: int  # primary key of the device row
+    token: str
+    kind: str  # "apns", "token" (FCM registration token) or "fid" (Firebase installation id)
+
+    def __repr__(self) -> str:
+        return f"Target(device_key={self.device_key}, kind={self.kind!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A notification, rendered once per run and platform, without its target.
+
+    `body` is the provider's JSON. For APNs it is complete; for FCM the sender puts the target
+    in at `target_at` (bytes from the start). `headers` are the provider's own (`apns-topic`
+    comes from the credential, not from here). `expires_at` is epoch seconds: None where the
+    message has no end, 0 where it is to be delivered now or never.
+
+    `collapsible` says that a second copy replaces the first on the device, so that sending
+    again after an unknown outcome shows nothing twice.
+    """
+
+    body: bytes = field(repr=False)
+    platform: Platform
+    headers: Mapping[str, str] = field(default_factory=dict)
+    expires_at: int | None = None
+    collapsible: bool = False
+    target_at: int | None = None
+
+    def is_over(self, now: float) -> bool:
+        """Tell whether the message's lifetime has ended. `now` is epoch seconds."""
+        return self.expires_at is not None and 0 < self.expires_at <= now
+
+
+class Render(Protocol):
+    """Turns content into a platform's notification. Pure; the same for every platform.
+
+    `collapse_id` is the stable id of the run (at most 64 bytes of ASCII): where the publisher
+    chose none, a second copy of the run replaces the first. `expires_at` and `now` are epoch
+    seconds. Render each batch anew: FCM counts a lifetime from `now`.
+    """
+
+    def __call__(
+        self,
+        content: Content,
+        platform: Platform,
+        *,
+        message_id: str,
+        collapse_id: str,
+        expires_at: int | None,
+        now: float,
+    ) -> Rendered:
+        """Return the notification for this platform."""
+        ...
+
+
+class Sender(Protocol):
+    """Sends through one credential of one app. Made after the fork, kept, closed at shutdown.
+
+    `send` blocks until every target has its verdict, in the order of `targets`; it never raises
+    for what a provider or the network does. `ids` are the notifications' ids, one per target,
+    lower-case UUIDs, the same ones at every attempt. `bodies`, one per target, stand in place
+    of `rendered.body` where devices get different words; `target_at` is the same in all.
+    """
+
+    def send(
+        self,
+        rendered: Rendered,
+        targets: Sequence[Target],
+        ids: Sequence[str],
+        bodies: Sequence[bytes] | None = None,
+    ) -> list[Verdict]:
+        """Send one notification to many devices and return one verdict each."""
+        ...
+
+    def close(self) -> None:
+        """Say GOAWAY and close every connection. A second call does nothing."""
+        ...

@@ -1,0 +1,93 @@
+"""Content as FCM takes it: the message that all devices of a run share, without its target.
+
+Source of the rules: Firebase, reference of `projects.messages` (Message, AndroidConfig).
+"""
+
+from google.auth.credentials import AnonymousCredentials
+from pyfcm import FCMNotification
+
+from push_pipeline.content import Content, android
+from push_pipeline.platform import Platform
+from push_workers.senders.base import Rendered
+
+#: Firebase: AndroidConfig.ttl is 0 to 4 weeks. Seconds.
+LONGEST_LIFE_SECONDS = 2_419_200
+
+#: How every message begins; the target goes right after it.
+_HEAD = b'{"message":{'
+
+
+_NO_SENDING = "messages are sent by push_workers.senders.fcm.sender alone"
+
+
+class PayloadBuilder(FCMNotification):  # type: ignore[misc]  # pyfcm has no types
+    """pyfcm's builder of messages, with its way of sending closed.
+
+    pyfcm posts a message again up to ten times after a timeout or a lost connection, although
+    the first may have been accepted, and sleeps in the caller meanwhile. Here nothing but
+    `parse_payload` works.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(credentials=AnonymousCredentials())  # type: ignore[no-untyped-call]  # google-auth
+
+    @property
+    def requests_session(self) -> object:
+        """Refuse: every way of pyfcm to send one message begins here."""
+        raise NotImplementedError(_NO_SENDING)
+
+    def request_headers(self) -> dict[str, str]:
+        """Refuse: its way to send many begins here."""
+        raise NotImplementedError(_NO_SENDING)
+
+
+_BUILDER = PayloadBuilder()
+
+
+def render(
+    content: Content,
+    platform: Platform,
+    *,
+    message_id: str,
+    collapse_id: str,  # noqa: ARG001 — one signature for every platform; see collapsible below
+    expires_at: int | None,
+    now: float,
+) -> Rendered:
+    """Render for Android; see `push_workers.senders.base.Render`.
+
+    Only a publisher's own `android-collapse-key` becomes FCM's: FCM keeps four keys per device
+    ("About FCM messages", collapsible messages), so a key per run would drop other pushes.
+    Without one a second copy would be shown twice.
+    """
+    key = android.collapse_key(content.headers)
+    body: bytes = _BUILDER.parse_payload(
+        data_payload=content.for_android(message_id),
+        android_config=_android_config(content, key, _lifetime(content, expires_at, now)),
+    )
+    return Rendered(
+        body,
+        platform,
+        {"content-type": "application/json"},
+        expires_at,
+        collapsible=key is not None,
+        target_at=len(_HEAD),
+    )
+
+
+def _android_config(content: Content, key: str | None, lifetime: int) -> dict[str, object]:
+    config: dict[str, object] = {
+        "priority": "HIGH" if android.is_urgent(content.headers) else "NORMAL",
+        "ttl": f"{lifetime}s",
+    }
+    if key is not None:
+        config["collapse_key"] = key
+    if android.is_for_locked_device(content.headers):
+        config["direct_boot_ok"] = True
+    return config
+
+
+def _lifetime(content: Content, expires_at: int | None, now: float) -> int:
+    """Return the seconds that FCM may keep it: what is left of the message's, or less if asked."""
+    left = LONGEST_LIFE_SECONDS if expires_at is None else max(0, int(expires_at - now))
+    asked = android.ttl_seconds(content.headers)
+    return min(left, LONGEST_LIFE_SECONDS, LONGEST_LIFE_SECONDS if asked is None else asked)

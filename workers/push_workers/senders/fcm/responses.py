@@ -1,0 +1,130 @@
+"""What each answer of FCM means: status and error object in, one verdict out. Pure.
+
+Source of the table: Firebase, "FCM error codes" and the `FcmError` reference; Google's error
+model (google.rpc.Status with `details`). An answer is named by the first of: `errorCode` of the
+FcmError detail, `reason` of the ErrorInfo detail, `error.status`, the HTTP status.
+"""
+
+from collections.abc import Callable, Iterator
+
+from push_pipeline.outcome import Outcome, RouteAction, Verdict
+from push_workers.senders.answers import (
+    ERROR_CLASS,
+    SERVER_ERROR_CLASS,
+    JsonObject,
+    held,
+    json_object,
+    nested,
+    server_failed,
+    wait_of,
+    word,
+)
+
+#: What a new access token may cure. None of these was processed.
+CURED_BY_SIGNING_IN = frozenset(("UNAUTHENTICATED", "ACCESS_TOKEN_EXPIRED", "Status401"))
+
+_FCM_ERROR = "google.firebase.fcm.v1.FcmError"
+_ERROR_INFO = "google.rpc.ErrorInfo"
+_BAD_REQUEST = "google.rpc.BadRequest"
+_QUOTA_FAILURE = "google.rpc.QuotaFailure"
+
+#: How FCM says that the target itself is wrong: in prose, or by naming the field.
+_BAD_TOKEN_PROSE = "not a valid fcm registration token"  # noqa: S105 — prose, no secret
+_TARGET_FIELDS = frozenset(("message.token", "message.fid"))
+
+#: How a quota says whose it is; any other is the whole project's.
+_NARROW_QUOTAS = ("device", "topic")
+
+#: The wait in seconds when a quota is used up and no Retry-After came (Firebase: "if there is
+#: no retry-after header, default to 60 seconds").
+_QUOTA_WAIT_SECONDS = 60.0
+
+#: Statuses that speak of the credential or project whatever the reason. A 404 without an
+#: FcmError is a wrong project or URL, and never evidence that a token is dead.
+_ABOUT_CREDENTIALS = frozenset((401, 403, 404))
+
+Lookup = Callable[[str], str | None]
+
+
+def classify(status: int, body: bytes, header: Lookup, now: float) -> Verdict:
+    """Judge one complete answer. Never raises. `now` is epoch seconds."""
+    answer = json_object(body)
+    if status == 200:  # noqa: PLR2004 — HTTP's own number
+        return accepted(answer.get("name"))
+    error = nested(answer, "error")
+    code = word(_detail(error, _FCM_ERROR).get("errorCode"))
+    reason = code or _reason(error) or f"Status{status}"
+    wait = wait_of(header("retry-after"), now)
+    if status == 429:  # noqa: PLR2004 — too many requests
+        return _throttled(error, reason, wait)
+    if status >= SERVER_ERROR_CLASS:
+        return server_failed(reason, wait)
+    return _refused(status, code, error, reason)
+
+
+def accepted(name: object) -> Verdict:
+    """Judge a 200 by the name it gives; without one nobody knows who answered."""
+    if isinstance(name, str):
+        return Verdict(Outcome.ACCEPTED, None, name)
+    return Verdict(Outcome.UNKNOWN, "NoMessageName")
+
+
+def _refused(status: int, code: str | None, error: JsonObject, reason: str) -> Verdict:
+    if (status, code) == (404, "UNREGISTERED"):
+        return Verdict(Outcome.GONE, reason)
+    if (status, code) == (403, "SENDER_ID_MISMATCH"):
+        return Verdict(Outcome.MISROUTED, reason)
+    if status in _ABOUT_CREDENTIALS:
+        return held(reason)
+    if status < ERROR_CLASS:  # neither taken nor refused: no such answer is documented
+        return Verdict(Outcome.UNKNOWN, reason)
+    at_fault = status == 400 and _is_target_at_fault(error)  # noqa: PLR2004 — INVALID_ARGUMENT
+    return Verdict(Outcome.MISROUTED if at_fault else Outcome.REJECTED, reason)
+
+
+def _throttled(error: JsonObject, reason: str, wait: float | None) -> Verdict:
+    """Judge a 429: mostly the project's quota, sometimes one device's."""
+    if _is_narrow(error):
+        return Verdict(Outcome.THROTTLED, reason, retry_after=wait)
+    pause = _QUOTA_WAIT_SECONDS if wait is None else wait
+    return Verdict(Outcome.THROTTLED, reason, retry_after=pause, route=RouteAction.PAUSE)
+
+
+def _reason(error: JsonObject) -> str | None:
+    return word(_detail(error, _ERROR_INFO).get("reason")) or word(error.get("status"))
+
+
+def _is_target_at_fault(error: JsonObject) -> bool:
+    prose = str(error.get("message", "")).lower()
+    violations = _entries(error, _BAD_REQUEST, "fieldViolations")
+    named = {str(violation.get("field")) for violation in violations}
+    return _BAD_TOKEN_PROSE in prose or not _TARGET_FIELDS.isdisjoint(named)
+
+
+def _is_narrow(error: JsonObject) -> bool:
+    """Tell whether the quota is that of one device or topic, as far as the answer says."""
+    said = [error.get("message"), *_quota_words(error)]
+    prose = " ".join(str(part) for part in said).lower()
+    return any(owner in prose for owner in _NARROW_QUOTAS)
+
+
+def _quota_words(error: JsonObject) -> Iterator[object]:
+    for entry in _entries(error, _QUOTA_FAILURE, "violations"):
+        yield entry.get("subject")
+        yield entry.get("description")
+
+
+def _entries(error: JsonObject, kind: str, name: str) -> Iterator[JsonObject]:
+    entries = _detail(error, kind).get(name)
+    for entry in entries if isinstance(entries, list) else []:
+        if isinstance(entry, dict):
+            yield entry
+
+
+def _detail(error: JsonObject, kind: str) -> JsonObject:
+    """Return the first detail of a kind, and an empty one if there is none."""
+    details = error.get("details")
+    for detail in details if isinstance(details, list) else []:
+        if isinstance(detail, dict) and str(detail.get("@type", "")).endswith(kind):
+            return detail
+    return {}

@@ -1,0 +1,153 @@
+"""The access token of FCM: one per credential and process, renewed before it ends.
+
+Google, "Using OAuth 2.0 for server to server applications". A token lives an hour. It is
+renewed five minutes early; while that fails the old one is used until it really ends.
+"""
+
+import re
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import requests
+from google.auth.exceptions import GoogleAuthError, RefreshError, TransportError
+from google.auth.transport.requests import Request
+from google.oauth2.service_account import Credentials
+from requests.adapters import HTTPAdapter
+
+from push_pipeline.credentials import FcmCredential
+from push_pipeline.outcome import Outcome, Verdict
+from push_workers.senders.answers import held, json_object, word
+from push_workers.senders.tls import trust
+
+_SCOPES = ("https://www.googleapis.com/auth/firebase.messaging",)
+
+#: How long before its end a token is renewed. Seconds; at most half of its life.
+EARLY_SECONDS = 300.0
+
+#: How long the token endpoint may take, and how long a failure is remembered, in seconds: a
+#: dead endpoint must not cost every batch its time-out.
+ANSWER_SECONDS = 10.0
+REST_SECONDS = 5.0
+
+#: How long a token lives if its grant does not say, and the longest life that is believed.
+_USUAL_SECONDS = 3600
+_LONGEST_SECONDS = 86_400
+
+#: Statuses of a refusal (RFC 6749, 5.2), and of a token_uri that leads nowhere. The
+#: description that comes with them may hold an e-mail address, so only the word is kept.
+_REFUSALS = frozenset((400, 401, 403, 404, 405))
+
+#: What may stand in an Authorization header (RFC 6750, 2.1).
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]+")
+
+UNAVAILABLE = Verdict(Outcome.UNAVAILABLE, "OAuthUnavailable")
+
+
+class AccessTokens:
+    """Signs in with a service account and keeps the token. Several threads may ask."""
+
+    def __init__(
+        self,
+        credential: FcmCredential,
+        *,
+        ca_file: str | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._credentials = Credentials.from_service_account_info(  # type: ignore[no-untyped-call]  # google-auth
+            dict(credential.service_account), scopes=_SCOPES
+        )
+        self._endpoint = TokenEndpoint(ca_file)
+        self._clock = clock
+        self._one_flight = threading.Lock()
+        self._token: bytes | None = None
+        self._ends_at = self._renew_at = self._rest_until = 0.0
+        self._failure = UNAVAILABLE
+
+    def bearer(self) -> bytes | Verdict:
+        """Return a token that is good now, or the verdict on everything that needs one."""
+        with self._one_flight:
+            now = self._clock()
+            if now >= self._renew_at and now >= self._rest_until:
+                self._renew(now)
+            good = self._token is not None and now < self._ends_at
+            return self._token if good and self._token else self._failure
+
+    def refuse(self, token: bytes) -> None:
+        """Forget a token that FCM did not take, unless it was replaced meanwhile."""
+        with self._one_flight:
+            if self._token == token:
+                self._token, self._renew_at, self._rest_until = None, 0.0, 0.0
+
+    def close(self) -> None:
+        """Close the connection to the token endpoint. A second call does nothing."""
+        self._endpoint.session.close()
+
+    def _renew(self, now: float) -> None:
+        try:
+            self._credentials.refresh(self._endpoint)
+        except RefreshError as error:
+            self._failure, self._rest_until = held(str(error)), now + REST_SECONDS
+        except (GoogleAuthError, requests.RequestException):
+            self._failure, self._rest_until = UNAVAILABLE, now + REST_SECONDS
+        else:
+            life = _life_seconds(self._credentials.expiry)
+            self._token = str(self._credentials.token).encode()
+            self._ends_at = now + life
+            self._renew_at = self._ends_at - min(EARLY_SECONDS, life / 2)
+
+
+class TokenEndpoint(Request):
+    """Asks the token endpoint once, and judges the answer before google-auth reads it.
+
+    google-auth alone would sleep and ask again on 5xx, follow redirects with the signed
+    assertion, and trip over JSON that is no object.
+    """
+
+    def __init__(self, ca_file: str | None) -> None:
+        session = requests.Session()
+        session.max_redirects = 0
+        session.mount("https://", _TrustingAdapter(ca_file))
+        super().__init__(session)
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        """Post the assertion.
+
+        Raises:
+            RefreshError: when the account was refused; its text is OAuth's word for it.
+            TransportError: when nobody can tell whether the account is good.
+        """
+        answer = super().__call__(*args, **{**options, "timeout": ANSWER_SECONDS})  # type: ignore[no-untyped-call]  # google-auth
+        if answer.status == 200 and _is_grant(answer.data):  # noqa: PLR2004 — HTTP's own number
+            return answer
+        if answer.status in _REFUSALS:
+            refusal = word(json_object(answer.data).get("error")) or "OAuthRefused"
+            raise RefreshError(refusal)  # type: ignore[no-untyped-call]  # google-auth
+        raise TransportError(f"no token came with status {answer.status}")  # type: ignore[no-untyped-call]  # google-auth
+
+
+class _TrustingAdapter(HTTPAdapter):
+    """Connects with our list of authorities, and never posts twice."""
+
+    def __init__(self, ca_file: str | None) -> None:
+        self._ca_file = ca_file
+        super().__init__(max_retries=0)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, ssl_context=trust(self._ca_file), **kwargs)
+
+
+def _is_grant(body: bytes) -> bool:
+    answer = json_object(body)
+    token, life = answer.get("access_token"), str(answer.get("expires_in", _USUAL_SECONDS))
+    lasting = life.isascii() and life.isdigit() and 0 < int(life[:9]) <= _LONGEST_SECONDS
+    return lasting and isinstance(token, str) and bool(_TOKEN.fullmatch(token))
+
+
+def _life_seconds(expiry: datetime | None) -> float:
+    """Return how long a token lives; google-auth gives its end as UTC without saying so."""
+    if expiry is None:
+        return _USUAL_SECONDS
+    return (expiry.replace(tzinfo=UTC) - datetime.now(UTC)).total_seconds()

@@ -1,0 +1,124 @@
+"""The receiving half of a connection: which stream is which request, and how it ended."""
+
+from typing import NamedTuple
+
+from push_workers.senders.http2.endings import Ended, Ending, Fields
+from push_workers.senders.http2.frames import ErrorCode, error_word
+from push_workers.senders.http2.header_blocks import HeaderBlocks
+from push_workers.senders.http2.stats import Tally
+
+#: Bytes of one answer's body. The providers' are below 4 KiB, an HTML page of some proxy in
+#: between is below this; announced as the window of each stream, so nobody may send more.
+MAX_BODY_BYTES = 1_048_576
+
+FIRST_FINAL_STATUS = 200
+
+ANSWER = Ended.ANSWER  # looking a member up costs as much as making the ending
+
+
+class Returned(NamedTuple):
+    """A request that was surely not processed; whoever gave it may send it again."""
+
+    request: int
+    kind: Ended
+    detail: str
+
+
+class Answers:
+    """Streams without an end, and the endings by request.
+
+    `results` is the caller's list: the answer of stream `s` goes to `results[waiting[s]]`.
+    Streams are all that correlates an answer with its request.
+    """
+
+    def __init__(self, tally: Tally) -> None:
+        self.answered = False  # some request has had its answer
+        self.blocks = HeaderBlocks()
+        self.waiting: dict[int, int] = {}  # stream -> index of the request
+        self.results: list[Ending | None] = []
+        self.returned: list[Returned] = []
+        self.begun: dict[int, tuple[int, bytes | Fields]] = {}  # headers came, the end did not
+        self._bodies: dict[int, bytearray] = {}
+        self._tally = tally
+
+    def headers(self, stream: int, block: bytes, ended: bool) -> ErrorCode | None:
+        """Take a whole header block; a returned code says to reset the stream."""
+        status, fields = self.blocks.open(block)  # also of streams that nobody waits for
+        if stream not in self.waiting:
+            return None
+        if stream in self.begun:  # trailers
+            return self.data(stream, b"", ended) if ended else self._malformed(stream, "Trailers")
+        if 0 < status < FIRST_FINAL_STATUS and not ended:
+            return None
+        if status < FIRST_FINAL_STATUS:
+            return self._malformed(stream, "Status")
+        self.begun[stream] = status, fields
+        return self.data(stream, b"", ended) if ended else None
+
+    def data(self, stream: int, payload: bytes, ended: bool) -> ErrorCode | None:
+        """Take a part of a body; a returned code says to reset the stream."""
+        if stream not in self.waiting:
+            return None
+        if stream not in self.begun:
+            return self._malformed(stream, "DataFirst")
+        body = self._bodies.get(stream)
+        if body is not None:
+            body += payload
+        elif not ended:
+            body = self._bodies[stream] = bytearray(payload)
+        if body is not None and len(body) > MAX_BODY_BYTES:
+            self._end(stream, "BodyTooLarge")
+            return ErrorCode.CANCEL
+        if ended:
+            status, fields = self.begun.pop(stream)
+            whole = payload if body is None else bytes(self._bodies.pop(stream))
+            self.results[self.waiting.pop(stream)] = Ending(ANSWER, status, whole, fields)
+            if not self.answered:
+                self._first_answer()
+        return None
+
+    def reset(self, stream: int, code: int) -> None:
+        """The peer ended a stream; only REFUSED_STREAM before any answer promises anything."""
+        if stream not in self.waiting:
+            return
+        if code == ErrorCode.REFUSED_STREAM and stream not in self.begun:
+            self._give_back(stream, Ended.REFUSED, "RefusedStream")
+        else:
+            self._end(stream, f"Reset:{error_word(code)}")
+
+    def refuse_above(self, last: int, detail: str) -> None:
+        """A GOAWAY came: streams above its last were not processed (RFC 9113, 6.8)."""
+        for stream in [stream for stream in self.waiting if stream > last]:
+            self._give_back(stream, Ended.REFUSED, detail)
+
+    def not_sent(self, streams: range, detail: str) -> None:
+        """These were never handed to the network."""
+        for stream in streams:
+            if stream in self.waiting:
+                self._give_back(stream, Ended.NOT_SENT, detail)
+
+    def end_all(self, detail: str) -> None:
+        """Nothing more will come: whatever still waits may have been processed."""
+        for stream in list(self.waiting):
+            self._end(stream, detail)
+
+    def _malformed(self, stream: int, what: str) -> ErrorCode:
+        self._end(stream, f"Protocol:{what}")
+        return ErrorCode.PROTOCOL_ERROR
+
+    def _first_answer(self) -> None:
+        self.answered = True
+        self._tally.stateful += not self.blocks.self_contained
+
+    def _end(self, stream: int, detail: str) -> None:
+        self._tally.unknown += 1
+        self.results[self._forget(stream)] = Ending(Ended.UNKNOWN, detail=detail)
+
+    def _give_back(self, stream: int, kind: Ended, detail: str) -> None:
+        self._tally.refused += kind is Ended.REFUSED
+        self.returned.append(Returned(self._forget(stream), kind, detail))
+
+    def _forget(self, stream: int) -> int:
+        self.begun.pop(stream, None)
+        self._bodies.pop(stream, None)
+        return self.waiting.pop(stream)

@@ -1,0 +1,84 @@
+"""The senders of this process: one per credential, made on first use after the fork."""
+
+import os
+from collections import OrderedDict
+from typing import NamedTuple, TypedDict
+
+from push_pipeline.credentials import ApnsCredential, Credential
+from push_pipeline.platform import Platform
+from push_workers.senders.apns.payload import render as render_apns
+from push_workers.senders.apns.sender import ApnsSender
+from push_workers.senders.base import Render, Sender
+from push_workers.senders.fcm.payload import render as render_fcm
+from push_workers.senders.fcm.sender import FcmSender
+
+_RENDERERS: dict[str, Render] = {"apns": render_apns, "fcm": render_fcm}
+
+#: Open senders per process. Each holds a few connections; the least used makes room.
+MOST_SENDERS = 64
+
+
+class _Kept(NamedTuple):
+    version: int
+    sender: Sender
+
+
+class _Options(TypedDict):
+    ca_file: str | None
+    timeout: float
+    connections: int
+
+
+class SenderPool:
+    """Keeps one sender per credential. Not for several threads.
+
+    A sender of an older version of its credential is closed when the newer one is asked for.
+    After a fork the child starts with none: the connections are its parent's, and even a
+    farewell on them would be read by the provider as the parent's.
+    """
+
+    def __init__(
+        self,
+        *,
+        ca_file: str | None = None,
+        timeout: float = 30.0,
+        connections: int = 2,
+        most_senders: int = MOST_SENDERS,
+    ) -> None:
+        self._options = _Options(ca_file=ca_file, timeout=timeout, connections=connections)
+        self._most_senders = most_senders
+        self._kept: OrderedDict[int, _Kept] = OrderedDict()
+        self._pid = os.getpid()
+
+    def get(self, credential_id: int, version: int, credential: Credential) -> Sender:
+        """Return the sender for this version of the credential, made if there is none yet."""
+        self._forget_parents()
+        kept = self._kept.pop(credential_id, None)
+        if kept is None or kept.version != version:
+            if kept is not None:
+                kept.sender.close()
+            kept = _Kept(version, self._make(credential))
+        self._kept[credential_id] = kept
+        if len(self._kept) > self._most_senders:
+            self._kept.popitem(last=False)[1].sender.close()
+        return kept.sender
+
+    def close_all(self) -> None:
+        """Close every sender of this process. A second call does nothing."""
+        self._forget_parents()
+        while self._kept:
+            self._kept.popitem()[1].sender.close()
+
+    def _make(self, credential: Credential) -> Sender:
+        if isinstance(credential, ApnsCredential):
+            return ApnsSender(credential, **self._options)
+        return FcmSender(credential, **self._options)
+
+    def _forget_parents(self) -> None:
+        if self._pid != os.getpid():
+            self._kept, self._pid = OrderedDict(), os.getpid()
+
+
+def render_for(platform: Platform) -> Render:
+    """Return the renderer of the platform's provider."""
+    return _RENDERERS[platform.family]

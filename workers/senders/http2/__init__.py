@@ -1,8 +1,0 @@
-"""A batch-shaped HTTP/2 client: `send_many` and one ending per request. Knows no provider."""
-
-from workers.senders.http2.endings import Ended, Ending
-from workers.senders.http2.patience import Patience
-from workers.senders.http2.stats import Stats
-from workers.senders.http2.transport import Transport
-
-__all__ = ["Ended", "Ending", "Patience", "Stats", "Transport"]

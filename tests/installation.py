@@ -12,15 +12,15 @@ from sqlalchemy import select, update
 from push_pipeline import db, publish, status
 from push_pipeline.clock import now_ms
 from push_pipeline.credentials import ApnsCredential, FcmCredential, seal
+from push_pipeline.devices.register import register_devices
+from push_pipeline.devices.registration import check_registration
 from push_pipeline.directory.apps import ensure_app
-from push_pipeline.directory.devices import register_devices
-from push_pipeline.directory.routes import put_credential
+from push_pipeline.directory.provider_routes import put_credential
 from push_pipeline.models import BATCH, DEVICE, RUN, Batch, Run
-from push_pipeline.registration import check_registration
 from push_pipeline.settings import get_settings
-from push_workers.context import Context
-from push_workers.delivery import deliver
-from push_workers.fanout import fan_out
+from push_workers.delivery.deliver import deliver
+from push_workers.delivery.process import Context
+from push_workers.fanout.fan_out import fan_out
 from push_workers.simulator import SimulatorClient
 
 APP = "APP-1"

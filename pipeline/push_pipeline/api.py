@@ -5,12 +5,12 @@ from typing import Any
 
 from push_pipeline import db
 from push_pipeline.clock import now_ms
+from push_pipeline.devices.register import register_devices
+from push_pipeline.devices.register import unregister_device as remove_device
+from push_pipeline.devices.registration import check_registration
 from push_pipeline.directory.apps import resolve_app
-from push_pipeline.directory.devices import register_devices
-from push_pipeline.directory.devices import unregister_device as remove_device
 from push_pipeline.errors import UnknownRegistration
 from push_pipeline.ledger.status import read_status
-from push_pipeline.registration import check_registration
 
 
 def register_device(

@@ -17,8 +17,8 @@ from sqlalchemy import (
 )
 
 from push_pipeline.db import any_of
+from push_pipeline.devices.registration import keys_of_registrations
 from push_pipeline.models import CHANNEL, DEVICE, SUBSCRIPTION, USER, Device, User
-from push_pipeline.registration import keys_of_registrations
 from push_pipeline.whereclause import Condition, matches, needs_user, parse_clause
 
 

@@ -7,7 +7,7 @@ from push_pipeline import db
 from push_pipeline.clock import now_ms
 from push_pipeline.credentials import ApnsCredential, Credential, FcmCredential, seal, unseal
 from push_pipeline.directory.apps import add_key, ensure_app
-from push_pipeline.directory.routes import find_credential, put_credential
+from push_pipeline.directory.provider_routes import find_credential, put_credential
 from push_pipeline.errors import BadCredential, SettingsError
 from push_pipeline.settings import Settings
 

@@ -23,6 +23,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import registry
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 from sqlalchemy.types import TypeEngine
 from sqlmodel import Field, SQLModel
@@ -54,12 +55,23 @@ def counter() -> Any:
 
 def app_key() -> Any:
     """Build the column that says whose row this is."""
-    column: Column[str] = Column(Text, ForeignKey("app.id", ondelete="CASCADE"), nullable=False)
+    column: Column[str] = Column(
+        Text, ForeignKey("pipeline_app.id", ondelete="CASCADE"), nullable=False
+    )
     return Field(sa_column=column)
 
 
-class App(SQLModel, table=True):
+class Table(SQLModel, registry=registry()):
+    """A table of ours, in a registry of our own: a host's models may have the same names.
+
+    Every name in the database begins with `pipeline_`, so that a host can share it.
+    """
+
+
+class App(Table, table=True):
     """A tenant."""
+
+    __tablename__ = "pipeline_app"
 
     id: str = Field(sa_column=Column(Text, primary_key=True))
     name: str = Field(sa_column=Column(Text, nullable=False))
@@ -69,10 +81,10 @@ class App(SQLModel, table=True):
     created_at: int = instant(nullable=False)
 
 
-class ApiKey(SQLModel, table=True):
+class ApiKey(Table, table=True):
     """A hashed key of an app. The key itself is shown once and never stored."""
 
-    __tablename__ = "api_key"
+    __tablename__ = "pipeline_api_key"
 
     id: int | None = big_key(primary=True)
     app_id: str = app_key()
@@ -84,13 +96,13 @@ class ApiKey(SQLModel, table=True):
     revoked_at: int | None = instant()
 
 
-class AppAccess(SQLModel, table=True):
+class AppAccess(Table, table=True):
     """Who may do what in an app, beside its keys: user tokens, roles, callers without a key."""
 
-    __tablename__ = "app_access"
+    __tablename__ = "pipeline_app_access"
 
     app_id: str = Field(
-        sa_column=Column(Text, ForeignKey("app.id", ondelete="CASCADE"), primary_key=True)
+        sa_column=Column(Text, ForeignKey("pipeline_app.id", ondelete="CASCADE"), primary_key=True)
     )
     hosts: list[str] = Field(sa_column=Column(Json, nullable=False))  # whose /api/… is this app's
     open_scopes: list[str] | None = Field(default=None, sa_column=Column(Json))  # without a key
@@ -100,13 +112,15 @@ class AppAccess(SQLModel, table=True):
     updated_at: int = instant(nullable=False)
 
 
-class Credential(SQLModel, table=True):
+class Credential(Table, table=True):
     """What an app shows a provider, sealed; and the state of the route that it opens.
 
     A route is one credential: everything sent through it shares the provider's patience. While
     `paused_until` lies ahead nobody sends. `held_reason` is set while the provider refuses the
     credential itself: after the pause one probe goes first.
     """
+
+    __tablename__ = "pipeline_credential"
 
     __table_args__ = (UniqueConstraint("app_id", "provider", "environment"),)
 
@@ -121,8 +135,10 @@ class Credential(SQLModel, table=True):
     updated_at: int = instant(nullable=False)
 
 
-class Channel(SQLModel, table=True):
+class Channel(Table, table=True):
     """A named channel of an app."""
+
+    __tablename__ = "pipeline_channel"
 
     __table_args__ = (UniqueConstraint("app_id", "name"),)
 
@@ -132,7 +148,7 @@ class Channel(SQLModel, table=True):
     created_at: int = instant(nullable=False)
 
 
-class Device(SQLModel, table=True):
+class Device(Table, table=True):
     """One installation of an app.
 
     `registered_at` is the last proof of life: a provider's evidence that the token is dead
@@ -140,12 +156,16 @@ class Device(SQLModel, table=True):
     `zone_since`: a message that goes by local time counts a traveller where it was.
     """
 
+    __tablename__ = "pipeline_device"
+
     __table_args__ = (
         UniqueConstraint("app_id", "device_id"),
         UniqueConstraint("app_id", "token"),
-        Index("device_of_app", "app_id", "id"),  # a push to all channels pages in this order
         Index(
-            "device_expiring",
+            "pipeline_device_of_app", "app_id", "id"
+        ),  # a push to all channels pages in this order
+        Index(
+            "pipeline_device_expiring",
             "expires_at",
             postgresql_where=text("expires_at IS NOT NULL"),
             sqlite_where=text("expires_at IS NOT NULL"),
@@ -174,33 +194,37 @@ class Device(SQLModel, table=True):
     registered_at: int = instant(nullable=False)
 
 
-class Subscription(SQLModel, table=True):
+class Subscription(Table, table=True):
     """A device listens to a channel. The key order is the order of the fan-out."""
 
+    __tablename__ = "pipeline_subscription"
+
     __table_args__ = (
-        Index("subscription_device", "device_key"),
+        Index("pipeline_subscription_device", "device_key"),
         {"sqlite_with_rowid": False},
     )
 
-    channel_key: int = big_key(references="channel.id", primary=True)
-    device_key: int = big_key(references="device.id", primary=True)
+    channel_key: int = big_key(references="pipeline_channel.id", primary=True)
+    device_key: int = big_key(references="pipeline_device.id", primary=True)
 
 
-class User(SQLModel, table=True):
+class User(Table, table=True):
     """What the host application tells of a user, for personalised text and conditions."""
 
-    __tablename__ = "app_user"  # "user" is a reserved word of PostgreSQL
+    __tablename__ = "pipeline_user"
 
     app_id: str = Field(
-        sa_column=Column(Text, ForeignKey("app.id", ondelete="CASCADE"), primary_key=True)
+        sa_column=Column(Text, ForeignKey("pipeline_app.id", ondelete="CASCADE"), primary_key=True)
     )
     user_id: str = Field(sa_column=Column(Text, primary_key=True))
     properties: dict[str, Any] = Field(sa_column=Column(Json, nullable=False))
     updated_at: int = instant(nullable=False)
 
 
-class Template(SQLModel, table=True):
+class Template(Table, table=True):
     """A stored push, button or channel template."""
+
+    __tablename__ = "pipeline_template"
 
     __table_args__ = (UniqueConstraint("app_id", "kind", "name"),)
 
@@ -215,12 +239,14 @@ class Template(SQLModel, table=True):
 ENDED = text("ended_at IS NOT NULL")
 
 
-class Message(SQLModel, table=True):
+class Message(Table, table=True):
     """One publish: what is said, to whom, and how."""
+
+    __tablename__ = "pipeline_message"
 
     __table_args__ = (
         UniqueConstraint("app_id", "dedupe_key"),
-        Index("message_ended", "ended_at", postgresql_where=ENDED, sqlite_where=ENDED),
+        Index("pipeline_message_ended", "ended_at", postgresql_where=ENDED, sqlite_where=ENDED),
     )
 
     id: str = Field(sa_column=Column(Text, primary_key=True))  # message:<UUID>
@@ -240,7 +266,7 @@ FINISHED_RUN = text("finished_at IS NOT NULL")
 OPEN_BATCH = text("finished_at IS NULL")
 
 
-class Run(SQLModel, table=True):
+class Run(Table, table=True):
     """One firing of a message.
 
     `cursor` is the checkpoint of the fan-out: the last device key that has its batch row.
@@ -249,11 +275,13 @@ class Run(SQLModel, table=True):
     `zone_default` is also for devices whose zone is unknown or has no wave.
     """
 
+    __tablename__ = "pipeline_run"
+
     __table_args__ = (
         UniqueConstraint("message_id", "n"),
-        Index("run_open", "due_at", postgresql_where=OPEN_RUN, sqlite_where=OPEN_RUN),
+        Index("pipeline_run_open", "due_at", postgresql_where=OPEN_RUN, sqlite_where=OPEN_RUN),
         Index(
-            "run_finished",
+            "pipeline_run_finished",
             "finished_at",
             postgresql_where=FINISHED_RUN,
             sqlite_where=FINISHED_RUN,
@@ -262,7 +290,9 @@ class Run(SQLModel, table=True):
 
     id: int | None = big_key(primary=True)
     message_id: str = Field(
-        sa_column=Column(Text, ForeignKey("message.id", ondelete="CASCADE"), nullable=False)
+        sa_column=Column(
+            Text, ForeignKey("pipeline_message.id", ondelete="CASCADE"), nullable=False
+        )
     )
     app_id: str = Field(sa_column=Column(Text, nullable=False))
     n: int = Field(sa_column=Column(Integer, nullable=False))
@@ -287,23 +317,29 @@ class Run(SQLModel, table=True):
     error_message: str | None = Field(default=None, sa_column=Column(Text))
 
 
-class Batch(SQLModel, table=True):
+class Batch(Table, table=True):
     """At most a thousand members of one run and one route: the unit of everything.
 
-    Members before `settled` are done with. Members from `settled` to `noted` belong to the
+    Members before `settled` are done with. Members from `settled` to `doubt_end` belong to the
     slice that is being sent: after a crash they, and only they, are in doubt. `claims` counts
     how often a worker took the batch and fences it: a worker whose number is no longer in the
-    row records nothing. `stalls` counts how often the noted slice has begun to be sent.
+    row records nothing. `stalls` counts how often that slice has begun to be sent.
     """
 
+    __tablename__ = "pipeline_batch"
+
     __table_args__ = (
-        Index("batch_open", "run_id", postgresql_where=OPEN_BATCH, sqlite_where=OPEN_BATCH),
-        Index("batch_due", "not_before", postgresql_where=OPEN_BATCH, sqlite_where=OPEN_BATCH),
-        Index("batch_run", "run_id"),
+        Index(
+            "pipeline_batch_open", "run_id", postgresql_where=OPEN_BATCH, sqlite_where=OPEN_BATCH
+        ),
+        Index(
+            "pipeline_batch_due", "not_before", postgresql_where=OPEN_BATCH, sqlite_where=OPEN_BATCH
+        ),
+        Index("pipeline_batch_run", "run_id"),
     )
 
     id: int | None = big_key(primary=True)
-    run_id: int = big_key(references="run.id")
+    run_id: int = big_key(references="pipeline_run.id")
     platform: str = Field(sa_column=Column(Text, nullable=False))
     environment: str = Field(default="", sa_column=Column(Text, nullable=False))
     bulk: bool = Field(default=False)
@@ -317,7 +353,7 @@ class Batch(SQLModel, table=True):
     claims: int = counter()
     stalls: int = counter()
     settled: int = counter()
-    noted: int = counter()
+    doubt_end: int = counter()
     accepted: int = counter()
     rejected: int = counter()
     expired: int = counter()
@@ -329,8 +365,10 @@ class Batch(SQLModel, table=True):
     finished_at: int | None = instant()
 
 
-class Delivery(SQLModel, table=True):
+class Delivery(Table, table=True):
     """What became of one device in one run. Written once, in bulk, never changed."""
+
+    __tablename__ = "pipeline_delivery"
 
     __table_args__ = ({"sqlite_with_rowid": False},)
 
@@ -343,11 +381,12 @@ class Delivery(SQLModel, table=True):
     settled_at: int = instant(nullable=False)
 
 
-class SetAside(SQLModel, table=True):
+class DeadLetter(Table, table=True):
     """A task message that nobody could read, kept for an operator."""
 
-    __tablename__ = "set_aside"
-    __table_args__ = (Index("set_aside_at", "at"),)
+    __tablename__ = "pipeline_dead_letter"
+
+    __table_args__ = (Index("pipeline_dead_letter_at", "at"),)
 
     id: int | None = big_key(primary=True)
     queue: str = Field(sa_column=Column(Text, nullable=False))
@@ -356,15 +395,17 @@ class SetAside(SQLModel, table=True):
     at: int = instant(nullable=False)
 
 
-class Heartbeat(SQLModel, table=True):
+class Heartbeat(Table, table=True):
     """When a duty was last done (`tick`), so that `doctor` can tell that nobody does it."""
+
+    __tablename__ = "pipeline_heartbeat"
 
     name: str = Field(sa_column=Column(Text, primary_key=True))
     at: int = instant(nullable=False)
 
 
-def _columns(model: type[SQLModel]) -> ReadOnlyColumnCollection[str, Column[Any]]:
-    return SQLModel.metadata.tables[str(model.__tablename__)].columns
+def _columns(model: type[Table]) -> ReadOnlyColumnCollection[str, Column[Any]]:
+    return Table.metadata.tables[str(model.__tablename__)].columns
 
 
 # The columns, for queries: to a type checker `Batch.size` is an int, `BATCH.size` is a column.
@@ -379,7 +420,7 @@ DEVICE = _columns(Device)
 HEARTBEAT = _columns(Heartbeat)
 MESSAGE = _columns(Message)
 RUN = _columns(Run)
-SET_ASIDE = _columns(SetAside)
+DEAD_LETTER = _columns(DeadLetter)
 SUBSCRIPTION = _columns(Subscription)
 TEMPLATE = _columns(Template)
 USER = _columns(User)

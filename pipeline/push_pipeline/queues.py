@@ -53,7 +53,7 @@ PIPELINE_LENGTH = 500
 #: would pay the full time-out while the broker is frozen.
 REST_SECONDS = 5.0
 
-#: Seconds. Together they bound what one publish can lose to a frozen broker: a time-out on the
+#: Seconds. Batcher they bound what one publish can lose to a frozen broker: a time-out on the
 #: pooled connection and two on fresh ones, since kombu tries twice to connect, stay below two
 #: seconds. No health check: after some idle seconds it would add waits of its own to these,
 #: and a connection that died meanwhile is replaced by the retry.
@@ -225,7 +225,7 @@ def backlog(queue: str) -> int:
         raise BrokerUnavailable(f"the broker does not answer: {type(error).__name__}") from error
 
 
-def control() -> Any:
+def remote_control() -> Any:
     """Return Celery's remote control, for asking which workers are alive."""
     return _current().app.control
 

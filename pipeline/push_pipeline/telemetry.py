@@ -9,7 +9,7 @@
 | run_closed | run_id | nothing of a run is open any more |
 | run_stopped | run_id, reason | the guard stopped a run |
 | route_rested | credential_id, seconds, held_reason | a route is closed for everybody |
-| message_set_aside | queue, reason | a task message could not be read |
+| dead_letter_kept | queue, reason | a task message could not be read |
 | woken_again | runs, batches | the tick sent wake-ups that went missing |
 | registrations_expired | devices | registrations that expired were removed |
 | ledger_pruned | messages, runs, deliveries | what was past the retention was deleted |
@@ -32,7 +32,9 @@ _slice_seconds = Histogram(
     "pipeline_slice_seconds", "Time to send and record a slice", ["platform"]
 )
 _fanned_out = Counter("pipeline_fanned_out_total", "Members that got their batch row")
-_set_aside = Counter("pipeline_set_aside_total", "Task messages that could not be read", ["queue"])
+_dead_letters = Counter(
+    "pipeline_dead_letters_total", "Task messages that could not be read", ["queue"]
+)
 _woken_again = Counter("pipeline_woken_again_total", "Wake-ups that the tick sent again", ["kind"])
 _registrations_expired = Counter(
     "pipeline_registrations_expired_total", "Registrations removed at their expiry"
@@ -105,14 +107,14 @@ def route_rested(credential_id: int, seconds: float, held_reason: str | None) ->
     )
 
 
-def message_set_aside(queue: str, reason: str) -> None:
+def dead_letter_kept(queue: str, reason: str) -> None:
     """A task message could not be read."""
-    _set_aside.labels(queue).inc()
+    _dead_letters.labels(queue).inc()
     logger.error(
         "a message on queue %s was set aside: %s",
         queue,
         reason,
-        extra={"action": "message_set_aside", "queue": queue},
+        extra={"action": "dead_letter_kept", "queue": queue},
     )
 
 

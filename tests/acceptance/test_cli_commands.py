@@ -9,7 +9,7 @@ import pytest
 from push_pipeline import db, default_app
 from push_pipeline.clock import now_ms
 from push_pipeline.directory import heartbeat
-from push_pipeline.directory.routes import list_routes
+from push_pipeline.directory.provider_routes import list_routes
 from push_pipeline.settings import get_settings
 from push_workers.simulator.identity import KEY_ID, TEAM_ID, TOPIC, Identity
 from push_workers.simulator.population import Mix, population

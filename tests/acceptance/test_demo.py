@@ -25,6 +25,6 @@ def test_the_demo_publishes_and_its_ledger_balances_with_the_providers_counts(co
     assert processes_in(tmp_path) == {}
     with closing(sqlite3.connect(tmp_path / "var/demo/pipeline.db")) as database:
         (left,) = database.execute(
-            "SELECT count(*) FROM batch WHERE finished_at IS NULL"
+            "SELECT count(*) FROM pipeline_batch WHERE finished_at IS NULL"
         ).fetchone()
     assert left == 0

@@ -82,7 +82,9 @@ def left_in_broker(stand: Stand) -> int:
 def set_aside() -> list[tuple[str, str]]:
     """Return (queue, reason) of what was set aside."""
     with db.reading() as connection:
-        rows = connection.execute(text("SELECT queue, reason FROM set_aside ORDER BY id")).all()
+        rows = connection.execute(
+            text("SELECT queue, reason FROM pipeline_dead_letter ORDER BY id")
+        ).all()
     return [(row.queue, row.reason) for row in rows]
 
 

@@ -16,8 +16,8 @@ from sqlalchemy import select
 
 from push_pipeline import db, publish, status
 from push_pipeline.models import BATCH, RUN
-from push_workers.fanout import fan_out
-from push_workers.warm import warm_up
+from push_workers.consumer.prefork import warm_up
+from push_workers.fanout.fan_out import fan_out
 from tests.bench.pipeline import installation, populate
 
 #: ru_maxrss is in kilobytes on Linux, in bytes on macOS.

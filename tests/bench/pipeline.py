@@ -23,12 +23,12 @@ from push_pipeline import db, migrations, publish, status
 from push_pipeline.clock import now_ms
 from push_pipeline.credentials import ApnsCredential, seal
 from push_pipeline.directory.apps import ensure_app
-from push_pipeline.directory.routes import put_credential
+from push_pipeline.directory.provider_routes import put_credential
 from push_pipeline.models import BATCH, RUN
 from push_pipeline.settings import get_settings, reset_settings
-from push_workers.context import Context
-from push_workers.delivery import deliver
-from push_workers.fanout import fan_out
+from push_workers.delivery.deliver import deliver
+from push_workers.delivery.process import Context
+from push_workers.fanout.fan_out import fan_out
 from push_workers.simulator.identity import Identity
 from tests.bench.sink import Sink
 from tests.bench.transport import Scenario, _own_cpu, run_h2load, run_ours
@@ -47,29 +47,31 @@ CHILDREN = 4
 
 _POPULATE = """
 WITH new AS (
-  INSERT INTO device (app_id, device_id, token, kind, platform, environment, state,
+  INSERT INTO pipeline_device (app_id, device_id, token, kind, platform, environment, state,
                       created_at, registered_at)
   SELECT 'bench', 'device-' || n, lpad(to_hex(n), 64, '0'), 'apns', 'IOS', '', 'active', 0, 0
   FROM generate_series(CAST(:first AS bigint), CAST(:last AS bigint)) AS n RETURNING id)
-INSERT INTO subscription (channel_key, device_key) SELECT :channel, id FROM new
+INSERT INTO pipeline_subscription (channel_key, device_key) SELECT :channel, id FROM new
 """
 
 
 _NEW_CHANNEL = """
-INSERT INTO channel (app_id, name, created_at) VALUES ('bench', :name, 0) RETURNING id
+INSERT INTO pipeline_channel (app_id, name, created_at) VALUES ('bench', :name, 0) RETURNING id
 """
 
 
 def populate(channel: str, count: int) -> None:
     """Register `count` devices in a channel of its own; tokens as long as Apple's."""
     with db.writing() as connection:
-        last = connection.execute(text("SELECT coalesce(max(id), 0) FROM device")).scalar_one()
+        last = connection.execute(
+            text("SELECT coalesce(max(id), 0) FROM pipeline_device")
+        ).scalar_one()
         key = connection.execute(text(_NEW_CHANNEL), {"name": channel}).scalar_one()
         connection.execute(
             text(_POPULATE), {"first": last + 1, "last": last + count, "channel": key}
         )
     with db.engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text("ANALYZE device, subscription"))
+        connection.execute(text("ANALYZE pipeline_device, pipeline_subscription"))
 
 
 def set_up(sink: Sink, directory: Path) -> None:

@@ -36,54 +36,57 @@ EXPIRING = 1_000_000
 SMALL_MESSAGES = 1_000_000
 
 _MESSAGES = """
-INSERT INTO message (id, app_id, channel, content, delivery_options, state, created_at, ended_at)
+INSERT INTO pipeline_message
+    (id, app_id, channel, content, delivery_options, state, created_at, ended_at)
 SELECT :name || n, 'bench', 'news', '{}', '{}', :state, :at, CAST(:ended AS bigint)
 FROM generate_series(1, CAST(:count AS int)) AS n
 """
 
 _RUNS = """
-INSERT INTO run (message_id, app_id, n, due_at, expires_at, state, bulk, guarded, finished_at)
+INSERT INTO pipeline_run
+    (message_id, app_id, n, due_at, expires_at, state, bulk, guarded, finished_at)
 SELECT :name || n, 'bench', 1, :at, :at, :run_state, true, true, CAST(:ended AS bigint)
 FROM generate_series(1, CAST(:count AS int)) AS n
 """
 
 _BATCHES = """
-INSERT INTO batch (run_id, platform, environment, bulk, members, size, attempt, doubtful,
+INSERT INTO pipeline_batch (run_id, platform, environment, bulk, members, size, attempt, doubtful,
                    not_before, lease_until, woken_at)
-SELECT (SELECT id FROM run WHERE message_id = 'open1'), 'IOS', 'production', true,
+SELECT (SELECT id FROM pipeline_run WHERE message_id = 'open1'), 'IOS', 'production', true,
        decode(repeat('00', 8000), 'hex'), 1000, 1, false,
        CASE WHEN n % 2 = 0 THEN :later ELSE 0 END, :later, 0
 FROM generate_series(1, CAST(:count AS int)) AS n
 """
 
 _DELIVERIES = """
-INSERT INTO delivery (run_id, device_key, outcome, attempts, settled_at, provider_id)
+INSERT INTO pipeline_delivery (run_id, device_key, outcome, attempts, settled_at, provider_id)
 SELECT id, device, 'accepted', 1, :at, lpad(to_hex(device), 36, '0')
-FROM run, generate_series(1, CAST(:devices AS int)) AS device WHERE message_id LIKE 'done%'
+FROM pipeline_run, generate_series(1, CAST(:devices AS int)) AS device WHERE message_id LIKE 'done%'
 """
 
 _EXPIRING = """
-INSERT INTO device (app_id, device_id, token, kind, platform, environment, state, expires_at,
+INSERT INTO pipeline_device
+    (app_id, device_id, token, kind, platform, environment, state, expires_at,
                     created_at, registered_at)
 SELECT 'bench', n, n, 'apns', 'IOS', '', 'active', :at, 0, 0
 FROM generate_series(1, CAST(:count AS int)) AS n
 """
 
 _SMALL_DELIVERIES = """
-INSERT INTO delivery (run_id, device_key, outcome, attempts, settled_at)
-SELECT id, id, 'accepted', 1, :at FROM run WHERE message_id LIKE 'small%'
+INSERT INTO pipeline_delivery (run_id, device_key, outcome, attempts, settled_at)
+SELECT id, id, 'accepted', 1, :at FROM pipeline_run WHERE message_id LIKE 'small%'
 """
 
 _SMALL_BATCHES = """
-INSERT INTO batch (run_id, platform, environment, bulk, members, size, attempt, doubtful,
+INSERT INTO pipeline_batch (run_id, platform, environment, bulk, members, size, attempt, doubtful,
                    not_before, finished_at)
 SELECT id, 'IOS', 'production', false, decode(repeat('00', 8), 'hex'), 1, 1, false, 0, :at
-FROM run WHERE message_id LIKE 'small%'
+FROM pipeline_run WHERE message_id LIKE 'small%'
 """
 
 _GROW_OLD = (
-    "UPDATE run SET finished_at = :at WHERE message_id LIKE :names",
-    "UPDATE message SET ended_at = :at WHERE id LIKE :names",
+    "UPDATE pipeline_run SET finished_at = :at WHERE message_id LIKE :names",
+    "UPDATE pipeline_message SET ended_at = :at WHERE id LIKE :names",
 )
 
 
@@ -161,7 +164,7 @@ def _cost_ms(duty: Callable[[int], None]) -> float:
 
 def _deliveries() -> int:
     with db.reading() as connection:
-        return int(connection.execute(text("SELECT count(*) FROM delivery")).scalar_one())
+        return int(connection.execute(text("SELECT count(*) FROM pipeline_delivery")).scalar_one())
 
 
 def scenarios(deliveries: int, rounds: int) -> Iterator[dict[str, float | str]]:

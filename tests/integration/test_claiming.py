@@ -11,12 +11,12 @@ from sqlalchemy import select, update
 from push_pipeline import db, publish, queues
 from push_pipeline.clock import now_ms
 from push_pipeline.directory.apps import ensure_app
-from push_pipeline.ledger.firing import Waiting, claim_due
+from push_pipeline.ledger.due_runs import DueRun, claim_due
 from push_pipeline.models import BATCH, RUN, Run
 from push_pipeline.queues import Wake
 from push_pipeline.settings import Settings
-from push_workers import fanout
-from push_workers.fanout import fan_out, start
+from push_workers.fanout import fan_out as fanout
+from push_workers.fanout.fan_out import fan_out, start
 from tests.audience import ios, subscribe
 
 APP = "APP-1"
@@ -49,7 +49,7 @@ def publish_due(count: int) -> list[int]:
         return list(connection.scalars(select(RUN.id)))
 
 
-def claim(limit: int) -> list[Waiting]:
+def claim(limit: int) -> list[DueRun]:
     now = now_ms()
     with db.writing() as connection:
         return claim_due(connection, now + 1_000, now, now - 3_000, limit)

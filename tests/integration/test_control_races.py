@@ -13,7 +13,7 @@ from push_pipeline.errors import NotCancellable
 from push_pipeline.ledger import runs
 from push_pipeline.models import RUN
 from push_pipeline.settings import Settings
-from push_workers.succession import write_next
+from push_workers.fanout.recurrence import write_next
 from tests.processes import wait_until
 
 APP = "APP-1"
@@ -87,7 +87,7 @@ def test_cancel_while_the_last_run_is_closed_waits_its_turn_and_does_not_deadloc
             run = runs.find_run(connection, first_run(message_id))
             assert run is not None
             assert runs.begin(connection, run, now_ms(), now_ms() + 60_000)
-            connection.execute(text("UPDATE run SET state = 'sending'"))
+            connection.execute(text("UPDATE pipeline_run SET state = 'sending'"))
             done = other.submit(cancel, message_id)
             wait_until(somebody_waits, 10, "the hand at the lock")
             assert runs.close_if_done(connection, run.id, now_ms())

@@ -14,7 +14,7 @@ from push_pipeline.directory.apps import ensure_app
 from push_pipeline.errors import DatabaseUnavailable
 from push_pipeline.models import APP, App
 from push_pipeline.settings import Settings
-from push_workers.warm import warm_up
+from push_workers.consumer.prefork import warm_up
 from tests.processes import Process, wait_until
 
 #: A process that locks the app's row, says so and keeps its transaction open.

@@ -7,15 +7,15 @@ from sqlalchemy import delete, select, update
 
 from push_pipeline import db, status
 from push_pipeline.clock import now_ms
-from push_pipeline.directory.routes import list_routes
+from push_pipeline.directory.provider_routes import list_routes
 from push_pipeline.ledger import runs
 from push_pipeline.ledger.deliveries import export
 from push_pipeline.models import BATCH, CREDENTIAL, DEVICE, Credential, Device, Run
 from push_pipeline.settings import Settings
-from push_workers import delivery
-from push_workers.context import Context
-from push_workers.delivery import deliver
-from push_workers.fanout import fan_out
+from push_workers.delivery import deliver as delivery
+from push_workers.delivery.deliver import deliver
+from push_workers.delivery.process import Context
+from push_workers.fanout.fan_out import fan_out
 from tests.installation import APP, Installation
 from tests.processes import wait_until
 

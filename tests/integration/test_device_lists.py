@@ -13,11 +13,11 @@ from sqlalchemy import delete, event, select, update
 
 from push_pipeline import db
 from push_pipeline.cli.devices import import_devices
+from push_pipeline.devices.register import register_devices
+from push_pipeline.devices.registration import Registration
 from push_pipeline.directory.apps import ensure_app
-from push_pipeline.directory.devices import register_devices
 from push_pipeline.models import CHANNEL, DEVICE, SUBSCRIPTION, Channel, Device
 from push_pipeline.platform import Platform
-from push_pipeline.registration import Registration
 from push_pipeline.settings import Settings
 
 APP = "APP-1"

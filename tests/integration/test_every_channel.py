@@ -15,7 +15,8 @@ DEVICES = 90_000
 
 POPULATE = """
 WITH RECURSIVE number(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < :devices)
-INSERT INTO device (app_id, device_id, token, kind, platform, environment, state, created_at,
+INSERT INTO pipeline_device
+    (app_id, device_id, token, kind, platform, environment, state, created_at,
                     registered_at)
 SELECT CASE WHEN n % 300 = 0 THEN 'small' ELSE 'large' END, 'device-' || n, 'token-' || n, 'apns',
        'IOS', '', 'active', 0, 0
@@ -31,7 +32,7 @@ def neighbours(settings: Settings) -> None:
         connection.execute(text(POPULATE), {"devices": DEVICES})
     with db.engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         on_postgresql = connection.dialect.name == "postgresql"
-        connection.execute(text("VACUUM ANALYZE device" if on_postgresql else "ANALYZE"))
+        connection.execute(text("VACUUM ANALYZE pipeline_device" if on_postgresql else "ANALYZE"))
 
 
 def page_after(connection: Connection, after: int) -> Page:

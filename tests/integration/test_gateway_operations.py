@@ -14,7 +14,7 @@ from sqlalchemy import update
 from push_pipeline import db, queues
 from push_pipeline.clock import now_ms
 from push_pipeline.directory.access import Access, put_access
-from push_pipeline.directory.set_aside import set_aside
+from push_pipeline.directory.dead_letters import keep_dead_letter
 from push_pipeline.models import AppAccess
 from push_pipeline.settings import Settings
 from tests.integration.gateway_stand import APP, Client, make_app, running_gateway
@@ -86,7 +86,7 @@ def test_the_metrics_tell_what_waits_and_what_went_wrong(api: Client) -> None:
     api.publish()
     api("GET", f"/{os.urandom(8).hex()}")
     with db.writing() as connection:
-        set_aside(connection, "apns", "no JSON", b"?", now_ms())
+        keep_dead_letter(connection, "apns", "no JSON", b"?", now_ms())
     wait_until(lambda: queues.backlog(queues.PUBLISH) == 1, what="the wake-up")
 
     after = metrics(api)
@@ -94,7 +94,7 @@ def test_the_metrics_tell_what_waits_and_what_went_wrong(api: Client) -> None:
     assert after['pipeline_queue_length{queue="publish"}'] == 1
     assert after['pipeline_queue_length{queue="fcm.bulk"}'] == 0
     assert after["pipeline_open_batches"] == 0
-    assert after["pipeline_set_aside_messages"] == 1
+    assert after["pipeline_dead_letter_messages"] == 1
     assert after['pipeline_held_routes{provider="apns"}'] == 0
     assert after['pipeline_component_up{component="database"}'] == 1
     name = "pipeline_http_requests_total"

@@ -4,7 +4,7 @@ from push_pipeline import db
 from push_pipeline.clock import now_ms
 from push_pipeline.directory.access import Access, PublishRule, put_access
 from push_pipeline.directory.apps import add_key, revoke_key
-from push_pipeline.gateway.failures import FAILURES_MAX
+from push_pipeline.gateway.rate_limiter import FAILURES_MAX
 from tests.integration.gateway_stand import APP, KEY, Client, make_app
 from tests.processes import wait_until
 

@@ -8,13 +8,13 @@ from sqlalchemy import func, select
 
 from push_pipeline import db, register_device, unregister_device
 from push_pipeline.clock import now_ms
+from push_pipeline.devices.channels import delete_channel
+from push_pipeline.devices.lookup import Registered, find_registration
+from push_pipeline.devices.register import register_devices
+from push_pipeline.devices.registration import check_registration
 from push_pipeline.directory.apps import ensure_app
-from push_pipeline.directory.channels import delete_channel
-from push_pipeline.directory.devices import register_devices
-from push_pipeline.directory.registrations import Registered, find_registration
 from push_pipeline.errors import UnknownChannel, UnknownDevice
 from push_pipeline.models import DEVICE, SUBSCRIPTION, Device, Subscription
-from push_pipeline.registration import check_registration
 from push_pipeline.settings import Settings
 
 APP = "APP-1"

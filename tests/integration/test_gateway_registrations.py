@@ -9,7 +9,7 @@ from sqlalchemy import func, select, update
 
 from push_pipeline import db
 from push_pipeline.audience import Selection, read_page
-from push_pipeline.directory.targets import find_targets
+from push_pipeline.devices.targets import find_targets
 from push_pipeline.models import CHANNEL, DEVICE, Device
 from tests.integration.gateway_stand import APP, IOS_TOKEN, Client, make_app
 

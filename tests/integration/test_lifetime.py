@@ -11,8 +11,8 @@ from push_pipeline.clock import now_ms
 from push_pipeline.models import RUN, Run
 from push_pipeline.options.delivery import TTL_MAX_SECONDS
 from push_pipeline.settings import Settings
-from push_workers.delivery import deliver
-from push_workers.fanout import fan_out
+from push_workers.delivery.deliver import deliver
+from push_workers.fanout.fan_out import fan_out
 from push_workers.tick import tick
 from tests.audience import android, ios
 from tests.installation import Installation

@@ -9,14 +9,14 @@ from sqlalchemy import select, update
 
 from push_pipeline import db, publish, status
 from push_pipeline.clock import now_ms
+from push_pipeline.devices.register import register_devices
+from push_pipeline.devices.registration import check_registration
 from push_pipeline.directory.apps import create_app, ensure_app
-from push_pipeline.directory.devices import register_devices
 from push_pipeline.errors import InvalidParameter, InvalidPublishAt
 from push_pipeline.ledger.batches import unpack
 from push_pipeline.models import APP, BATCH, DEVICE, RUN, App, Batch, Run
-from push_pipeline.registration import check_registration
 from push_pipeline.settings import Settings
-from push_workers.fanout import fan_out
+from push_workers.fanout.fan_out import fan_out
 from push_workers.tick import tick
 from tests.audience import ios
 from tests.processes import run_cli

@@ -7,13 +7,13 @@ from sqlalchemy import select, update
 
 from push_pipeline import db, publish, queues
 from push_pipeline.clock import now_ms
+from push_pipeline.devices.register import register_devices
+from push_pipeline.devices.registration import check_registration
 from push_pipeline.directory.apps import ensure_app
-from push_pipeline.directory.devices import register_devices
 from push_pipeline.models import BATCH, RUN, Batch, Run
-from push_pipeline.registration import check_registration
 from push_pipeline.settings import Settings
-from push_workers import fanout
-from push_workers.fanout import fan_out
+from push_workers.fanout import fan_out as fanout
+from push_workers.fanout.fan_out import fan_out
 from push_workers.tick import GRACE_MS, PATIENCE_MS, tick
 
 APP = "APP-1"

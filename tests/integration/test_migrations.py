@@ -8,11 +8,12 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, inspect, select, text
-from sqlmodel import SQLModel
 
 from push_pipeline import db, errors, migrations, models, register_device, status, unregister_device
 from push_pipeline.directory.apps import ensure_app
 from push_pipeline.settings import Settings
+
+OURS = {"version_table": migrations.VERSION_TABLE}
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -26,8 +27,8 @@ def empty_url(request: pytest.FixtureRequest, tmp_path) -> str:
 def test_the_schema_is_what_the_models_say(settings: Settings) -> None:
     assert models.BATCH
     with db.reading() as connection:
-        context = MigrationContext.configure(connection)
-        assert compare_metadata(context, SQLModel.metadata) == []
+        context = MigrationContext.configure(connection, opts=OURS)
+        assert compare_metadata(context, models.Table.metadata) == []
         assert migrations.revision(connection) == migrations.head()
 
 
@@ -39,7 +40,7 @@ def test_several_who_migrate_at_once_all_succeed(empty_url: str) -> None:
 
     assert before.count(None) == 1
     assert set(before) == {None, migrations.head()}
-    assert "delivery" in inspect(engines[0]).get_table_names()
+    assert "pipeline_delivery" in inspect(engines[0]).get_table_names()
     for engine in engines:
         engine.dispose()
 
@@ -68,23 +69,23 @@ def test_a_migration_leaves_what_refers_to_a_table_that_it_builds_anew(empty_url
     engine = db.make_engine(empty_url)
     with engine.begin() as connection:
         upgrade_to(connection, "0004")
-        connection.execute(text("INSERT INTO app VALUES ('APP-1', 'An app', 0, 'UTC')"))
-        connection.execute(text("INSERT INTO channel VALUES (1, 'APP-1', 'news', 0)"))
+        connection.execute(text("INSERT INTO pipeline_app VALUES ('APP-1', 'An app', 0, 'UTC')"))
+        connection.execute(text("INSERT INTO pipeline_channel VALUES (1, 'APP-1', 'news', 0)"))
         connection.execute(
             text(
-                "INSERT INTO device (id, app_id, device_id, token, kind, platform, environment,"
-                " state, created_at, registered_at)"
+                "INSERT INTO pipeline_device (id, app_id, device_id, token, kind, platform,"
+                " environment, state, created_at, registered_at)"
                 " VALUES (7, 'APP-1', 'dev-7', 'ab', 'apns', 'IOS', '', 'active', 0, 0)"
             )
         )
-        connection.execute(text("INSERT INTO subscription VALUES (1, 7)"))
+        connection.execute(text("INSERT INTO pipeline_subscription VALUES (1, 7)"))
 
     migrations.upgrade(engine)
 
     with engine.begin() as connection:
-        assert connection.execute(text("SELECT * FROM subscription")).all() == [(1, 7)]
-        connection.execute(text("DELETE FROM device"))
-        assert connection.execute(text("SELECT * FROM subscription")).all() == []
+        assert connection.execute(text("SELECT * FROM pipeline_subscription")).all() == [(1, 7)]
+        connection.execute(text("DELETE FROM pipeline_device"))
+        assert connection.execute(text("SELECT * FROM pipeline_subscription")).all() == []
     engine.dispose()
 
 

@@ -13,7 +13,7 @@ from push_pipeline.directory.templates import PUSH, put_template
 from push_pipeline.directory.users import put_users
 from push_pipeline.errors import InvalidWhereClause, MissingParameter, PayloadTooLarge
 from push_pipeline.models import MESSAGE
-from push_pipeline.template_publisher import push_immediately
+from push_pipeline.publishing.push_template import push_immediately
 from tests.installation import APP, Installation
 from tests.processes import wait_until
 

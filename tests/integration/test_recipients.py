@@ -3,8 +3,8 @@
 import pytest
 
 from push_pipeline import db, publish, status
-from push_pipeline.directory.registrations import find_registration
-from push_pipeline.directory.zones import find_zones
+from push_pipeline.devices.lookup import find_registration
+from push_pipeline.devices.zones import find_zones
 from push_workers.simulator import Simulator
 from tests.installation import APP, Installation
 

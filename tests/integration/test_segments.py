@@ -14,16 +14,16 @@ from sqlalchemy import Connection, Engine, event, select
 
 from push_pipeline import db, publish, register_device
 from push_pipeline.audience import Selection, read_page
+from push_pipeline.devices.register import register_devices
+from push_pipeline.devices.registration import Registration
 from push_pipeline.directory.apps import ensure_app
-from push_pipeline.directory.devices import register_devices
 from push_pipeline.directory.users import put_users
 from push_pipeline.errors import InvalidWhereClause
 from push_pipeline.ledger.batches import unpack
 from push_pipeline.models import BATCH, CHANNEL, DEVICE, MESSAGE, RUN
 from push_pipeline.platform import Platform
-from push_pipeline.registration import Registration
 from push_pipeline.settings import Settings
-from push_workers.fanout import fan_out
+from push_workers.fanout.fan_out import fan_out
 from tests.integration.segment_rules import truth, written
 from tests.services import Postgres
 

@@ -7,11 +7,11 @@ from sqlalchemy import insert, select, update
 
 from push_pipeline import db
 from push_pipeline.clock import now_ms
-from push_pipeline.directory import expiry
+from push_pipeline.devices import expiry
+from push_pipeline.devices.register import register_devices
+from push_pipeline.devices.registration import check_registration
 from push_pipeline.directory.apps import ensure_app
-from push_pipeline.directory.devices import register_devices
 from push_pipeline.models import DEVICE, SUBSCRIPTION, Channel, Device, Subscription
-from push_pipeline.registration import check_registration
 from push_pipeline.settings import Settings
 from push_workers.tick import tick
 from tests.audience import ios

@@ -11,7 +11,7 @@ from sqlalchemy import event, func, insert, select, text, update
 from push_pipeline import cancel, db, publish, status
 from push_pipeline.clock import now_ms
 from push_pipeline.directory.apps import ensure_app
-from push_pipeline.directory.set_aside import count_set_aside, set_aside
+from push_pipeline.directory.dead_letters import count_dead_letters, keep_dead_letter
 from push_pipeline.ledger import retention
 from push_pipeline.models import (
     BATCH,
@@ -25,7 +25,7 @@ from push_pipeline.models import (
 )
 from push_pipeline.schedule import ROUND
 from push_pipeline.settings import Settings
-from push_workers.fanout import fan_out
+from push_workers.fanout.fan_out import fan_out
 from push_workers.tick import DAY_MS, tick
 
 APP = "APP-1"
@@ -33,13 +33,15 @@ DAYS = 7
 
 
 MANY_MESSAGES = """
-INSERT INTO message (id, app_id, channel, content, delivery_options, state, created_at, ended_at)
+INSERT INTO pipeline_message
+    (id, app_id, channel, content, delivery_options, state, created_at, ended_at)
 SELECT 'm' || n, 'APP-1', 'news', '{}', '{}', 'published', :at, :at
 FROM generate_series(1, CAST(:count AS int)) AS n
 """
 
 MANY_RUNS = """
-INSERT INTO run (message_id, app_id, n, due_at, expires_at, state, bulk, guarded, finished_at)
+INSERT INTO pipeline_run
+    (message_id, app_id, n, due_at, expires_at, state, bulk, guarded, finished_at)
 SELECT 'm' || n, 'APP-1', 1, :at, :at, 'finished', true, true, :at
 FROM generate_series(1, CAST(:count AS int)) AS n
 """
@@ -209,11 +211,16 @@ def test_old_messages_are_found_without_a_look_at_all_runs(
     many, old = 20_000, now_ms() - (DAYS + 1) * DAY_MS
     with db.writing() as connection:
         ensure_app(connection, APP, "The tests' app", now_ms())
-        for statement in (MANY_MESSAGES, MANY_RUNS, "ANALYZE message", "ANALYZE run"):
+        for statement in (
+            MANY_MESSAGES,
+            MANY_RUNS,
+            "ANALYZE pipeline_message",
+            "ANALYZE pipeline_run",
+        ):
             values = {"at": old, "count": many} if ":at" in statement else {}
             connection.execute(text(statement), values)
 
-    with plans_of("DELETE FROM message") as plans:
+    with plans_of("DELETE FROM pipeline_message") as plans:
         tick()
 
     assert rows().messages == many - retention.OTHERS
@@ -224,12 +231,12 @@ def test_old_messages_are_found_without_a_look_at_all_runs(
 def test_task_messages_that_were_set_aside_go_after_the_retention() -> None:
     with db.writing() as connection:
         for days in (DAYS + 1, DAYS - 1):
-            set_aside(connection, "apns", "unreadable", b"?", now_ms() - days * DAY_MS)
+            keep_dead_letter(connection, "apns", "unreadable", b"?", now_ms() - days * DAY_MS)
 
     tick()
 
     with db.reading() as connection:
-        assert count_set_aside(connection) == 1
+        assert count_dead_letters(connection) == 1
 
 
 def test_ticks_at_once_leave_no_delivery_without_its_run(

@@ -11,9 +11,9 @@ from push_pipeline.errors import NotCancellable
 from push_pipeline.ledger import runs
 from push_pipeline.models import BATCH, RUN, Run
 from push_pipeline.settings import Settings
-from push_workers import delivery
-from push_workers.context import Context
-from push_workers.fanout import fan_out
+from push_workers.delivery import deliver as delivery
+from push_workers.delivery.process import Context
+from push_workers.fanout.fan_out import fan_out
 from push_workers.tick import tick
 from tests.installation import Installation
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from push_pipeline.registration import check_registration
+from push_pipeline.devices.registration import check_registration
 from push_workers.simulator import magic
 from push_workers.simulator.population import TROUBLES, Mix, population
 

@@ -12,7 +12,7 @@ from kombu.entity import Queue
 
 from push_pipeline import queues
 from push_pipeline.settings import Settings, get_settings
-from push_workers import broker, unreadable
+from push_workers.consumer import dead_letters, transport
 
 #: Children per core: while one waits for a provider's answers another one works.
 CHILDREN_PER_CORE = 4
@@ -71,7 +71,7 @@ def _worker_config(settings: Settings) -> dict[str, Any]:
         "task_soft_time_limit": limit + SOFT_LIMIT_MARGIN,
         "task_time_limit": limit + HARD_LIMIT_MARGIN,
         "task_track_started": False,
-        "worker_consumer": "push_workers.unreadable:Consumer",
+        "worker_consumer": "push_workers.consumer.dead_letters:Consumer",
         "worker_pool": "prefork",
         "worker_concurrency": CHILDREN_PER_CORE * (os.cpu_count() or 1),
         "worker_prefetch_multiplier": 1,
@@ -109,6 +109,6 @@ def _beat_config(settings: Settings) -> dict[str, Any]:
     }
 
 
-broker.install()
-unreadable.install()
+transport.install()
+dead_letters.install()
 app = make_app(get_settings())

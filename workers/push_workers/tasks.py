@@ -8,10 +8,12 @@ from celery import signals
 from celery.utils.log import get_task_logger
 
 from push_pipeline import db, queues
-from push_workers import delivery, fanout, unreadable, warm
 from push_workers import tick as duties
 from push_workers.app import app
-from push_workers.context import Context
+from push_workers.consumer import dead_letters, prefork
+from push_workers.delivery.deliver import deliver
+from push_workers.delivery.process import Context
+from push_workers.fanout import fan_out as fan_outs
 
 logger = get_task_logger(__name__)
 
@@ -28,7 +30,7 @@ def _process_context() -> Context:
 
 @signals.worker_init.connect
 def _prepare(**_: object) -> None:
-    warm.warm_up()
+    prefork.warm_up()
 
 
 @signals.worker_process_shutdown.connect
@@ -46,7 +48,7 @@ def _by_key(work: Callable[[int], None]) -> Callable[..., None]:
         if len(args) == 1 and type(args[0]) is int and not keywords:
             work(args[0])
         else:
-            unreadable.keep(work.__name__, "has other arguments than one key", repr(args))
+            dead_letters.keep(work.__name__, "has other arguments than one key", repr(args))
 
     return run
 
@@ -55,28 +57,28 @@ def _by_key(work: Callable[[int], None]) -> Callable[..., None]:
 @_by_key
 def fan_out(run_id: int) -> None:
     """Write the batches of a run and wake their workers."""
-    fanout.fan_out(run_id)
+    fan_outs.fan_out(run_id)
 
 
 @app.task(name=queues.START_RUN, typing=False)
 @_by_key
 def start_run(run_id: int) -> None:
     """Begin a run whose time has come; handed out shortly before, with an ETA."""
-    fanout.start(run_id)
+    fan_outs.start(run_id)
 
 
 @app.task(name=queues.DELIVER["apns"], typing=False)
 @_by_key
 def deliver_apns(batch_id: int) -> None:
     """Send a batch to APNs."""
-    delivery.deliver(batch_id, _process_context())
+    deliver(batch_id, _process_context())
 
 
 @app.task(name=queues.DELIVER["fcm"], typing=False)
 @_by_key
 def deliver_fcm(batch_id: int) -> None:
     """Send a batch to FCM."""
-    delivery.deliver(batch_id, _process_context())
+    deliver(batch_id, _process_context())
 
 
 @app.task(name=queues.TICK)

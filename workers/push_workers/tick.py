@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 
 from push_pipeline import db, queues, telemetry
 from push_pipeline.clock import now_ms
-from push_pipeline.directory.expiry import remove_expired
+from push_pipeline.devices.expiry import remove_expired
 from push_pipeline.directory.heartbeat import beat
 from push_pipeline.errors import BrokerUnavailable
-from push_pipeline.ledger import firing, runs, waiting
+from push_pipeline.ledger import due_batches, due_runs, runs
 from push_pipeline.ledger.retention import prune
 from push_pipeline.queues import Wake
 from push_pipeline.settings import get_settings
@@ -89,7 +89,7 @@ DUTIES: Sequence[Callable[[int], None]] = (
 def _claim_runs(now: int) -> list[Wake]:
     before = now - _patience()
     with db.writing() as connection:
-        found = firing.claim_due(connection, now + queues.horizon_ms(), now, before, LIMIT)
+        found = due_runs.claim_due(connection, now + queues.horizon_ms(), now, before, LIMIT)
     late = sum(one.due_at < before for one in found)
     telemetry.woken_again(late, 0)
     return [
@@ -100,18 +100,18 @@ def _claim_runs(now: int) -> list[Wake]:
 def _claim_batches(now: int) -> list[Wake]:
     """Take what was never woken, and as many of the others as the queues hold too few."""
     with db.reading() as connection:
-        due = waiting.count_waiting(connection, now)
+        due = due_batches.count_waiting(connection, now)
     if not due:
         return []
     lost = due - _waiting(queues.DELIVERY_QUEUES)
     with db.writing() as connection:
-        found = waiting.find_unwoken(connection, now, LIMIT)
+        found = due_batches.find_unwoken(connection, now, LIMIT)
         if lost > len(found):
             # The longest waiting first: those whose wake-up is still queued behind others
             # are younger.
             limit = min(lost - len(found), LIMIT)
-            found += waiting.find_forgotten(connection, now, now - GRACE_MS, limit)
-        waiting.mark_woken(connection, [one.id for one in found], now)
+            found += due_batches.find_forgotten(connection, now, now - GRACE_MS, limit)
+        due_batches.mark_woken(connection, [one.id for one in found], now)
     telemetry.woken_again(0, len(found))
     return [queues.wake_for_batch(one.id, one.platform, bulk=one.bulk) for one in found]
 

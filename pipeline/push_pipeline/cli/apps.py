@@ -10,7 +10,7 @@ from push_pipeline.cli import app_auth
 from push_pipeline.cli.output import Json, note, print_json, say
 from push_pipeline.clock import iso, now_ms
 from push_pipeline.credentials import ApnsCredential, Credential, FcmCredential, seal
-from push_pipeline.directory import apps, routes
+from push_pipeline.directory import apps, provider_routes
 from push_pipeline.errors import SettingsError
 from push_pipeline.settings import get_settings
 
@@ -56,7 +56,7 @@ def list_all(as_json: Json = False) -> None:
     """List the apps, and what each can send through."""
     with db.reading() as connection:
         found = apps.list_apps(connection)
-        open_to = routes.list_routes(connection)
+        open_to = provider_routes.list_routes(connection)
     rows = [
         {
             "id": app.id,
@@ -158,7 +158,7 @@ def _store(app_id: str, provider: str, environment: str, credential: Credential)
     sealed = seal(secret.get_secret_value(), credential)
     with db.writing() as connection:
         known = apps.resolve_app(connection, app_id)
-        routes.put_credential(connection, known, provider, environment, sealed, now_ms())
+        provider_routes.put_credential(connection, known, provider, environment, sealed, now_ms())
     say(f"stored for {known}: {' '.join(filter(None, (provider, environment)))}")
 
 

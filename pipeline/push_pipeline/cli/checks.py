@@ -7,11 +7,11 @@ from push_pipeline import db, migrations, queues
 from push_pipeline.clock import now_ms
 from push_pipeline.credentials import unseal
 from push_pipeline.directory.database_clock import database_now
+from push_pipeline.directory.dead_letters import count_dead_letters
 from push_pipeline.directory.heartbeat import last_beat
-from push_pipeline.directory.routes import find_credential, list_routes
-from push_pipeline.directory.set_aside import count_set_aside
+from push_pipeline.directory.provider_routes import find_credential, list_routes
 from push_pipeline.errors import BadCredential, PipelineError, SettingsError
-from push_pipeline.ledger.waiting import oldest_due
+from push_pipeline.ledger.due_batches import oldest_due
 from push_pipeline.settings import get_settings
 
 #: Milliseconds by which two machines' clocks may differ before leases and due times suffer.
@@ -49,7 +49,7 @@ def examine() -> Iterator[Finding]:
     yield from broker
     if broker[0].ok:
         yield from _made(_workers)  # they are asked through the broker
-    for check in (_beat, _clock, _credentials, _waiting, _set_aside):
+    for check in (_beat, _clock, _credentials, _waiting, _dead_letters):
         yield from _made(check)
 
 
@@ -97,7 +97,7 @@ def _broker() -> Iterator[Finding]:
 
 def _workers() -> Iterator[Finding]:
     consumers: dict[str, list[Any]] = (
-        queues.control().inspect(timeout=PING_SECONDS).active_queues() or {}
+        queues.remote_control().inspect(timeout=PING_SECONDS).active_queues() or {}
     )
     served = {queue["name"] for mine in consumers.values() for queue in mine}
     missing = [name for name in queues.QUEUES if name not in served]
@@ -164,8 +164,8 @@ def _waiting() -> Iterator[Finding]:
     yield Finding("waiting", ok, f"the oldest due batch waits for {(now - since) / 1000:.1f} s")
 
 
-def _set_aside() -> Iterator[Finding]:
+def _dead_letters() -> Iterator[Finding]:
     with db.reading() as connection:
-        count = count_set_aside(connection)
+        count = count_dead_letters(connection)
     says = f"{count} messages on the queues could not be read" if count else "nothing"
-    yield Finding("set aside", not count, says)
+    yield Finding("dead letters", not count, says)

@@ -6,8 +6,8 @@ from typing import IO, Any, NamedTuple
 
 import orjson
 
+from push_pipeline.devices.registration import Registration, check_registration
 from push_pipeline.errors import InvalidParameter, RequestError
-from push_pipeline.registration import Registration, check_registration
 
 #: Bytes. A longer line is no registration.
 LINE_MAX = 65_536

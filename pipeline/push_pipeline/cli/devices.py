@@ -18,11 +18,11 @@ from push_pipeline import db
 from push_pipeline.cli.device_file import Line, read_lines
 from push_pipeline.cli.output import App, Json, note, print_json, say
 from push_pipeline.clock import now_ms
+from push_pipeline.devices.register import register_devices
+from push_pipeline.devices.registration import Registration
 from push_pipeline.directory.apps import resolve_app
-from push_pipeline.directory.devices import register_devices
 from push_pipeline.errors import InvalidParameter
 from push_pipeline.options import check_channel_name
-from push_pipeline.registration import Registration
 
 #: Lines per transaction: large enough for the database, small enough to be seen moving, and for
 #: devices that register meanwhile and wait for it.

@@ -8,7 +8,7 @@ from push_pipeline.audience import Selection, read_page
 from push_pipeline.clock import now_ms
 from push_pipeline.directory.apps import resolve_app
 from push_pipeline.options import DeliveryOptions, PublishOptions
-from push_pipeline.publisher import check
+from push_pipeline.publishing.publish import check
 
 #: Subscriptions read at once.
 PAGE = 10_000

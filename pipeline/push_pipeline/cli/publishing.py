@@ -13,7 +13,7 @@ from push_pipeline.clock import now_ms
 from push_pipeline.errors import EmptyMessage, InvalidParameter
 from push_pipeline.ledger.messages import Receipt
 from push_pipeline.options import DeliveryOptions, PublishOptions
-from push_pipeline.publisher import publish as publish_message
+from push_pipeline.publishing.publish import publish as publish_message
 
 
 def publish(

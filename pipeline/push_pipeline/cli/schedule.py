@@ -6,11 +6,11 @@ import typer
 from rich.table import Table
 
 from push_pipeline import db
-from push_pipeline.cli.control import App
+from push_pipeline.cli.intervention import App
 from push_pipeline.cli.ledger_view import zone_words
 from push_pipeline.cli.output import Json, console, print_json
 from push_pipeline.clock import iso
-from push_pipeline.ledger.firing import list_upcoming
+from push_pipeline.ledger.due_runs import list_upcoming
 
 group = typer.Typer(no_args_is_help=True, help="Delayed and repeating messages.")
 

@@ -10,28 +10,28 @@ from fastapi_offline import FastAPIOffline
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
-from push_pipeline.directory.arrivals import Arrival
-from push_pipeline.gateway import (
-    errors,
-    routes_channels,
-    routes_console,
-    routes_console_audience,
-    routes_health,
-    routes_info,
-    routes_messaging,
-    routes_registrations,
-    routes_templates,
-    routes_users,
-)
+from push_pipeline.devices.arrivals import Arrival
+from push_pipeline.gateway import errors
 from push_pipeline.gateway.access_log import AccessLog
 from push_pipeline.gateway.auth import Gatekeeper
+from push_pipeline.gateway.batcher import Batcher
 from push_pipeline.gateway.defects import Defects
 from push_pipeline.gateway.description import RESPONSES, SERVERS, TAGS, describe
 from push_pipeline.gateway.paths import Addressing
-from push_pipeline.gateway.routes_registrations import register_together
-from push_pipeline.gateway.together import Together
+from push_pipeline.gateway.routes import (
+    channels,
+    console,
+    console_audience,
+    health,
+    info,
+    messaging,
+    registrations,
+    templates,
+    users,
+)
+from push_pipeline.gateway.routes.registrations import register_all
 from push_pipeline.gateway.waker import waking_behind
-from push_pipeline.publisher import write_all
+from push_pipeline.publishing.publish import write_all
 from push_pipeline.settings import get_settings
 
 #: Requests that are worked on at once, each in a thread. Fewer than the database pool has
@@ -43,15 +43,15 @@ PREFLIGHT_SECONDS = 86_400
 
 #: The more particular paths come first: `/messaging/{channel}` would fit them as well.
 _ROUTES = (
-    routes_health,
-    routes_info,
-    routes_console,
-    routes_console_audience,
-    routes_registrations,
-    routes_channels,
-    routes_templates,
-    routes_messaging,
-    routes_users,
+    health,
+    info,
+    console,
+    console_audience,
+    registrations,
+    channels,
+    templates,
+    messaging,
+    users,
 )
 
 
@@ -92,7 +92,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
     with (
         waking_behind(),
-        closing(Together(write_all)) as app.state.publishing,
-        closing(Together(register_together, marks=Arrival.marks)) as app.state.registering,
+        closing(Batcher(write_all)) as app.state.publishing,
+        closing(Batcher(register_all, marks=Arrival.marks)) as app.state.registering,
     ):
         yield

@@ -10,11 +10,11 @@ from push_pipeline import db
 from push_pipeline.directory.access import Access, Grant, find_access, find_app_of_host, find_grant
 from push_pipeline.directory.apps import hash_key, resolve_app
 from push_pipeline.errors import MissingApplicationId, UnknownApp
-from push_pipeline.gateway.failures import FailedKeys
 from push_pipeline.gateway.key_sets import KeySets
 from push_pipeline.gateway.paths import ADDRESS, Address
 from push_pipeline.gateway.permissions import Caller
-from push_pipeline.gateway.recent import Recent
+from push_pipeline.gateway.rate_limiter import RateLimiter
+from push_pipeline.gateway.ttl_cache import TtlCache
 from push_pipeline.gateway.user_tokens import read_user
 
 
@@ -22,10 +22,10 @@ class Gatekeeper:
     """What one gateway process knows of keys and rules. Used by its event loop only."""
 
     def __init__(self) -> None:
-        self._grants: Recent[tuple[str, bytes], Grant] = Recent()
-        self._access: Recent[str, Access] = Recent()
-        self._apps_of_hosts: Recent[str, str] = Recent()
-        self._failures = FailedKeys()
+        self._grants: TtlCache[tuple[str, bytes], Grant] = TtlCache()
+        self._access: TtlCache[str, Access] = TtlCache()
+        self._apps_of_hosts: TtlCache[str, str] = TtlCache()
+        self._failures = RateLimiter()
         self._key_sets = KeySets()
 
     async def admit(

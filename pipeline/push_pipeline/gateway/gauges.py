@@ -6,7 +6,7 @@
 | pipeline_open_batches | | batches that are not finished |
 | pipeline_oldest_wait_seconds | | how long the longest waiting batch could have been sent |
 | pipeline_held_routes | provider | routes whose credential the provider refuses |
-| pipeline_set_aside_messages | | task messages that nobody could read |
+| pipeline_dead_letter_messages | | task messages that nobody could read |
 | pipeline_component_up | component | whether the database and the broker answer |
 """
 
@@ -18,10 +18,10 @@ from prometheus_client.registry import Collector
 
 from push_pipeline import db, queues
 from push_pipeline.clock import now_ms
-from push_pipeline.directory.routes import list_routes
-from push_pipeline.directory.set_aside import count_set_aside
+from push_pipeline.directory.dead_letters import count_dead_letters
+from push_pipeline.directory.provider_routes import list_routes
 from push_pipeline.errors import SetupError
-from push_pipeline.ledger.waiting import count_open_batches, oldest_due
+from push_pipeline.ledger.due_batches import count_open_batches, oldest_due
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ def _from_database() -> Iterator[GaugeMetricFamily]:
         open_batches = count_open_batches(connection)
         oldest = oldest_due(connection, now)
         routes = list_routes(connection)
-        aside = count_set_aside(connection)
+        aside = count_dead_letters(connection)
     yield GaugeMetricFamily("pipeline_open_batches", "Batches not finished", open_batches)
     waiting = (now - oldest) / 1000 if oldest is not None else 0
     yield GaugeMetricFamily("pipeline_oldest_wait_seconds", "Longest wait of a batch", waiting)
@@ -61,7 +61,7 @@ def _from_database() -> Iterator[GaugeMetricFamily]:
         refused = [r for r in routes if r["provider"] == provider and r["held_reason"] is not None]
         held.add_metric([provider], len(refused))
     yield held
-    yield GaugeMetricFamily("pipeline_set_aside_messages", "Messages nobody could read", aside)
+    yield GaugeMetricFamily("pipeline_dead_letter_messages", "Messages nobody could read", aside)
 
 
 def _from_broker() -> Iterator[GaugeMetricFamily]:

@@ -1,7 +1,7 @@
 """What request bodies may hold, for the API's own description.
 
 Only a description: the fields are read and checked by `push_pipeline.options` and
-`push_pipeline.registration`, which take more spellings than a schema can say.
+`push_pipeline.devices.registration`, which take more spellings than a schema can say.
 """
 
 from typing import Any

@@ -15,13 +15,13 @@ from push_pipeline.queues import Wake
 
 logger = logging.getLogger(__name__)
 
-Waiting = SimpleQueue[list[Wake] | None]
+WakeQueue = SimpleQueue[list[Wake] | None]
 
 
 @contextmanager
 def waking_behind() -> Iterator[None]:
     """Send this process's wake-ups from a thread; at the end, what is left is sent first."""
-    waiting: Waiting = SimpleQueue()
+    waiting: WakeQueue = SimpleQueue()
     thread = threading.Thread(target=_send_until_told, args=(waiting,), name="waker")
     thread.start()
     queues.hand_wakes_to(waiting.put)
@@ -33,7 +33,7 @@ def waking_behind() -> Iterator[None]:
         thread.join()
 
 
-def _send_until_told(waiting: Waiting) -> None:
+def _send_until_told(waiting: WakeQueue) -> None:
     while (todo := waiting.get()) is not None:
         try:
             queues.wake_now([*todo, *_drain(waiting)])
@@ -41,7 +41,7 @@ def _send_until_told(waiting: Waiting) -> None:
             logger.exception("wake-ups were not sent; the tick will send them")
 
 
-def _drain(waiting: Waiting) -> Iterator[Wake]:
+def _drain(waiting: WakeQueue) -> Iterator[Wake]:
     """Yield what waits already; the sign to stop is put back."""
     for _ in range(waiting.qsize()):
         following = waiting.get()

@@ -10,7 +10,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
-from push_pipeline.directory.registrations import Registered
+from push_pipeline.devices.lookup import Registered
 from push_pipeline.ledger.messages import Receipt
 
 MILLISECOND = timedelta(milliseconds=1)

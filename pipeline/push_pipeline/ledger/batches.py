@@ -63,7 +63,7 @@ class Standing(NamedTuple):
     claims: int
     stalls: int
     settled: int
-    noted: int
+    doubt_end: int
     reasons: dict[str, int] | None
     finished_at: int | None
     app_id: str
@@ -153,7 +153,7 @@ _TAKE = (
         claims=BATCH.claims + 1,
         stalls=BATCH.stalls + 1,
         lease_until=bindparam("new_lease_until"),
-        noted=bindparam("new_noted"),
+        doubt_end=bindparam("new_doubt_end"),
     )
 )
 
@@ -162,7 +162,7 @@ class Progress(NamedTuple):
     """Where a batch stands after a slice. Without a lease it waits until `not_before`."""
 
     settled: int
-    noted: int
+    doubt_end: int
     not_before: int
     reasons: dict[str, int] | None
     lease_until: int | None = None
@@ -190,7 +190,7 @@ def find_batch(connection: Connection, batch_id: int) -> Standing | None:
     return None if row is None else Standing._make(row)
 
 
-def take(connection: Connection, batch: Standing, *, lease_until: int, noted: int) -> bool:
+def take(connection: Connection, batch: Standing, *, lease_until: int, doubt_end: int) -> bool:
     """Take a batch by lease and note the slice that is about to be sent.
 
     False where another worker was faster: the claim number that we saw is no longer there.
@@ -199,7 +199,7 @@ def take(connection: Connection, batch: Standing, *, lease_until: int, noted: in
         "batch_id": batch.id,
         "claim": batch.claims,
         "new_lease_until": lease_until,
-        "new_noted": noted,
+        "new_doubt_end": doubt_end,
     }
     return connection.execute(_TAKE, values).rowcount == 1
 

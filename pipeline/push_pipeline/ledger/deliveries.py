@@ -22,7 +22,7 @@ class Settlement(NamedTuple):
 
 _ALIKE = Settlement._fields[:-1]
 
-_COPY = f"COPY delivery ({', '.join(_ALIKE)}, device_key, provider_id) FROM STDIN"
+_COPY = f"COPY {Delivery.__tablename__} ({', '.join(_ALIKE)}, device_key, provider_id) FROM STDIN"
 
 #: What PostgreSQL's COPY text format needs escaped. Reasons and ids are a provider's words.
 _COPY_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\0": ""})

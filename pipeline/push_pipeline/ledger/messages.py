@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, insert, select, update
 
 from push_pipeline import db
-from push_pipeline.ledger.states import MessageState, RunState
+from push_pipeline.ledger.state_machine import MessageState, RunState
 from push_pipeline.models import MESSAGE, RUN, Message, Run
 
 

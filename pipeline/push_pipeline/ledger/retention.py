@@ -7,15 +7,15 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, exists, inspect,
 from push_pipeline import db
 from push_pipeline.models import (
     BATCH,
+    DEAD_LETTER,
     DELIVERY,
     MESSAGE,
     RUN,
-    SET_ASIDE,
     Batch,
+    DeadLetter,
     Delivery,
     Message,
     Run,
-    SetAside,
 )
 from push_pipeline.schedule import ROUND
 
@@ -37,7 +37,7 @@ class Pruned(NamedTuple):
     batches: int
     runs: int
     messages: int
-    set_aside: int
+    dead_letters: int
 
 
 def prune(connection: Connection, before: int) -> Pruned:
@@ -53,7 +53,7 @@ def prune(connection: Connection, before: int) -> Pruned:
         batches=_delete_batches(connection, run_ids) if run_ids else 0,
         runs=_delete_empty_runs(connection, run_ids) if run_ids else 0,
         messages=_delete_messages(connection, before),
-        set_aside=_delete_set_aside(connection, before),
+        dead_letters=_delete_dead_letters(connection, before),
     )
 
 
@@ -112,9 +112,11 @@ def _delete_messages(connection: Connection, before: int) -> int:
     return connection.execute(statement).rowcount
 
 
-def _delete_set_aside(connection: Connection, before: int) -> int:
-    piece = select(SET_ASIDE.id).where(SET_ASIDE.at < before).order_by(SET_ASIDE.at).limit(OTHERS)
-    return connection.execute(delete(SetAside).where(SET_ASIDE.id.in_(piece))).rowcount
+def _delete_dead_letters(connection: Connection, before: int) -> int:
+    piece = (
+        select(DEAD_LETTER.id).where(DEAD_LETTER.at < before).order_by(DEAD_LETTER.at).limit(OTHERS)
+    )
+    return connection.execute(delete(DeadLetter).where(DEAD_LETTER.id.in_(piece))).rowcount
 
 
 def _none(condition: ColumnElement[bool]) -> ColumnElement[bool]:

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, bindparam, case, exists, func, select, update
 
 from push_pipeline.ledger.messages import close_message
-from push_pipeline.ledger.states import SENDABLE, MessageState, RunState
+from push_pipeline.ledger.state_machine import SENDABLE, MessageState, RunState
 from push_pipeline.models import BATCH, MESSAGE, RUN, Message, Run
 from push_pipeline.schedule import EARLY_MS, ROUND, round_of
 

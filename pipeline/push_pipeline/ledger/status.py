@@ -10,7 +10,7 @@ from sqlalchemy import Connection, func, select
 
 from push_pipeline.clock import iso
 from push_pipeline.ledger.messages import Receipt
-from push_pipeline.ledger.states import MessageState
+from push_pipeline.ledger.state_machine import MessageState
 from push_pipeline.models import BATCH, MESSAGE, RUN, Run
 
 _SETTLED = ("accepted", "rejected", "expired", "cancelled", "unknown")

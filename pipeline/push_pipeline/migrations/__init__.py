@@ -11,6 +11,10 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 
 from push_pipeline.errors import SchemaMissing
+from push_pipeline.migrations import prefixing
+
+#: Where this history notes its revision: the default name belongs to a host's own history.
+VERSION_TABLE = "pipeline_alembic_version"
 
 #: A number of our own for PostgreSQL's advisory lock; any constant does.
 LOCK = 7_305_806_421
@@ -20,11 +24,17 @@ def upgrade(engine: Engine) -> str | None:
     """Bring the schema up to date and return the revision that it had before.
 
     Safe to run twice and at the same time: the second waits for the first (an advisory lock
-    on PostgreSQL, the write lock on SQLite) and then finds nothing to do. All or nothing.
+    on PostgreSQL, the write lock on SQLite) and then finds nothing to do. All or nothing. Tables
+    of a host in the same database, and its own Alembic history, are not touched.
+
+    Raises:
+        SetupError: a table with a name of ours is somebody else's.
     """
     with engine.connect() as connection, _tables_may_be_rebuilt(connection), connection.begin():
         _wait_for_turn(connection)
         before = revision(connection)
+        if before is None:
+            before = prefixing.adopt(connection, VERSION_TABLE)
         config = _config()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
@@ -33,7 +43,8 @@ def upgrade(engine: Engine) -> str | None:
 
 def revision(connection: Connection) -> str | None:
     """Return the revision that a database is at, or None where it has no schema."""
-    return MigrationContext.configure(connection).get_current_revision()
+    context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
+    return context.get_current_revision()
 
 
 def head() -> str:

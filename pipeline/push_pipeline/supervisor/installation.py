@@ -108,7 +108,9 @@ class Installation:
             SetupError: one does not in time.
         """
         deadline = time.monotonic() + WORKERS_START_SECONDS
-        while len(queues.control().ping(timeout=_PING_SECONDS, limit=len(WORKERS))) < len(WORKERS):
+        while len(queues.remote_control().ping(timeout=_PING_SECONDS, limit=len(WORKERS))) < len(
+            WORKERS
+        ):
             if time.monotonic() > deadline:
                 raise SetupError(f"the workers do not start: see {self.folder.logs}")
         if self.port is not None:

@@ -3,9 +3,8 @@
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Text, and_, cast, not_, or_, select
-from sqlmodel import SQLModel
 
-from push_pipeline.models import DEVICE, USER, Device, User
+from push_pipeline.models import DEVICE, USER, Device, Table, User
 from push_pipeline.whereclause.columns import Column, Kind
 from push_pipeline.whereclause.conditions import (
     All,
@@ -23,8 +22,8 @@ from push_pipeline.whereclause.operands import Operand
 Expression = ColumnElement[Any]
 
 #: A registration of the device, beside the one through which the audience found it.
-_REGISTRATION = SQLModel.metadata.tables["subscription"].alias("registration")
-_ITS_CHANNEL = SQLModel.metadata.tables["channel"].alias("its_channel")
+_REGISTRATION = Table.metadata.tables["pipeline_subscription"].alias("registration")
+_ITS_CHANNEL = Table.metadata.tables["pipeline_channel"].alias("its_channel")
 
 _TEXTS: Final[dict[str, Expression]] = {
     "objectId": cast(DEVICE.id, Text),

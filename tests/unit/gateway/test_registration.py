@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from push_pipeline.devices.registration import CHANNELS_MAX, check_registration
 from push_pipeline.errors import (
     InvalidChannelName,
     InvalidExpiration,
@@ -15,7 +16,6 @@ from push_pipeline.errors import (
     RequestError,
     UnknownOs,
 )
-from push_pipeline.registration import CHANNELS_MAX, check_registration
 
 NOW = 1_893_000_000_000
 IOS = {"deviceId": "d", "deviceToken": "ab" * 32, "os": "IOS"}

@@ -9,7 +9,7 @@ from hpack import Encoder
 from push_workers.senders.http2 import frames
 from push_workers.senders.http2.codec import Codec
 from push_workers.senders.http2.requests import Requests
-from push_workers.senders.http2.stats import Tally
+from push_workers.senders.http2.stats import RunningTotals
 
 FIELDS = (
     (b":method", b"POST"),
@@ -67,7 +67,7 @@ class Reader:
 
 def codec_with(requests: int, **options: object) -> tuple[Codec, list]:
     """A codec that has `requests` in flight; request `i` is stream `2 * i + 1`."""
-    codec = Codec(Tally(), **options)
+    codec = Codec(RunningTotals(), **options)
     results: list = [None] * requests
     codec.begin(results)
     paths = [b"/%d" % n for n in range(requests)]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from push_workers.senders.http2 import frames
 from push_workers.senders.http2.codec import OPENING, Codec
 from push_workers.senders.http2.requests import Requests
-from push_workers.senders.http2.stats import Tally
+from push_workers.senders.http2.stats import RunningTotals
 from tests.unit.http2.peer_codec import FIELDS, Reader, codec_with, talk
 
 printable = st.text("abcdef0123456789/-_", min_size=1, max_size=150).map(str.encode)
@@ -29,7 +29,7 @@ peer_settings = st.fixed_dictionaries(
 def test_h2_reads_every_request_as_it_was_given(requests, announced, settings_first, chunk):
     paths, sizes, ids = zip(*requests, strict=True)
     bodies = [b"%d" % n * (size // len(b"%d" % n)) for n, size in enumerate(sizes)]
-    codec = Codec(Tally(), id_header=b"apns-id")
+    codec = Codec(RunningTotals(), id_header=b"apns-id")
     codec.begin([None] * len(paths))
     reader = Reader(**announced)
     codec.receive(reader.read(OPENING))
@@ -55,7 +55,7 @@ def test_h2_reads_every_request_as_it_was_given(requests, announced, settings_fi
 
 
 def test_headers_that_change_between_calls_stay_readable():
-    codec, reader = Codec(Tally()), Reader()
+    codec, reader = Codec(RunningTotals()), Reader()
     codec.begin([None] * 90)
     talk(codec, reader, OPENING)
     for call in range(90):
@@ -70,7 +70,7 @@ def test_headers_that_change_between_calls_stay_readable():
 
 
 def test_one_body_serves_all_requests():
-    codec, reader = Codec(Tally()), Reader()
+    codec, reader = Codec(RunningTotals()), Reader()
     codec.begin([None] * 3)
     talk(codec, reader, OPENING)
     talk(
@@ -80,7 +80,7 @@ def test_one_body_serves_all_requests():
 
 
 def test_requests_sent_again_are_taken_by_their_numbers():
-    codec, reader = Codec(Tally()), Reader()
+    codec, reader = Codec(RunningTotals()), Reader()
     codec.begin([None] * 4)
     talk(codec, reader, OPENING)
     requests = Requests([b"/0", b"/1", b"/2", b"/3"], [b"0", b"1", b"2", b"3"])
@@ -92,7 +92,7 @@ def test_requests_sent_again_are_taken_by_their_numbers():
 
 
 def test_an_empty_body_ends_with_its_headers():
-    codec, reader = Codec(Tally()), Reader()
+    codec, reader = Codec(RunningTotals()), Reader()
     codec.begin([None])
     talk(codec, reader, OPENING)
     talk(codec, reader, codec.submit(Requests([b"/"], b""), range(1), FIELDS)[0])
@@ -100,7 +100,7 @@ def test_an_empty_body_ends_with_its_headers():
 
 
 def test_nothing_is_sent_beyond_the_window_of_the_connection():
-    codec, reader = Codec(Tally()), Reader()
+    codec, reader = Codec(RunningTotals()), Reader()
     codec.begin([None] * 100)
     reader.read(OPENING)
     data, streams = codec.submit(Requests([b"/"] * 100, b"b" * 1000), range(100), FIELDS)
@@ -111,7 +111,7 @@ def test_nothing_is_sent_beyond_the_window_of_the_connection():
 
 
 def test_the_rest_of_a_body_follows_when_the_window_opens():
-    codec, reader = Codec(Tally()), Reader(INITIAL_WINDOW_SIZE=10)
+    codec, reader = Codec(RunningTotals()), Reader(INITIAL_WINDOW_SIZE=10)
     codec.begin([None])
     talk(codec, reader, OPENING)
     data, _ = codec.submit(Requests([b"/"], b"b" * 25), range(1), FIELDS)
@@ -137,7 +137,7 @@ def test_a_window_lowered_below_what_was_sent_must_be_earned_back():
 
 
 def test_an_answer_before_the_end_of_the_body_cancels_the_rest():
-    codec, reader = Codec(Tally()), Reader()
+    codec, reader = Codec(RunningTotals()), Reader()
     results = [None]
     codec.begin(results)
     talk(codec, reader, OPENING)

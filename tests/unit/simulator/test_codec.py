@@ -11,7 +11,7 @@ from push_workers.simulator.http2 import frames
 from push_workers.simulator.http2.codec import Codec
 from push_workers.simulator.http2.terms import Terms
 from push_workers.simulator.messages import Answer
-from push_workers.simulator.tally import Tally
+from push_workers.simulator.tally import RequestCounts
 
 HEADERS = [
     (":method", "POST"), (":scheme", "https"), (":authority", "localhost"),
@@ -27,7 +27,7 @@ def client() -> h2.connection.H2Connection:
 
 
 def server(**terms) -> Codec:
-    return Codec(Terms(**terms), Tally())
+    return Codec(Terms(**terms), RequestCounts())
 
 
 def taken(codec: Codec) -> bytes:

@@ -9,18 +9,18 @@ from hypothesis import strategies as st
 
 from push_pipeline.ledger.batches import Standing, pack, unpack
 from push_pipeline.outcome import Outcome, Settled
-from push_workers.backoff import LONGEST_RETRY_AFTER, LONGEST_WAIT, Backoff
-from push_workers.claim import MAX_STALLS, Leave, Park, Send, SettleRest, decide
-from push_workers.delivery import cut_slices
-from push_workers.fanout import cut_evenly
-from push_workers.notification_id import notification_ids
+from push_workers.delivery.backoff import LONGEST_RETRY_AFTER, LONGEST_WAIT, Backoff
+from push_workers.delivery.claim import MAX_STALLS, Leave, Park, Send, SettleRest, decide
+from push_workers.delivery.deliver import cut_slices
+from push_workers.delivery.notification_id import notification_ids
+from push_workers.fanout.fan_out import cut_evenly
 
 NOW = 1_000_000
 WINDOW = 512
 BATCH = Standing(
     id=1, run_id=1, platform="IOS", environment="production", bulk=False, members=b"",
     size=1000, attempt=1, doubtful=False, not_before=NOW, lease_until=None, claims=0, stalls=0,
-    settled=0, noted=0, reasons=None, finished_at=None, app_id="A", run_state="sending",
+    settled=0, doubt_end=0, reasons=None, finished_at=None, app_id="A", run_state="sending",
     run_expires_at=NOW + 1, guarded=True, credential_id=1, credential_version=1,
     paused_until=None, held_reason=None,
 )  # fmt: skip
@@ -60,7 +60,7 @@ def test_slices_cover_what_is_open_once_and_doubt_comes_first(
 ) -> None:
     settled = data.draw(st.integers(0, size - 1))
     noted = data.draw(st.integers(settled, size))
-    batch = BATCH._replace(size=size, settled=settled, noted=noted)
+    batch = BATCH._replace(size=size, settled=settled, doubt_end=noted)
 
     slices = list(cut_slices(batch, first, window))
 

@@ -8,9 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from push_pipeline.outcome import DeviceAction, Outcome, RouteAction, Verdict
-from push_workers.backoff import Backoff
-from push_workers.senders.base import Target
-from push_workers.settlement import (
+from push_workers.delivery.backoff import Backoff
+from push_workers.delivery.settle import (
     DEAD_FLOOR,
     GUARD_FLOOR,
     HOLD_SECONDS,
@@ -20,6 +19,7 @@ from push_workers.settlement import (
     may_resend,
     settle,
 )
+from push_workers.senders.base import Target
 
 NOW = 1_000_000
 RULES = Rules(

@@ -1,7 +1,7 @@
 """What is counted on connections; one object for all of a process."""
 
 
-class Tally:
+class RequestCounts:
     """Counts since the start or the last reset. The control API shows them by these names."""
 
     __slots__ = (

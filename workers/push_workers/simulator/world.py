@@ -11,7 +11,7 @@ from push_workers.simulator.journal import Journal
 from push_workers.simulator.keyring import KeyRing, SigningKey
 from push_workers.simulator.rules import RuleBook
 from push_workers.simulator.subscriptions import Subscriptions
-from push_workers.simulator.tally import Tally
+from push_workers.simulator.tally import RequestCounts
 
 
 class World:
@@ -31,7 +31,7 @@ class World:
         self.subscriptions = Subscriptions()
         self.keyring = KeyRing([_own_key(identity)])
         self.key_updates: dict[str, tuple[str, float]] = {}  # key id -> its last JWT, since when
-        self.tally = Tally()
+        self.tally = RequestCounts()
         self.tokens_revoked_at = 0.0  # epoch seconds: access tokens issued earlier are refused
         self.era = 0  # a request that was delayed across a reset is forgotten
         self._first_behaviour = behaviour

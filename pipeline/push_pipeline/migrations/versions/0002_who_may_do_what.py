@@ -16,7 +16,7 @@ JSON = sa.JSON(none_as_null=True).with_variant(
 
 def upgrade() -> None:
     op.create_table(
-        "app_access",
+        "pipeline_app_access",
         sa.Column("app_id", sa.Text(), nullable=False),
         sa.Column("hosts", JSON, nullable=False),
         sa.Column("open_scopes", JSON, nullable=True),
@@ -24,10 +24,10 @@ def upgrade() -> None:
         sa.Column("token_rules", JSON, nullable=True),
         sa.Column("token_key", sa.LargeBinary(), nullable=True),
         sa.Column("updated_at", sa.BigInteger(), nullable=False),
-        sa.ForeignKeyConstraint(["app_id"], ["app.id"], ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["app_id"], ["pipeline_app.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("app_id"),
     )
 
 
 def downgrade() -> None:
-    op.drop_table("app_access")
+    op.drop_table("pipeline_app_access")

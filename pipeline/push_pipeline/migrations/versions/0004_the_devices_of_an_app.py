@@ -9,8 +9,8 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.create_index("device_of_app", "device", ["app_id", "id"])
+    op.create_index("pipeline_device_of_app", "pipeline_device", ["app_id", "id"])
 
 
 def downgrade() -> None:
-    op.drop_index("device_of_app", "device")
+    op.drop_index("pipeline_device_of_app", "pipeline_device")

@@ -22,5 +22,5 @@ def downgrade() -> None:
 def _rebuild(*, autoincrement: bool) -> None:
     if op.get_bind().dialect.name == "sqlite":
         told = {"sqlite_autoincrement": autoincrement}
-        with op.batch_alter_table("device", recreate="always", table_kwargs=told):
+        with op.batch_alter_table("pipeline_device", recreate="always", table_kwargs=told):
             pass

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from push_workers.senders.http2.endings import Ended, Ending, Fields
 from push_workers.senders.http2.frames import ErrorCode, error_word
 from push_workers.senders.http2.header_blocks import HeaderBlocks
-from push_workers.senders.http2.stats import Tally
+from push_workers.senders.http2.stats import RunningTotals
 
 #: Bytes of one answer's body. The providers' are below 4 KiB, an HTML page of some proxy in
 #: between is below this; announced as the window of each stream, so nobody may send more.
@@ -31,7 +31,7 @@ class Answers:
     Streams are all that correlates an answer with its request.
     """
 
-    def __init__(self, tally: Tally) -> None:
+    def __init__(self, tally: RunningTotals) -> None:
         self.answered = False  # some request has had its answer
         self.blocks = HeaderBlocks()
         self.waiting: dict[int, int] = {}  # stream -> index of the request

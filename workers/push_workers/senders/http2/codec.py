@@ -16,7 +16,7 @@ from push_workers.senders.http2.header_blocks import MAX_BLOCK_BYTES, PLAIN_200
 from push_workers.senders.http2.hpack_encoder import Field
 from push_workers.senders.http2.outbound import Outbound
 from push_workers.senders.http2.requests import Requests
-from push_workers.senders.http2.stats import Tally
+from push_workers.senders.http2.stats import RunningTotals
 
 #: Bytes of answers that may be on their way on one connection; renewed when half is used.
 RECEIVE_WINDOW = 16 * 1024 * 1024
@@ -50,7 +50,7 @@ class Codec:
     """The state of one connection. Send `OPENING` first, then what the methods return."""
 
     def __init__(
-        self, tally: Tally, *, stream_cap: int = 1000, id_header: bytes | None = None
+        self, tally: RunningTotals, *, stream_cap: int = 1000, id_header: bytes | None = None
     ) -> None:
         self.answers = Answers(tally)
         self.outbound = Outbound(id_header)

@@ -16,7 +16,7 @@ class Stats(NamedTuple):
 
 
 @dataclass(slots=True)
-class Tally:
+class RunningTotals:
     """The running totals behind `Stats`, shared by a transport's connections."""
 
     connects: int = 0

@@ -16,7 +16,7 @@ from push_workers.senders.http2.endings import Ending
 from push_workers.senders.http2.pace import Pace
 from push_workers.senders.http2.patience import Patience
 from push_workers.senders.http2.requests import Requests
-from push_workers.senders.http2.stats import Stats, Tally
+from push_workers.senders.http2.stats import RunningTotals, Stats
 
 #: Requests that one connection carries as fast as several would; only more open further ones.
 SPREAD = 32
@@ -138,7 +138,7 @@ class Transport:
     def _start_afresh(self) -> None:
         self._abandon()
         self._pid = os.getpid()
-        self._tally = Tally()
+        self._tally = RunningTotals()
         self._pace = Pace(self._limit + SPARE_CONNECTIONS, SystemRandom())
 
     def _carry_out(self, call: Call) -> None:

@@ -15,13 +15,13 @@ from push_workers.simulator.http2.streams import Stream, StreamLimit, is_well_fo
 from push_workers.simulator.http2.terms import Terms
 from push_workers.simulator.http2.windows import ReceiveWindow
 from push_workers.simulator.messages import Answer, Request, Shape
-from push_workers.simulator.tally import Tally
+from push_workers.simulator.tally import RequestCounts
 
 
 class Codec:
     """The state of one connection. Nothing here is sent; what is due gathers in `out.frames`."""
 
-    def __init__(self, terms: Terms, tally: Tally) -> None:
+    def __init__(self, terms: Terms, tally: RequestCounts) -> None:
         self.out = Outbound(index_headers=terms.index_headers)
         self.open: dict[int, Stream] = {}  # streams that the client waits for
         self.dropped: set[int] = set()  # streams that a GOAWAY promised not to have processed

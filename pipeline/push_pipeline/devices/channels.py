@@ -1,0 +1,124 @@
+"""Channels, made the first time somebody names them."""
+
+from collections.abc import Sequence
+from typing import NoReturn
+
+from sqlalchemy import Connection, Text, cast, delete, select, update
+from sqlalchemy.exc import IntegrityError
+
+from push_pipeline import db
+from push_pipeline.devices.locks import lock_all_stripes
+from push_pipeline.devices.registration import DEFAULT_CHANNEL
+from push_pipeline.errors import ChannelExists, OperationDenied, UnknownChannel
+from push_pipeline.models import CHANNEL, Channel
+from push_pipeline.options import check_channel_name
+
+
+def ensure_channels(
+    connection: Connection, app_id: str, names: Sequence[str], now: int
+) -> dict[str, int]:
+    """Return the keys of channels by name, creating those that do not exist."""
+    found = _find(connection, app_id, names)
+    missing = sorted({*names} - {*found})  # in one order, so that two callers cannot deadlock
+    if missing:
+        rows = [{"app_id": app_id, "name": name, "created_at": now} for name in missing]
+        connection.execute(db.insert_into(connection, Channel).on_conflict_do_nothing(), rows)
+        found = _find(connection, app_id, names)
+    return found
+
+
+def create_channel(connection: Connection, app_id: str, name: object, now: int) -> int:
+    """Create a channel and return its key.
+
+    Raises:
+        InvalidChannelName: no channel may have this name.
+        ChannelExists: there is one of this name.
+    """
+    row = {"app_id": app_id, "name": check_channel_name(name), "created_at": now}
+    made: int | None = connection.execute(
+        db.insert_into(connection, Channel)
+        .values(row)
+        .on_conflict_do_nothing()
+        .returning(CHANNEL.id)
+    ).scalar_one_or_none()
+    if made is None:
+        raise ChannelExists
+    return made
+
+
+def list_channels(connection: Connection, app_id: str) -> list[tuple[int, str]]:
+    """List the keys and names of the channels of an app, by name."""
+    statement = select(CHANNEL.id, CHANNEL.name).where(CHANNEL.app_id == app_id)
+    rows = connection.execute(statement.order_by(CHANNEL.name))
+    return [(key, name) for key, name in rows if key is not None]
+
+
+def find_channel(connection: Connection, app_id: str, wanted: str) -> tuple[int, str]:
+    """Return the key and name of a channel by its key, or by its name where no key fits.
+
+    Raises:
+        UnknownChannel: there is none.
+    """
+    # Compared as texts: whatever digits were sent, no number is too large for the database.
+    by_key = cast(CHANNEL.id, Text) == wanted
+    statement = (
+        select(CHANNEL.id, CHANNEL.name)
+        .where(CHANNEL.app_id == app_id, by_key | (CHANNEL.name == wanted))
+        .order_by(by_key.desc())
+        .limit(1)
+    )
+    key, name = connection.execute(statement).one_or_none() or (None, "")
+    if key is None:
+        raise UnknownChannel(f"no channel has the id or the name {wanted!r}")
+    return key, name
+
+
+def rename_channel(connection: Connection, key: int, name: object) -> None:
+    """Rename a channel; its subscriptions stay. After an error the transaction is void.
+
+    Raises:
+        InvalidChannelName: no channel may have this name.
+        OperationDenied: it is the default channel, which every SDK counts on.
+        ChannelExists: another channel has the name.
+        UnknownChannel: it was deleted meanwhile.
+    """
+    statement = (
+        update(Channel)
+        .where(CHANNEL.id == key, CHANNEL.name != DEFAULT_CHANNEL)
+        .values(name=check_channel_name(name))
+    )
+    try:
+        renamed = connection.execute(statement).rowcount
+    except IntegrityError:  # not asked before: somebody could take the name in between
+        raise ChannelExists from None
+    if not renamed:
+        _explain_unrenamed(connection, key)
+
+
+def _explain_unrenamed(connection: Connection, key: int) -> NoReturn:
+    if connection.execute(select(CHANNEL.id).where(CHANNEL.id == key)).first() is None:
+        raise UnknownChannel
+    raise OperationDenied("the default channel cannot be renamed")
+
+
+def delete_channel(connection: Connection, app_id: str, name: str) -> None:
+    """Delete a channel and its subscriptions; the devices stay.
+
+    Raises:
+        UnknownChannel: there is none of this name.
+        OperationDenied: it is the default channel, which every SDK counts on.
+    """
+    if name == DEFAULT_CHANNEL:
+        raise OperationDenied("the default channel cannot be deleted")
+    # A registration that has just found the channel must not lose it before it commits.
+    lock_all_stripes(connection)
+    statement = delete(Channel).where(CHANNEL.app_id == app_id, CHANNEL.name == name)
+    if connection.execute(statement).rowcount == 0:
+        raise UnknownChannel(f"no channel has the name {name!r}")
+
+
+def _find(connection: Connection, app_id: str, names: Sequence[str]) -> dict[str, int]:
+    statement = select(CHANNEL.name, CHANNEL.id).where(
+        CHANNEL.app_id == app_id, db.any_of(CHANNEL.name, list(names))
+    )
+    return {name: key for name, key in connection.execute(statement) if key is not None}

@@ -1,0 +1,105 @@
+"""Messages: publish, ask, cancel, read the ledger."""
+
+from dataclasses import replace
+from functools import partial
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Request
+from starlette.concurrency import run_in_threadpool
+
+from push_pipeline import cancel, db
+from push_pipeline.clock import now_ms
+from push_pipeline.errors import EmailNotConfigured, NotCancellable
+from push_pipeline.gateway import requests
+from push_pipeline.gateway.auth import Asking
+from push_pipeline.gateway.batcher import Batcher
+from push_pipeline.gateway.body import JsonObject
+from push_pipeline.gateway.paths import Named
+from push_pipeline.gateway.wire import Ledger, MessageStatus
+from push_pipeline.ledger.messages import NewMessage, Receipt
+from push_pipeline.ledger.status import find_channel, find_receipt, read_status
+from push_pipeline.options import DeliveryOptions, PublishOptions, check_message
+from push_pipeline.publishing.publish import check, looks_at_its_audience, write_all
+
+router = APIRouter(tags=["messages"])
+
+#: Bytes of a body that is checked in a thread: nobody is to wait for it. One that a provider
+#: takes is smaller, and checked sooner than a thread is found.
+LARGE = 16_384
+
+
+@router.post("/messaging/email", include_in_schema=False)
+@router.post("/emailtemplate/send", include_in_schema=False)
+def send_email(_: Asking) -> None:
+    """Refuse to send an e-mail, in the API's words."""
+    raise EmailNotConfigured
+
+
+@router.post("/console/messaging/{channel}", include_in_schema=False)
+@router.post("/messaging/{channel}", openapi_extra=requests.PUBLISH)
+async def publish_message(
+    request: Request,
+    channel: Named,
+    asking: Asking,
+    body: JsonObject,
+    idempotency_key: Annotated[str | None, Header()] = None,
+) -> MessageStatus:
+    """Publish to a channel.
+
+    The answer means that the message is stored and will be sent. A request with the same
+    `Idempotency-Key` as an earlier one gets its answer and sends nothing again.
+    """
+    asking.require_publish(channel)
+    weight = int(request.headers.get("content-length", LARGE))
+    checking = partial(_check, channel, body, idempotency_key)
+    new = checking() if weight < LARGE else await run_in_threadpool(checking)
+    return MessageStatus.of(await _write(request, replace(new, app_id=asking.app_id)))
+
+
+def _check(channel: str, body: JsonObject, dedupe_key: str | None) -> NewMessage:
+    return check(
+        channel,
+        check_message(body, pushed=False),  # null is refused by check, after the options
+        PublishOptions.from_wire(body),
+        DeliveryOptions.from_wire(body),
+        dedupe_key,
+        now_ms(),
+    )
+
+
+async def _write(request: Request, new: NewMessage) -> Receipt:
+    if looks_at_its_audience(new):  # which takes its time: others must not wait for it
+        [receipt] = await run_in_threadpool(write_all, [new])
+        return receipt
+    publishing: Batcher[NewMessage, Receipt] = request.app.state.publishing
+    return await publishing.do(new)
+
+
+@router.get("/messaging/{message_id}")
+def message_status(message_id: Named, asking: Asking) -> MessageStatus:
+    """Tell what has become of a message. An id that nobody knows has the status `unknown`."""
+    asking.require("read")
+    with db.reading() as connection:
+        return MessageStatus.of(find_receipt(connection, asking.app_id, message_id))
+
+
+@router.delete("/messaging/{message_id}")
+def cancel_message(message_id: Named, asking: Asking) -> MessageStatus:
+    """Cancel a message that is delayed, repeating or still being sent.
+
+    Whoever may publish to its channel may do so.
+    """
+    with db.reading() as connection:
+        channel = find_channel(connection, asking.app_id, message_id)
+    if channel is None:
+        raise NotCancellable
+    asking.require_publish(channel)
+    return MessageStatus.of(cancel(message_id, app=asking.app_id))
+
+
+@router.get("/messaging/{message_id}/ledger", response_model=Ledger)
+def message_ledger(message_id: Named, asking: Asking) -> dict[str, Any]:
+    """Count what has become of each device of a message's audience, run by run."""
+    asking.require("read")
+    with db.reading() as connection:
+        return read_status(connection, message_id, app_id=asking.app_id)

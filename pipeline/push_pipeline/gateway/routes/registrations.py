@@ -1,0 +1,94 @@
+"""Registrations of devices: made or renewed, read, ended."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+
+from push_pipeline import db
+from push_pipeline.clock import now_ms
+from push_pipeline.devices.arrivals import Arrival, register_arrivals
+from push_pipeline.devices.lookup import find_registration, leave_channels
+from push_pipeline.devices.register import unregister_device
+from push_pipeline.devices.registration import check_registration
+from push_pipeline.errors import InvalidParameter, UnknownDevice, UnknownRegistration
+from push_pipeline.gateway import requests
+from push_pipeline.gateway.auth import Asking
+from push_pipeline.gateway.batcher import Batcher
+from push_pipeline.gateway.body import RegistrationBody
+from push_pipeline.gateway.paths import Listed, Named
+from push_pipeline.gateway.permissions import Caller
+from push_pipeline.gateway.wire import RegistrationId, RegistrationView, Removed, registration_id
+
+router = APIRouter(tags=["registrations"])
+
+Channels = Annotated[Listed | None, Query(description="Only these, separated by commas.")]
+
+
+@router.post(
+    "/messaging/registrations", openapi_extra=requests.REGISTRATION, summary="Register a device"
+)
+async def register(request: Request, asking: Asking, body: RegistrationBody) -> RegistrationId:
+    """Register a device, or renew its registration; channels are added to those it has.
+
+    With a user token the device becomes that user's; without one it keeps the user it has. A
+    `userId` in the body counts with a key that has the scope `admin`.
+    """
+    asking.require("register")
+    wanted = check_registration({**body, "userId": _user(asking, body)}, now_ms())
+    registering: Batcher[Arrival, int] = request.app.state.registering
+    key = await registering.do(Arrival(asking.app_id, wanted))
+    return RegistrationId(registration_id=registration_id(key, wanted.channels))
+
+
+def register_all(arrivals: Sequence[Arrival]) -> list[int]:
+    """Write registrations in one transaction; return the keys of their devices."""
+    with db.writing() as connection:
+        return register_arrivals(connection, arrivals, now_ms())
+
+
+@router.get("/messaging/registrations/{device_id:path}", summary="Read a registration")
+def read(device_id: Named, asking: Asking) -> list[RegistrationView]:
+    """Read the registration of a device: a list of one."""
+    asking.require("register")
+    with db.reading() as connection:
+        found = find_registration(connection, asking.app_id, device_id, now_ms())
+    if found is None:
+        raise UnknownDevice("no device with this id is registered")
+    return [RegistrationView.of(found)]
+
+
+@router.delete(
+    "/messaging/registrations/{device_id:path}",
+    response_model_exclude_none=True,
+    summary="Unregister a device",
+)
+def unregister(device_id: Named, asking: Asking, channels: Channels = None) -> Removed:
+    """End a registration, in all channels or in some."""
+    asking.require("register")
+    now = now_ms()
+    with db.writing() as connection:
+        if channels is None:
+            remaining = None
+            known = unregister_device(connection, asking.app_id, device_id, now)
+        else:
+            names = _names(channels)
+            remaining = leave_channels(connection, asking.app_id, device_id, names, now)
+            known = remaining is not None
+    if not known:
+        raise UnknownRegistration
+    return Removed(result=True, remaining=remaining)
+
+
+def _names(channels: str) -> list[str]:
+    names = [name for name in channels.split(",") if name]
+    if not names:  # not taken for all of them: a list that came out empty would end it everywhere
+        raise InvalidParameter("channels names no channel")
+    return names
+
+
+def _user(asking: Caller, body: dict[str, Any]) -> Any:
+    """Return whose device it is: a token proves it, and an admin's word is taken."""
+    if asking.user_id is None and "admin" in asking.grant.scopes:
+        return body.get("userId")
+    return asking.user_id

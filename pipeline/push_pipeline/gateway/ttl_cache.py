@@ -1,0 +1,55 @@
+"""What was read a moment ago, so that not every request asks the database the same."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+from starlette.concurrency import run_in_threadpool
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+Found = TypeVar("Found")
+
+#: Seconds. How long a revoked key or a changed rule may go unnoticed.
+FRESH_SECONDS = 5.0
+
+#: Entries. Far above the keys and apps of one service; what bounds the memory.
+ENTRIES_MAX = 10_000
+
+
+class TtlCache(Generic[Key, Value]):
+    """Values that are fresh for some seconds. For one thread, as the event loop is one."""
+
+    def __init__(self, fresh_seconds: float = FRESH_SECONDS) -> None:
+        self._fresh_seconds = fresh_seconds
+        self._kept: dict[Key, tuple[float, Value]] = {}
+        self._asking: dict[Key, asyncio.Task[Any]] = {}
+
+    def fresh(self, key: Key) -> Value | None:
+        """Return a value that was kept within the last seconds."""
+        at, value = self._kept.get(key, (0.0, None))
+        return value if time.monotonic() < at + self._fresh_seconds else None
+
+    async def look_up(self, key: Key, find: Callable[[], Found]) -> Found:
+        """Find a value in a thread: once for all who ask while it is looked for. Keeps nothing.
+
+        When what many use is no longer fresh they all come at once, and one answer does for all.
+        """
+        if key not in self._asking:
+            self._asking[key] = asyncio.create_task(run_in_threadpool(find))
+            self._asking[key].add_done_callback(lambda _: self._asking.pop(key))
+        found: Found = await asyncio.shield(self._asking[key])
+        return found
+
+    def keep(self, key: Key, value: Value) -> Value:
+        """Keep a value, in place of the oldest where there are too many."""
+        self._kept.pop(key, None)
+        if len(self._kept) >= ENTRIES_MAX:
+            del self._kept[next(iter(self._kept))]
+        self._kept[key] = (time.monotonic(), value)
+        return value
+
+    def drop(self, key: Key) -> None:
+        """Forget a value."""
+        self._kept.pop(key, None)

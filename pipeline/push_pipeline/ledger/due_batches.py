@@ -1,0 +1,78 @@
+"""Batches that could be sent and that nobody holds: which, how many, since when."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, func, or_, select, update
+
+from push_pipeline.db import any_of
+from push_pipeline.ledger.state_machine import RunState
+from push_pipeline.models import BATCH, RUN, Batch, Run
+
+
+class DueBatch(NamedTuple):
+    """A batch that waits for a worker."""
+
+    id: int
+    platform: str
+    bulk: bool
+
+
+def _waits(now: int) -> tuple[ColumnElement[bool], ...]:
+    return (
+        BATCH.finished_at.is_(None),
+        BATCH.not_before <= now,
+        or_(BATCH.lease_until.is_(None), BATCH.lease_until < now),
+        RUN.state != RunState.PAUSED,
+    )
+
+
+def find_unwoken(connection: Connection, now: int, limit: int) -> list[DueBatch]:
+    """Find batches that are due and were never woken, the longest waiting first."""
+    return _find(connection, now, BATCH.woken_at.is_(None), limit)
+
+
+def find_forgotten(
+    connection: Connection, now: int, woken_before: int, limit: int
+) -> list[DueBatch]:
+    """Find batches that are due and whose wake-up is old, the longest waiting first."""
+    return _find(connection, now, BATCH.woken_at < woken_before, limit)
+
+
+def _find(
+    connection: Connection, now: int, woken: ColumnElement[bool], limit: int
+) -> list[DueBatch]:
+    statement = (
+        select(BATCH.id, BATCH.platform, BATCH.bulk)
+        .join(Run, RUN.id == BATCH.run_id)
+        .where(*_waits(now), woken)
+        .order_by(BATCH.not_before)
+        .limit(limit)
+    )
+    return [DueBatch._make(row) for row in connection.execute(statement)]
+
+
+def count_waiting(connection: Connection, now: int) -> int:
+    """Count the batches that are due, whether a wake-up is on its way or lost."""
+    statement = select(func.count()).select_from(Batch).join(Run, RUN.id == BATCH.run_id)
+    return connection.execute(statement.where(*_waits(now))).scalar_one()
+
+
+def mark_woken(connection: Connection, keys: Sequence[int], now: int) -> None:
+    """Note that wake-ups for these batches are on their way."""
+    connection.execute(update(Batch).where(any_of(BATCH.id, keys)).values(woken_at=now))
+
+
+def oldest_due(connection: Connection, now: int) -> int | None:
+    """Return since when the longest waiting batch could be sent, or None where none waits."""
+    statement = select(func.min(BATCH.not_before)).select_from(Batch)
+    oldest: int | None = connection.execute(
+        statement.join(Run, RUN.id == BATCH.run_id).where(*_waits(now))
+    ).scalar()
+    return oldest
+
+
+def count_open_batches(connection: Connection) -> int:
+    """Count the batches that are not finished, due or not."""
+    statement = select(func.count()).where(BATCH.finished_at.is_(None))
+    return connection.execute(statement).scalar_one()

@@ -1,0 +1,145 @@
+"""Runs in time: the one after this one, those due soon, those that lost their wake-up."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sqlalchemy import Connection, case, or_, select, update
+
+from push_pipeline import db
+from push_pipeline.ledger.runs import RunView
+from push_pipeline.ledger.state_machine import RunState
+from push_pipeline.models import MESSAGE, RUN, Message, Run
+from push_pipeline.schedule import ROUND, round_of
+
+
+class DueRun(NamedTuple):
+    """A run that needs a wake-up, and when it is due (epoch milliseconds)."""
+
+    id: int
+    due_at: int
+
+
+class Later(NamedTuple):
+    """A run that comes after another one. `skipped`: it only says that its zone has no wave."""
+
+    n: int
+    due_at: int
+    zone: str | None = None
+    zone_default: bool = False
+    skipped: bool = False
+
+
+def insert_later(
+    connection: Connection, run: RunView, later: Sequence[Later], now: int, horizon: int
+) -> list[DueRun]:
+    """Write the runs after this one, in the transaction that begins this one.
+
+    Unique by message and number: who begins a run a second time adds nothing. Returned are
+    those that are due by `horizon`: whoever wrote them wakes them.
+    """
+    if not later:
+        return []
+    statement = (
+        db.insert_into(connection, Run)
+        .values([_row(run, one, now, horizon) for one in later])
+        .on_conflict_do_nothing(index_elements=["message_id", "n"])
+        .returning(RUN.id, RUN.due_at, RUN.woken_at)
+    )
+    rows = connection.execute(statement).all()
+    return [DueRun(row.id, row.due_at) for row in rows if row.woken_at is not None]
+
+
+def _row(run: RunView, one: Later, now: int, horizon: int) -> dict[str, object]:
+    soon = one.due_at <= horizon and not one.skipped
+    return {
+        "message_id": run.message_id,
+        "app_id": run.app_id,
+        "n": one.n,
+        "due_at": one.due_at,
+        "expires_at": one.due_at + run.expires_at - run.due_at,
+        "state": RunState.SKIPPED if one.skipped else RunState.SCHEDULED,
+        "zone": one.zone,
+        "zone_default": one.zone_default,
+        "bulk": False,
+        "guarded": True,
+        "woken_at": max(one.due_at, now) if soon else None,
+        "finished_at": now if one.skipped else None,
+    }
+
+
+def skip(connection: Connection, run: RunView, now: int) -> bool:
+    """Close a run that was missed, without sending; False where somebody else has begun it."""
+    statement = (
+        update(Run)
+        .where(RUN.id == run.id, RUN.state == RunState.SCHEDULED)
+        .values(state=RunState.SKIPPED, finished_at=now)
+    )
+    return connection.execute(statement).rowcount == 1
+
+
+def find_waves(connection: Connection, message_id: str, n: int) -> dict[str, int]:
+    """Read when the zones of a round of waves are due; `n` is the number of any of them."""
+    first = round_of(n) * ROUND
+    statement = select(RUN.zone, RUN.due_at).where(
+        RUN.message_id == message_id, RUN.n > first, RUN.n <= first + ROUND
+    )
+    rows = connection.execute(statement.order_by(RUN.n))
+    return {str(row.zone): row.due_at for row in rows}
+
+
+def claim_due(
+    connection: Connection, until: int, now: int, woken_before: int, limit: int
+) -> list[DueRun]:
+    """Claim runs that are due by `until`, or abandoned, and whose wake-up is old or missing.
+
+    One statement: of two that ask at the same time only one gets a run, and neither waits for
+    the other. Who claims a run wakes it; a wake-up for later counts from the time it is for.
+    """
+    abandoned = (RUN.state == RunState.FANNING) & (
+        or_(RUN.lease_until.is_(None), RUN.lease_until < now)
+    )
+    due = (
+        select(RUN.id)
+        .where(
+            RUN.finished_at.is_(None),
+            RUN.due_at <= until,  # of those begun as well: the far-off ones are not looked at
+            or_(RUN.state == RunState.SCHEDULED, abandoned),
+            or_(RUN.woken_at.is_(None), RUN.woken_at < woken_before),
+        )
+        .order_by(RUN.due_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+        .cte("due")  # PostgreSQL evaluates one that locks exactly once
+    )
+    statement = (
+        update(Run)
+        .where(RUN.id.in_(select(due.c.id)))
+        .values(woken_at=case((RUN.due_at > now, RUN.due_at), else_=now))
+        .returning(RUN.id, RUN.due_at)
+    )
+    return [DueRun._make(row) for row in connection.execute(statement)]
+
+
+def list_upcoming(
+    connection: Connection, app_id: str | None, limit: int
+) -> list[dict[str, object]]:
+    """List what will fire when, the next first."""
+    statement = (
+        select(
+            RUN.message_id,
+            RUN.n,
+            RUN.due_at,
+            RUN.state,
+            RUN.zone,
+            RUN.zone_default,
+            MESSAGE.channel,
+            MESSAGE.delivery_options,
+        )
+        .join(Message, MESSAGE.id == RUN.message_id)
+        .where(RUN.finished_at.is_(None), RUN.started_at.is_(None))
+        .order_by(RUN.due_at)
+        .limit(limit)
+    )
+    if app_id is not None:
+        statement = statement.where(RUN.app_id == app_id)
+    return [dict(row) for row in connection.execute(statement).mappings()]

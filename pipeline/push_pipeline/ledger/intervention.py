@@ -1,0 +1,113 @@
+"""Cancel, pause and resume: an operator's hand on a message, before and in the middle of it."""
+
+from sqlalchemy import Connection, Update, case, select, update
+
+from push_pipeline.ledger.state_machine import MessageState, RunState
+from push_pipeline.models import BATCH, MESSAGE, RUN, Batch, Message, Run
+
+_OPEN = (RUN.finished_at.is_(None), RUN.state != RunState.CANCELLED)
+
+
+def cancel_message(connection: Connection, app_id: str, message_id: str, now: int) -> bool:
+    """End a message and all its runs; False where there is nothing left to end.
+
+    Runs that had begun keep their open batches until a worker has settled them: members that
+    nobody was sending to end as cancelled, those in doubt as unknown.
+    """
+    _wait_for_runs(connection, message_id)
+    ended = connection.execute(
+        update(Message)
+        .where(
+            MESSAGE.id == message_id,
+            MESSAGE.app_id == app_id,
+            MESSAGE.state == MessageState.SCHEDULED,
+        )
+        .values(state=MessageState.CANCELLED, ended_at=now)
+    )
+    if ended.rowcount == 0:
+        return False
+    connection.execute(
+        update(Run)
+        .where(RUN.message_id == message_id, *_OPEN)
+        .values(
+            state=RunState.CANCELLED,
+            finished_at=case((RUN.started_at.is_(None), now), else_=None),
+            lease_until=None,
+        )
+    )
+    _hasten_batches(connection, message_id, now)
+    return True
+
+
+def pause_message(connection: Connection, app_id: str, message_id: str) -> int:
+    """Stop the runs of a message where they are; return how many were going on or waiting."""
+    _wait_for_runs(connection, message_id)
+    statement = (
+        update(Run)
+        .where(
+            RUN.message_id == message_id,
+            RUN.app_id == app_id,
+            RUN.finished_at.is_(None),
+            RUN.state.in_([RunState.SCHEDULED, RunState.FANNING, RunState.SENDING]),
+        )
+        .values(state=RunState.PAUSED)
+    )
+    return connection.execute(statement).rowcount
+
+
+def resume_message(connection: Connection, app_id: str, message_id: str) -> int:
+    """Let the paused runs of a message go on where they stood; return how many.
+
+    A run that the guard had stopped is not stopped by it again: whoever resumes it has looked
+    at the credentials. No member is sent to twice for it: the checkpoint and the batch rows
+    are what they were.
+    """
+    statement = (
+        update(Run)
+        .where(RUN.message_id == message_id, RUN.app_id == app_id, RUN.state == RunState.PAUSED)
+        .values(
+            state=case(
+                (RUN.started_at.is_(None), RunState.SCHEDULED),
+                (RUN.fanned_at.is_(None), RunState.FANNING),
+                else_=RunState.SENDING,
+            ),
+            guarded=RUN.guarded & RUN.error_message.is_(None),
+            error_message=None,
+            woken_at=None,
+            lease_until=None,
+        )
+    )
+    resumed = connection.execute(statement).rowcount
+    if resumed:
+        _forget_wake_ups(connection, message_id)
+    return resumed
+
+
+def _wait_for_runs(connection: Connection, message_id: str) -> None:
+    """Lock the open runs, so that what follows sees all that others are just committing.
+
+    Who begins a run writes the next one in the same transaction: a statement that began before
+    its commit would change the one and not see the other. And it is the order in which whoever
+    closes a run goes on to its message; the other way round the two would end in a deadlock.
+    """
+    connection.execute(
+        select(RUN.id)
+        .where(RUN.message_id == message_id, RUN.finished_at.is_(None))
+        .order_by(RUN.id)
+        .with_for_update()
+    )
+
+
+def _hasten_batches(connection: Connection, message_id: str, now: int) -> None:
+    """Make waiting batches due, so that they are settled now and not after their wait."""
+    connection.execute(_open_batches(message_id).values(not_before=now, woken_at=None))
+
+
+def _forget_wake_ups(connection: Connection, message_id: str) -> None:
+    """Ask for new wake-ups: those that came meanwhile found the run paused and are gone."""
+    connection.execute(_open_batches(message_id).values(woken_at=None))
+
+
+def _open_batches(message_id: str) -> Update:
+    runs = select(RUN.id).where(RUN.message_id == message_id)
+    return update(Batch).where(BATCH.run_id.in_(runs), BATCH.finished_at.is_(None))

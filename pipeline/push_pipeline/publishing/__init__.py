@@ -1,0 +1,1 @@
+"""How a message is published, pushed from a template, cancelled, paused and resumed."""

@@ -1,0 +1,135 @@
+"""push_with_template: a stored template → a message, frozen and written as any other."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime, time, timedelta
+from typing import Any
+
+from sqlalchemy import Connection
+from sqlalchemy.orm import Session
+
+from push_pipeline import db, queues
+from push_pipeline.clock import now_ms
+from push_pipeline.directory.apps import resolve_app
+from push_pipeline.directory.templates import PUSH, get_template, looks_for
+from push_pipeline.ledger.messages import NewMessage, Receipt
+from push_pipeline.options import DeliveryOptions, PublishOptions
+from push_pipeline.options.broadcast import read_broadcast
+from push_pipeline.platform import Platform
+from push_pipeline.publishing.publish import compose, fill_segment, write
+from push_pipeline.template import composing
+from push_pipeline.template.device_facing import for_device
+from push_pipeline.template.stored import PushTemplate
+from push_pipeline.template.wording import freeze
+
+Values = Mapping[str, str | int | float | bool | None]
+
+
+def push_with_template(  # noqa: PLR0913 - every one of them is the API's
+    name: str,
+    template_values: Values | None = None,
+    *,
+    app: str | None = None,
+    dedupe_key: str | None = None,
+    publish_at: datetime | int | str | None = None,
+    publish_at_local: time | datetime | str | None = None,
+    repeat_every: timedelta | int | None = None,
+    repeat_expires_at: datetime | int | str | None = None,
+    session: Session | None = None,
+) -> Receipt:
+    """Push a stored template to the devices that it is for.
+
+    The template is read and filled now: what is done to it later changes nothing of this push,
+    delayed or repeated. Words of the devices' users are filled in when each is sent to, and the
+    audience is that of the time of sending. Durability, `dedupe_key` and `session` are as for
+    `publish`.
+
+    Args:
+        name: the template's name.
+        template_values: values of its variables, by name.
+        app: an app's id; the default app without it.
+        dedupe_key: at most 255 characters, one per thing that is to be said once.
+        publish_at: an aware datetime, epoch milliseconds or ISO 8601; now without it.
+        publish_at_local: instead, a time that each device is sent to at in its own zone.
+        repeat_every: a timedelta or seconds.
+        repeat_expires_at: as `publish_at`; until cancelled without it.
+        session: write in this SQLAlchemy session's transaction; the wake-up follows its commit.
+
+    Raises:
+        UnknownTemplate: there is none of this name (code 5060).
+        MissingParameter: a variable has no value; it is named (code 8007).
+        RequestError: a typed error with the API's code; nothing was written.
+        SetupError: the database or a setting; nothing was written.
+    """
+    queues.broker_url()
+    now = now_ms()
+    when = DeliveryOptions(
+        publish_at=publish_at,
+        publish_at_local=publish_at_local,
+        repeat_every=repeat_every,
+        repeat_expires_at=repeat_expires_at,
+    )
+    with _reading(session) as connection:
+        template = get_template(connection, resolve_app(connection, app), PUSH, name)
+    new = _compose(template, template_values, when, dedupe_key, now)
+    return write(new, app=app, session=session, now=now)
+
+
+def push_immediately(
+    template: Mapping[str, Any],
+    template_values: Values | None = None,
+    *,
+    app: str | None = None,
+    dedupe_key: str | None = None,
+    session: Session | None = None,
+) -> Receipt:
+    """Push a template that is not stored: it travels with the push, so that devices can show it.
+
+    `template` is a document as for a stored one; its name may be missing. The rest is as for
+    `push_with_template`.
+
+    Raises:
+        RequestError: a typed error with the API's code; nothing was written.
+        SetupError: the database or a setting; nothing was written.
+    """
+    queues.broker_url()
+    now = now_ms()
+    checked = PushTemplate.read(template)
+    with _reading(session) as connection:
+        app_id = resolve_app(connection, app)
+        brought = {
+            platform: for_device(checked, platform, looks_for(connection, app_id, platform))
+            for platform in checked.reached
+        }
+    new = _compose(checked, template_values, DeliveryOptions(), dedupe_key, now, brought)
+    return write(new, app=app, session=session, now=now)
+
+
+def _compose(
+    template: PushTemplate,
+    values: Values | None,
+    when: DeliveryOptions,
+    dedupe_key: str | None,
+    now: int,
+    brought: Mapping[Platform, Mapping[str, Any]] | None = None,
+) -> NewMessage:
+    """Fill a template and check all of the push."""
+    said = PublishOptions(template_values=values)
+    wordings = composing.compose(template, said.template_values, brought)
+    content = {"template": template.name, **said.to_json(), **freeze(wordings)}
+    to_whom = {
+        "push_broadcast": read_broadcast(template.reached),
+        "segment_query": template.segment_query,
+    }
+    to = fill_segment(when.model_copy(update=to_whom), said.template_values)
+    return compose(template.channel_name, content, to, dedupe_key, now)
+
+
+@contextmanager
+def _reading(session: Session | None) -> Iterator[Connection]:
+    """Read in the caller's transaction, which sees what it has just written, or in one of ours."""
+    if session is not None:
+        yield session.connection()
+        return
+    with db.reading() as connection:
+        yield connection

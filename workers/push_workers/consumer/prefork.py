@@ -1,0 +1,39 @@
+"""What a worker makes ready before it forks, so that no child pays for it at its first task.
+
+After a start, and after a kill, every child meets its first task at the same moment as all the
+others: what each of them then imports and compiles makes that moment's messages late.
+"""
+
+import logging
+
+from push_pipeline import db, queues
+from push_pipeline.clock import now_ms
+from push_pipeline.devices.targets import find_targets
+from push_pipeline.errors import PipelineError
+from push_pipeline.ledger import batches, runs
+
+logger = logging.getLogger(__name__)
+
+
+def warm_up() -> None:
+    """Load the driver and compile the statements of a fan-out and a delivery.
+
+    Connections are closed again: those of a child are its own.
+    """
+    try:
+        _ask_for_nothing()
+        queues.backlog(queues.PUBLISH)
+    except PipelineError as error:
+        logger.warning("the first tasks will be slow: %s", error, extra={"action": "not_warm"})
+    finally:
+        db.close_connections()
+        queues.forget()
+
+
+def _ask_for_nothing() -> None:
+    now = now_ms()
+    with db.writing() as connection:
+        runs.find_run(connection, 0)
+        batches.find_batch(connection, 0)
+        find_targets(connection, [0], now)
+        runs.close_if_done(connection, 0, now)

@@ -1,0 +1,138 @@
+"""What one worker process keeps between tasks: settings, senders, and the runs it is sending.
+
+Made after the fork, in the child: connections to providers are opened there and kept.
+"""
+
+import os
+import random
+from collections import OrderedDict
+
+from push_pipeline import db
+from push_pipeline.content import Content
+from push_pipeline.content.sizes import size_of
+from push_pipeline.credentials import Credential, unseal
+from push_pipeline.directory.provider_routes import find_sealed
+from push_pipeline.errors import BadCredential
+from push_pipeline.ledger.batches import Standing
+from push_pipeline.ledger.runs import RunView, find_run
+from push_pipeline.platform import Platform
+from push_pipeline.settings import Settings, get_settings
+from push_pipeline.template.wording import Wording
+from push_workers.delivery.backoff import Backoff
+from push_workers.delivery.personalise import Marks, Prepared
+from push_workers.senders.base import Rendered, Sender
+from push_workers.senders.registry import SenderPool, render_for
+
+#: Runs whose content and rendered payloads are kept. One is a few kilobytes.
+RUNS_KEPT = 128
+
+#: Seconds by which FCM may keep a notification longer than its message lives.
+RENDERED_SECONDS = 60.0
+
+
+class RunFacts:
+    """A run's message, rendered once per platform in this process."""
+
+    def __init__(self, run: RunView) -> None:
+        self.run = run
+        self._wordings = {
+            platform: Wording.from_json(stored)
+            for platform, stored in run.content.get("wordings", {}).items()
+        }
+        self._marks = {name: Marks(one.columns) for name, one in self._wordings.items()}
+        self._prepared: dict[str, tuple[float, Prepared]] = {}
+
+    def columns(self, platform: str) -> tuple[str, ...]:
+        """Return the columns of users that the message asks for on a platform."""
+        return self._marks[platform].columns if platform in self._marks else ()
+
+    def prepared(self, platform: str, now: float) -> Prepared:
+        """Return the notification for a platform; `now` is epoch seconds.
+
+        Rendered once a minute at the most: FCM counts a lifetime from the time of rendering.
+        """
+        at, prepared = self._prepared.get(platform, (0.0, None))
+        if prepared is None or now - at > RENDERED_SECONDS:
+            prepared = self._prepare(Platform(platform), now)
+            self._prepared[platform] = now, prepared
+        return prepared
+
+    def _prepare(self, platform: Platform, now: float) -> Prepared:
+        if platform not in self._wordings:
+            return Prepared(self._render(Content.from_json(self.run.content), platform, now))
+        wording, marks = self._wordings[platform], self._marks[platform]
+        content = wording.content(marks.words)
+        rendered = self._render(content, platform, now)
+        if not marks.columns:
+            return Prepared(rendered)
+        size = size_of(content, platform, self.run.message_id)
+        return Prepared(rendered, marks.splice(rendered.body, platform, *size))
+
+    def _render(self, content: Content, platform: Platform, now: float) -> Rendered:
+        run = self.run
+        return render_for(platform)(
+            content,
+            platform,
+            message_id=run.message_id,
+            collapse_id=f"{run.message_id.removeprefix('message:')}.{run.n}",
+            expires_at=run.expires_at // 1000 if run.delivery_options.get("ttl") != 0 else 0,
+            now=now,
+        )
+
+
+class Context:
+    """One process's senders and caches."""
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self.settings = settings or get_settings()
+        self.rng = random.Random(os.urandom(16))  # noqa: S311 - jitter, not a secret
+        self.lease_ms = self.settings.lease_seconds * 1000
+        self.backoff = Backoff(
+            self.settings.max_attempts,
+            patient=self.settings.retry_profile == "patient",
+            factor=self.settings.retry_factor,
+        )
+        self._runs: OrderedDict[int, RunFacts] = OrderedDict()
+        self._credentials: dict[tuple[int, int], Credential] = {}
+        self._senders = SenderPool(
+            ca_file=str(self.settings.ca_file) if self.settings.ca_file else None,
+            timeout=self.settings.send_timeout_seconds,
+            connections=self.settings.connections,
+        )
+
+    def run_facts(self, run_id: int) -> RunFacts:
+        """Return a run's message; what it says never changes, so it is read once."""
+        if run_id not in self._runs:
+            with db.reading() as connection:
+                run = find_run(connection, run_id)
+            if run is None:
+                raise LookupError(f"run {run_id} has batches but no row")
+            self._runs[run_id] = RunFacts(run)
+            if len(self._runs) > RUNS_KEPT:
+                self._runs.popitem(last=False)
+        self._runs.move_to_end(run_id)
+        return self._runs[run_id]
+
+    def sender(self, batch: Standing) -> Sender:
+        """Return the sender for a batch's route, made when a new credential version appears.
+
+        Raises:
+            BadCredential: it is gone, or was sealed with another secret key.
+        """
+        if batch.credential_id is None or batch.credential_version is None:
+            raise BadCredential("the app has no credential for this platform")
+        key = (batch.credential_id, batch.credential_version)
+        if key not in self._credentials:
+            self._credentials[key] = self._unseal(batch.credential_id)
+        return self._senders.get(*key, self._credentials[key])
+
+    def _unseal(self, credential_id: int) -> Credential:
+        with db.reading() as connection:
+            sealed = find_sealed(connection, credential_id)
+        if sealed is None or self.settings.secret_key is None:
+            raise BadCredential("the credential cannot be opened: is PIPELINE_SECRET_KEY set?")
+        return unseal(self.settings.secret_key.get_secret_value(), sealed)
+
+    def close(self) -> None:
+        """Say GOAWAY to the providers and close every connection."""
+        self._senders.close_all()

@@ -1,0 +1,1 @@
+"""How a run becomes batches, and which run or round of waves comes after it."""

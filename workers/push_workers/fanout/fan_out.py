@@ -1,0 +1,217 @@
+"""Run → audience pages → batch rows, committed page by page with a checkpoint.
+
+Restartable at any point: a page's batches and the checkpoint are one transaction, and the
+checkpoint moves only from where this fan-out left it. Memory holds one page, whatever the
+audience.
+"""
+
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from push_pipeline import db, queues
+from push_pipeline.audience import Member, Selection, ZonePart, read_page
+from push_pipeline.clock import now_ms
+from push_pipeline.db import Connection
+from push_pipeline.directory.provider_routes import apple_environments
+from push_pipeline.ledger import batches, due_runs, runs
+from push_pipeline.ledger.batches import NewBatch
+from push_pipeline.ledger.due_runs import DueRun
+from push_pipeline.ledger.runs import RunView
+from push_pipeline.ledger.state_machine import RunState
+from push_pipeline.options import EVERY_CHANNEL, DeliveryOptions
+from push_pipeline.platform import Platform
+from push_pipeline.schedule import is_due, is_missed
+from push_pipeline.settings import get_settings
+from push_workers.fanout.recurrence import write_next
+
+#: Subscriptions read for the first page: small, so that the first devices are sent to at once.
+FIRST_PAGE = 2_000
+
+#: Subscriptions read for every later page. Ten batches a transaction; larger gains nothing.
+PAGE = 10_000
+
+#: Seconds of one turn. Short against what a publish may wait, long against a page.
+TURN_SECONDS = 3.0
+
+
+class Step(NamedTuple):
+    """What one page adds to the run."""
+
+    batches: list[NewBatch]
+    added: int
+    cursor: int | None
+
+
+def fan_out(run_id: int) -> None:
+    """Write the batch rows of a run and wake their workers; continue where an earlier try ended.
+
+    Running it twice, also at the same time, changes nothing: one of the two finds the
+    checkpoint moved and leaves. After a few seconds it goes back into the queue, so that a
+    push to one device never waits behind the pages of a broadcast.
+    """
+    _fan_out(run_id, TURN_SECONDS)
+
+
+def start(run_id: int) -> None:
+    """Begin a run whose time has come: its first page here and now, the others where fan-outs run.
+
+    So a message to few devices needs no further task before it is sent, and a broadcast does
+    not keep the ticks waiting.
+    """
+    _fan_out(run_id, 0)
+
+
+def _fan_out(run_id: int, seconds: float) -> None:
+    run = _begin(run_id)
+    turn_ends = time.monotonic() + seconds
+    while run is not None and run.state == RunState.FANNING:
+        run = _advance(run)
+        if run is not None and run.state == RunState.FANNING and time.monotonic() > turn_ends:
+            return _queue_again(run)
+    if run is not None:
+        _close_if_empty(run)
+    return None
+
+
+def _close_if_empty(run: RunView) -> None:
+    with db.writing() as connection:  # no batch's end would close it
+        runs.close_if_done(connection, run.id, now_ms())
+
+
+def _queue_again(run: RunView) -> None:
+    with db.writing() as connection:
+        runs.release(connection, run, now_ms())
+    queues.wake([queues.wake_for_run(run.id)])
+
+
+def _begin(run_id: int) -> RunView | None:
+    """Take the run, and write the one after it in the same transaction."""
+    now = now_ms()
+    later: list[DueRun] = []
+    with db.writing() as connection:
+        run = runs.find_run(connection, run_id)
+        if run is None or not may_begin(run, now):
+            return None
+        first_time = run.state == RunState.SCHEDULED
+        skipped = first_time and _is_skipped(run, now)
+        if not _take(connection, run, now, skipped=skipped):
+            return None
+        if first_time:
+            later = write_next(connection, run, now)
+    queues.wake(queues.wake_at(*one) for one in later)
+    return None if skipped else run._replace(state=RunState.FANNING)
+
+
+def _is_skipped(run: RunView, now: int) -> bool:
+    every_ms = run.delivery_options.get("repeatEvery", 0) * 1000
+    return get_settings().catch_up == "skip" and is_missed(run.due_at, every_ms, now)
+
+
+def _take(connection: Connection, run: RunView, now: int, *, skipped: bool) -> bool:
+    if not skipped:
+        return runs.begin(connection, run, now, now + _lease_ms())
+    return due_runs.skip(connection, run, now)
+
+
+def may_begin(run: RunView, now: int) -> bool:
+    """Decide whether a run's fan-out may begin or be taken over now."""
+    if run.state == RunState.SCHEDULED:
+        return is_due(run.due_at, now)
+    held = run.lease_until is not None and run.lease_until >= now
+    return run.state == RunState.FANNING and not held
+
+
+def _advance(run: RunView) -> RunView | None:
+    """Commit one page and wake its batches; None where another fan-out has moved the checkpoint."""
+    now = now_ms()
+    with db.writing() as connection:
+        step = _read_step(connection, run, now)
+        moved = _move(connection, run, step, now)
+        if moved is None:
+            return None
+        keys = batches.insert_batches(connection, step.batches, woken_at=now)
+    queues.wake(
+        queues.wake_for_batch(key, batch.platform, bulk=batch.bulk)
+        for key, batch in zip(keys, step.batches, strict=True)
+    )
+    return moved
+
+
+def _read_step(connection: Connection, run: RunView, now: int) -> Step:
+    first = run.cursor == 0
+    page = read_page(
+        connection, _selection(connection, run), run.cursor, FIRST_PAGE if first else PAGE, now
+    )
+    bulk = run.bulk or page.cursor is not None
+    default = _default_environment(connection, run.app_id)
+    planned = plan_batches(run, page.members, default, bulk=bulk, now=now)
+    return Step(planned, len(page.members), page.cursor)
+
+
+def _move(connection: Connection, run: RunView, step: Step, now: int) -> RunView | None:
+    done = step.cursor is None
+    bulk = run.bulk or not done
+    state = RunState.SENDING if done else RunState.FANNING
+    changes = {"state": state, "bulk": bulk, "lease_until": None if done else now + _lease_ms()}
+    if done:
+        changes["fanned_at"] = now
+    cursor = step.cursor or run.cursor
+    if not runs.advance(connection, run, cursor=cursor, added=step.added, changes=changes):
+        return None
+    return run._replace(state=state, bulk=bulk, cursor=cursor)
+
+
+def _selection(connection: Connection, run: RunView) -> Selection:
+    options = DeliveryOptions.from_json(run.delivery_options)
+    return Selection(
+        run.app_id,
+        None if run.channel == EVERY_CHANNEL else run.channel,
+        tuple(sorted(options.platforms)),
+        options.device_ids,
+        options.segment_query,
+        None if run.zone is None else _zone_part(connection, run),
+    )
+
+
+def _zone_part(connection: Connection, run: RunView) -> ZonePart:
+    waves = due_runs.find_waves(connection, run.message_id, run.n)
+    as_of = min(waves.values())
+    if not run.zone_default:
+        return ZonePart(as_of, run.zone)
+    return ZonePart(as_of, None, tuple(zone for zone in waves if zone != run.zone))
+
+
+def _default_environment(connection: Connection, app_id: str) -> str:
+    environments = apple_environments(connection, app_id)
+    return environments[0] if environments else "production"
+
+
+def plan_batches(
+    run: RunView, members: Sequence[Member], default: str, *, bulk: bool, now: int
+) -> list[NewBatch]:
+    """Cut a page into batches: one platform and APNs environment each, of even sizes."""
+    alike: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for key, platform, environment in members:
+        alike[platform, environment].append(key)
+    routes: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for (platform, environment), keys in alike.items():
+        apple = Platform(platform).family == "apns"
+        routes[platform, (environment or default) if apple else ""] += keys
+    return [
+        NewBatch(run.id, platform, environment, part, bulk, not_before=now)
+        for (platform, environment), keys in routes.items()
+        for part in cut_evenly(keys, get_settings().batch_size)
+    ]
+
+
+def cut_evenly(keys: list[int], largest: int) -> Iterator[list[int]]:
+    """Cut into as few parts as possible, of sizes that differ by one at the most."""
+    count = -(-len(keys) // largest)
+    for index in range(count):
+        yield keys[index * len(keys) // count : (index + 1) * len(keys) // count]
+
+
+def _lease_ms() -> int:
+    return get_settings().lease_seconds * 1000

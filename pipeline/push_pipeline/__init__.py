@@ -1,11 +1,19 @@
-"""Push-notification delivery: publish to a channel, see what became of each device."""
+"""Push-notification delivery: publish to a channel, see what became of each device.
 
-from push_pipeline.api import register_device, status, unregister_device
-from push_pipeline.ledger.messages import Receipt
-from push_pipeline.options import DeliveryOptions, PublishOptions
-from push_pipeline.publishing.control import cancel, pause, resume
-from push_pipeline.publishing.publish import publish
-from push_pipeline.publishing.push_template import push_with_template
+What is heavy (SQLAlchemy, Celery, cryptography) is imported when a name is first asked for: a
+web application that imports this package starts no later for it.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from push_pipeline.api import register_device, status, unregister_device
+    from push_pipeline.ledger.messages import Receipt
+    from push_pipeline.options import DeliveryOptions, PublishOptions
+    from push_pipeline.publishing.control import cancel, pause, resume
+    from push_pipeline.publishing.publish import publish
+    from push_pipeline.publishing.push_template import push_with_template
 
 __all__ = [
     "DeliveryOptions",
@@ -20,3 +28,29 @@ __all__ = [
     "status",
     "unregister_device",
 ]
+
+_HOMES = {
+    "DeliveryOptions": "options",
+    "PublishOptions": "options",
+    "Receipt": "ledger.messages",
+    "cancel": "publishing.control",
+    "pause": "publishing.control",
+    "publish": "publishing.publish",
+    "push_with_template": "publishing.push_template",
+    "register_device": "api",
+    "resume": "publishing.control",
+    "status": "api",
+    "unregister_device": "api",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

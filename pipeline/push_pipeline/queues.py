@@ -139,6 +139,22 @@ def base_config() -> dict[str, Any]:
     }
 
 
+class PipelineCelery(Celery):  # type: ignore[misc]  # celery has no types
+    """A Celery app whose broker is ours, whatever the environment says of somebody else's.
+
+    Celery lets CELERY_BROKER_URL (also _READ_URL and _WRITE_URL) win over an app's own broker:
+    a host that sets it for its own tasks would take our wake-ups to its Redis.
+    """
+
+    def connection_for_read(self, url: str | None = None, **options: Any) -> Any:
+        """Connect for consuming."""
+        return super().connection_for_read(url or broker_url(), **options)
+
+    def connection_for_write(self, url: str | None = None, **options: Any) -> Any:
+        """Connect for sending."""
+        return super().connection_for_write(url or broker_url(), **options)
+
+
 @dataclass
 class _Producer:
     """This process's connection to the broker, and when it last failed."""
@@ -250,7 +266,7 @@ def _current() -> _Producer:
 
 def _make_app(url: str) -> Celery:
     # set_as_current and fixups: a Django or Flask host has a current Celery app of its own.
-    app = Celery("push-publisher", broker=url, set_as_current=False, fixups=[])
+    app = PipelineCelery("push-publisher", broker=url, set_as_current=False, fixups=[])
     config = base_config()
     config["broker_transport_options"] |= TRANSPORT_OPTIONS
     app.conf.update(

@@ -1,5 +1,6 @@
 """What is said about settings: a line for each wrong one, and the table in the README."""
 
+import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -14,6 +15,11 @@ PREFIX: Final = "PIPELINE_"
 #: Names with our prefix that others set: Azure Pipelines exports this one to every build.
 FOREIGN_NAMES: Final = frozenset({"PIPELINE_WORKSPACE"})
 
+#: What Kubernetes puts into every pod of a namespace for a Service that is called `pipeline…`.
+_OF_A_SERVICE: Final = re.compile(
+    r"PIPELINE(_\w+)?_(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)"
+)
+
 _KINDS: Final = {int: "integer", float: "number", Path: "path", SecretStr: "secret", str: "text"}
 _BOUNDS: Final = {"ge": "≥ {}", "gt": "> {}", "le": "≤ {}"}
 
@@ -27,7 +33,8 @@ def unknown_names(given: Iterable[str], fields: Iterable[str]) -> list[str]:
     """Return a line for each given `PIPELINE_` name that is no setting, with the nearest one."""
     known = [variable(field) for field in fields]
     ours = {name.upper() for name in given if name.upper().startswith(PREFIX)}
-    return [_unknown(name, known) for name in sorted(ours.difference(known, FOREIGN_NAMES))]
+    strange = sorted(ours.difference(known, FOREIGN_NAMES))
+    return [_unknown(name, known) for name in strange if not _OF_A_SERVICE.fullmatch(name)]
 
 
 def wrong_value(problem: ErrorDetails, fields: Mapping[str, FieldInfo]) -> str:

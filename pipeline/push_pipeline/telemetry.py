@@ -111,7 +111,7 @@ def dead_letter_kept(queue: str, reason: str) -> None:
     """A task message could not be read."""
     _dead_letters.labels(queue).inc()
     logger.error(
-        "a message on queue %s was set aside: %s",
+        "a message on queue %s was kept as a dead letter: %s",
         queue,
         reason,
         extra={"action": "dead_letter_kept", "queue": queue},

@@ -90,7 +90,7 @@ def test_no_canary_is_in_logs_task_messages_or_output(
         message_id = json.loads(published.stdout)["messageId"]
         run = stand.finish(message_id)
     put_unreadable(stand)
-    wait_until(lambda: "was set aside" in worker.output, 20, "the message set aside")
+    wait_until(lambda: "kept as a dead letter" in worker.output, 20, "the message set aside")
     shown = [run_cli(*words) for words in (
         ("status", message_id), ("status", message_id, "--json"), ("export", message_id),
         ("doctor",), ("app", "list"),

@@ -101,4 +101,4 @@ def test_the_worker_delivers_on_among_unreadable_messages(stand: Stand) -> None:
     wait_until(lambda: left_in_broker(stand) == 0, 10, "an empty queue")
     assert stand.simulator.received() == dict.fromkeys(ios(50), 1)
     assert worker.alive
-    assert worker.output.count("was set aside") == 2 * len(UNREADABLE)
+    assert worker.output.count("kept as a dead letter") == 2 * len(UNREADABLE)

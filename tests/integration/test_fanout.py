@@ -5,6 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from prometheus_client import REGISTRY
 from sqlalchemy import select, update
 
 from push_pipeline import db, publish, status, unregister_device
@@ -96,6 +97,15 @@ def test_devices_that_are_not_active_are_no_part_of_it() -> None:
     unregister_device("IOS-3")
 
     assert set(audience(publish("news", "hello").message_id)) == {"IOS-0"}
+
+
+def test_members_that_got_their_batch_row_are_counted() -> None:
+    register(7, "IOS", "news")
+    before = REGISTRY.get_sample_value("pipeline_fanned_out_total") or 0
+
+    fan_out(run_of(publish("news", "hello").message_id))
+
+    assert REGISTRY.get_sample_value("pipeline_fanned_out_total") == before + 7
 
 
 def test_an_empty_audience_closes_at_once_as_published() -> None:

@@ -1,18 +1,24 @@
 """publish writes a message and its run once, or nothing at all."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import redis
 from sqlalchemy import func, select
+from sqlalchemy.orm import scoped_session, sessionmaker
 from sqlmodel import Session
 
-from push_pipeline import DeliveryOptions, PublishOptions, db, errors, publish, status
+from push_pipeline import DeliveryOptions, PublishOptions, db, errors, publish, queues, status
 from push_pipeline.clock import now_ms
 from push_pipeline.directory.apps import ensure_app
 from push_pipeline.models import CHANNEL, MESSAGE, RUN
+from push_pipeline.queues import Wake
 from push_pipeline.settings import Settings
+from tests.services import Valkey
 
 
 @pytest.fixture(autouse=True)
@@ -61,6 +67,50 @@ def test_a_publish_in_a_session_is_committed_with_it() -> None:
 
     assert status(kept.message_id)["status"] == "scheduled"
     assert status(dropped.message_id)["status"] == "unknown"
+
+
+def test_a_publish_through_a_registry_of_sessions_is_woken_by_its_own_commit_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    woken: list[Wake] = []
+    monkeypatch.setattr(queues, "wake", woken.extend)
+    sessions = scoped_session(sessionmaker(db.engine()))  # as Flask-SQLAlchemy's db.session is
+
+    publish("news", "hello", session=sessions)
+
+    with ThreadPoolExecutor(1) as another_request:
+        another_request.submit(commit_something, sessions).result()
+    assert woken == []
+    sessions.commit()
+    assert [one.task for one in woken] == [queues.FAN_OUT]
+    sessions.remove()
+
+
+def commit_something(sessions: scoped_session[Session]) -> None:
+    sessions.connection(execution_options={"reading": True}).execute(select(1))
+    sessions.commit()
+    sessions.remove()
+
+
+@pytest.mark.parametrize("name", ["URL", "READ_URL", "WRITE_URL"])
+def test_a_broker_that_the_environment_names_for_others_gets_no_wake_up(
+    monkeypatch: pytest.MonkeyPatch, valkey: Valkey, name: str
+) -> None:
+    foreign = valkey.new_database()
+    monkeypatch.setenv(f"CELERY_BROKER_{name}", foreign)
+    queues.forget()
+
+    publish("news", "hello")
+
+    assert queues.backlog(queues.PUBLISH) == 1
+    with redis.Redis.from_url(foreign) as client:
+        assert client.dbsize() == 0
+    asked = "from push_workers.app import app; print(app.connection_for_read().virtual_host)"
+    worker = subprocess.run(
+        [sys.executable, "-c", asked], check=True, capture_output=True, text=True
+    )
+    assert worker.stdout.strip() == queues.broker_url().rpartition("/")[2]
+    queues.forget()
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,23 @@ def test_what_azure_pipelines_sets_is_not_ours(monkeypatch):
     assert get_settings().batch_size == 1000
 
 
+@pytest.mark.parametrize("service", ["PIPELINE", "PIPELINE_GATEWAY", "PIPELINE_API_2"])
+def test_what_kubernetes_sets_for_a_service_is_not_ours(monkeypatch, service):
+    for name in (
+        *("SERVICE_HOST", "SERVICE_PORT", "SERVICE_PORT_HTTP", "PORT", "PORT_8080_TCP"),
+        *("PORT_8080_TCP_PROTO", "PORT_8080_TCP_PORT", "PORT_8080_TCP_ADDR", "PORT_53_UDP"),
+    ):
+        monkeypatch.setenv(f"{service}_{name}", "tcp://10.0.0.1:8080")
+    assert get_settings().batch_size == 1000
+
+
+@pytest.mark.parametrize("name", ["PIPELINE_PORTS", "PIPELINE_SERVICE", "PIPELINE_PORT_8080"])
+def test_what_only_looks_like_a_service_is_refused(monkeypatch, name):
+    monkeypatch.setenv(name, "1")
+    with pytest.raises(SettingsError, match=name):
+        get_settings()
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [

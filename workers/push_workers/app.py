@@ -42,7 +42,9 @@ _KEEPALIVE = (
 
 def make_app(settings: Settings) -> Celery:
     """Build the Celery app from the settings."""
-    app = Celery("push-pipeline", broker=queues.broker_url(), include=["push_workers.tasks"])
+    app = queues.PipelineCelery(
+        "push-pipeline", broker=queues.broker_url(), include=["push_workers.tasks"]
+    )
     app.conf.update(queues.base_config())
     app.conf.update(_worker_config(settings))
     app.conf.update(_beat_config(settings))

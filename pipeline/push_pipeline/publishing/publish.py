@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, event
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, scoped_session
 
 from push_pipeline import db, queues, telemetry
 from push_pipeline.clock import now_ms
@@ -46,7 +46,7 @@ def publish(
     *,
     app: str | None = None,
     dedupe_key: str | None = None,
-    session: Session | None = None,
+    session: Session | scoped_session[Session] | None = None,
 ) -> Receipt:
     """Publish a message to the devices of a channel.
 
@@ -62,6 +62,7 @@ def publish(
         app: an app's id; the default app without it.
         dedupe_key: at most 255 characters, one per thing that is to be said once.
         session: write in this SQLAlchemy session's transaction; the wake-up follows its commit.
+            Flask-SQLAlchemy's `db.session` is as good.
 
     Raises:
         RequestError: a typed error with the API's code; nothing was written.
@@ -139,7 +140,13 @@ def compose(
     )
 
 
-def write(new: NewMessage, *, app: str | None, session: Session | None, now: int) -> Receipt:
+def write(
+    new: NewMessage,
+    *,
+    app: str | None,
+    session: Session | scoped_session[Session] | None,
+    now: int,
+) -> Receipt:
     """Write a checked message once, in the caller's session or a transaction of ours, and wake.
 
     Raises:
@@ -240,6 +247,15 @@ def _wake_for(run_id: int, due_at: int, now: int) -> Wake:
     return queues.wake_for_run(run_id) if due_at <= now else queues.wake_at(run_id, due_at)
 
 
-def _wake_after_commit(session: Session, wake: list[Wake]) -> None:
+def _wake_after_commit(session: Session | scoped_session[Session], wake: list[Wake]) -> None:
     if wake:
-        event.listen(session, "after_commit", lambda _: queues.wake(wake), once=True)
+        event.listen(_real(session), "after_commit", lambda _: queues.wake(wake), once=True)
+
+
+def _real(session: Session | scoped_session[Session]) -> Session:
+    """Return the session behind a registry of them, such as Flask-SQLAlchemy's `db.session`.
+
+    Listened to itself, a registry means the class of its sessions: the commit of any other
+    request would wake too early, and the own one nobody.
+    """
+    return session() if isinstance(session, scoped_session) else session

@@ -6,7 +6,7 @@ from datetime import datetime, time, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, scoped_session
 
 from push_pipeline import db, queues
 from push_pipeline.clock import now_ms
@@ -35,7 +35,7 @@ def push_with_template(  # noqa: PLR0913 - every one of them is the API's
     publish_at_local: time | datetime | str | None = None,
     repeat_every: timedelta | int | None = None,
     repeat_expires_at: datetime | int | str | None = None,
-    session: Session | None = None,
+    session: Session | scoped_session[Session] | None = None,
 ) -> Receipt:
     """Push a stored template to the devices that it is for.
 
@@ -81,7 +81,7 @@ def push_immediately(
     *,
     app: str | None = None,
     dedupe_key: str | None = None,
-    session: Session | None = None,
+    session: Session | scoped_session[Session] | None = None,
 ) -> Receipt:
     """Push a template that is not stored: it travels with the push, so that devices can show it.
 
@@ -126,7 +126,7 @@ def _compose(
 
 
 @contextmanager
-def _reading(session: Session | None) -> Iterator[Connection]:
+def _reading(session: Session | scoped_session[Session] | None) -> Iterator[Connection]:
     """Read in the caller's transaction, which sees what it has just written, or in one of ours."""
     if session is not None:
         yield session.connection()

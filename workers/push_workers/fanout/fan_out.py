@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from push_pipeline import db, queues
+from push_pipeline import db, queues, telemetry
 from push_pipeline.audience import Member, Selection, ZonePart, read_page
 from push_pipeline.clock import now_ms
 from push_pipeline.db import Connection
@@ -132,6 +132,7 @@ def _advance(run: RunView) -> RunView | None:
         if moved is None:
             return None
         keys = batches.insert_batches(connection, step.batches, woken_at=now)
+    telemetry.fanned_out(run.id, step.added, len(keys))
     queues.wake(
         queues.wake_for_batch(key, batch.platform, bulk=batch.bulk)
         for key, batch in zip(keys, step.batches, strict=True)

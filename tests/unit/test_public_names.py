@@ -1,0 +1,37 @@
+"""What `from push_pipeline import …` gives, and what it costs to import the package."""
+
+import subprocess
+import sys
+
+import pytest
+
+import push_pipeline
+
+NAMES = [
+    *("DeliveryOptions", "PublishOptions", "Receipt", "cancel", "pause", "publish"),
+    *("push_with_template", "register_device", "resume", "status", "unregister_device"),
+]
+
+#: Packages that a web application does not need before its first publish.
+HEAVY = {"celery", "kombu", "cryptography", "lark", "sqlalchemy", "sqlmodel", "pydantic"}
+
+
+def test_the_public_names_are_these_and_each_is_there() -> None:
+    assert push_pipeline.__all__ == NAMES
+    assert set(NAMES) <= set(dir(push_pipeline))
+    for name in NAMES:
+        assert getattr(push_pipeline, name).__name__ == name
+
+
+def test_a_name_that_is_none_is_refused_as_by_any_module() -> None:
+    with pytest.raises(AttributeError, match="'push_pipeline' has no attribute 'publsh'"):
+        getattr(push_pipeline, "publsh")  # noqa: B009 - what is meant
+
+
+def test_importing_the_package_imports_nothing_heavy() -> None:
+    asked = "import sys, push_pipeline; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", asked], check=True, capture_output=True, text=True
+    ).stdout.split()
+    assert not HEAVY & set(loaded)
+    assert len(loaded) < 150

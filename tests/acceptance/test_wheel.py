@@ -1,0 +1,80 @@
+"""The built wheel, installed and used beside packages whose names it must not take."""
+
+import os
+import subprocess
+import sys
+import sysconfig
+import venv
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+#: Distributions that own import packages which were called as ours once.
+NEIGHBOURS = ROOT / "tests" / "data" / "neighbours.txt"
+
+
+def run(*command: str | Path, cwd: Path, **env: str) -> str:
+    words = [str(word) for word in command]
+    done = subprocess.run(
+        words,
+        cwd=cwd,
+        env={**os.environ, **env},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
+    return done.stdout
+
+
+@pytest.fixture
+def python(tmp_path: Path) -> Path:
+    """An environment with the wheel, a neighbour, and the dependencies of this one."""
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path]
+    run(*build, cwd=ROOT)
+    (wheel,) = tmp_path.glob("*.whl")
+    venv.create(tmp_path / "env")
+    python = tmp_path / "env" / "bin" / "python"
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    pip += ["--python", python, "install", "--no-deps"]
+    run(*pip, wheel, cwd=tmp_path)
+    run(*pip, "--require-hashes", "-r", NEIGHBOURS, cwd=tmp_path)
+    # As a path of its own: the files that make this project importable here are not read there.
+    place = run(
+        python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", cwd=tmp_path
+    )
+    (Path(place.strip()) / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
+    return python
+
+
+def test_the_wheel_works_beside_django_pipeline_and_a_hosts_own_workers(
+    python: Path, tmp_path: Path
+) -> None:
+    host = tmp_path / "host"
+    (host / "workers").mkdir(parents=True)
+    (host / "workers" / "__init__.py").write_text("OF_THE_HOST = True\n")
+    settings = {
+        "PIPELINE_DATABASE_URL": f"sqlite:///{tmp_path}/wheel.db",
+        "PIPELINE_BROKER_URL": "redis://127.0.0.1:1/0",
+        "PIPELINE_APP_ID": "APP-1",
+    }
+    push = python.with_name("push-pipeline")
+
+    assert "publish" in run(push, "--help", cwd=host)
+    run(python, "-m", "push_pipeline", "migrate", cwd=host, **settings)
+    message_id = run(push, "publish", "news", "hello", cwd=host, **settings)
+    assert message_id.startswith("message:")
+    files = run(python, "-c", "import push_pipeline, push_workers, pipeline, workers;"
+                "print(push_pipeline.__file__, push_workers.__file__, pipeline.__file__,"
+                " workers.OF_THE_HOST)", cwd=host)  # fmt: skip
+    ours, own, neighbours, of_the_host = files.split()
+    assert Path(ours).is_relative_to(tmp_path)
+    assert Path(own).is_relative_to(tmp_path)
+    assert (Path(neighbours).parent.name, of_the_host) == ("pipeline", "True")
+    tasks = (
+        "from push_workers.app import app; app.loader.import_default_modules(); print(*app.tasks)"
+    )
+    assert "pipeline.deliver_apns" in run(python, "-c", tasks, cwd=host, **settings)

@@ -87,7 +87,7 @@ def test_the_users_of_a_batch_are_read_in_one_query(installation: Installation) 
     asked: list[str] = []
 
     def note(_connection, _cursor, statement: str, *_: object) -> None:
-        asked.extend([statement] if "app_user" in statement else [])
+        asked.extend([statement] if "pipeline_user" in statement else [])
 
     event.listen(db.engine(), "before_cursor_execute", note)
     run = installation.work(message_id)

@@ -225,7 +225,7 @@ def test_old_messages_are_found_without_a_look_at_all_runs(
 
     assert rows().messages == many - retention.OTHERS
     assert len(plans) == 1
-    assert "Seq Scan on run" not in plans[0]
+    assert "Seq Scan on pipeline_run" not in plans[0]
 
 
 def test_task_messages_that_were_set_aside_go_after_the_retention() -> None:

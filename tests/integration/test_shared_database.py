@@ -192,6 +192,17 @@ def test_a_table_of_somebody_else_with_a_name_of_ours_is_named(engine: Engine) -
     assert inspect(engine).get_table_names() == ["pipeline_message"]
 
 
+def test_a_schema_that_was_taken_down_to_nothing_can_be_made_again(engine: Engine) -> None:
+    migrations.upgrade(engine)
+    config = migrations._config()
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "base")  # leaves the table of the revision, and no row in it
+
+    assert migrations.upgrade(engine) is None
+    assert ours(engine) == migrations.head()
+
+
 def test_models_of_a_host_may_have_the_names_of_ours() -> None:
     class Message(SQLModel, table=True):
         id: int | None = Field(default=None, primary_key=True)

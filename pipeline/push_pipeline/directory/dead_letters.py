@@ -13,5 +13,5 @@ def keep_dead_letter(
 
 
 def count_dead_letters(connection: Connection) -> int:
-    """Count the messages that were set aside."""
+    """Count the dead letters."""
     return connection.execute(select(func.count()).select_from(DeadLetter)).scalar_one()

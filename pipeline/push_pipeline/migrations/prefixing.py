@@ -11,12 +11,15 @@ from push_pipeline.errors import SetupError
 
 #: The tables of then, and what they are called now.
 RENAMED = {
-    name: f"pipeline_{name.removeprefix('app_') if name == 'app_user' else name}"
-    for name in (
-        *("app", "api_key", "app_access", "app_user", "credential", "channel", "device"),
-        *("subscription", "template", "message", "run", "batch", "delivery"),
-        *("set_aside", "heartbeat"),
-    )
+    "app_user": "pipeline_user",
+    **{
+        name: f"pipeline_{name}"
+        for name in (
+            *("app", "api_key", "app_access", "credential", "channel", "device"),
+            *("subscription", "template", "message", "run", "batch", "delivery"),
+            *("set_aside", "heartbeat"),
+        )
+    },
 }
 
 #: What tables of then had, all of it at once: no host has these by chance.
@@ -45,7 +48,7 @@ def adopt(connection: Connection, version_table: str) -> str | None:
         SetupError: a table with a name of ours is there, and nothing says that it is ours.
     """
     tables = set(inspect(connection).get_table_names())
-    _refuse_foreign(tables, version_table)
+    _refuse_foreign(tables)
     found = _old_revision(connection, tables)
     if found is None:
         return None
@@ -56,8 +59,8 @@ def adopt(connection: Connection, version_table: str) -> str | None:
     return found
 
 
-def _refuse_foreign(tables: set[str], version_table: str) -> None:
-    ours = {*RENAMED.values(), "pipeline_dead_letter", version_table}
+def _refuse_foreign(tables: set[str]) -> None:
+    ours = {*RENAMED.values(), "pipeline_dead_letter"}
     if taken := sorted(tables & ours):
         raise SetupError(
             f"the database has a table {taken[0]} that this release did not make: rename it, or"
@@ -114,7 +117,7 @@ def _rename_its_indexes(connection: Connection, old: str) -> None:
 
 def _move_revision(connection: Connection, found: str, version_table: str) -> None:
     connection.execute(
-        text(f"CREATE TABLE {version_table} (version_num VARCHAR(32) NOT NULL,"
+        text(f"CREATE TABLE IF NOT EXISTS {version_table} (version_num VARCHAR(32) NOT NULL,"
              f" CONSTRAINT {version_table}_pkc PRIMARY KEY (version_num))")
     )  # fmt: skip
     connection.execute(text(f"INSERT INTO {version_table} VALUES (:found)"), {"found": found})  # noqa: S608 - a constant

@@ -10,7 +10,7 @@ from push_pipeline.cli.intervention import App
 from push_pipeline.cli.ledger_view import zone_words
 from push_pipeline.cli.output import Json, console, print_json
 from push_pipeline.clock import iso
-from push_pipeline.ledger.due_runs import list_upcoming
+from push_pipeline.ledger.due_runs import Upcoming, list_upcoming
 
 group = typer.Typer(no_args_is_help=True, help="Delayed and repeating messages.")
 
@@ -35,18 +35,17 @@ def list_schedule(
         console.print(_table(rows))
 
 
-def _row(run: dict[str, Any]) -> dict[str, Any]:
-    options = run["delivery_options"]
+def _row(run: Upcoming) -> dict[str, Any]:
     return {
-        "messageId": run["message_id"],
-        "channel": run["channel"],
-        "n": run["n"],
-        "dueAt": iso(run["due_at"]),
-        "state": run["state"],
-        "zone": run["zone"],
-        "zoneDefault": run["zone_default"],
-        "repeatEvery": options.get("repeatEvery") or None,
-        "repeatExpiresAt": iso(options.get("repeatExpiresAt")),
+        "messageId": run.message_id,
+        "channel": run.channel,
+        "n": run.n,
+        "dueAt": iso(run.due_at),
+        "state": run.state,
+        "zone": run.zone,
+        "zoneDefault": run.zone_default,
+        "repeatEvery": run.delivery_options.repeat_every_seconds,
+        "repeatExpiresAt": iso(run.delivery_options.repeat_expires_at_ms),
     }
 
 

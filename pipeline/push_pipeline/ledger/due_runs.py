@@ -9,6 +9,7 @@ from push_pipeline import db
 from push_pipeline.ledger.runs import RunView
 from push_pipeline.ledger.state_machine import RunState
 from push_pipeline.models import MESSAGE, RUN, Message, Run
+from push_pipeline.options import DeliveryOptions
 from push_pipeline.schedule import ROUND, round_of
 
 
@@ -17,6 +18,19 @@ class DueRun(NamedTuple):
 
     id: int
     due_at: int
+
+
+class Upcoming(NamedTuple):
+    """A run that has not begun, for those who ask what will fire when."""
+
+    message_id: str
+    channel: str
+    n: int
+    due_at: int
+    state: str
+    zone: str | None
+    zone_default: bool
+    delivery_options: DeliveryOptions
 
 
 class Later(NamedTuple):
@@ -120,19 +134,17 @@ def claim_due(
     return [DueRun._make(row) for row in connection.execute(statement)]
 
 
-def list_upcoming(
-    connection: Connection, app_id: str | None, limit: int
-) -> list[dict[str, object]]:
+def list_upcoming(connection: Connection, app_id: str | None, limit: int) -> list[Upcoming]:
     """List what will fire when, the next first."""
     statement = (
         select(
             RUN.message_id,
+            MESSAGE.channel,
             RUN.n,
             RUN.due_at,
             RUN.state,
             RUN.zone,
             RUN.zone_default,
-            MESSAGE.channel,
             MESSAGE.delivery_options,
         )
         .join(Message, MESSAGE.id == RUN.message_id)
@@ -142,4 +154,7 @@ def list_upcoming(
     )
     if app_id is not None:
         statement = statement.where(RUN.app_id == app_id)
-    return [dict(row) for row in connection.execute(statement).mappings()]
+    return [
+        Upcoming(**(row | {"delivery_options": DeliveryOptions.from_json(row["delivery_options"])}))
+        for row in map(dict, connection.execute(statement).mappings())
+    ]

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, insert, select, update
 from push_pipeline import db
 from push_pipeline.ledger.state_machine import MessageState, RunState
 from push_pipeline.models import MESSAGE, RUN, Message, Run
+from push_pipeline.options import DeliveryOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class NewMessage:
     app_id: str
     channel: str
     content: dict[str, Any]
-    delivery_options: dict[str, Any]
+    delivery_options: DeliveryOptions
     dedupe_key: str | None
     due_at: int
     ttl_ms: int
@@ -96,7 +97,7 @@ def _insert_messages(
             "app_id": new.app_id,
             "channel": new.channel,
             "content": new.content,
-            "delivery_options": new.delivery_options,
+            "delivery_options": new.delivery_options.to_json(),
             "dedupe_key": new.dedupe_key,
             "state": _state(new),
             "error_message": new.failure,

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, bindparam, case, exists, func, select, update
 from push_pipeline.ledger.messages import close_message
 from push_pipeline.ledger.state_machine import SENDABLE, MessageState, RunState
 from push_pipeline.models import BATCH, MESSAGE, RUN, Message, Run
+from push_pipeline.options import DeliveryOptions
 from push_pipeline.schedule import EARLY_MS, ROUND, round_of
 
 
@@ -26,7 +27,7 @@ class RunView(NamedTuple):
     bulk: bool
     lease_until: int | None
     content: dict[str, Any]
-    delivery_options: dict[str, Any]
+    delivery_options: DeliveryOptions
     zone: str | None
     zone_default: bool
 
@@ -54,7 +55,10 @@ _VIEW = select(
 def find_run(connection: Connection, run_id: int) -> RunView | None:
     """Read a run with its message, or None where it does not exist."""
     row = connection.execute(_VIEW.where(RUN.id == run_id)).one_or_none()
-    return None if row is None else RunView._make(row)
+    if row is None:
+        return None
+    options = DeliveryOptions.from_json(row.delivery_options)
+    return RunView._make(row)._replace(delivery_options=options)
 
 
 def begin(connection: Connection, run: RunView, now: int, lease_until: int) -> bool:

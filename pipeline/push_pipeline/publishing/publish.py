@@ -132,7 +132,7 @@ def compose(
         app_id="",
         channel=channel,
         content=content,
-        delivery_options=to.to_json(),
+        delivery_options=to,
         dedupe_key=dedupe_key,
         due_at=max(now, to.publish_at_ms or now),
         ttl_ms=to.ttl_seconds * 1000 or NOW_OR_NEVER_MS,
@@ -185,7 +185,7 @@ def _as_options(kind: type[Options], given: Options | Mapping[str, Any] | None) 
 
 def looks_at_its_audience(new: NewMessage) -> bool:
     """Whether writing a message reads all of its audience first: by local time, for the zones."""
-    return "publishAtLocal" in new.delivery_options
+    return new.delivery_options.publish_at_local is not None
 
 
 def _write_one(
@@ -226,10 +226,9 @@ def _wakes_for(keys: Sequence[int], runs: Sequence[NewRun], now: int) -> list[Wa
 
 def _plan_runs(connection: Connection, new: NewMessage, now: int) -> list[NewRun]:
     """Plan the first run of a message, or where it goes by local time its runs for each zone."""
-    if not looks_at_its_audience(new):
+    to = new.delivery_options
+    if to.publish_at_local is None:
         return [NewRun(1, new.due_at, _woken_at(new.due_at, now))]
-    to = DeliveryOptions.from_json(new.delivery_options)
-    assert to.publish_at_local is not None  # noqa: S101 - it was just seen
     channel = None if new.channel == EVERY_CHANNEL else new.channel
     zones = find_zones(connection, new.app_id, channel, to.device_ids)
     default = default_zone(connection, new.app_id)

@@ -75,7 +75,7 @@ class RunFacts:
             platform,
             message_id=run.message_id,
             collapse_id=f"{run.message_id.removeprefix('message:')}.{run.n}",
-            expires_at=run.expires_at // 1000 if run.delivery_options.get("ttl") != 0 else 0,
+            expires_at=run.expires_at // 1000 if run.delivery_options.ttl_seconds else 0,
             now=now,
         )
 

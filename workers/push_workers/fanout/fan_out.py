@@ -20,7 +20,7 @@ from push_pipeline.ledger.batches import NewBatch
 from push_pipeline.ledger.due_runs import DueRun
 from push_pipeline.ledger.runs import RunView
 from push_pipeline.ledger.state_machine import RunState
-from push_pipeline.options import EVERY_CHANNEL, DeliveryOptions
+from push_pipeline.options import EVERY_CHANNEL
 from push_pipeline.platform import Platform
 from push_pipeline.schedule import is_due, is_missed
 from push_pipeline.settings import get_settings
@@ -105,7 +105,7 @@ def _begin(run_id: int) -> RunView | None:
 
 
 def _is_skipped(run: RunView, now: int) -> bool:
-    every_ms = run.delivery_options.get("repeatEvery", 0) * 1000
+    every_ms = run.delivery_options.repeat_every * 1000
     return get_settings().catch_up == "skip" and is_missed(run.due_at, every_ms, now)
 
 
@@ -165,7 +165,7 @@ def _move(connection: Connection, run: RunView, step: Step, now: int) -> RunView
 
 
 def _selection(connection: Connection, run: RunView) -> Selection:
-    options = DeliveryOptions.from_json(run.delivery_options)
+    options = run.delivery_options
     return Selection(
         run.app_id,
         None if run.channel == EVERY_CHANNEL else run.channel,

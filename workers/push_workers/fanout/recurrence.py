@@ -19,7 +19,7 @@ from push_pipeline.schedule import ROUND, Firing, Wave, next_firing, plan_next_r
 
 def write_next(connection: Connection, run: RunView, now: int) -> list[DueRun]:
     """Write what comes after a run that is beginning; return what needs a wake-up now."""
-    options = DeliveryOptions.from_json(run.delivery_options)
+    options = run.delivery_options
     if not options.repeat_every:
         return []
     later = (

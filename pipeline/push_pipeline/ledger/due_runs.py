@@ -7,7 +7,7 @@ from sqlalchemy import Connection, case, or_, select, update
 
 from push_pipeline import db
 from push_pipeline.ledger.runs import RunView
-from push_pipeline.ledger.state_machine import RunState
+from push_pipeline.ledger.state_machine import RunMove, RunState
 from push_pipeline.models import MESSAGE, RUN, Message, Run
 from push_pipeline.options import DeliveryOptions
 from push_pipeline.schedule import ROUND, round_of
@@ -85,7 +85,7 @@ def skip(connection: Connection, run: RunView, now: int) -> bool:
     """Close a run that was missed, without sending; False where somebody else has begun it."""
     statement = (
         update(Run)
-        .where(RUN.id == run.id, RUN.state == RunState.SCHEDULED)
+        .where(RUN.id == run.id, RUN.state.in_(RunMove.SKIP.sources))
         .values(state=RunState.SKIPPED, finished_at=now)
     )
     return connection.execute(statement).rowcount == 1

@@ -2,10 +2,8 @@
 
 from sqlalchemy import Connection, Update, case, select, update
 
-from push_pipeline.ledger.state_machine import MessageState, RunState
+from push_pipeline.ledger.state_machine import MessageMove, MessageState, RunMove, RunState
 from push_pipeline.models import BATCH, MESSAGE, RUN, Batch, Message, Run
-
-_OPEN = (RUN.finished_at.is_(None), RUN.state != RunState.CANCELLED)
 
 
 def cancel_message(connection: Connection, app_id: str, message_id: str, now: int) -> bool:
@@ -20,7 +18,7 @@ def cancel_message(connection: Connection, app_id: str, message_id: str, now: in
         .where(
             MESSAGE.id == message_id,
             MESSAGE.app_id == app_id,
-            MESSAGE.state == MessageState.SCHEDULED,
+            MESSAGE.state.in_(MessageMove.CANCEL.sources),
         )
         .values(state=MessageState.CANCELLED, ended_at=now)
     )
@@ -28,7 +26,11 @@ def cancel_message(connection: Connection, app_id: str, message_id: str, now: in
         return False
     connection.execute(
         update(Run)
-        .where(RUN.message_id == message_id, *_OPEN)
+        .where(
+            RUN.message_id == message_id,
+            RUN.finished_at.is_(None),
+            RUN.state.in_(RunMove.CANCEL.sources),
+        )
         .values(
             state=RunState.CANCELLED,
             finished_at=case((RUN.started_at.is_(None), now), else_=None),
@@ -48,7 +50,7 @@ def pause_message(connection: Connection, app_id: str, message_id: str) -> int:
             RUN.message_id == message_id,
             RUN.app_id == app_id,
             RUN.finished_at.is_(None),
-            RUN.state.in_([RunState.SCHEDULED, RunState.FANNING, RunState.SENDING]),
+            RUN.state.in_(RunMove.PAUSE.sources),
         )
         .values(state=RunState.PAUSED)
     )
@@ -64,7 +66,11 @@ def resume_message(connection: Connection, app_id: str, message_id: str) -> int:
     """
     statement = (
         update(Run)
-        .where(RUN.message_id == message_id, RUN.app_id == app_id, RUN.state == RunState.PAUSED)
+        .where(
+            RUN.message_id == message_id,
+            RUN.app_id == app_id,
+            RUN.state.in_(RunMove.RESUME.sources),
+        )
         .values(
             state=case(
                 (RUN.started_at.is_(None), RunState.SCHEDULED),

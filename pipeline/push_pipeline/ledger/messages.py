@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, insert, select, update
 
 from push_pipeline import db
-from push_pipeline.ledger.state_machine import MessageState, RunState
+from push_pipeline.ledger.state_machine import MessageMove, MessageState, RunState
 from push_pipeline.models import MESSAGE, RUN, Message, Run
 from push_pipeline.options import DeliveryOptions
 
@@ -158,11 +158,11 @@ def _receipt_of(connection: Connection, new: NewMessage) -> Receipt:
 
 
 def close_message(
-    connection: Connection, message_id: str, state: str, error: str | None, now: int
+    connection: Connection, message_id: str, state: MessageState, error: str | None, now: int
 ) -> None:
-    """Write the end of a message that has no further run."""
+    """Write the end of a message that has no further run: published or failed."""
     connection.execute(
         update(Message)
-        .where(MESSAGE.id == message_id, MESSAGE.state == MessageState.SCHEDULED)
+        .where(MESSAGE.id == message_id, MESSAGE.state.in_(MessageMove.CLOSE.sources))
         .values(state=state, error_message=error, ended_at=now)
     )

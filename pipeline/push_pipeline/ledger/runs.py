@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, bindparam, case, exists, func, select, update
 
 from push_pipeline.ledger.messages import close_message
-from push_pipeline.ledger.state_machine import SENDABLE, MessageState, RunState
+from push_pipeline.ledger.state_machine import SENDABLE, MessageState, RunMove, RunState
 from push_pipeline.models import BATCH, MESSAGE, RUN, Message, Run
 from push_pipeline.options import DeliveryOptions
 from push_pipeline.schedule import EARLY_MS, ROUND, round_of
@@ -63,12 +63,13 @@ def find_run(connection: Connection, run_id: int) -> RunView | None:
 
 def begin(connection: Connection, run: RunView, now: int, lease_until: int) -> bool:
     """Take the fan-out of a run, new or abandoned; False where somebody else has it."""
+    may_begin = [*RunMove.BEGIN.sources, RunState.FANNING]
     seen = (
         RUN.lease_until.is_(None) if run.lease_until is None else RUN.lease_until == run.lease_until
     )
     statement = (
         update(Run)
-        .where(RUN.id == run.id, seen, RUN.state == run.state)
+        .where(RUN.id == run.id, seen, RUN.state == run.state, RUN.state.in_(may_begin))
         .values(
             state=RunState.FANNING,
             lease_until=lease_until,
@@ -116,7 +117,7 @@ def pause(connection: Connection, run_id: int, reason: str) -> None:
     """Stop a run until an operator resumes it, and say why."""
     connection.execute(
         update(Run)
-        .where(RUN.id == run_id, RUN.state.in_([RunState.FANNING, RunState.SENDING]))
+        .where(RUN.id == run_id, RUN.state.in_(RunMove.STOP.sources))
         .values(state=RunState.PAUSED, error_message=reason)
     )
 
@@ -131,7 +132,7 @@ def find_sent(connection: Connection, now: int, limit: int) -> list[int]:
 
 _NOTHING_OPEN = (
     RUN.finished_at.is_(None),
-    RUN.state.in_([RunState.SENDING, RunState.CANCELLED]),
+    RUN.state.in_([*RunMove.FINISH.sources, RunState.CANCELLED]),
     ~exists().where(BATCH.run_id == RUN.id, BATCH.finished_at.is_(None)).correlate(Run),
 )
 
@@ -141,7 +142,8 @@ _CLOSE = (
     update(Run)
     .where(RUN.id == bindparam("run_id"), *_NOTHING_OPEN)
     .values(
-        state=case((RUN.state == RunState.SENDING, RunState.FINISHED), else_=RUN.state),
+        # One that was cancelled stays so: only its open batches kept it from its end.
+        state=case((RUN.state == RunState.CANCELLED, RUN.state), else_=RunState.FINISHED),
         finished_at=bindparam("now"),
         lease_until=None,
     )

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from push_pipeline.ledger.batches import Standing
-from push_pipeline.ledger.state_machine import SENDABLE, RunState
+from push_pipeline.ledger.state_machine import SENDABLE, BatchState, RunState, batch_state
 from push_pipeline.outcome import Settled
 
 #: Claims without a recorded slice between them after which a batch is taken for poisoned: it
@@ -55,8 +55,7 @@ def decide(batch: Standing, now: int, window: int) -> Decision:
 
 def _is_not_ours(batch: Standing, now: int) -> bool:
     return (
-        batch.finished_at is not None
-        or (batch.lease_until is not None and batch.lease_until >= now)
+        batch_state(batch.finished_at, batch.lease_until, now) is not BatchState.WAITING
         or batch.not_before > now
         or batch.run_state == RunState.PAUSED
     )

@@ -89,4 +89,14 @@ class Verdict(NamedTuple):
     answered: bool = True  # False where the request surely never reached the provider
 
 
+class Evidence(NamedTuple):
+    """Why a device is put out of service. `dead_since` is epoch milliseconds."""
+
+    key: int
+    token: str
+    action: DeviceAction
+    dead_since: int
+    reason: str | None
+
+
 ACCEPTED = Verdict(Outcome.ACCEPTED)

@@ -4,7 +4,7 @@
 |---|---|---|
 | headers_without_effect | warnings | a publish has headers that a provider has no place for |
 | fanned_out | run_id, members, batches | a page of a run was committed |
-| slice_recorded | platform, tally, seconds | a slice's outcomes were committed |
+| slice_recorded | platform, ended, resent, seconds | a slice's outcomes were committed |
 | lease_lost | batch_id | a worker was overtaken and recorded nothing |
 | run_closed | run_id | nothing of a run is open any more |
 | run_stopped | run_id, reason | the guard stopped a run |
@@ -16,9 +16,11 @@
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from prometheus_client import Counter, Histogram
+
+from push_pipeline.outcome import Settled
 
 logger = logging.getLogger("push_pipeline")
 
@@ -42,8 +44,6 @@ _registrations_expired = Counter(
 _pruned = Counter("pipeline_pruned_total", "Rows deleted after the retention", ["kind"])
 _lease_lost = Counter("pipeline_lease_lost_total", "Workers that were overtaken in mid batch")
 
-_OUTCOMES = ("accepted", "rejected", "expired", "cancelled", "unknown")
-
 
 def headers_without_effect(warnings: Sequence[str]) -> None:
     """A publish has headers that a provider has no place for: told by name, without values."""
@@ -65,12 +65,13 @@ def fanned_out(run_id: int, members: int, batches: int) -> None:
     )
 
 
-def slice_recorded(platform: str, tally: object, seconds: float) -> None:
+def slice_recorded(
+    platform: str, ended: Mapping[Settled, int], resent: int, seconds: float
+) -> None:
     """A slice's outcomes were committed."""
-    for name in _OUTCOMES:
-        if count := getattr(tally, name):
-            _deliveries.labels(platform, name).inc(count)
-    if resent := getattr(tally, "resent", 0):
+    for settled, count in ended.items():
+        _deliveries.labels(platform, settled.value).inc(count)
+    if resent:
         _resent.labels(platform).inc(resent)
     _slice_seconds.labels(platform).observe(seconds)
 

@@ -20,13 +20,15 @@ VISIBILITY = 5
 
 CHILDREN = 4
 
-MESSAGES = 1_000
+#: Each has a delay of its own between one second and LATEST_MS milliseconds.
+MESSAGES = 500
+LATEST_MS = 15_000
 
-#: Milliseconds. Each message has a delay of its own between one second and this.
-LATEST_MS = 30_000
+#: Seconds. A message whose wake-up is lost waits at least so long; the exact lateness is measured.
+A_LOST_WAKE_UP = float(VISIBILITY)
 
-#: Seconds. What 99 of 100 messages may be late where nothing is killed.
-ALLOWED = 1.0
+#: How often the repeat of a second is due.
+TIMES = 30
 
 #: What is killed, each round in another order. Redis comes back empty.
 VICTIMS = ("worker", "beat", "broker")
@@ -154,7 +156,7 @@ def test_delayed_messages_fire_once_while_everything_is_killed_at_random(
 @pytest.mark.alone
 @pytest.mark.timeout(240)
 @BOTH
-def test_with_nothing_killed_delayed_messages_are_less_than_a_second_late(
+def test_with_nothing_killed_no_delayed_message_waits_for_a_second_wake_up(
     kind: str,
     request: pytest.FixtureRequest,
     open_stand: Callable[..., Stand],
@@ -173,14 +175,14 @@ def test_with_nothing_killed_delayed_messages_are_less_than_a_second_late(
     measured(described(f"{kind}, with nothing killed", late))
     assert running.killed == Counter()
     assert stand.simulator.received() == dict.fromkeys(tokens, 1)
-    assert percentile(late, 0.99) < ALLOWED
+    assert late[-1] < A_LOST_WAKE_UP
     assert late[0] >= -0.05
 
 
 @pytest.mark.alone
 @pytest.mark.timeout(180)
 @BOTH
-def test_two_beats_fire_a_repeat_of_a_second_exactly_as_often_as_it_is_due_in_a_minute(
+def test_two_beats_fire_a_repeat_of_a_second_exactly_as_often_as_it_is_due(
     kind: str,
     request: pytest.FixtureRequest,
     open_stand: Callable[..., Stand],
@@ -193,14 +195,14 @@ def test_two_beats_fire_a_repeat_of_a_second_exactly_as_often_as_it_is_due_in_a_
     start = now_ms() + 2_000
 
     message_id = stand.installation.publish(
-        publish_at=start, repeat_every=1, repeat_expires_at=start + 59_500
+        publish_at=start, repeat_every=1, repeat_expires_at=start + TIMES * 1_000 - 500
     )
-    let_pass(60)
+    let_pass(TIMES)
     wait_until(lambda: status(message_id)["status"] == "published", 40, "the end of the repeat")
 
     with db.reading() as connection:
         statement = select(RUN.n, RUN.due_at, RUN.state).order_by(RUN.n)
         fired = [tuple(row) for row in connection.execute(statement)]
     measured(described(f"{kind}, a repeat of a second with two beats", lateness()))
-    assert fired == [(n + 1, start + n * 1_000, "finished") for n in range(60)]
-    assert stand.simulator.received() == dict.fromkeys(ios(3), 60)
+    assert fired == [(n + 1, start + n * 1_000, "finished") for n in range(TIMES)]
+    assert stand.simulator.received() == dict.fromkeys(ios(3), TIMES)

@@ -10,7 +10,6 @@ from push_pipeline.clock import now_ms
 from push_pipeline.db import Connection
 from push_pipeline.directory.apps import ensure_app
 from push_pipeline.ledger import batches, due_runs, runs
-from push_pipeline.ledger.batches import Progress, Tally
 from push_pipeline.ledger.intervention import cancel_message, pause_message, resume_message
 from push_pipeline.ledger.messages import close_message
 from push_pipeline.ledger.runs import RunView
@@ -23,6 +22,7 @@ from push_pipeline.ledger.state_machine import (
     RunState,
     batch_state,
 )
+from push_pipeline.ledger.values import Progress, Tally
 from push_pipeline.models import BATCH, MESSAGE, RUN, Batch, Message, Run
 from push_pipeline.settings import Settings
 

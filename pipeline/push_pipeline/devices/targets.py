@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 from operator import attrgetter
-from typing import NamedTuple
 
 from sqlalchemy import BigInteger, Connection, bindparam, select, update
 
 from push_pipeline import db
 from push_pipeline.models import DEVICE, Device
-from push_pipeline.outcome import DeviceAction
+from push_pipeline.outcome import DeviceAction, Evidence
 
 _STATES = {DeviceAction.RETIRE: "retired", DeviceAction.QUARANTINE: "quarantined"}
 
@@ -28,16 +27,6 @@ _OUT_OF_SERVICE = (
     )
     .values(state=bindparam("new_state"), state_reason=bindparam("why"))
 )
-
-
-class Evidence(NamedTuple):
-    """Why a device is put out of service. `dead_since` is epoch milliseconds."""
-
-    key: int
-    token: str
-    action: DeviceAction
-    dead_since: int
-    reason: str | None
 
 
 def find_targets(

@@ -2,8 +2,7 @@
 
 from array import array
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import (
     Connection,
@@ -15,7 +14,9 @@ from sqlalchemy import (
     update,
 )
 
+from push_pipeline.ledger.values import NewBatch, Progress, Standing, Tally
 from push_pipeline.models import BATCH, CREDENTIAL, RUN, Batch, Credential, Run
+from push_pipeline.outcome import Settled
 
 
 class LeaseLost(Exception):
@@ -30,64 +31,6 @@ def pack(keys: Iterable[int]) -> bytes:
 def unpack(members: bytes) -> list[int]:
     """Read packed device keys."""
     return array("q", members).tolist()
-
-
-@dataclass(frozen=True, slots=True)
-class NewBatch:
-    """Members that are to be sent to together."""
-
-    run_id: int
-    platform: str
-    environment: str
-    members: Sequence[int]
-    bulk: bool
-    not_before: int
-    attempt: int = 1
-    doubtful: bool = False  # an earlier attempt may have reached them
-
-
-class Standing(NamedTuple):
-    """A batch as a worker finds it, with its run and its route: everything the decision needs."""
-
-    id: int
-    run_id: int
-    platform: str
-    environment: str
-    bulk: bool
-    members: bytes
-    size: int
-    attempt: int
-    doubtful: bool
-    not_before: int
-    lease_until: int | None
-    claims: int
-    stalls: int
-    settled: int
-    doubt_end: int
-    reasons: dict[str, int] | None
-    finished_at: int | None
-    app_id: str
-    run_state: str
-    run_expires_at: int
-    guarded: bool
-    credential_id: int | None
-    credential_version: int | None
-    paused_until: int | None
-    held_reason: str | None
-
-
-@dataclass(slots=True)
-class Tally:
-    """How many members of a slice ended how. Added to the batch's counters in one statement."""
-
-    accepted: int = 0
-    rejected: int = 0
-    expired: int = 0
-    cancelled: int = 0
-    unknown: int = 0
-    moved: int = 0
-    resent: int = 0
-    reasons: dict[str, int] = field(default_factory=dict)
 
 
 def insert_batches(
@@ -118,13 +61,13 @@ def insert_batches(
 _APPLE = BATCH.platform.in_(["IOS", "OSX"])
 _STANDING = (
     select(
-        *(BATCH[name] for name in Standing._fields[: Standing._fields.index("app_id")]),
+        *(BATCH[name] for name in Standing._fields if hasattr(Batch, name)),
         RUN.app_id,
-        RUN.state,
-        RUN.expires_at,
+        RUN.state.label("run_state"),
+        RUN.expires_at.label("run_expires_at"),
         RUN.guarded,
-        CREDENTIAL.id,
-        CREDENTIAL.version,
+        CREDENTIAL.id.label("credential_id"),
+        CREDENTIAL.version.label("credential_version"),
         CREDENTIAL.paused_until,
         CREDENTIAL.held_reason,
     )
@@ -158,20 +101,7 @@ _TAKE = (
 )
 
 
-class Progress(NamedTuple):
-    """Where a batch stands after a slice. Without a lease it waits until `not_before`."""
-
-    settled: int
-    doubt_end: int
-    not_before: int
-    reasons: dict[str, int] | None
-    lease_until: int | None = None
-    woken_at: int | None = None
-    finished_at: int | None = None
-    stalls: int = 0
-
-
-_COUNTERS = ("accepted", "rejected", "expired", "cancelled", "unknown", "moved", "resent")
+_COUNTERS = (*Settled, "moved", "resent")
 
 # One statement for every slice: built once, compiled once, prepared once.
 _RECORD = (
@@ -186,8 +116,8 @@ _RECORD = (
 
 def find_batch(connection: Connection, batch_id: int) -> Standing | None:
     """Read a batch with what decides its fate, or None where it does not exist."""
-    row = connection.execute(_FIND, {"batch_id": batch_id}).one_or_none()
-    return None if row is None else Standing._make(row)
+    row = connection.execute(_FIND, {"batch_id": batch_id}).mappings().one_or_none()
+    return None if row is None else Standing(**row)
 
 
 def take(connection: Connection, batch: Standing, *, lease_until: int, doubt_end: int) -> bool:
@@ -213,7 +143,8 @@ def record(
         LeaseLost: the claim is no longer ours; the transaction must be rolled back.
     """
     values: dict[str, Any] = {"batch_id": batch_id, "claim": claim}
-    values |= {f"plus_{name}": getattr(tally, name) for name in _COUNTERS}
+    values |= {f"plus_{settled}": tally.ended[settled] for settled in Settled}
+    values |= {"plus_moved": tally.moved, "plus_resent": tally.resent}
     values |= {f"new_{name}": value for name, value in progress._asdict().items()}
     if connection.execute(_RECORD, values).rowcount != 1:
         raise LeaseLost

@@ -1,24 +1,13 @@
 """Deliveries: what became of each device, written in bulk and read as a stream."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
 from push_pipeline.clock import iso
+from push_pipeline.ledger.values import Settlement
 from push_pipeline.models import DELIVERY, DEVICE, RUN, Delivery, Device, Run
-
-
-class Settlement(NamedTuple):
-    """Devices of one run that ended alike: what differs is the device and the provider's id."""
-
-    run_id: int
-    outcome: str
-    reason: str | None
-    attempts: int
-    settled_at: int
-    devices: list[tuple[int, str | None]]  # (key, provider id)
-
 
 _ALIKE = Settlement._fields[:-1]
 

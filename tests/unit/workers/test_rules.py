@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from push_pipeline.ledger.batches import Standing, pack, unpack
+from push_pipeline.ledger.batches import pack, unpack
+from push_pipeline.ledger.values import Standing
 from push_pipeline.outcome import Outcome, Settled
 from push_workers.delivery.backoff import LONGEST_RETRY_AFTER, LONGEST_WAIT, Backoff
 from push_workers.delivery.claim import MAX_STALLS, Leave, Park, Send, SettleRest, decide

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from push_pipeline.ledger.batches import Standing
 from push_pipeline.ledger.state_machine import SENDABLE, BatchState, RunState, batch_state
+from push_pipeline.ledger.values import Standing
 from push_pipeline.outcome import Settled
 
 #: Claims without a recorded slice between them after which a batch is taken for poisoned: it

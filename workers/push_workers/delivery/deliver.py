@@ -14,8 +14,9 @@ from push_pipeline.devices.targets import find_targets
 from push_pipeline.directory.users import users_of_devices
 from push_pipeline.errors import BadCredential
 from push_pipeline.ledger import batches, runs
-from push_pipeline.ledger.batches import LeaseLost, Standing
+from push_pipeline.ledger.batches import LeaseLost
 from push_pipeline.ledger.state_machine import RunState
+from push_pipeline.ledger.values import Standing, Tally
 from push_pipeline.outcome import Outcome, RouteAction, Settled, Verdict
 from push_workers.delivery.claim import Leave, Park, Send, SettleRest, decide
 from push_workers.delivery.notification_id import notification_ids
@@ -50,15 +51,17 @@ def deliver(batch_id: int, context: Context) -> None:
             started = time.monotonic()
             report = _send(claim, part, run, context)
             goes_on = record_slice(claim, part, report, context)
-            telemetry.slice_recorded(
-                claim.batch.platform, report.tally(), time.monotonic() - started
-            )
+            _tell_of_slice(claim.batch.platform, report.tally(), time.monotonic() - started)
             if not goes_on:
                 break
     except LeaseLost:
         telemetry.lease_lost(batch_id)
         return
     _close_run(claim.batch)
+
+
+def _tell_of_slice(platform: str, tally: Tally, seconds: float) -> None:
+    telemetry.slice_recorded(platform, tally.ended, tally.resent, seconds)
 
 
 def _claim(batch_id: int, context: Context) -> Claim | None:

@@ -13,8 +13,8 @@ from push_pipeline.content.sizes import size_of
 from push_pipeline.credentials import Credential, unseal
 from push_pipeline.directory.provider_routes import find_sealed
 from push_pipeline.errors import BadCredential
-from push_pipeline.ledger.batches import Standing
 from push_pipeline.ledger.runs import RunView, find_run
+from push_pipeline.ledger.values import Standing
 from push_pipeline.platform import Platform
 from push_pipeline.settings import Settings, get_settings
 from push_pipeline.template.wording import Wording

@@ -12,8 +12,8 @@ from push_pipeline.db import Connection
 from push_pipeline.devices.targets import put_out_of_service
 from push_pipeline.directory.provider_routes import open_route, pause_route
 from push_pipeline.ledger import batches, runs
-from push_pipeline.ledger.batches import NewBatch, Progress, Standing
 from push_pipeline.ledger.deliveries import insert_deliveries
+from push_pipeline.ledger.values import NewBatch, Progress, Standing
 from push_pipeline.outcome import Settled
 from push_workers.delivery.claim import SettleRest
 from push_workers.delivery.personalise import Words

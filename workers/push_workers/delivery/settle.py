@@ -6,10 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from push_pipeline.devices.targets import Evidence
-from push_pipeline.ledger.batches import Tally
-from push_pipeline.ledger.deliveries import Settlement
-from push_pipeline.outcome import CONSEQUENCES, DeviceAction, Outcome, RouteAction, Settled, Verdict
+from push_pipeline.ledger.values import Settlement, Tally
+from push_pipeline.outcome import (
+    CONSEQUENCES,
+    DeviceAction,
+    Evidence,
+    Outcome,
+    RouteAction,
+    Settled,
+    Verdict,
+)
 from push_workers.delivery.backoff import FIRST_WAIT, Backoff
 from push_workers.senders.base import Target
 
@@ -100,10 +106,9 @@ class Report:
         """Count the devices by how they ended, and those that did not end by their reason."""
         tally = Tally(moved=sum(len(one.members) for one in self.retries), resent=self.resent)
         for (settled, reason), devices in self.ended.items():
-            setattr(tally, settled.value, getattr(tally, settled.value) + len(devices))
+            tally.ended[settled] += len(devices)
             if settled is not Settled.ACCEPTED:
-                word = reason or settled.value
-                tally.reasons[word] = tally.reasons.get(word, 0) + len(devices)
+                tally.reasons[reason or settled.value] += len(devices)
         return tally
 
     def settlements(self, rules: "Rules", now: int) -> list[Settlement]:

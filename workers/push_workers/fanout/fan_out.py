@@ -16,10 +16,10 @@ from push_pipeline.clock import now_ms
 from push_pipeline.db import Connection
 from push_pipeline.directory.provider_routes import apple_environments
 from push_pipeline.ledger import batches, due_runs, runs
-from push_pipeline.ledger.batches import NewBatch
 from push_pipeline.ledger.due_runs import DueRun
 from push_pipeline.ledger.runs import RunView
 from push_pipeline.ledger.state_machine import RunState
+from push_pipeline.ledger.values import NewBatch
 from push_pipeline.options import EVERY_CHANNEL
 from push_pipeline.platform import Platform
 from push_pipeline.schedule import is_due, is_missed

@@ -1,0 +1,90 @@
+"""What decisions about deliveries need and give: values, read and written by the modules around."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from push_pipeline.outcome import Settled
+
+
+@dataclass(frozen=True, slots=True)
+class NewBatch:
+    """Members that are to be sent to together."""
+
+    run_id: int
+    platform: str
+    environment: str
+    members: Sequence[int]
+    bulk: bool
+    not_before: int
+    attempt: int = 1
+    doubtful: bool = False  # an earlier attempt may have reached them
+
+
+class Standing(NamedTuple):
+    """A batch as a worker finds it, with its run and its route: everything the decision needs."""
+
+    id: int
+    run_id: int
+    platform: str
+    environment: str
+    bulk: bool
+    members: bytes
+    size: int
+    attempt: int
+    doubtful: bool
+    not_before: int
+    lease_until: int | None
+    claims: int
+    stalls: int
+    settled: int
+    doubt_end: int
+    reasons: dict[str, int] | None
+    finished_at: int | None
+    app_id: str
+    run_state: str
+    run_expires_at: int
+    guarded: bool
+    credential_id: int | None
+    credential_version: int | None
+    paused_until: int | None
+    held_reason: str | None
+
+
+@dataclass(slots=True)
+class Tally:
+    """How many members of a slice ended how. Added to the batch's counters in one statement.
+
+    `reasons` counts those that did not end as accepted. `moved` went on to a later attempt, and
+    `resent` may have got one more copy.
+    """
+
+    ended: Counter[Settled] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+    moved: int = 0
+    resent: int = 0
+
+
+class Progress(NamedTuple):
+    """Where a batch stands after a slice. Without a lease it waits until `not_before`."""
+
+    settled: int
+    doubt_end: int
+    not_before: int
+    reasons: dict[str, int] | None
+    lease_until: int | None = None
+    woken_at: int | None = None
+    finished_at: int | None = None
+    stalls: int = 0
+
+
+class Settlement(NamedTuple):
+    """Devices of one run that ended alike: what differs is the device and the provider's id."""
+
+    run_id: int
+    outcome: str
+    reason: str | None
+    attempts: int
+    settled_at: int
+    devices: list[tuple[int, str | None]]  # (key, provider id)

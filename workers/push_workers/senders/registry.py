@@ -2,7 +2,7 @@
 
 import os
 from collections import OrderedDict
-from typing import NamedTuple, TypedDict
+from typing import NamedTuple
 
 from push_pipeline.credentials import ApnsCredential, Credential
 from push_pipeline.platform import Platform
@@ -11,6 +11,7 @@ from push_workers.senders.apns.sender import ApnsSender
 from push_workers.senders.base import Render, Sender
 from push_workers.senders.fcm.payload import render as render_fcm
 from push_workers.senders.fcm.sender import FcmSender
+from push_workers.senders.provider_sender import SenderOptions
 
 _RENDERERS: dict[str, Render] = {"apns": render_apns, "fcm": render_fcm}
 
@@ -21,12 +22,6 @@ MOST_SENDERS = 64
 class _Kept(NamedTuple):
     version: int
     sender: Sender
-
-
-class _Options(TypedDict):
-    ca_file: str | None
-    timeout: float
-    connections: int
 
 
 class SenderPool:
@@ -45,7 +40,7 @@ class SenderPool:
         connections: int = 2,
         most_senders: int = MOST_SENDERS,
     ) -> None:
-        self._options = _Options(ca_file=ca_file, timeout=timeout, connections=connections)
+        self._options = SenderOptions(ca_file=ca_file, timeout=timeout, connections=connections)
         self._most_senders = most_senders
         self._kept: OrderedDict[int, _Kept] = OrderedDict()
         self._pid = os.getpid()

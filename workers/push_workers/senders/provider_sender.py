@@ -1,0 +1,167 @@
+"""One notification to many devices of a provider, one verdict each: alike for all platforms."""
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar, NamedTuple, TypedDict
+
+from push_pipeline.credentials import Credential
+from push_pipeline.outcome import Outcome, Verdict
+from push_workers.senders.base import Rendered, Target
+from push_workers.senders.http2 import Ending, HeadersOf, Transport
+from push_workers.senders.tls import trust
+
+_MALFORMED = Verdict(Outcome.MISROUTED, "MalformedToken")
+_EXPIRED = Verdict(Outcome.EXPIRED, "Expired")
+
+
+class SenderOptions(TypedDict, total=False):
+    """What any sender may be told; see `ProviderSender`."""
+
+    ca_file: str | None
+    timeout: float
+    connections: int
+
+
+class Parcel(NamedTuple):
+    """One notification, and the devices that it goes to in one pass."""
+
+    rendered: Rendered
+    targets: Sequence[Target]
+    ids: Sequence[str]
+    bodies: Sequence[bytes] | None
+
+    def only(self, chosen: Sequence[int]) -> "Parcel":
+        """Return the parcel for the devices at the chosen positions."""
+        if len(chosen) == len(self.targets):
+            return self
+        return Parcel(
+            self.rendered,
+            [self.targets[n] for n in chosen],
+            [self.ids[n] for n in chosen],
+            None if self.bodies is None else [self.bodies[n] for n in chosen],
+        )
+
+
+class ProviderSender(ABC):
+    """One credential's connections to a provider; see `push_workers.senders.base.Sender`.
+
+    A platform says which tokens it can address, and gives paths, headers, bodies and the judge
+    of what came back. Each is asked once per pass, for all devices: a call for each of them
+    would be felt. What was refused for a cause that a renewal cures goes once more, within the
+    same call.
+
+    Args:
+        credential: what the provider is shown, and its address.
+        ca_file: further authorities to trust.
+        timeout: seconds that one pass may take. The second begins in its first half or not at
+            all, so that a call stays well within twice this time.
+        connections: how many to spread a batch over.
+    """
+
+    #: Reasons of verdicts that `_renew` may cure. No such request was processed.
+    cured_by_renewal: ClassVar[frozenset[str]]
+
+    #: Streams on a connection at most; the provider's limit if lower.
+    stream_cap: ClassVar[int] = 1000
+
+    #: The header that carries a notification's id, where the provider takes one.
+    request_id_header: ClassVar[bytes | None] = None
+
+    def __init__(
+        self,
+        credential: Credential,
+        *,
+        ca_file: str | None = None,
+        timeout: float = 30.0,
+        connections: int = 2,
+    ) -> None:
+        self._shown = repr(credential)
+        self._address = credential.address
+        self._tls = trust(ca_file)
+        self._timeout = timeout
+        self._connections = connections
+        self._transport = self._connect()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._shown})"
+
+    def send(
+        self,
+        rendered: Rendered,
+        targets: Sequence[Target],
+        ids: Sequence[str],
+        bodies: Sequence[bytes] | None = None,
+    ) -> list[Verdict]:
+        """Send one notification to many devices and return one verdict each."""
+        if rendered.is_over(time.time()):
+            return [_EXPIRED] * len(targets)
+        began = time.monotonic()
+        parcel = Parcel(rendered, targets, ids, bodies)
+        verdicts = [_MALFORMED] * len(targets)
+        sound = self._addressable([target.token for target in targets])
+        self._pass(parcel, sound, verdicts)
+        curable = [n for n in sound if verdicts[n].reason in self.cured_by_renewal]
+        if curable and time.monotonic() - began < self._timeout / 2:
+            self._renew()
+            self._pass(parcel, curable, verdicts)
+        return verdicts
+
+    def close(self) -> None:
+        """Say GOAWAY and close every connection. A second call does nothing."""
+        self._transport.close()
+
+    def _pass(self, parcel: Parcel, chosen: Sequence[int], verdicts: list[Verdict]) -> None:
+        """Send to the chosen positions and put their verdicts in."""
+        if chosen:
+            judged = self._post(parcel.only(chosen))
+            for n, verdict in zip(chosen, judged, strict=True):
+                verdicts[n] = verdict
+
+    def _post(self, parcel: Parcel) -> Sequence[Verdict]:
+        headers = self._headers(parcel.rendered)
+        if isinstance(headers, Verdict):
+            return [headers] * len(parcel.targets)
+        endings = self._transport.send_many(
+            self._paths(parcel.targets),
+            self._bodies(parcel),
+            headers=headers,
+            request_ids=[one.encode() for one in parcel.ids] if self.request_id_header else None,
+        )
+        return self._judge(endings, parcel.ids)
+
+    def _connect(self) -> Transport:
+        host, port = self._address
+        return Transport(
+            host,
+            port,
+            tls=self._tls,
+            connections=self._connections,
+            timeout=self._timeout,
+            stream_cap=self.stream_cap,
+            request_id_header=self.request_id_header,
+        )
+
+    @abstractmethod
+    def _addressable(self, tokens: Sequence[str]) -> Sequence[int]:
+        """Return the positions of tokens that a request can carry."""
+
+    @abstractmethod
+    def _headers(self, rendered: Rendered) -> HeadersOf | Verdict:
+        """Return the headers of all requests, by connection; or why none of them can be sent."""
+
+    @abstractmethod
+    def _paths(self, targets: Sequence[Target]) -> Sequence[bytes]:
+        """Return the path of each request."""
+
+    @abstractmethod
+    def _bodies(self, parcel: Parcel) -> Sequence[bytes] | bytes:
+        """Return the body of each request, or the one of all."""
+
+    @abstractmethod
+    def _judge(self, endings: Sequence[Ending], ids: Sequence[str]) -> Sequence[Verdict]:
+        """Return the verdict on each ending."""
+
+    @abstractmethod
+    def _renew(self) -> None:
+        """Do what cures the reasons in `cured_by_renewal`, before the second pass."""

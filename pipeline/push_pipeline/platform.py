@@ -1,16 +1,25 @@
 """The operating systems that can be reached, and the provider each one is reached through."""
 
 from enum import StrEnum
+from typing import Self
 
 
 class Platform(StrEnum):
-    """The operating system of a device, by the API's names."""
+    """The operating system of a device, by the API's names, with its `family`.
 
-    IOS = "IOS"
-    ANDROID = "ANDROID"
-    OSX = "OSX"
+    `family` is the provider: `apns` or `fcm`. Also the name of its queue and its folder.
+    """
 
-    @property
-    def family(self) -> str:
-        """The provider: `apns` or `fcm`. Also the name of its queue and its folder."""
-        return "fcm" if self is Platform.ANDROID else "apns"
+    family: str
+
+    IOS = "IOS", "apns"
+    ANDROID = "ANDROID", "fcm"
+    OSX = "OSX", "apns"
+
+    # The default is for the type checker: members are looked up by name alone.
+    def __new__(cls, name: str, family: str = "") -> Self:
+        """Make the member of this name."""
+        member = str.__new__(cls, name)
+        member._value_ = name
+        member.family = family
+        return member

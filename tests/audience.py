@@ -8,7 +8,7 @@ from sqlalchemy import insert, literal, select
 
 from push_pipeline import db
 from push_pipeline.clock import now_ms
-from push_pipeline.devices.channels import ensure_channels
+from push_pipeline.devices.upsert import ensure_channels
 from push_pipeline.ledger.batches import unpack
 from push_pipeline.models import BATCH, DELIVERY, DEVICE, RUN, Delivery, Device, Run, Subscription
 

@@ -8,7 +8,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from push_pipeline.api import register_device, status, unregister_device
+    from push_pipeline.api import status
+    from push_pipeline.devices.register import register_device, unregister_device
     from push_pipeline.ledger.messages import Receipt
     from push_pipeline.options import DeliveryOptions, PublishOptions
     from push_pipeline.publishing.control import cancel, pause, resume
@@ -37,10 +38,10 @@ _HOMES = {
     "pause": "publishing.control",
     "publish": "publishing.publish",
     "push_with_template": "publishing.push_template",
-    "register_device": "api",
+    "register_device": "devices.register",
     "resume": "publishing.control",
     "status": "api",
-    "unregister_device": "api",
+    "unregister_device": "devices.register",
 }
 
 

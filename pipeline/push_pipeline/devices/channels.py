@@ -1,6 +1,5 @@
-"""Channels, made the first time somebody names them."""
+"""Channels as an operator keeps them; registering and publishing make those that they name."""
 
-from collections.abc import Sequence
 from typing import NoReturn
 
 from sqlalchemy import Connection, Text, cast, delete, select, update
@@ -12,19 +11,6 @@ from push_pipeline.devices.registration import DEFAULT_CHANNEL
 from push_pipeline.errors import ChannelExists, OperationDenied, UnknownChannel
 from push_pipeline.models import CHANNEL, Channel
 from push_pipeline.options import check_channel_name
-
-
-def ensure_channels(
-    connection: Connection, app_id: str, names: Sequence[str], now: int
-) -> dict[str, int]:
-    """Return the keys of channels by name, creating those that do not exist."""
-    found = _find(connection, app_id, names)
-    missing = sorted({*names} - {*found})  # in one order, so that two callers cannot deadlock
-    if missing:
-        rows = [{"app_id": app_id, "name": name, "created_at": now} for name in missing]
-        connection.execute(db.insert_into(connection, Channel).on_conflict_do_nothing(), rows)
-        found = _find(connection, app_id, names)
-    return found
 
 
 def create_channel(connection: Connection, app_id: str, name: object, now: int) -> int:
@@ -115,10 +101,3 @@ def delete_channel(connection: Connection, app_id: str, name: str) -> None:
     statement = delete(Channel).where(CHANNEL.app_id == app_id, CHANNEL.name == name)
     if connection.execute(statement).rowcount == 0:
         raise UnknownChannel(f"no channel has the name {name!r}")
-
-
-def _find(connection: Connection, app_id: str, names: Sequence[str]) -> dict[str, int]:
-    statement = select(CHANNEL.name, CHANNEL.id).where(
-        CHANNEL.app_id == app_id, db.any_of(CHANNEL.name, list(names))
-    )
-    return {name: key for name, key in connection.execute(statement) if key is not None}

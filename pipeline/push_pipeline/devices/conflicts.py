@@ -1,13 +1,14 @@
-"""Registrations of one call in rounds: what concerns the same device or token comes in turn. Pure.
+"""What is decided where registrations concern the same device or token. Pure.
 
 A list may name a device many times: once for each channel, or with the tokens it had over time.
+And a token may have been another device's before.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
-from push_pipeline.devices.registration import Registration
-from push_pipeline.devices.upsert import KEPT
+from push_pipeline.devices.registration import KEPT, Registration
 
 #: A device id or a token, and which of the two.
 Name = tuple[str, str]
@@ -41,6 +42,63 @@ def in_rounds(registrations: Iterable[Registration]) -> list[list[Registration]]
             partner.pop(name, None)
         partner |= {device: token, token: device}
     return rounds
+
+
+class Holder(NamedTuple):
+    """A device that has the id or the token of what is registered now. `key` is its row's."""
+
+    key: int
+    token: str
+    device_id: str
+    user_id: str | None
+    expires_at: int | None
+
+
+class Room(NamedTuple):
+    """What is done before a round of registrations is written.
+
+    `gone` are the keys of devices to be removed, with their subscriptions; `freed` those that
+    only lose their token; `unlinked` the ids of devices that lose their user. `known` are the
+    keys of the devices that stay, by device id.
+    """
+
+    gone: list[int]
+    freed: list[int]
+    unlinked: list[str]
+    known: dict[str, int]
+
+
+def plan_room(registrations: Sequence[Registration], holders: Sequence[Holder], now: int) -> Room:
+    """Take each token from the device that had it before, and from its user; drop what expired.
+
+    `registrations` are one round's, `now` is epoch milliseconds. A device that gives its token
+    away and gets another one in the same round keeps its row: with it would go its
+    subscriptions.
+    """
+    coming = {one.token: one.device_id for one in registrations}
+    staying = {one.device_id for one in registrations}
+    current = [one for one in holders if one.expires_at is None or one.expires_at > now]
+    moved = [one for one in current if coming.get(one.token, one.device_id) != one.device_id]
+    freed = [one.key for one in moved if one.device_id in staying]
+    lost = {one.device_id for one in moved} - staying
+    known = {one.device_id: one.key for one in current if one.device_id not in lost}
+    return Room(
+        gone=sorted({one.key for one in holders} - {*known.values()}),
+        freed=freed,
+        unlinked=_with_strangers(moved, coming, {one.device_id: one.user_id for one in current}),
+        known=known,
+    )
+
+
+def _with_strangers(
+    moved: Iterable[Holder], coming: dict[str, str], users: dict[str, str | None]
+) -> list[str]:
+    """Return the devices that get a token of somebody else's, whose user they do not inherit."""
+    return [
+        coming[one.token]
+        for one in moved
+        if one.user_id is not None and users.get(coming[one.token]) != one.user_id
+    ]
 
 
 def _joined(earlier: Registration, later: Registration) -> Registration:

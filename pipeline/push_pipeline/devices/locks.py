@@ -1,13 +1,18 @@
 """Turns for what concerns the same device or token, so that no two writers decide at once.
 
-PostgreSQL: advisory locks for the length of the transaction. SQLite: nothing to do, since a
-writing transaction is alone from its BEGIN on.
+PostgreSQL: advisory locks for the length of the transaction, then the rows themselves. SQLite:
+a writing transaction is alone from its BEGIN on.
 """
 
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Text, bindparam, select, text, union
+
+from push_pipeline import db
+from push_pipeline.devices.conflicts import Holder
+from push_pipeline.devices.registration import Registration
+from push_pipeline.models import DEVICE
 
 #: How many turns there are. A bulk import takes nearly all of them, and each is an entry in a
 #: table that PostgreSQL shares between its connections (6,400 entries by default).
@@ -19,6 +24,26 @@ _NAMESPACE = 730_580
 _TAKE = text(
     "SELECT pg_advisory_xact_lock(:namespace, stripe)"
     " FROM (SELECT unnest(CAST(:stripes AS int[])) AS stripe) AS wanted"
+)
+
+_OF_APP = select(DEVICE.id).where(DEVICE.app_id == bindparam("app"))
+
+#: The rows that share a token or a device id with what is registered: each half by its own
+#: index, which one condition with OR would not use.
+_HOLDERS = (
+    select(DEVICE.id, DEVICE.token, DEVICE.device_id, DEVICE.user_id, DEVICE.expires_at)
+    .where(
+        DEVICE.id.in_(
+            union(
+                _OF_APP.where(db.any_of(DEVICE.token, bindparam("tokens", type_=db.List(Text)))),
+                _OF_APP.where(
+                    db.any_of(DEVICE.device_id, bindparam("device_ids", type_=db.List(Text)))
+                ),
+            )
+        )
+    )
+    .order_by(DEVICE.id)
+    .with_for_update()
 )
 
 
@@ -41,6 +66,18 @@ def lock_stripes_of_apps(connection: Connection, names: Iterable[tuple[str, str]
 def lock_all_stripes(connection: Connection) -> None:
     """Wait until no registration is being written."""
     _take(connection, set(range(STRIPES)))
+
+
+def lock_holders(
+    connection: Connection, app_id: str, registrations: Sequence[Registration]
+) -> list[Holder]:
+    """Lock the rows that have a device id or a token of these registrations, and return them."""
+    # In the order of keys, as the workers' updates go: two that lock the same rows in
+    # different orders would end in a deadlock.
+    tokens = [one.token for one in registrations]
+    device_ids = [one.device_id for one in registrations]
+    told = {"app": app_id, "tokens": tokens, "device_ids": device_ids}
+    return [Holder(*row) for row in connection.execute(_HOLDERS, told)]
 
 
 def _take(connection: Connection, stripes: set[int]) -> None:

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Connection, delete, func, select
 
 from push_pipeline.db import any_of
 from push_pipeline.devices.locks import lock_stripes
-from push_pipeline.devices.register import unregister_device
+from push_pipeline.devices.register import remove_device
 from push_pipeline.models import CHANNEL, DEVICE, SUBSCRIPTION, Subscription
 
 
@@ -78,7 +78,7 @@ def leave_channels(
         select(func.count()).select_from(Subscription).where(SUBSCRIPTION.device_key == key)
     ).scalar_one()
     if not remaining:
-        unregister_device(connection, app_id, device_id, now)
+        remove_device(connection, app_id, device_id, now)
     return remaining
 
 

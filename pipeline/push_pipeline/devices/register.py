@@ -1,49 +1,95 @@
-"""Devices and their subscriptions: registered in bulk, retired on evidence, not deleted for it."""
+"""Devices registered, renewed and ended: each step of it in its order.
 
-from collections.abc import Sequence
-from typing import Any
+A registration is never deleted on a provider's word, only put out of service (`targets`).
+"""
 
-from sqlalchemy import (
-    Connection,
-    Row,
-    Text,
-    bindparam,
-    cast,
-    delete,
-    literal,
-    select,
-    union,
-    update,
-)
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Text, cast, delete, literal, update
 
 from push_pipeline import db
-from push_pipeline.devices.channels import ensure_channels
-from push_pipeline.devices.conflicts import in_rounds
-from push_pipeline.devices.locks import lock_stripes
-from push_pipeline.devices.registration import Registration
-from push_pipeline.devices.rows import ROWS, as_text
-from push_pipeline.devices.upsert import KEPT, RENEWED, subscribe_of, upsert_of
+from push_pipeline.clock import now_ms
+from push_pipeline.devices.conflicts import in_rounds, plan_room
+from push_pipeline.devices.locks import lock_holders, lock_stripes, lock_stripes_of_apps
+from push_pipeline.devices.registration import Registration, check_registration
+from push_pipeline.devices.upsert import subscribe_devices, upsert_devices
+from push_pipeline.directory.apps import resolve_app
+from push_pipeline.errors import UnknownRegistration
 from push_pipeline.models import DEVICE, Device
 
-_OF_APP = select(DEVICE.id).where(DEVICE.app_id == bindparam("app"))
 
-#: The rows that share a token or a device id with what is registered: each half by its own
-#: index, which one condition with OR would not use.
-_CONCERNED = (
-    select(DEVICE.id, DEVICE.token, DEVICE.device_id, DEVICE.user_id, DEVICE.expires_at)
-    .where(
-        DEVICE.id.in_(
-            union(
-                _OF_APP.where(db.any_of(DEVICE.token, bindparam("tokens", type_=db.List(Text)))),
-                _OF_APP.where(
-                    db.any_of(DEVICE.device_id, bindparam("device_ids", type_=db.List(Text)))
-                ),
-            )
-        )
-    )
-    .order_by(DEVICE.id)
-    .with_for_update()
-)
+def register_device(
+    device_id: str,
+    device_token: str,
+    os: str,
+    *,
+    channels: Sequence[str] | None = None,
+    app: str | None = None,
+    **details: Any,
+) -> None:
+    """Register a device, or renew its registration. Durable on return; twice is as good as once.
+
+    Channels are added to those it has. `details` are the API's other fields: `osVersion`,
+    `userId`, `properties`, `locale`, `timezone`, `environment` (APNs), `expiration`.
+
+    Raises:
+        RequestError: a typed error with the API's code; nothing was written.
+    """
+    now = now_ms()
+    fields = {
+        "deviceId": device_id,
+        "deviceToken": device_token,
+        "os": os,
+        "channels": list(channels) if channels is not None else None,
+        **details,
+    }
+    registration = check_registration(fields, now)
+    with db.writing() as connection:
+        app_id = resolve_app(connection, app)
+        register_devices(connection, app_id, [registration], now, alive=True)
+
+
+def unregister_device(device_id: str, *, app: str | None = None) -> None:
+    """Remove a device and all its subscriptions. Pushes already on their way still arrive.
+
+    Raises:
+        UnknownRegistration: there is none.
+    """
+    with db.writing() as connection:
+        app_id = resolve_app(connection, app)
+        if not remove_device(connection, app_id, device_id, now_ms()):
+            raise UnknownRegistration(f"no device has the id {device_id!r}")
+
+
+class Arrival(NamedTuple):
+    """A registration that was checked, and the app that it is for."""
+
+    app_id: str
+    wanted: Registration
+
+    def marks(self) -> Iterator[tuple[str, str]]:
+        """Name what no two of one transaction may share: the later could end the earlier one."""
+        yield self.app_id, self.wanted.device_id
+        yield self.app_id, self.wanted.token
+
+
+def register_arrivals(connection: Connection, arrivals: Sequence[Arrival], now: int) -> list[int]:
+    """Write registrations of which no two share a mark; return the keys of their devices.
+
+    The devices themselves spoke, as `alive` of `register_devices` means it.
+    """
+    by_app: dict[str, list[Registration]] = {}
+    for app_id, wanted in arrivals:
+        by_app.setdefault(app_id, []).append(wanted)
+    # For all apps at once. Apps share the turns, so that whoever took them app by app would
+    # take them in no order, and two could wait in a circle.
+    lock_stripes_of_apps(connection, (mark for arrival in arrivals for mark in arrival.marks()))
+    keys = {
+        app_id: register_devices(connection, app_id, by_app[app_id], now, alive=True)
+        for app_id in sorted(by_app)
+    }
+    return [keys[app_id][wanted.device_id] for app_id, wanted in arrivals]
 
 
 def register_devices(
@@ -66,131 +112,34 @@ def register_devices(
     lock_stripes(connection, app_id, names)
     rounds = in_rounds(registrations)
     if len(rounds) > 1:  # the rows of all of them first, so that all are locked in one order
-        _lock_concerned(connection, app_id, registrations)
+        lock_holders(connection, app_id, registrations)
     keys: dict[str, int] = {}
     for wanted in rounds:
         keys |= _make_room(connection, app_id, wanted, now)
-        keys |= _upsert(connection, app_id, wanted, now, alive=alive)
-        _subscribe(connection, app_id, wanted, keys, now)
+        keys |= upsert_devices(connection, app_id, wanted, now, alive=alive)
+        subscribe_devices(connection, app_id, wanted, keys, now)
     return keys
 
 
 def _make_room(
     connection: Connection, app_id: str, registrations: Sequence[Registration], now: int
 ) -> dict[str, int]:
-    """Remove what has expired and take each token from the device that had it before.
-
-    Returns the keys of the devices that are known, by device id.
-    """
-    rows = _lock_concerned(connection, app_id, registrations)
-    current = [row for row in rows if row.expires_at is None or row.expires_at > now]
-    if len(current) < len(rows):
-        _delete(connection, list({row.id for row in rows} - {row.id for row in current}))
-    _release_moved_tokens(connection, app_id, registrations, current)
-    return {row.device_id: row.id for row in current}
-
-
-def _release_moved_tokens(
-    connection: Connection,
-    app_id: str,
-    registrations: Sequence[Registration],
-    rows: Sequence[Row[Any, Any, Any, Any, Any]],
-) -> None:
-    """Take each token from the device that had it before, and from its user."""
-    coming = {one.token: one for one in registrations}
-    staying = {one.device_id for one in registrations}
-    moved = [row for row in rows if coming.get(row.token, row).device_id != row.device_id]
-    if not moved:
-        return
-    users = {row.device_id: row.user_id for row in rows}
-    strangers = [
-        coming[row.token].device_id
-        for row in moved
-        if row.user_id is not None and users.get(coming[row.token].device_id) != row.user_id
-    ]
-    # A device that gives its token away and gets another one in the same round keeps its row:
-    # with it go the subscriptions.
-    _free_tokens(connection, [row.id for row in moved if row.device_id in staying])
-    _delete(connection, [row.id for row in moved if row.device_id not in staying])
-    _unlink(connection, app_id, strangers)
-
-
-def _lock_concerned(
-    connection: Connection, app_id: str, registrations: Sequence[Registration]
-) -> Sequence[Row[Any, Any, Any, Any, Any]]:
-    # In the order of keys, as the workers' updates go: two that lock the same rows in
-    # different orders would end in a deadlock.
-    tokens = [one.token for one in registrations]
-    device_ids = [one.device_id for one in registrations]
-    told = {"app": app_id, "tokens": tokens, "device_ids": device_ids}
-    return connection.execute(_CONCERNED, told).all()
-
-
-def _free_tokens(connection: Connection, keys: Sequence[int]) -> None:
-    if keys:
+    """Do what `plan_room` says; return the keys of the devices that are known, by device id."""
+    room = plan_room(registrations, lock_holders(connection, app_id, registrations), now)
+    if room.gone:
+        connection.execute(delete(Device).where(db.any_of(DEVICE.id, room.gone)))
+    if room.freed:
         placeholder = literal("released:").concat(cast(DEVICE.id, Text))
-        connection.execute(
-            update(Device).where(db.any_of(DEVICE.id, keys)).values(token=placeholder)
-        )
+        freed = db.any_of(DEVICE.id, room.freed)
+        connection.execute(update(Device).where(freed).values(token=placeholder))
+    if room.unlinked:
+        unlinked = db.any_of(DEVICE.device_id, room.unlinked)
+        of_app = DEVICE.app_id == app_id
+        connection.execute(update(Device).where(of_app, unlinked).values(user_id=None))
+    return room.known
 
 
-def _delete(connection: Connection, keys: Sequence[int]) -> None:
-    if keys:
-        connection.execute(delete(Device).where(db.any_of(DEVICE.id, keys)))
-
-
-def _unlink(connection: Connection, app_id: str, device_ids: Sequence[str]) -> None:
-    if device_ids:
-        connection.execute(
-            update(Device)
-            .where(DEVICE.app_id == app_id, db.any_of(DEVICE.device_id, device_ids))
-            .values(user_id=None)
-        )
-
-
-def _upsert(
-    connection: Connection,
-    app_id: str,
-    registrations: Sequence[Registration],
-    now: int,
-    *,
-    alive: bool,
-) -> dict[str, int]:
-    rows = as_text(_row(app_id, one, now) for one in registrations)
-    written = connection.execute(upsert_of(connection, alive=alive), {ROWS: rows})
-    return {device_id: key for device_id, key in written if key is not None}
-
-
-def _row(app_id: str, one: Registration, now: int) -> dict[str, Any]:
-    return {name: getattr(one, name) for name in (*RENEWED, *KEPT, "environment")} | {
-        "app_id": app_id,
-        "device_id": one.device_id,
-        "platform": one.platform.value,
-        "properties": dict(one.properties) if one.properties is not None else None,
-        "state": "active",
-        "created_at": now,
-        "registered_at": now,
-    }
-
-
-def _subscribe(
-    connection: Connection,
-    app_id: str,
-    registrations: Sequence[Registration],
-    keys: dict[str, int],
-    now: int,
-) -> None:
-    names = list(dict.fromkeys(name for one in registrations for name in one.channels))
-    channels = ensure_channels(connection, app_id, names, now)
-    rows = as_text(
-        {"channel_key": channels[name], "device_key": keys[one.device_id]}
-        for one in registrations
-        for name in one.channels
-    )
-    connection.execute(subscribe_of(connection), {ROWS: rows})
-
-
-def unregister_device(connection: Connection, app_id: str, device_id: str, now: int) -> bool:
+def remove_device(connection: Connection, app_id: str, device_id: str, now: int) -> bool:
     """Remove a device and its subscriptions; False where it is not registered, or not any more."""
     statement = (
         delete(Device)

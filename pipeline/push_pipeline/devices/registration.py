@@ -50,6 +50,11 @@ _SECONDS_BELOW = 100_000_000_000
 _ID_PARTS = re.compile(r"([0-9]{1,18})::(.*)")
 
 
+#: What a registration may leave unsaid; what was said before then stays. Some SDKs can say none
+#: of these.
+KEPT = ("user_id", "properties", "locale", "time_zone")
+
+
 @dataclass(frozen=True, slots=True)
 class Registration:
     """What a device says of itself, after the checks. `token` is never in its repr."""

@@ -1,29 +1,45 @@
-"""The statements that write registrations, built once for each database and kind of caller.
+"""The rows that registrations write: channels, devices, subscriptions.
 
-Each takes all its rows as one text, and is one statement however many they are.
+Devices and subscriptions are each one statement however many there are, built once for each
+database and kind of caller. It takes all its rows as one bound text: bound value by value, a
+thousand rows cost more to compile and send than to write.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Text, case, false, func, or_, select, text
+import orjson
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Text,
+    bindparam,
+    case,
+    column,
+    false,
+    func,
+    or_,
+    select,
+    text,
+)
 from sqlalchemy.types import TypeEngine
 
 from push_pipeline import db
-from push_pipeline.devices.rows import columns_of
-from push_pipeline.models import DEVICE, Device, Json, Subscription
+from push_pipeline.devices.registration import KEPT, Registration
+from push_pipeline.models import CHANNEL, DEVICE, Channel, Device, Json, Subscription
 
 #: What a registration says anew each time.
 RENEWED = ("token", "kind", "platform", "os_version", "expires_at")
-
-#: What it may leave unsaid; what was said before then stays. Some SDKs can say none of these.
-KEPT = ("user_id", "properties", "locale", "time_zone")
 
 #: The columns of a registration that are no text.
 _TYPES: dict[str, TypeEngine[Any]] = {
     "properties": Json,
     **dict.fromkeys(("expires_at", "created_at", "registered_at"), BigInteger()),
 }
+
+#: The statement's parameter that takes what `_as_text` wrote.
+_ROWS = "rows"
 
 _COLUMNS = (
     *("app_id", "device_id", *RENEWED, *KEPT),
@@ -33,19 +49,66 @@ _COLUMNS = (
 _built: dict[tuple[str, str], Any] = {}
 
 
-def upsert_of(connection: Connection, *, alive: bool) -> Any:
-    """Return the upsert of device rows, which returns ids and keys of those that it wrote.
+def ensure_channels(
+    connection: Connection, app_id: str, names: Sequence[str], now: int
+) -> dict[str, int]:
+    """Return the keys of channels by name, creating those that do not exist."""
+    found = _find_channels(connection, app_id, names)
+    missing = sorted({*names} - {*found})  # in one order, so that two callers cannot deadlock
+    if missing:
+        rows = [{"app_id": app_id, "name": name, "created_at": now} for name in missing]
+        connection.execute(db.insert_into(connection, Channel).on_conflict_do_nothing(), rows)
+        found = _find_channels(connection, app_id, names)
+    return found
+
+
+def upsert_devices(
+    connection: Connection,
+    app_id: str,
+    registrations: Sequence[Registration],
+    now: int,
+    *,
+    alive: bool,
+) -> dict[str, int]:
+    """Write device rows; return the keys of those that were written, by device id.
 
     `alive` says that the devices themselves spoke. Where they did not, a row that says nothing
     new is not written again.
     """
-    build = _upsert_alive if alive else _upsert_listed
-    return _once(connection, build)
+    rows = _as_text(_row(app_id, one, now) for one in registrations)
+    upsert = _once(connection, _upsert_alive if alive else _upsert_listed)
+    written = connection.execute(upsert, {_ROWS: rows})
+    return {device_id: key for device_id, key in written if key is not None}
 
 
-def subscribe_of(connection: Connection) -> Any:
-    """Return the insertion of subscriptions that do not exist."""
-    return _once(connection, _subscribe)
+def _row(app_id: str, one: Registration, now: int) -> dict[str, Any]:
+    return {name: getattr(one, name) for name in (*RENEWED, *KEPT, "environment")} | {
+        "app_id": app_id,
+        "device_id": one.device_id,
+        "platform": one.platform.value,
+        "properties": dict(one.properties) if one.properties is not None else None,
+        "state": "active",
+        "created_at": now,
+        "registered_at": now,
+    }
+
+
+def subscribe_devices(
+    connection: Connection,
+    app_id: str,
+    registrations: Sequence[Registration],
+    keys: dict[str, int],
+    now: int,
+) -> None:
+    """Add devices to the channels that they name; `keys` are theirs by device id."""
+    names = list(dict.fromkeys(name for one in registrations for name in one.channels))
+    channels = ensure_channels(connection, app_id, names, now)
+    rows = _as_text(
+        {"channel_key": channels[name], "device_key": keys[one.device_id]}
+        for one in registrations
+        for name in one.channels
+    )
+    connection.execute(_once(connection, _subscribe), {_ROWS: rows})
 
 
 def _once(connection: Connection, build: Callable[[Connection], Any]) -> Any:
@@ -58,7 +121,7 @@ def _once(connection: Connection, build: Callable[[Connection], Any]) -> Any:
 
 def _subscribe(connection: Connection) -> Any:
     names = ("channel_key", "device_key")
-    told = columns_of(connection, dict.fromkeys(names, BigInteger()))
+    told = _columns_of(connection, dict.fromkeys(names, BigInteger()))
     return (
         db.insert_into(connection, Subscription)
         .from_select(names, select(*told).where(text("true")))
@@ -75,7 +138,7 @@ def _upsert_listed(connection: Connection) -> Any:
 
 
 def _upsert(connection: Connection, *, alive: bool) -> Any:
-    told = columns_of(connection, {name: _TYPES.get(name, Text()) for name in _COLUMNS})
+    told = _columns_of(connection, {name: _TYPES.get(name, Text()) for name in _COLUMNS})
     # SQLite takes the ON of ON CONFLICT for a join's where the SELECT has no WHERE.
     statement = db.insert_into(connection, Device).from_select(
         _COLUMNS, select(*told).where(text("true"))
@@ -103,3 +166,29 @@ def _renewed(new: Any, *, alive: bool) -> dict[str, Any]:
         "state_reason": case((known, DEVICE.state_reason), else_=None),
         "registered_at": case((known, DEVICE.registered_at), else_=new.registered_at),
     }
+
+
+def _as_text(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Write rows as `_columns_of` reads them."""
+    return orjson.dumps(list(rows)).decode()
+
+
+def _columns_of(
+    connection: Connection, types: Mapping[str, TypeEngine[Any]]
+) -> list[ColumnElement[Any]]:
+    """Return the columns of the rows, to be selected; what a row lacks is NULL."""
+    rows = bindparam(_ROWS, type_=Text())
+    if connection.dialect.name == "postgresql":
+        told = func.json_to_recordset(func.json(rows)).table_valued(
+            *(column(name, kind) for name, kind in types.items()), name="told"
+        )
+        return list(told.render_derived(with_types=True).c)
+    value = func.json_each(rows).table_valued("value", name="told").c.value
+    return [func.json_extract(value, f"$.{name}", type_=kind) for name, kind in types.items()]
+
+
+def _find_channels(connection: Connection, app_id: str, names: Sequence[str]) -> dict[str, int]:
+    statement = select(CHANNEL.name, CHANNEL.id).where(
+        CHANNEL.app_id == app_id, db.any_of(CHANNEL.name, list(names))
+    )
+    return {name: key for name, key in connection.execute(statement) if key is not None}

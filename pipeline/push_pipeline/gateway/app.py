@@ -10,7 +10,7 @@ from fastapi_offline import FastAPIOffline
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
-from push_pipeline.devices.arrivals import Arrival
+from push_pipeline.devices.register import Arrival
 from push_pipeline.gateway import errors
 from push_pipeline.gateway.access_log import AccessLog
 from push_pipeline.gateway.auth import Gatekeeper

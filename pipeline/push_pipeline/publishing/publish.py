@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, scoped_session
 from push_pipeline import db, queues, telemetry
 from push_pipeline.clock import now_ms
 from push_pipeline.content import Content, check_sizes
-from push_pipeline.devices.channels import ensure_channels
+from push_pipeline.devices.upsert import ensure_channels
 from push_pipeline.devices.zones import default_zone, find_zones
 from push_pipeline.directory.apps import resolve_app
 from push_pipeline.errors import InvalidParameter

@@ -7,9 +7,8 @@ from fastapi import APIRouter, Query, Request
 
 from push_pipeline import db
 from push_pipeline.clock import now_ms
-from push_pipeline.devices.arrivals import Arrival, register_arrivals
 from push_pipeline.devices.lookup import find_registration, leave_channels
-from push_pipeline.devices.register import unregister_device
+from push_pipeline.devices.register import Arrival, register_arrivals, remove_device
 from push_pipeline.devices.registration import check_registration
 from push_pipeline.errors import InvalidParameter, UnknownDevice, UnknownRegistration
 from push_pipeline.gateway import requests
@@ -70,7 +69,7 @@ def unregister(device_id: Named, asking: Asking, channels: Channels = None) -> R
     with db.writing() as connection:
         if channels is None:
             remaining = None
-            known = unregister_device(connection, asking.app_id, device_id, now)
+            known = remove_device(connection, asking.app_id, device_id, now)
         else:
             names = _names(channels)
             remaining = leave_channels(connection, asking.app_id, device_id, names, now)

@@ -132,6 +132,8 @@ def test_a_broker_that_the_environment_names_for_others_gets_no_wake_up(
         ),
         (errors.PayloadTooLarge, 8008, {"message": "é" * 2100}),
         (errors.InvalidParameter, 8008, {"publish_options": {"headers": "text"}}),
+        (errors.InvalidParameter, 8008, {"publish_options": "text"}),
+        (errors.InvalidParameter, 8008, {"delivery_options": {1: 2}}),
         (errors.InvalidParameter, 8008, {"dedupe_key": ""}),
         (errors.InvalidParameter, 8008, {"delivery_options": {"pushBrodcast": 1}}),
         (errors.UnknownApp, 2002, {"app": "nobody"}),

@@ -53,7 +53,7 @@ class Options(BaseModel):
         if value is None:
             return cls()
         if not isinstance(value, Mapping) or not all(isinstance(name, str) for name in value):
-            raise InvalidParameter(f"{cls.__name__} is not an object")
+            raise InvalidParameter(f"{cls.__name__} must be given as such or as an object")
         return cls(**value)
 
     @classmethod

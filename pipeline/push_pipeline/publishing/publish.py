@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import Connection, event
 from sqlalchemy.orm import Session, scoped_session
@@ -34,8 +34,6 @@ DEDUPE_KEY_MAX = 255
 #: Milliseconds. A push with a ttl of 0 is not stored by the provider for a device that is away;
 #: the time that our own sending takes must not end it.
 NOW_OR_NEVER_MS = 60_000
-
-Options = TypeVar("Options", PublishOptions, DeliveryOptions)
 
 
 def publish(
@@ -88,8 +86,8 @@ def check(
         RequestError: a typed error with the API's code.
     """
     check_channel_name(channel)
-    said = _as_options(PublishOptions, publish_options)
-    to = _as_options(DeliveryOptions, delivery_options)
+    said = PublishOptions.of(publish_options)
+    to = DeliveryOptions.of(delivery_options)
     if message is None and not to.pushes:
         message = ""  # only a text for devices must be one
     if said.template_values:
@@ -173,14 +171,6 @@ def write_all(news: Sequence[NewMessage]) -> list[Receipt]:
         written = _write(connection, news, now_ms())
     queues.wake([wake for _, wakes in written for wake in wakes])
     return [receipt for receipt, _ in written]
-
-
-def _as_options(kind: type[Options], given: Options | Mapping[str, Any] | None) -> Options:
-    if isinstance(given, kind):
-        return given
-    if given is not None and not isinstance(given, Mapping):
-        raise InvalidParameter(f"{kind.__name__} must be given as such or as an object")
-    return kind(**(given or {}))
 
 
 def looks_at_its_audience(new: NewMessage) -> bool:

@@ -2,9 +2,8 @@
 
 import base64
 import json
-from collections.abc import Sequence
 
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
@@ -30,20 +29,14 @@ def seal(secret_key: str, credential: Credential) -> bytes:
     )
 
 
-def unseal(secret_key: str, sealed: bytes, *, older: Sequence[str] = ()) -> Credential:
-    """Decrypt a credential. `older` are secrets that were in force before (rotation).
+def unseal(secret_key: str, sealed: bytes) -> Credential:
+    """Decrypt a credential.
 
     Raises:
-        BadCredential: when it was sealed with none of these secrets, was changed, or is one
-            that cannot be used any more (a certificate that has expired).
+        BadCredential: when it was sealed with another secret, was changed, or is one that
+            cannot be used any more (a certificate that has expired).
     """
-    keys = MultiFernet([_fernet(secret) for secret in (secret_key, *older)])
-    try:
-        stored = json.loads(keys.decrypt(sealed))
-    except InvalidToken:
-        raise BadCredential(
-            "the credential cannot be unsealed: it was sealed with another PIPELINE_SECRET_KEY"
-        ) from None
+    stored = json.loads(_decrypt("credential", secret_key, sealed))
     if stored["provider"] == "apns":
         return ApnsCredential.from_json(stored["credential"])
     return FcmCredential.from_json(stored["credential"])
@@ -60,11 +53,15 @@ def unseal_text(secret_key: str, sealed: bytes) -> str:
     Raises:
         BadCredential: it was sealed with another secret, or was changed.
     """
+    return _decrypt("key", secret_key, sealed).decode()
+
+
+def _decrypt(what: str, secret_key: str, sealed: bytes) -> bytes:
     try:
-        return _fernet(secret_key).decrypt(sealed).decode()
+        return _fernet(secret_key).decrypt(sealed)
     except InvalidToken:
         raise BadCredential(
-            "the key cannot be unsealed: it was sealed with another PIPELINE_SECRET_KEY"
+            f"the {what} cannot be unsealed: it was sealed with another PIPELINE_SECRET_KEY"
         ) from None
 
 

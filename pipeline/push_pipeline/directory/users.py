@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, and_, bindparam, delete, select
+from sqlalchemy import BigInteger, Connection, and_, bindparam, select
 
 from push_pipeline import db
 from push_pipeline.errors import InvalidParameter, MissingParameter
@@ -69,19 +69,6 @@ def put_users(
     connection.execute(
         statement.on_conflict_do_update(index_elements=["app_id", "user_id"], set_=renewed), rows
     )
-
-
-def get_user(connection: Connection, app_id: str, user_id: str) -> dict[str, Any] | None:
-    """Return a user's properties, None where the user is not known."""
-    return connection.execute(
-        select(USER.properties).where(USER.app_id == app_id, USER.user_id == user_id)
-    ).scalar_one_or_none()
-
-
-def delete_user(connection: Connection, app_id: str, user_id: str) -> bool:
-    """Forget a user; False where there was none. Devices stay linked to the id."""
-    statement = delete(User).where(USER.app_id == app_id, USER.user_id == user_id)
-    return connection.execute(statement).rowcount == 1
 
 
 def users_of_devices(

@@ -8,12 +8,14 @@ import pytest
 
 from push_pipeline import db, default_app
 from push_pipeline.clock import now_ms
+from push_pipeline.credentials import ApnsCredential, unseal
 from push_pipeline.directory import heartbeat
-from push_pipeline.directory.provider_routes import list_routes
+from push_pipeline.directory.provider_routes import find_credential, list_routes
 from push_pipeline.settings import get_settings
 from push_workers.simulator.identity import KEY_ID, TEAM_ID, TOPIC, Identity
 from push_workers.simulator.population import Mix, population
 from tests.processes import run_cli
+from tests.unit.senders.providers import certificate
 
 SECRET = "a secret of the tests only"
 
@@ -81,6 +83,20 @@ def test_stored_credentials_are_listed_and_sealed(shop, identity):
     problems = [one["says"] for one in json.loads(doctor.stdout) if one["name"] == "credentials"]
     assert len(problems) == 2
     assert all("another PIPELINE_SECRET_KEY" in problem for problem in problems)
+
+
+def test_a_certificate_is_stored_instead_of_a_key(shop):
+    command = ("app", "credentials", "apns", "shop", "--topic", TOPIC)
+    pem = "".join(certificate())
+    (shop / "push.pem").write_text(pem)
+    both = run_cli(*command, "--certificate-file", "push.pem", "--key-file", "push.pem")
+    assert both.returncode == 1
+    assert "or --certificate-file" in both.stderr
+
+    says(*command, "--certificate-file", "push.pem", "--mac-topic", "com.example.mac")
+    with db.reading() as connection:
+        stored = unseal(SECRET, find_credential(connection, "shop", "apns", "production"))
+    assert stored == ApnsCredential(certificate_pem=pem, topic=TOPIC, mac_topic="com.example.mac")
 
 
 def test_the_default_apps_credentials_change_only_when_they_are_others(shop, identity, configure):

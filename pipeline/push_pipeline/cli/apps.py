@@ -11,7 +11,7 @@ from push_pipeline.cli.output import Json, note, print_json, say
 from push_pipeline.clock import iso, now_ms
 from push_pipeline.credentials import ApnsCredential, Credential, FcmCredential, seal
 from push_pipeline.directory import apps, provider_routes
-from push_pipeline.errors import SettingsError
+from push_pipeline.errors import BadCredential, SettingsError
 from push_pipeline.settings import get_settings
 
 group = typer.Typer(no_args_is_help=True, help="Apps, their API keys and credentials.")
@@ -125,17 +125,30 @@ def revoke_key(
 @credentials_group.command("apns")
 def apns(
     app_id: AppId,
-    key_file: Annotated[Path, typer.Option(help="The .p8 file.")],
-    key_id: Annotated[str, typer.Option(help="Ten characters.")],
-    team_id: Annotated[str, typer.Option(help="Ten characters.")],
+    *,
     topic: Annotated[str, typer.Option(help="The bundle id.")],
+    key_file: Annotated[Path | None, typer.Option(help="The .p8 file.")] = None,
+    key_id: Annotated[str, typer.Option(help="The key's: ten characters.")] = "",
+    team_id: Annotated[str, typer.Option(help="The key's: ten characters.")] = "",
+    certificate_file: Annotated[
+        Path | None, typer.Option(help="Instead of a key: PEM with certificate and private key.")
+    ] = None,
+    mac_topic: Annotated[
+        str | None, typer.Option(help="The macOS app's bundle id, where it is another one.")
+    ] = None,
     environment: Annotated[str, typer.Option(help="production or sandbox.")] = "production",
     url: Url = None,
 ) -> None:
-    """Store an APNs key, sealed. Workers use it from their next batch on."""
-    credential = ApnsCredential.from_key_file(
-        key_file, key_id=key_id, team_id=team_id, topic=topic, environment=environment, url=url
-    )
+    """Store an APNs key or certificate, sealed. Workers use it from their next batch on."""
+    others = {"mac_topic": mac_topic, "environment": environment, "url": url}
+    if key_file is not None and certificate_file is None:
+        credential = ApnsCredential.from_key_file(
+            key_file, key_id=key_id, team_id=team_id, topic=topic, **others
+        )
+    elif certificate_file is not None and not (key_file or key_id or team_id):
+        credential = ApnsCredential.from_certificate_file(certificate_file, topic=topic, **others)
+    else:
+        raise BadCredential("give --key-file, --key-id and --team-id, or --certificate-file")
     _store(app_id, "apns", environment, credential)
 
 

@@ -5,7 +5,7 @@ Made after the fork, in the child: connections to providers are opened there and
 
 import os
 import random
-from collections import OrderedDict
+from functools import lru_cache
 
 from push_pipeline import db
 from push_pipeline.content import Content
@@ -21,10 +21,13 @@ from push_pipeline.template.wording import Wording
 from push_workers.delivery.backoff import Backoff
 from push_workers.delivery.personalise import Marks, Prepared
 from push_workers.senders.base import Rendered, Sender
-from push_workers.senders.registry import SenderPool, render_for
+from push_workers.senders.registry import MOST_SENDERS, SenderPool, render_for
 
 #: Runs whose content and rendered payloads are kept. One is a few kilobytes.
 RUNS_KEPT = 128
+
+#: Credentials that are kept decrypted: as many as may have a sender, for only these are in use.
+CREDENTIALS_KEPT = MOST_SENDERS
 
 #: Seconds by which FCM may keep a notification longer than its message lives.
 RENDERED_SECONDS = 60.0
@@ -81,7 +84,7 @@ class RunFacts:
 
 
 class Context:
-    """One process's senders and caches."""
+    """One process's senders and caches; of these the least recently used makes room."""
 
     def __init__(self, settings: Settings | None = None) -> None:
         self.settings = settings or get_settings()
@@ -92,8 +95,8 @@ class Context:
             patient=self.settings.retry_profile == "patient",
             factor=self.settings.retry_factor,
         )
-        self._runs: OrderedDict[int, RunFacts] = OrderedDict()
-        self._credentials: dict[tuple[int, int], Credential] = {}
+        self._run_facts = lru_cache(maxsize=RUNS_KEPT)(_read_facts)
+        self._credential = lru_cache(maxsize=CREDENTIALS_KEPT)(self._unseal)
         self._senders = SenderPool(
             ca_file=str(self.settings.ca_file) if self.settings.ca_file else None,
             timeout=self.settings.send_timeout_seconds,
@@ -102,16 +105,7 @@ class Context:
 
     def run_facts(self, run_id: int) -> RunFacts:
         """Return a run's message; what it says never changes, so it is read once."""
-        if run_id not in self._runs:
-            with db.reading() as connection:
-                run = find_run(connection, run_id)
-            if run is None:
-                raise LookupError(f"run {run_id} has batches but no row")
-            self._runs[run_id] = RunFacts(run)
-            if len(self._runs) > RUNS_KEPT:
-                self._runs.popitem(last=False)
-        self._runs.move_to_end(run_id)
-        return self._runs[run_id]
+        return self._run_facts(run_id)
 
     def sender(self, batch: Standing) -> Sender:
         """Return the sender for a batch's route, made when a new credential version appears.
@@ -122,11 +116,10 @@ class Context:
         if batch.credential_id is None or batch.credential_version is None:
             raise BadCredential("the app has no credential for this platform")
         key = (batch.credential_id, batch.credential_version)
-        if key not in self._credentials:
-            self._credentials[key] = self._unseal(batch.credential_id)
-        return self._senders.get(*key, self._credentials[key])
+        return self._senders.get(*key, self._credential(*key))
 
-    def _unseal(self, credential_id: int) -> Credential:
+    def _unseal(self, credential_id: int, _version: int) -> Credential:
+        """Read and decrypt a credential; a new version of it is kept beside the old one."""
         with db.reading() as connection:
             sealed = find_sealed(connection, credential_id)
         if sealed is None or self.settings.secret_key is None:
@@ -136,3 +129,11 @@ class Context:
     def close(self) -> None:
         """Say GOAWAY to the providers and close every connection."""
         self._senders.close_all()
+
+
+def _read_facts(run_id: int) -> RunFacts:
+    with db.reading() as connection:
+        run = find_run(connection, run_id)
+    if run is None:
+        raise LookupError(f"run {run_id} has batches but no row")
+    return RunFacts(run)

@@ -7,9 +7,18 @@ import typer
 
 from push_pipeline.cli import live
 from push_pipeline.cli.dry_run import count_audience
+from push_pipeline.cli.message_options import (
+    At,
+    Every,
+    Key,
+    Local,
+    Until,
+    Watch,
+    read_pair,
+    read_times,
+)
 from push_pipeline.cli.output import App, Json, note, print_json, say
-from push_pipeline.cli.times import moment, span
-from push_pipeline.clock import now_ms
+from push_pipeline.cli.times import span
 from push_pipeline.errors import EmptyMessage, InvalidParameter
 from push_pipeline.ledger.messages import Receipt
 from push_pipeline.options import DeliveryOptions, PublishOptions
@@ -33,28 +42,18 @@ def publish(
     segment: Annotated[
         str | None, typer.Option(metavar="WHERE", help="Only devices that meet a where clause.")
     ] = None,
-    at: Annotated[
-        str | None, typer.Option(metavar="ISO|+10m", help="When, instead of now.")
-    ] = None,
-    local: Annotated[
-        bool, typer.Option("--local", help="--at HH:MM is by the clock of each device's zone.")
-    ] = False,
-    every: Annotated[str | None, typer.Option(metavar="1h", help="Repeat so often.")] = None,
-    until: Annotated[
-        str | None, typer.Option(metavar="ISO|+7d", help="The end of the repeat.")
-    ] = None,
+    at: At = None,
+    local: Local = False,
+    every: Every = None,
+    until: Until = None,
     ttl: Annotated[
         str | None, typer.Option(metavar="1h", help="Keep it so long for a device that is away.")
     ] = None,
-    key: Annotated[
-        str | None, typer.Option(help="Dedupe key: the same key publishes nothing again.")
-    ] = None,
+    key: Key = None,
     json_message: Annotated[
         bool, typer.Option("--json-message", help="MESSAGE is a JSON value, not text.")
     ] = False,
-    watch: Annotated[
-        bool, typer.Option("--watch", help="Show progress until all is sent.")
-    ] = False,
+    watch: Watch = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check all and count the audience; write nothing.")
     ] = False,
@@ -64,9 +63,14 @@ def publish(
     content = _json_value(message) if json_message else message
     if not message.strip() and not header:
         raise EmptyMessage("the message is empty: a silent push takes a header that says so")
-    said = PublishOptions(headers=dict(map(_header, header)))
-    times = {**read_at(at, local=local), "every": every, "until": until, "ttl": ttl}
-    to = DeliveryOptions(**_delivery(os, device, segment, times))
+    said = PublishOptions(headers=dict(read_pair("--header", text) for text in header))
+    to = DeliveryOptions(
+        push_broadcast=os or None,
+        push_singlecast=device or None,
+        segment_query=segment,
+        ttl=None if ttl is None else span(ttl),
+        **read_times(at, local=local, every=every, until=until),
+    )
     if dry_run:
         _print_audience(count_audience(channel, content, said, to, app=app), as_json=as_json)
         return
@@ -77,42 +81,6 @@ def publish(
         raise typer.Exit(1)
     if watch:
         raise typer.Exit(live.watch(receipt.message_id))
-
-
-def read_at(at: str | None, *, local: bool) -> dict[str, str | None]:
-    """Tell a moment (`at`) from a time by the clock of each device (`local`).
-
-    Raises:
-        InvalidParameter: a time by the clock is wanted, and none given.
-    """
-    if local and at is None:
-        raise InvalidParameter("--local needs --at HH:MM or --at YYYY-MM-DDTHH:MM")
-    return {"at": None, "local": at} if local else {"at": at, "local": None}
-
-
-def _delivery(
-    os: list[str], device: list[str], segment: str | None, times: dict[str, str | None]
-) -> dict[str, Any]:
-    """Return the options that were given, by the names of DeliveryOptions."""
-    now = now_ms()
-    named: dict[str, Any] = {
-        "push_broadcast": os or None,
-        "push_singlecast": device or None,
-        "segment_query": segment,
-        "publish_at": (at := times["at"]) and moment(at, now),
-        "publish_at_local": times["local"],
-        "repeat_every": (every := times["every"]) and span(every),
-        "repeat_expires_at": (until := times["until"]) and moment(until, now),
-        "ttl": (ttl := times["ttl"]) and span(ttl),
-    }
-    return {name: value for name, value in named.items() if value is not None}
-
-
-def _header(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals or not name:
-        raise InvalidParameter(f"--header {name!r} has no value: write NAME=VALUE")
-    return name, value
 
 
 def _json_value(text: str) -> Any:

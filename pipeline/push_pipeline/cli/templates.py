@@ -8,9 +8,18 @@ import typer
 
 from push_pipeline import db, push_with_template
 from push_pipeline.cli import live
+from push_pipeline.cli.message_options import (
+    At,
+    Every,
+    Key,
+    Local,
+    Until,
+    Watch,
+    read_pair,
+    read_times,
+)
 from push_pipeline.cli.output import App, Json, print_json, say
-from push_pipeline.cli.publishing import print_receipt, read_at
-from push_pipeline.cli.times import moment, span
+from push_pipeline.cli.publishing import print_receipt
 from push_pipeline.clock import now_ms
 from push_pipeline.directory.apps import resolve_app
 from push_pipeline.directory.templates import CHANNEL, PUSH, Kind, buttons_for, list_templates
@@ -62,34 +71,21 @@ def push(  # noqa: PLR0917 - typer reads options from the signature
         list[str], typer.Option(metavar="NAME=VALUE", help="Fill the variable {NAME}.")
     ] = [],  # noqa: B006 - typer copies it
     app: App = None,
-    at: Annotated[str | None, typer.Option(metavar="ISO|+10m", help="When, not now.")] = None,
-    local: Annotated[
-        bool, typer.Option("--local", help="--at HH:MM is by the clock of each device's zone.")
-    ] = False,
-    every: Annotated[str | None, typer.Option(metavar="1h", help="Repeat so often.")] = None,
-    until: Annotated[
-        str | None, typer.Option(metavar="ISO|+7d", help="The end of the repeat.")
-    ] = None,
-    key: Annotated[
-        str | None, typer.Option(help="Dedupe key: the same key pushes nothing again.")
-    ] = None,
-    watch: Annotated[
-        bool, typer.Option("--watch", help="Show progress until all is sent.")
-    ] = False,
+    at: At = None,
+    local: Local = False,
+    every: Every = None,
+    until: Until = None,
+    key: Key = None,
+    watch: Watch = False,
     as_json: Json = False,
 ) -> None:
     """Push the stored TEMPLATE to the devices that it is for and print the message's id."""
-    now = now_ms()
-    when = read_at(at, local=local)
     receipt = push_with_template(
         template,
-        dict(map(_value, value)),
+        dict(read_pair("--value", text) for text in value),
         app=app,
         dedupe_key=key,
-        publish_at=moment(when["at"], now) if when["at"] else None,
-        publish_at_local=when["local"],
-        repeat_every=span(every) if every else None,
-        repeat_expires_at=moment(until, now) if until else None,
+        **read_times(at, local=local, every=every, until=until),
     )
     print_receipt(receipt, as_json=as_json)
     if watch:
@@ -116,10 +112,3 @@ def _kind(word: str, body: Any) -> Kind[Any]:
     if word not in kinds:
         raise InvalidParameter(f"--kind {word!r} is unknown: use push, button or channel")
     return kinds[word]
-
-
-def _value(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals or not name:
-        raise InvalidParameter(f"--value {name!r} has no value: write NAME=VALUE")
-    return name, value

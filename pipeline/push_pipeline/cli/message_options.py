@@ -1,0 +1,51 @@
+"""What `publish` and `push` are asked alike: when, how often, under which key."""
+
+from typing import Annotated, Any
+
+import typer
+
+from push_pipeline.cli.times import moment, span
+from push_pipeline.clock import now_ms
+from push_pipeline.errors import InvalidParameter
+
+At = Annotated[str | None, typer.Option(metavar="ISO|+10m", help="When, instead of now.")]
+Local = Annotated[
+    bool, typer.Option("--local", help="--at HH:MM is by the clock of each device's zone.")
+]
+Every = Annotated[str | None, typer.Option(metavar="1h", help="Repeat so often.")]
+Until = Annotated[str | None, typer.Option(metavar="ISO|+7d", help="The end of the repeat.")]
+Key = Annotated[str | None, typer.Option(help="Dedupe key: the same key sends nothing again.")]
+Watch = Annotated[bool, typer.Option("--watch", help="Show progress until all is sent.")]
+
+
+def read_times(
+    at: str | None, *, local: bool, every: str | None, until: str | None
+) -> dict[str, Any]:
+    """Return when a message goes out, by the names of `DeliveryOptions`; None is not said.
+
+    With `local`, `at` is a time by the clock of each device.
+
+    Raises:
+        InvalidParameter: a time by the clock is wanted and none given, or one is none.
+    """
+    if local and at is None:
+        raise InvalidParameter("--local needs --at HH:MM or --at YYYY-MM-DDTHH:MM")
+    now = now_ms()
+    return {
+        "publish_at": None if at is None or local else moment(at, now),
+        "publish_at_local": at if local else None,
+        "repeat_every": None if every is None else span(every),
+        "repeat_expires_at": None if until is None else moment(until, now),
+    }
+
+
+def read_pair(option: str, text: str) -> tuple[str, str]:
+    """Read the NAME=VALUE of an option.
+
+    Raises:
+        InvalidParameter: it is none.
+    """
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise InvalidParameter(f"{option} {name!r} has no value: write NAME=VALUE")
+    return name, value

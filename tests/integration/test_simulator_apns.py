@@ -132,7 +132,16 @@ def test_only_post_is_allowed(peer):
 def test_background_with_priority_ten_or_none_is_a_bad_priority(peer):
     assert peer.ask(apns_push_type="background").reason == "BadPriority"
     assert peer.ask(apns_push_type="background", apns_priority="10").reason == "BadPriority"
-    assert peer.ask(apns_push_type="background", apns_priority="5").status == 200
+    body = {"aps": {"content-available": 1}, "sync": "inbox"}
+    asked = {"apns_push_type": "background", "apns_priority": "5"}
+    assert peer.ask(**asked, body=body).status == 200
+
+
+@pytest.mark.parametrize("key", ["alert", "badge", "sound", "thread-id"])
+def test_a_background_push_that_holds_more_does_not_match_its_type(peer, key):
+    body = {"aps": {"content-available": 1, key: 1}}
+    asked = {"apns_push_type": "background", "apns_priority": "5"}
+    assert peer.ask(**asked, body=body).reason == "InvalidPushType"
 
 
 def test_voip_may_be_a_kilobyte_larger(peer):

@@ -9,7 +9,10 @@ App" (what a silent push may hold).
 
 from collections.abc import Mapping
 
-from push_pipeline.content.values import count_of, is_on, text_of
+from push_pipeline.content import aps
+from push_pipeline.content.raw import merged, read_raw
+from push_pipeline.content.values import is_on, text_of
+from push_pipeline.errors import InvalidParameter
 from push_pipeline.platform import Platform
 
 JsonObject = dict[str, object]
@@ -17,16 +20,29 @@ JsonObject = dict[str, object]
 #: A header that begins with a system's name is for that system alone.
 _BEGINNINGS = ("ios-", "ios_", "osx-", "osx_", "android-", "android_", "wp-")
 
-#: What steers `aps` (after the prefix) and does not travel beside it.
-_SPENT = ("alert", "alert-body", "badge", "sound", "content-available")
-_SPENT_EXTENSIONS = ("category", "thread-id", "mutable-content", "collapse-id")
+#: What steers `aps` (after the prefix) and does not travel beside it. Title, subtitle and
+#: picture travel as well: the SDK on the device reads them.
+_SPENT = (
+    *(name for name in aps.READERS if name not in ("alert-title", "alert-subtitle")),
+    *("alert", "alert-body", "content-available", "mutable-content", "collapse-id", "raw"),
+)
 
 #: What shows something, or lets the device show it. With one of these, or with a text, a push
 #: is an alert even where `content-available` is on: the Swift SDK switches that on in every
 #: publish, so it alone must not hide an alert.
 _VISIBLE = frozenset(
-    ("alert", "alert-title", "alert-subtitle", "alert-body", "badge", "sound", "rich-media-url")
+    (
+        *("alert", "alert-title", "alert-subtitle", "alert-body"),
+        *("alert-title-loc-key", "alert-subtitle-loc-key", "alert-loc-key"),
+        *("badge", "sound", "rich-media-url"),
+    )
 )
+
+#: The same, in `aps` itself.
+_VISIBLE_KEYS = frozenset(("alert", "badge", "sound"))
+
+#: Apple: "Pushing background updates to your App": `aps` holds nothing else.
+_BACKGROUND = "content-available"
 _TEMPLATES = frozenset(("template_name", "ios_immediate_push", "osx_immediate_push"))
 
 #: Top-level keys that the pipeline writes itself.
@@ -40,16 +56,41 @@ def document(
     ours = _meant_for(platform, headers)
     steering = _steering(platform, ours)
     silent = is_silent(platform, headers, blank=blank)
-    aps: JsonObject = {"content-available": 1} if silent else _visible_aps(text, steering, ours)
-    return {"aps": aps, **_beside(platform, ours), "message": text, "messageId": message_id}
+    steered: JsonObject = {} if silent else _visible_aps(text, steering, ours)
+    built = {"aps": steered, **_beside(platform, ours), "message": text, "messageId": message_id}
+    whole = merged(built, raw_patch(platform, headers))
+    return {**whole, "aps": {_BACKGROUND: 1}} if silent else whole
 
 
 def is_silent(platform: Platform, headers: Mapping[str, object], *, blank: bool) -> bool:
     """Tell whether nothing is to be shown: a background push."""
     ours = _meant_for(platform, headers)
     steering = _steering(platform, ours)
+    given = _raw_aps(raw_patch(platform, headers))
     hidden = _VISIBLE.isdisjoint(steering) and _TEMPLATES.isdisjoint(ours)
-    return blank and hidden and is_on(steering.get("content-available"))
+    hidden = hidden and _VISIBLE_KEYS.isdisjoint(given)
+    return blank and hidden and is_on(given.get(_BACKGROUND, steering.get(_BACKGROUND)))
+
+
+def raw_patch(platform: Platform, headers: Mapping[str, object]) -> JsonObject:
+    """Return the publisher's own JSON (`ios-raw`), which is merged in last; empty without one.
+
+    Raises:
+        InvalidParameter: it is no JSON object, names a key that is ours or one of Live
+            Activities, or has a value in `aps` that Apple does not take.
+    """
+    name = f"{_prefix(platform)}-raw"
+    if name not in headers:
+        return {}
+    raw = read_raw(name, headers[name])
+    for own in ("message", "messageId"):
+        if own in raw:
+            raise InvalidParameter(f"{name}: {own} is written by the pipeline")
+    if "aps" in raw and not isinstance(raw["aps"], dict):
+        raise InvalidParameter(f"{name}: aps must be an object")
+    for key, value in _raw_aps(raw).items():
+        _check_raw_key(name, key, value)
+    return raw
 
 
 def collapse_id(platform: Platform, headers: Mapping[str, object]) -> str | None:
@@ -60,13 +101,46 @@ def collapse_id(platform: Platform, headers: Mapping[str, object]) -> str | None
 
 def unusable(headers: Mapping[str, object]) -> list[str]:
     """Name the headers that APNs has no place for."""
-    sounds = [name for name in ("ios-sound", "osx-sound") if name in headers]
-    badges = [name for name in ("ios-badge", "osx-badge") if name in headers]
+    steering = {f"{system}-{name}": name for system in ("ios", "osx") for name in aps.READERS}
     return [
         *(name for name in sorted(OWN_KEYS) if name in headers),
-        *(name for name in sounds if not isinstance(headers[name], str)),
-        *(name for name in badges if count_of(headers[name]) is None),
+        *(
+            name
+            for name, key in steering.items()
+            if name in headers and aps.READERS[key](headers[name]) is None
+        ),
     ]
+
+
+def without_effect(platform: Platform, headers: Mapping[str, object]) -> list[str]:
+    """Name the headers that a background push has no place for: it shows nothing."""
+    idle = (aps.READERS.keys() - _VISIBLE) & _steering(platform, headers).keys()
+    if _raw_aps(raw_patch(platform, headers)).keys() - {_BACKGROUND}:
+        idle |= {"raw"}
+    return [f"{_prefix(platform)}-{name}" for name in idle]
+
+
+def _raw_aps(raw: JsonObject) -> JsonObject:
+    found = raw.get("aps")
+    return found if isinstance(found, dict) else {}
+
+
+def _check_raw_key(name: str, key: str, value: object) -> None:
+    """Check one key of `aps`; one that is unknown passes, since Apple adds some each year."""
+    if key in aps.LIVE_ACTIVITY_KEYS:
+        raise InvalidParameter(f"{name}: aps.{key} belongs to Live Activities")
+    if value is not None and not _is_of_apple(key, value):
+        raise InvalidParameter(f"{name}: aps.{key} has a value that APNs has no place for")
+
+
+def _is_of_apple(key: str, value: object) -> bool:
+    """Tell whether a value is what Apple takes, not only what can be read as such."""
+    if key == "alert":
+        return isinstance(value, str | dict)
+    if key in ("content-available", "mutable-content"):
+        return not isinstance(value, bool) and value in (0, 1)
+    reader = aps.KEYS.get(key)
+    return reader is None or reader(value) == value
 
 
 def _prefix(platform: Platform) -> str:
@@ -94,24 +168,17 @@ def _steering(platform: Platform, headers: Mapping[str, object]) -> JsonObject:
 def _visible_aps(
     text: str, steering: Mapping[str, object], headers: Mapping[str, object]
 ) -> JsonObject:
-    sound = steering.get("sound")
-    aps: JsonObject = {
-        "alert": _alert(text, steering),
-        "badge": count_of(steering.get("badge")),
-        "sound": sound if isinstance(sound, str) else None,
-        "content-available": 1 if is_on(steering.get("content-available")) else None,
-        "mutable-content": 1 if _is_mutable(steering, headers) else None,
-    }
-    for name in ("category", "thread-id"):
-        aps[name] = text_of(steering[name]) if name in steering else None
-    return {name: value for name, value in aps.items() if value is not None}
+    made: JsonObject = {"alert": _alert(text, steering), **aps.read(aps.KEYS, steering)}
+    if is_on(steering.get("content-available")):
+        made["content-available"] = 1
+    if _is_mutable(steering, headers):
+        made["mutable-content"] = 1
+    return made
 
 
 def _alert(text: str, steering: Mapping[str, object]) -> JsonObject:
     body = steering.get("alert-body", steering.get("alert", text))
-    shown = {name: steering.get(f"alert-{name}") for name in ("title", "subtitle")}
-    alert = {name: text_of(value) for name, value in shown.items() if value is not None}
-    return {**alert, "body": text_of(body)}
+    return {**aps.read(aps.ALERT_KEYS, steering, "alert-"), "body": text_of(body)}
 
 
 def _is_mutable(steering: Mapping[str, object], headers: Mapping[str, object]) -> bool:
@@ -123,7 +190,7 @@ def _is_mutable(steering: Mapping[str, object], headers: Mapping[str, object]) -
 def _beside(platform: Platform, headers: Mapping[str, object]) -> JsonObject:
     """Return the keys beside `aps`: what the SDK on the device reads, and custom headers."""
     prefix = _prefix(platform) + "-"
-    spent = {prefix + name for name in (*_SPENT, *_SPENT_EXTENSIONS)} | OWN_KEYS
+    spent = {prefix + name for name in _SPENT} | OWN_KEYS
     beside = {name: value for name, value in headers.items() if name not in spent}
     picture = headers.get(prefix + "rich-media-url")
     return beside if picture is None else {**beside, "attachment-url": picture}

@@ -38,7 +38,8 @@ class Content:
         Raises:
             EmptyMessage: for null: a push message must be convertible to a string.
             InvalidParameter: for headers that are no object, for values that are not JSON or
-                not Unicode, and for a collapse id that the provider would refuse.
+                not Unicode, for a collapse id that the provider would refuse, and for an
+                `ios-raw` or `osx-raw` that Apple would not take.
         """
         if message is None:
             raise EmptyMessage
@@ -49,6 +50,8 @@ class Content:
         present = {name: value for name, value in headers.items() if value is not None}
         content = cls(message, text_of(message), MappingProxyType(present))
         content._check_collapsing()
+        for platform in (Platform.IOS, Platform.OSX):
+            apple.raw_patch(platform, content.headers)
         return content
 
     @classmethod
@@ -82,8 +85,9 @@ class Content:
     def warnings(self) -> tuple[str, ...]:
         """What of the headers has no effect, by name; their values are never told."""
         for_apple = [f"{name}: APNs has no place for it" for name in apple.unusable(self.headers)]
+        idle = [f"{name}: a background push has no place for it" for name in self._idle]
         for_fcm = [f"{name}: FCM has no place for it" for name in android.unusable(self.headers)]
-        return (*for_apple, *for_fcm)
+        return (*for_apple, *idle, *for_fcm)
 
     def for_apple(self, platform: Platform, message_id: str) -> dict[str, object]:
         """Return the whole APNs document for iOS or macOS."""
@@ -92,6 +96,11 @@ class Content:
     def for_android(self, message_id: str) -> dict[str, str]:
         """Return FCM's data map."""
         return android.data_map(self.text, self.headers, message_id)
+
+    @property
+    def _idle(self) -> list[str]:
+        silent = [one for one in (Platform.IOS, Platform.OSX) if self.silent_on(one)]
+        return sorted(name for one in silent for name in apple.without_effect(one, self.headers))
 
     @property
     def _blank(self) -> bool:

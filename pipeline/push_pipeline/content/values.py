@@ -1,6 +1,8 @@
 """How one JSON value is read: as text, as a count, as a switch; and how JSON is written."""
 
 import json
+import math
+from collections.abc import Mapping
 
 #: The spellings of "on" that the client SDKs put into a header.
 _ON = (1, "1", "true")
@@ -38,3 +40,40 @@ def count_of(value: object) -> int | None:
     digits = value if isinstance(value, str) else f"{value:.0f}"
     readable = digits.isascii() and digits.isdigit() and len(digits) <= _COUNT_DIGITS
     return int(digits) if readable and (isinstance(value, str) or value == int(digits)) else None
+
+
+def number_of(value: object) -> int | float | None:
+    """Return a finite number, given as such or as text; None for others."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    if not math.isfinite(number):
+        return None
+    return number if isinstance(value, str) else value
+
+
+def object_of(value: object) -> dict[str, object] | None:
+    """Return an object, given as such or as its JSON text; None for others."""
+    value = _parsed(value, "{")
+    return dict(value) if isinstance(value, Mapping) else None
+
+
+def texts_of(value: object) -> list[str] | None:
+    """Return a list of texts, given as a list or as its JSON text; None for others."""
+    value = _parsed(value, "[")
+    return [text_of(one) for one in value] if isinstance(value, list) else None
+
+
+def _parsed(value: object, beginning: str) -> object:
+    """Parse a text that begins as the wanted JSON does: a shell and some SDKs send only text."""
+    if not isinstance(value, str) or not value.lstrip().startswith(beginning):
+        return value
+    try:
+        parsed: object = json.loads(value)
+        compact_json(parsed)  # refuses NaN and lone surrogates, which json.loads reads
+    except (ValueError, RecursionError):
+        return value
+    return parsed

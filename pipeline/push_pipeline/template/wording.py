@@ -18,7 +18,10 @@ from push_pipeline.template.smart_text import SmartText, check_length, fill
 _SHARED: Final = frozenset(
     f"{system}-{name}"
     for system in ("ios", "osx")
-    for name in ("badge", "content-available", "mutable-content", "collapse-id")
+    for name in (
+        *("badge", "content-available", "mutable-content", "collapse-id"),
+        *("interruption-level", "relevance-score", "raw"),
+    )
 ) | {
     "android-collapse-key",
     "android-delivery-priority",

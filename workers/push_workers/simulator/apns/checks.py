@@ -138,6 +138,17 @@ def logical_id(body: bytes, key: str) -> str | None:
     return value if isinstance(value, str) else str(value)
 
 
+@lru_cache(maxsize=4096)
+def background_fault(body: bytes) -> str | None:
+    """Check the payload of a background push: in `aps` nothing but `content-available: 1`.
+
+    Apple, "Pushing background updates to your App", names no reason: it says that a type that
+    does not match the payload may be refused, delayed or dropped.
+    """
+    payload: Any = orjson.loads(body)
+    return None if payload.get("aps") == {"content-available": 1} else "InvalidPushType"
+
+
 def is_token(token: str) -> bool:
     """Say whether a device token is hexadecimal and of even length; Apple fixes no length."""
     return _HEX.fullmatch(token) is not None

@@ -87,6 +87,8 @@ class ApnsService(Service):
         logical = checks.logical_id(request.body, self.world.behaviour.logical_key)
         if logical is None:  # no reason is published for a body that is no JSON: a guess
             return Finding(rejection("PayloadEmpty", apns_id), token, topic)
+        if headers.push_type == "background" and checks.background_fault(request.body):
+            return Finding(rejection("InvalidPushType", apns_id), token, topic)
         fault = self._token_fault(token, topic)
         if fault is not None:
             return Finding(self._refusal(fault, token, apns_id), token, topic)

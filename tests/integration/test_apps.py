@@ -3,10 +3,20 @@
 from collections.abc import Callable
 
 import pytest
+from typer.testing import CliRunner
 
 from push_pipeline import db
+from push_pipeline.cli.root import app as cli
 from push_pipeline.clock import now_ms
-from push_pipeline.directory.apps import add_key, create_app, ensure_app, list_apps, resolve_app
+from push_pipeline.directory.apps import (
+    add_key,
+    android_display,
+    create_app,
+    ensure_app,
+    list_apps,
+    resolve_app,
+    set_android_display,
+)
 from push_pipeline.errors import InvalidParameter, UnknownApp
 from push_pipeline.settings import Settings
 
@@ -51,3 +61,16 @@ def test_the_app_that_is_meant_is_the_named_the_default_or_the_only_one(
         assert resolve_app(connection, "ID-2") == "ID-2"
         configure(app_id="ID-1")
         assert resolve_app(connection, None) == "ID-1"
+
+
+def test_who_shows_an_apps_pushes_is_the_app_until_it_is_said(settings: Settings) -> None:
+    with db.writing() as connection:
+        ensure_app(connection, "APP-1", "An app", 0)
+        assert android_display(connection, "APP-1") == "data"
+        with pytest.raises(InvalidParameter, match="use data, notification, both"):
+            set_android_display(connection, "APP-1", "blink")
+
+    result = CliRunner().invoke(cli, ["app", "set", "APP-1", "--android-display", "Both"])
+
+    assert result.exit_code == 0
+    assert result.stdout.split()[-1] == "both"

@@ -9,6 +9,7 @@ from sqlalchemy import event, select
 
 from push_pipeline import db, publish, push_with_template
 from push_pipeline.clock import now_ms
+from push_pipeline.directory.apps import set_android_display
 from push_pipeline.directory.templates import PUSH, put_template
 from push_pipeline.directory.users import put_users
 from push_pipeline.errors import InvalidWhereClause, MissingParameter, PayloadTooLarge
@@ -221,3 +222,21 @@ def test_a_message_without_values_is_sent_as_it_is_written(installation: Install
     installation.register([ios(1)])
     installation.work(publish("news", "Hi {Users.name} {x} \\{y}").message_id)
     assert documents(installation)[ios(1)]["message"] == "Hi {Users.name} {x} \\{y}"
+
+
+def test_the_system_shows_each_user_its_words_where_the_app_is_so_set(
+    installation: Installation,
+) -> None:
+    with db.writing() as connection:
+        set_android_display(connection, APP, "both")
+    know(zoe={"name": TRICKY})
+    installation.register([android(1)], "ANDROID", userId="zoe")
+    store("hello", "Hi {Users.name}")
+
+    run = installation.work(push_with_template("hello").message_id)
+
+    assert run["accepted"] == 1
+    [entry] = installation.simulator.log()
+    message = json.loads(entry["body"])["message"]
+    assert message["android"]["notification"]["body"] == f"Hi {TRICKY}"
+    assert message["data"]["message"] == f"Hi {TRICKY}"

@@ -25,6 +25,9 @@ AppId = Annotated[str, typer.Argument(metavar="APP", help="The app's id.")]
 Scopes = Annotated[str, typer.Option(help="Comma-separated.")]
 Key = Annotated[str | None, typer.Option(help="The key to use; a new one is made without it.")]
 Url = Annotated[str | None, typer.Option(help="Instead of the provider's address, for tests.")]
+Display = Annotated[
+    str, typer.Option(help="Who shows a push on Android: data (the app), notification, both.")
+]
 _ALL = ",".join(apps.SCOPES)
 
 
@@ -49,6 +52,19 @@ def create(
     else:
         say(f"app id   {new_id}\nAPI key  {shown}")
         note("The key is not shown again.")
+
+
+@group.command("set")
+def change(app_id: AppId, android_display: Display, as_json: Json = False) -> None:
+    """Change how an app's pushes are shown where a push does not say; from the next run on."""
+    with db.writing() as connection:
+        known = apps.resolve_app(connection, app_id)
+        apps.set_android_display(connection, known, android_display)
+        shown = apps.android_display(connection, known)
+    if as_json:
+        print_json({"id": known, "androidDisplay": shown})
+    else:
+        say(f"{known}  Android display: {shown}")
 
 
 @group.command("list")

@@ -1,23 +1,40 @@
-"""The data map that FCM gets: strings only, no `notification` block.
+"""The message that FCM gets: a data map for the app's code, a notification for the system.
 
-The Android SDK builds what is shown from the data itself; a `notification` block would go past
-it. Firebase reserves some keys ("About FCM messages", data messages): `from`, `message_type`
-and whatever begins with `google` or `gcm`.
+The Android SDK of the API builds what is shown from the data itself, and a `notification` block
+would go past it; a plain Firebase app shows nothing without one. So who shows a push is said per
+app, and per push by `android-display`. Firebase reserves some keys of the data ("About FCM
+messages", data messages): `from`, `message_type` and whatever begins with `google` or `gcm`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from enum import StrEnum
 
+from push_pipeline.content import notification
+from push_pipeline.content.fcm_fields import label_of, misplaced
+from push_pipeline.content.raw import JsonObject, read_raw
 from push_pipeline.content.values import count_of, is_on, text_of
+from push_pipeline.errors import InvalidParameter
 
 _OTHER_SYSTEMS = ("ios-", "ios_", "osx-", "osx_", "wp-")
 
 #: Our extensions: they steer how FCM delivers and do not travel to the device.
 _ENVELOPE = frozenset(
     (
+        "android-analytics-label",
         "android-collapse-key",
         "android-delivery-priority",
         "android-direct-boot",
+        "android-display",
+        "android-raw",
         "android-ttl-seconds",
+    )
+)
+
+#: What shows something, or lets the app show it; so does a text.
+_VISIBLE = frozenset(
+    (
+        *("android-content-title", "android-content-text", "android-title-loc-key"),
+        *("android-body-loc-key", "template_name", "android_immediate_push"),
     )
 )
 
@@ -28,11 +45,62 @@ _RESERVED_BEGINNINGS = ("google", "gcm")
 OWN_KEYS = frozenset(("message", "messageId"))
 
 
+class Display(StrEnum):
+    """Who shows a push on Android."""
+
+    DATA = "data"  # the app's code
+    NOTIFICATION = "notification"  # the system, while the app is in the background
+    BOTH = "both"  # the system then, and the app's code gets all of it as well
+
+
+def display_of(value: object) -> Display | None:
+    """Read who shows a push; None for what is none of the three."""
+    word = str(value).lower()
+    return Display(word) if word in tuple(Display) else None
+
+
 def data_map(text: str, headers: Mapping[str, object], message_id: str) -> dict[str, str]:
-    """Build the data map. A title line stands in for a text that is empty."""
-    shown = text or text_of(headers.get("android-content-text", ""))
+    """Build the data map. A title line stands in for a text that is empty.
+
+    Where the system alone shows the push, its text and its look are not said a second time.
+    """
     custom = {name: text_of(value) for name, value in headers.items() if _travels(name)}
-    return {**custom, "message": shown, "messageId": message_id}
+    if _display(headers) is Display.NOTIFICATION:
+        custom = {name: value for name, value in custom.items() if not name.startswith("android-")}
+        return {**custom, "messageId": message_id}
+    return {**custom, "message": _shown(text, headers), "messageId": message_id}
+
+
+def notification_block(text: str, headers: Mapping[str, object]) -> JsonObject | None:
+    """Build `android.notification`; None where the app shows the push, or nothing is shown."""
+    if _display(headers) is Display.DATA or is_silent(text, headers):
+        return None
+    return notification.block(_shown(text, headers), headers)
+
+
+def is_silent(text: str, headers: Mapping[str, object]) -> bool:
+    """Tell whether there is nothing to be shown."""
+    return not text and _VISIBLE.isdisjoint(headers)
+
+
+def raw_patch(headers: Mapping[str, object]) -> JsonObject:
+    """Return the publisher's own JSON (`android-raw`), merged into FCM's message last.
+
+    Raises:
+        InvalidParameter: it is no JSON object, has a field that FCM does not have or that is
+            the pipeline's, or a key of the data that is reserved or no text.
+    """
+    if "android-raw" not in headers:
+        return {}
+    raw = read_raw("android-raw", headers["android-raw"])
+    if (wrong := misplaced(raw)) is not None:
+        raise InvalidParameter(f"android-raw: FCM has no place for {wrong}, or it is not yours")
+    below = raw.get("android")
+    for data in (raw.get("data"), below.get("data") if isinstance(below, dict) else None):
+        for name, value in data.items() if isinstance(data, dict) else ():
+            if name in OWN_KEYS or _is_reserved(name) or not isinstance(value, str | None):
+                raise InvalidParameter(f"android-raw: data.{name} is reserved or no text")
+    return raw
 
 
 def collapse_key(headers: Mapping[str, object]) -> str | None:
@@ -41,9 +109,14 @@ def collapse_key(headers: Mapping[str, object]) -> str | None:
     return None if wanted is None else text_of(wanted)
 
 
-def is_urgent(headers: Mapping[str, object]) -> bool:
-    """Tell whether FCM is to wake the device: yes, unless `android-delivery-priority: normal`."""
-    return str(headers.get("android-delivery-priority", "high")).lower() != "normal"
+def is_urgent(text: str, headers: Mapping[str, object]) -> bool:
+    """Tell whether FCM is to wake the device: yes, unless `android-delivery-priority: normal`.
+
+    A push that shows nothing goes NORMAL, whatever is asked for: Firebase, "Set message
+    priority", takes HIGH away from an app whose urgent messages show nothing.
+    """
+    wanted = str(headers.get("android-delivery-priority", "high")).lower()
+    return wanted != "normal" and not is_silent(text, headers)
 
 
 def ttl_seconds(headers: Mapping[str, object]) -> int | None:
@@ -56,9 +129,33 @@ def is_for_locked_device(headers: Mapping[str, object]) -> bool:
     return is_on(headers.get("android-direct-boot"))
 
 
+def analytics_label(headers: Mapping[str, object]) -> str | None:
+    """Return the label under which Firebase counts the push, if it has one."""
+    return label_of(headers.get("android-analytics-label"))
+
+
 def unusable(headers: Mapping[str, object]) -> list[str]:
     """Name the headers that FCM has no place for."""
-    return [name for name in headers if _is_reserved(name) or name in OWN_KEYS]
+    readers = {"android-display": display_of, "android-analytics-label": label_of}
+    return [
+        *(name for name in headers if _is_reserved(name) or name in OWN_KEYS),
+        *(name for name, reader in readers.items() if _is_unusable(headers, name, reader)),
+        *(notification.unusable(headers) if _display(headers) is not Display.DATA else ()),
+    ]
+
+
+def _is_unusable(
+    headers: Mapping[str, object], name: str, reader: Callable[[object], object | None]
+) -> bool:
+    return name in headers and reader(headers[name]) is None
+
+
+def _display(headers: Mapping[str, object]) -> Display:
+    return display_of(headers.get("android-display")) or Display.DATA
+
+
+def _shown(text: str, headers: Mapping[str, object]) -> str:
+    return text or text_of(headers.get("android-content-text", ""))
 
 
 def _travels(name: str) -> bool:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Self
 
@@ -39,7 +39,7 @@ class Content:
             EmptyMessage: for null: a push message must be convertible to a string.
             InvalidParameter: for headers that are no object, for values that are not JSON or
                 not Unicode, for a collapse id that the provider would refuse, and for an
-                `ios-raw` or `osx-raw` that Apple would not take.
+                `ios-raw`, `osx-raw` or `android-raw` that the provider would not take.
         """
         if message is None:
             raise EmptyMessage
@@ -52,6 +52,7 @@ class Content:
         content._check_collapsing()
         for platform in (Platform.IOS, Platform.OSX):
             apple.raw_patch(platform, content.headers)
+        android.raw_patch(content.headers)
         return content
 
     @classmethod
@@ -96,6 +97,22 @@ class Content:
     def for_android(self, message_id: str) -> dict[str, str]:
         """Return FCM's data map."""
         return android.data_map(self.text, self.headers, message_id)
+
+    def android_notification(self) -> dict[str, object] | None:
+        """Return what the system shows on Android; None where that is left to the app."""
+        return android.notification_block(self.text, self.headers)
+
+    @property
+    def urgent_on_android(self) -> bool:
+        """Whether FCM is to wake Android devices for it."""
+        return android.is_urgent(self.text, self.headers)
+
+    def displayed(self, default: str) -> Self:
+        """Return the same, shown on Android as the app does where the push does not say."""
+        if android.display_of(self.headers.get("android-display")) is not None:
+            return self
+        headers = MappingProxyType({**self.headers, "android-display": default})
+        return replace(self, headers=headers)
 
     @property
     def _idle(self) -> list[str]:

@@ -2,16 +2,18 @@
 
 from collections.abc import Iterable
 
+from push_pipeline.content.android import raw_patch
 from push_pipeline.content.content import Content
-from push_pipeline.content.values import compact_json
+from push_pipeline.content.raw import merged
+from push_pipeline.content.values import compact_json, text_of
 from push_pipeline.errors import PayloadTooLarge
 from push_pipeline.platform import Platform
 
 #: Apple: "Generating a remote notification": 4 KB for everything but VoIP. Bytes of the JSON.
 APNS_PAYLOAD_BYTES = 4096
 
-#: Firebase: "About FCM messages": 4096 bytes. Bytes of the data map's keys and values; what
-#: Google counts besides them is not published, so only this much is certain.
+#: Firebase: "About FCM messages": 4096 bytes. Bytes of the keys and values of the data map and
+#: of the notification; what Google counts besides them is not published.
 FCM_DATA_BYTES = 4096
 
 
@@ -32,6 +34,30 @@ def check_sizes(content: Content, platforms: Iterable[Platform], message_id: str
 def size_of(content: Content, platform: Platform, message_id: str) -> tuple[int, int]:
     """Return the bytes that count for the platform's provider, and the most it takes."""
     if platform is Platform.ANDROID:
-        data = content.for_android(message_id)
-        return sum(len(part.encode()) for item in data.items() for part in item), FCM_DATA_BYTES
+        return _weight_on_android(content, message_id), FCM_DATA_BYTES
     return len(compact_json(content.for_apple(platform, message_id))), APNS_PAYLOAD_BYTES
+
+
+def _weight_on_android(content: Content, message_id: str) -> int:
+    said: dict[str, object] = {
+        "data": content.for_android(message_id),
+        "android": {"notification": content.android_notification() or {}},
+    }
+    whole = merged(said, raw_patch(content.headers))
+    parts = (whole, whole["android"])
+    return sum(
+        _weight(part[name])
+        for part in parts
+        if isinstance(part, dict)
+        for name in ("data", "notification")
+        if name in part
+    )
+
+
+def _weight(value: object) -> int:
+    """Count the bytes of the texts in a value, keys included."""
+    if isinstance(value, dict):
+        return sum(len(name.encode()) + _weight(item) for name, item in value.items())
+    if isinstance(value, list):
+        return sum(map(_weight, value))
+    return len(text_of(value).encode())

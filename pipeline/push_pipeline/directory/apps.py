@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, select, update
 
 from push_pipeline import db
+from push_pipeline.content.android import Display, display_of
 from push_pipeline.errors import InvalidParameter, UnknownApp
 from push_pipeline.models import API_KEY, APP, ApiKey, App
 from push_pipeline.options.time_zone import check_time_zone
@@ -79,6 +80,22 @@ def list_apps(connection: Connection) -> list[AppView]:
     """List the apps, the oldest first."""
     rows = connection.execute(select(APP.id, APP.name, APP.created_at).order_by(APP.created_at))
     return [AppView(*row) for row in rows]
+
+
+def android_display(connection: Connection, app_id: str) -> str:
+    """Return who shows an app's pushes on Android where a push does not say."""
+    return str(connection.execute(select(APP.android_display).where(APP.id == app_id)).scalar_one())
+
+
+def set_android_display(connection: Connection, app_id: str, display: str) -> None:
+    """Say who shows an app's pushes on Android where a push does not say; from the next run on.
+
+    Raises:
+        InvalidParameter: it is none of `data`, `notification`, `both`.
+    """
+    if display_of(display) is None:
+        raise InvalidParameter(f"unknown display {display!r}: use {', '.join(Display)}")
+    connection.execute(update(App).where(APP.id == app_id).values(android_display=display.lower()))
 
 
 def hash_key(key: str) -> bytes:

@@ -23,10 +23,11 @@ _SHARED: Final = frozenset(
         *("interruption-level", "relevance-score", "raw"),
     )
 ) | {
-    "android-collapse-key",
-    "android-delivery-priority",
-    "android-direct-boot",
-    "android-ttl-seconds",
+    f"android-{name}"
+    for name in (
+        *("analytics-label", "collapse-key", "color", "delivery-priority", "direct-boot"),
+        *("display", "notification-priority", "raw", "sticky", "ttl-seconds", "visibility"),
+    )
 }
 
 

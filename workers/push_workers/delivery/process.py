@@ -11,6 +11,7 @@ from push_pipeline import db
 from push_pipeline.content import Content
 from push_pipeline.content.sizes import size_of
 from push_pipeline.credentials import Credential, unseal
+from push_pipeline.directory.apps import android_display
 from push_pipeline.directory.provider_routes import find_sealed
 from push_pipeline.errors import BadCredential
 from push_pipeline.ledger.runs import RunView, find_run
@@ -36,8 +37,9 @@ RENDERED_SECONDS = 60.0
 class RunFacts:
     """A run's message, rendered once per platform in this process."""
 
-    def __init__(self, run: RunView) -> None:
+    def __init__(self, run: RunView, android_display: str = "data") -> None:
         self.run = run
+        self._android_display = android_display
         self._wordings = {
             platform: Wording.from_json(stored)
             for platform, stored in run.content.get("wordings", {}).items()
@@ -62,9 +64,10 @@ class RunFacts:
 
     def _prepare(self, platform: Platform, now: float) -> Prepared:
         if platform not in self._wordings:
-            return Prepared(self._render(Content.from_json(self.run.content), platform, now))
+            plain = Content.from_json(self.run.content).displayed(self._android_display)
+            return Prepared(self._render(plain, platform, now))
         wording, marks = self._wordings[platform], self._marks[platform]
-        content = wording.content(marks.words)
+        content = wording.content(marks.words).displayed(self._android_display)
         rendered = self._render(content, platform, now)
         if not marks.columns:
             return Prepared(rendered)
@@ -134,6 +137,6 @@ class Context:
 def _read_facts(run_id: int) -> RunFacts:
     with db.reading() as connection:
         run = find_run(connection, run_id)
-    if run is None:
-        raise LookupError(f"run {run_id} has batches but no row")
-    return RunFacts(run)
+        if run is None:
+            raise LookupError(f"run {run_id} has batches but no row")
+        return RunFacts(run, android_display(connection, run.app_id))

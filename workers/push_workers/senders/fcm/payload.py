@@ -3,10 +3,13 @@
 Source of the rules: Firebase, reference of `projects.messages` (Message, AndroidConfig).
 """
 
+import json
+
 from google.auth.credentials import AnonymousCredentials
 from pyfcm import FCMNotification
 
-from push_pipeline.content import Content, android
+from push_pipeline.content import Content, android, compact_json
+from push_pipeline.content.raw import merged
 from push_pipeline.platform import Platform
 from push_workers.senders.base import Rendered
 
@@ -64,6 +67,8 @@ def render(
         data_payload=content.for_android(message_id),
         android_config=_android_config(content, key, _lifetime(content, expires_at, now)),
     )
+    if raw := android.raw_patch(content.headers):
+        body = compact_json({"message": merged(json.loads(body)["message"], raw)})
     return Rendered(
         body,
         platform,
@@ -76,13 +81,17 @@ def render(
 
 def _android_config(content: Content, key: str | None, lifetime: int) -> dict[str, object]:
     config: dict[str, object] = {
-        "priority": "HIGH" if android.is_urgent(content.headers) else "NORMAL",
+        "priority": "HIGH" if content.urgent_on_android else "NORMAL",
         "ttl": f"{lifetime}s",
     }
     if key is not None:
         config["collapse_key"] = key
     if android.is_for_locked_device(content.headers):
         config["direct_boot_ok"] = True
+    if (label := android.analytics_label(content.headers)) is not None:
+        config["fcm_options"] = {"analytics_label": label}
+    if (notification := content.android_notification()) is not None:
+        config["notification"] = notification
     return config
 
 

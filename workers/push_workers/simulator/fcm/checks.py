@@ -23,6 +23,8 @@ TARGETS = ("fid", "token", "topic", "condition")
 _RESERVED = re.compile(r"from|message_type|google.*|gcm.*", re.DOTALL)
 _TOKEN = re.compile(r"[A-Za-z0-9_:.-]{10,4096}")
 _FID = re.compile(r"[A-Za-z0-9_-]{22}")
+_COLOUR = re.compile(r"#[0-9A-Fa-f]{6}")
+_LABEL = re.compile(r"[a-zA-Z0-9\-_.~%]{1,50}")
 _TOPIC = re.compile(r"[a-zA-Z0-9\-_.~%]{1,900}")
 
 
@@ -97,6 +99,7 @@ def facts(raw: bytes, logical_key: str, *, to_topic: bool) -> Facts:
     wrong = _reserved(data, "message.data") + _reserved(
         android.get("data", {}), "message.android.data"
     )
+    wrong += _malformed(message, android)
     if seconds is not None and not 0 <= seconds <= TTL_MAX_SECONDS:
         wrong.append(Violation("message.android.ttl", "ttl is out of range"))
     if wrong:
@@ -105,6 +108,19 @@ def facts(raw: bytes, logical_key: str, *, to_topic: bool) -> Facts:
         return Facts(errors.rejection("PAYLOAD_TOO_LARGE"))
     tag = android.get("notification", {}).get("tag", "")
     return Facts(None, data.get(logical_key, ""), tag or android.get("collapse_key", ""), seconds)
+
+
+def _malformed(message: dict[str, Any], android: dict[str, Any]) -> list[Violation]:
+    """Check the texts that have a form of their own: colour and analytics label."""
+    colour = fields.normalised(android.get("notification", {})).get("color")
+    found = []
+    if colour is not None and not _COLOUR.fullmatch(colour):
+        found.append(Violation("message.android.notification.color", "Malformed color"))
+    for at, part in (("message", message), ("message.android", android)):
+        options = fields.normalised(part.get("fcm_options", {}))
+        if not _LABEL.fullmatch(options.get("analytics_label", "-")):
+            found.append(Violation(f"{at}.fcm_options.analytics_label", "Malformed label"))
+    return found
 
 
 def _reserved(data: dict[str, str], at: str) -> list[Violation]:

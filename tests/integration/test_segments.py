@@ -76,6 +76,7 @@ class Population:
             channels=tuple(rng.sample(CHANNELS, rng.randint(1, 3))),
             os_version=text,
             user_id=rng.choice([*names, None]),
+            locale=rng.choice([*TEXTS, None]) or None,
             properties=self._properties(rng) if rng.random() < 0.8 else None,
             expires_at=rng.choice([None, 1767225600000 + 10**12, 10**15]),
         )
@@ -89,6 +90,7 @@ class Population:
             "os": one.platform.value,
             "osVersion": one.os_version,
             "ownerId": one.user_id,
+            "locale": one.locale,
             "expiration": one.expires_at,
             "created": NOW,
             "updated": NOW,
@@ -137,7 +139,7 @@ def population(
 
 TEXT_COLUMNS = (
     "objectId", "deviceId", "deviceToken", "os", "osVersion", "channelName", "ownerId",
-    "user.objectId",
+    "locale", "user.objectId",
 )  # fmt: skip
 PROPERTY_COLUMNS = tuple(
     f"{owner}.{path}"

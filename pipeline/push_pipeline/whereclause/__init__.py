@@ -5,7 +5,7 @@
 Rules, the same on PostgreSQL and SQLite:
 
 - Columns are those of a registration: objectId, deviceId, deviceToken, os, osVersion,
-  channelName, expiration, created, updated, ownerId; a user's properties (`user.name`,
+  channelName, expiration, created, updated, ownerId, locale; a user's properties (`user.name`,
   `user.address.city`; `user.objectId` is the user's id) and the device's own
   (`properties.name`). The times are epoch milliseconds.
 - A registration is a device in a channel, and the whole clause is asked of one registration at

@@ -23,6 +23,7 @@ _TEXTS: Final = (
     "osVersion",
     "channelName",
     "ownerId",
+    "locale",
     "user.objectId",
 )
 _MOMENTS: Final = ("expiration", "created", "updated")

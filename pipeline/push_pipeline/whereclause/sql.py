@@ -33,6 +33,7 @@ _TEXTS: Final[dict[str, Expression]] = {
     "osVersion": DEVICE.os_version,
     "channelName": _ITS_CHANNEL.c.name,
     "ownerId": DEVICE.user_id,
+    "locale": DEVICE.locale,
     "user.objectId": USER.user_id,
 }
 _MOMENTS: Final[dict[str, Expression]] = {

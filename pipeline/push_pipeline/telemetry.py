@@ -3,6 +3,7 @@
 | event | fields | when |
 |---|---|---|
 | headers_without_effect | warnings | a publish has headers that a provider has no place for |
+| registration_changed | warnings | a registration says what could not be stored as it is |
 | fanned_out | run_id, members, batches | a page of a run was committed |
 | slice_recorded | platform, ended, resent, seconds | a slice's outcomes were committed |
 | lease_lost | batch_id | a worker was overtaken and recorded nothing |
@@ -52,6 +53,12 @@ def headers_without_effect(warnings: Sequence[str]) -> None:
         logger.warning(
             "a header has no effect: %.100r", warning, extra={"action": "headers_without_effect"}
         )
+
+
+def registration_changed(warnings: Sequence[str]) -> None:
+    """A registration was stored in another way than it was told: by field, without values."""
+    for warning in warnings:
+        logger.warning("of a registration: %s", warning, extra={"action": "registration_changed"})
 
 
 def fanned_out(run_id: int, members: int, batches: int) -> None:

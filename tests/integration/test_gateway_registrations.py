@@ -222,3 +222,11 @@ def test_an_app_cannot_touch_the_devices_of_another(api: Client) -> None:
     assert api("DELETE", "/messaging/registrations/dev-1").fault == (400, 5001)
     assert api.register().status == 200
     assert count_devices() == 2
+
+
+def test_a_time_zone_that_is_unknown_is_told_and_refuses_nobody(api: Client) -> None:
+    answer = api.register(timezone="GMT+05:30")
+
+    assert answer.status == 200
+    warned = {"field": "timezone", "reason": "unknown, stored without"}
+    assert answer.body["warnings"] == [warned]

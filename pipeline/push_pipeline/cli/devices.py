@@ -105,8 +105,9 @@ def _register(app_id: str, good: list[Registration], channels: Sequence[str]) ->
 
 def _tell_bad(chunk: Sequence[Line]) -> None:
     for line in chunk:
-        if line.reason is not None:
-            note(f"line {line.number}: {line.reason}")
+        told = line.registration.warnings if line.registration else (line.reason,)
+        for reason in told:
+            note(f"line {line.number}: {reason}")
 
 
 @contextmanager

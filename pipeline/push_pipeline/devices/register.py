@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Text, cast, delete, literal, update
 
-from push_pipeline import db
+from push_pipeline import db, telemetry
 from push_pipeline.clock import now_ms
 from push_pipeline.devices.conflicts import in_rounds, plan_room
 from push_pipeline.devices.locks import lock_holders, lock_stripes, lock_stripes_of_apps
@@ -48,6 +48,7 @@ def register_device(
     with db.writing() as connection:
         app_id = resolve_app(connection, app)
         register_devices(connection, app_id, [registration], now, alive=True)
+    telemetry.registration_changed(registration.warnings)
 
 
 def unregister_device(device_id: str, *, app: str | None = None) -> None:

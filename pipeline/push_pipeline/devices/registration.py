@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from push_pipeline.errors import (
@@ -16,7 +16,7 @@ from push_pipeline.options import check_channel_name
 from push_pipeline.options.moment import epoch_ms
 from push_pipeline.options.properties import check_properties
 from push_pipeline.options.texts import is_text
-from push_pipeline.options.time_zone import check_time_zone
+from push_pipeline.options.time_zone import known_time_zones, likely_time_zone
 from push_pipeline.platform import Platform
 
 #: Characters. The API calls device ids opaque; this bounds an index entry, and other texts alike.
@@ -71,6 +71,7 @@ class Registration:
     locale: str | None = None
     time_zone: str | None = None
     expires_at: int | None = None
+    warnings: tuple[str, ...] = field(default=(), compare=False)  # what was changed or left out
 
     def __repr__(self) -> str:
         return f"Registration(device_id={self.device_id!r}, platform={self.platform.value})"
@@ -86,6 +87,7 @@ def check_registration(fields: Mapping[str, Any], now: int) -> Registration:
     device_id = _device_id(fields.get("deviceId"))
     platform = _platform(fields.get("os"))
     token = _token(fields.get("deviceToken"), platform)
+    time_zone, warnings = _time_zone(fields)
     return Registration(
         device_id=device_id,
         token=token,
@@ -97,8 +99,9 @@ def check_registration(fields: Mapping[str, Any], now: int) -> Registration:
         user_id=_optional_text(fields, "userId"),
         properties=_properties(fields.get("properties")),
         locale=_optional_text(fields, "locale"),
-        time_zone=_time_zone(fields),
+        time_zone=time_zone,
         expires_at=_expiration(fields.get("expiration"), now),
+        warnings=warnings,
     )
 
 
@@ -181,9 +184,18 @@ def _optional_text(fields: Mapping[str, Any], name: str) -> str | None:
     return _text(name, str(value))
 
 
-def _time_zone(fields: Mapping[str, Any]) -> str | None:
+def _time_zone(fields: Mapping[str, Any]) -> tuple[str | None, tuple[str, ...]]:
+    """Read the zone, and say what was made of it.
+
+    A device that cannot be understood about its zone is registered all the same: it would get
+    no push at all otherwise, and without a zone it goes with the app's.
+    """
     name = _optional_text(fields, "timezone") or _optional_text(fields, "timeZone")
-    return None if name is None else check_time_zone(name)
+    if name is None or name in known_time_zones():
+        return name, ()
+    likely = likely_time_zone(name)
+    made = "unknown, stored without" if likely is None else f"unknown, taken for {likely}"
+    return likely, (f"timezone: {made}",)
 
 
 def _environment(value: object) -> str:

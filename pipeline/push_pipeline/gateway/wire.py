@@ -136,6 +136,7 @@ class RegistrationId(Shape):
     """The answer to a registration: `id::channel`, one for each channel, joined by commas."""
 
     registration_id: str
+    warnings: list[dict[str, str]] | None = None  # field and reason of what was stored otherwise
 
 
 class RegistrationView(Shape):

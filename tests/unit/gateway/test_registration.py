@@ -50,6 +50,28 @@ def test_an_expiration_that_has_passed_or_is_no_moment_is_refused(given) -> None
         check_registration({**IOS, "expiration": given}, NOW)
 
 
+@pytest.mark.parametrize(
+    ("told", "kept", "warned"),
+    [
+        ("Europe/Berlin", "Europe/Berlin", False),
+        ("", None, False),
+        ("europe/berlin", "Europe/Berlin", True),
+        (" America/New York ", "America/New_York", True),
+        ("GMT+02:00", "Etc/GMT-2", True),
+        ("UTC-5", "Etc/GMT+5", True),
+        ("+0300", "Etc/GMT-3", True),
+        ("GMT+00:00", "UTC", True),
+        ("GMT+05:30", None, True),
+        ("GMT+25", None, True),
+        ("../etc/passwd", None, True),
+    ],
+)
+def test_a_time_zone_is_understood_or_left_out_and_never_refused(told, kept, warned) -> None:
+    found = check_registration({**IOS, "timezone": told}, NOW)
+    assert found.time_zone == kept
+    assert bool(found.warnings) is warned
+
+
 @pytest.mark.parametrize("channels", [None, [], [""], ""])
 def test_a_registration_without_channels_is_one_of_the_default_channel(channels) -> None:
     assert check_registration({**IOS, "channels": channels}, NOW).channels == ("default",)

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 
-from push_pipeline import db
+from push_pipeline import db, telemetry
 from push_pipeline.clock import now_ms
 from push_pipeline.devices.lookup import find_registration, leave_channels
 from push_pipeline.devices.register import Arrival, register_arrivals, remove_device
@@ -25,7 +25,10 @@ Channels = Annotated[Listed | None, Query(description="Only these, separated by 
 
 
 @router.post(
-    "/messaging/registrations", openapi_extra=requests.REGISTRATION, summary="Register a device"
+    "/messaging/registrations",
+    openapi_extra=requests.REGISTRATION,
+    response_model_exclude_none=True,
+    summary="Register a device",
 )
 async def register(request: Request, asking: Asking, body: RegistrationBody) -> RegistrationId:
     """Register a device, or renew its registration; channels are added to those it has.
@@ -37,7 +40,10 @@ async def register(request: Request, asking: Asking, body: RegistrationBody) -> 
     wanted = check_registration({**body, "userId": _user(asking, body)}, now_ms())
     registering: Batcher[Arrival, int] = request.app.state.registering
     key = await registering.do(Arrival(asking.app_id, wanted))
-    return RegistrationId(registration_id=registration_id(key, wanted.channels))
+    telemetry.registration_changed(wanted.warnings)
+    return RegistrationId(
+        registration_id=registration_id(key, wanted.channels), warnings=_named(wanted.warnings)
+    )
 
 
 def register_all(arrivals: Sequence[Arrival]) -> list[int]:
@@ -84,6 +90,11 @@ def _names(channels: str) -> list[str]:
     if not names:  # not taken for all of them: a list that came out empty would end it everywhere
         raise InvalidParameter("channels names no channel")
     return names
+
+
+def _named(warnings: Sequence[str]) -> list[dict[str, str]] | None:
+    parts = [warning.partition(": ") for warning in warnings]
+    return [{"field": field, "reason": reason} for field, _, reason in parts] or None
 
 
 def _user(asking: Caller, body: dict[str, Any]) -> Any:

@@ -65,7 +65,7 @@ class Settings(BaseSettings):
     )
     fcm_url: str | None = Field(None, description="Instead of Google's endpoint, for tests")
     ca_file: Path | None = Field(
-        None, description="Extra CA bundle trusted for providers and their token endpoint"
+        None, description="Extra CA bundle, trusted beside the system's for all that speaks TLS"
     )
 
     app_id: str | None = Field(None, description="Default app, created by `migrate`")

@@ -1,5 +1,6 @@
 """User tokens: signed by the host application, checked by its key or by its key set."""
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -8,7 +9,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, ClassVar
 
 import jwt
@@ -22,9 +26,15 @@ from push_pipeline.clock import now_ms
 from push_pipeline.credentials import seal_text
 from push_pipeline.directory.access import Access, PublishRule, TokenRules, put_access
 from push_pipeline.directory.apps import add_key
+from push_pipeline.errors import UserKeysUnavailable
+from push_pipeline.gateway import bounded_get
+from push_pipeline.gateway.app import THREADS
+from push_pipeline.gateway.bounded_get import GetFailed
 from push_pipeline.gateway.key_sets import KeySets
 from push_pipeline.models import DEVICE, USER
 from push_pipeline.settings import Settings, get_settings
+from push_pipeline.trust import trust
+from push_workers.simulator.certificates import authority
 from tests.integration.gateway_stand import APP, Client, make_app, running_gateway
 from tests.processes import wait_until
 
@@ -182,13 +192,16 @@ class KeySetServer(BaseHTTPRequestHandler):
     key_set: ClassVar[dict[str, Any]] = {}
     asked: ClassVar[int] = 0
     broken: ClassVar[bool] = False
+    redirect: ClassVar[str | None] = None
     answers: ClassVar[threading.Event] = threading.Event()
 
     def do_GET(self) -> None:
         type(self).asked += 1
-        self.answers.wait(10)
+        self.answers.wait(30)
         body = b"out of order" if self.broken else json.dumps(self.key_set).encode()
-        self.send_response(503 if self.broken else 200)
+        self.send_response(302 if self.redirect else 503 if self.broken else 200)
+        if self.redirect:
+            self.send_header("Location", self.redirect)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -247,19 +260,89 @@ def test_a_key_set_that_cannot_be_fetched_is_no_fault_of_the_token(
 
 
 def test_a_key_set_that_is_slow_holds_nobody_else_up(
-    key_set: tuple[type[KeySetServer], str],
+    api: Client, key_set: tuple[type[KeySetServer], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server, url = key_set
     key = rsa.generate_private_key(65537, 2048)
     server.key_set = {"keys": [public_jwk(key, "k1")]}
-    key_sets = KeySets()
-    assert key_sets.find(url, "k1")
     server.answers.clear()
+    monkeypatch.setattr(bounded_get, "DEADLINE_SECONDS", 30)
+    take_tokens(TokenRules(("RS256",), audience="push", jwks_url=url), None)
+    token = jwt.encode(claims(), key, "RS256", headers={"kid": "k1"})
 
-    with ThreadPoolExecutor(1) as other:
-        slow = other.submit(key_sets.find, f"{url}?another", "k1")
-        wait_until(lambda: server.asked == 2, what="the slow request")
-        assert key_sets.find(url, "k1")
-        assert not slow.done()
+    with ThreadPoolExecutor(2 * THREADS) as crowd:
+        slow = [crowd.submit(api, "GET", "/info", user_token=token) for _ in range(2 * THREADS)]
+        wait_until(lambda: server.asked == 1, what="the slow request")
+        assert api("GET", "/messaging/unknown").status == 200
+        assert api.publish().status == 200
+        assert api("GET", "/readyz", prefix="").status == 200
+        assert not any(one.done() for one in slow)
         server.answers.set()
-        assert slow.result()
+        assert {one.result().status for one in slow} == {200}
+    assert server.asked == 1
+
+
+async def _drip(_: asyncio.StreamReader, writer: asyncio.StreamWriter, every: float) -> None:
+    with suppress(OSError), closing(writer):
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        while True:
+            writer.write(b" ")
+            await writer.drain()
+            await asyncio.sleep(every)
+
+
+def test_a_document_is_bounded_in_time_and_bytes_as_a_whole(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def fetch(every: float) -> None:
+        drip = partial(_drip, every=every)
+        async with await asyncio.start_server(drip, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            await bounded_get.get(f"http://127.0.0.1:{port}/", None)
+
+    with pytest.raises(GetFailed, match="too long"):
+        asyncio.run(fetch(0))
+    monkeypatch.setattr(bounded_get, "DEADLINE_SECONDS", 0.2)
+    with pytest.raises(GetFailed, match="late"):
+        asyncio.run(fetch(0.01))
+
+
+def test_no_redirect_is_followed_to_a_key_set(
+    key_set: tuple[type[KeySetServer], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, url = key_set
+    monkeypatch.setattr(server, "redirect", url)
+
+    with pytest.raises(GetFailed, match="302"):
+        asyncio.run(bounded_get.get(url, None))
+    assert server.asked == 1
+
+
+def test_whatever_a_provider_sends_is_a_key_set_or_none(
+    configure: Callable[..., Settings], key_set: tuple[type[KeySetServer], str]
+) -> None:
+    configure()
+    server, url = key_set
+    nested: Any = json.loads("[" * 900 + "]" * 900)
+    number = {"kty": "RSA", "n": 7, "e": []}
+
+    for sent in (nested, {"keys": nested}, {"keys": [nested]}, {"keys": [number]}, {"keys": 1}, 7):
+        server.key_set = sent
+        with pytest.raises(UserKeysUnavailable):
+            asyncio.run(KeySets().find(url, "k1"))
+
+
+def test_a_token_with_nested_json_is_invalid(api: Client) -> None:
+    deep = base64.urlsafe_b64encode(b'{"alg":' + b"[" * 3000 + b"]" * 3000).rstrip(b"=").decode()
+    head, _, _ = sign().split(".")
+
+    assert api("GET", "/info", user_token=f"{deep}.e30.AA").fault == (401, 3064)
+    assert api("GET", "/info", user_token=f"{head}.{deep}.AA").fault == (401, 3064)
+
+
+def test_the_extra_authorities_are_trusted_beside_the_systems(tmp_path: Path) -> None:
+    known = trust().cert_store_stats()["x509_ca"]
+    file = tmp_path / "authority.pem"
+    file.write_bytes(authority().pem())
+
+    assert trust(str(file)).cert_store_stats()["x509_ca"] == known + 1

@@ -4,7 +4,6 @@ from functools import partial
 from typing import Annotated
 
 from fastapi import Depends, Header, Request
-from starlette.concurrency import run_in_threadpool
 
 from push_pipeline import db
 from push_pipeline.directory.access import Access, Grant, find_access, find_app_of_host, find_grant
@@ -46,7 +45,7 @@ class Gatekeeper:
             grant = Grant(access.app_id, frozenset(access.open_scopes))
         if not user_token:
             return Caller(grant, access.publish_rules)
-        user = await run_in_threadpool(read_user, user_token, access, self._key_sets)
+        user = await read_user(user_token, access, self._key_sets)
         return Caller(grant, access.publish_rules, user.user_id, user.roles)
 
     async def _by_key(self, app_id: str, key: str, client: str) -> Grant:

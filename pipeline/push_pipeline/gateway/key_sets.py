@@ -1,14 +1,19 @@
-"""Key sets (JWKS, RFC 7517) of the apps' identity providers, fetched seldom and kept."""
+"""Key sets (JWKS, RFC 7517) of the apps' identity providers, fetched seldom and kept.
 
+A provider is a stranger, and may be slow or hostile: nobody waits for it but those who ask for
+a key of it, no thread waits for it at all, and whatever it sends is a set of keys or none.
+"""
+
+import asyncio
 import logging
-import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import jwt
-import requests
+import orjson
 
-from push_pipeline.errors import InvalidUserToken, UserKeysUnavailable
+from push_pipeline.errors import BadCredential, InvalidUserToken, UserKeysUnavailable
+from push_pipeline.gateway.bounded_get import GetFailed, get
 from push_pipeline.settings import get_settings
 
 logger = logging.getLogger(__name__)
@@ -20,45 +25,40 @@ KEEP_SECONDS = 300.0
 #: failed: neither tokens with invented ids nor a provider that is away make us ask for each.
 REFETCH_SECONDS = 10.0
 
-#: Seconds to connect, and to wait for bytes.
-TIMEOUT_SECONDS = (2.0, 2.0)
-
 Keys = dict[str | None, jwt.PyJWK]
 
 
 class KeySets:
-    """The key sets by their URL."""
+    """The key sets by their URL. For one event loop."""
 
     def __init__(self) -> None:
         self._sets: dict[str, _KeySet] = {}
 
-    def find(self, url: str, key_id: str | None) -> jwt.PyJWK:
+    async def find(self, url: str, key_id: str | None) -> jwt.PyJWK:
         """Return a key. A token that names none is checked with the only key that there is.
 
         Raises:
             InvalidUserToken: the set has no such key.
             UserKeysUnavailable: the set cannot be fetched, and none is kept.
         """
-        return self._sets.setdefault(url, _KeySet(url)).find(key_id)
+        return await self._sets.setdefault(url, _KeySet(url)).find(key_id)
 
 
 @dataclass
 class _KeySet:
-    """One set. One thread fetches it, the others that need it wait; none waits for another set."""
+    """One set. It is fetched once for all who need it meanwhile; who has a key does not wait."""
 
     url: str
     keys: Keys | None = None
     asked_at: float = float("-inf")
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    fetching: asyncio.Task[None] | None = None
 
-    def find(self, key_id: str | None) -> jwt.PyJWK:
-        with self.lock:
-            if self._must_fetch(key_id):
-                self._fetch()
-            keys = self.keys
-        if keys is None:
+    async def find(self, key_id: str | None) -> jwt.PyJWK:
+        if self._must_fetch(key_id):
+            await self._fetched()
+        if self.keys is None:
             raise UserKeysUnavailable(f"{self.url} gave no key set")
-        key = _pick(keys, key_id)
+        key = _pick(self.keys, key_id)
         if key is None:
             raise InvalidUserToken
         return key
@@ -67,14 +67,19 @@ class _KeySet:
         found = self.keys is not None and _pick(self.keys, key_id) is not None
         return time.monotonic() - self.asked_at > (KEEP_SECONDS if found else REFETCH_SECONDS)
 
-    def _fetch(self) -> None:
+    async def _fetched(self) -> None:
+        if self.fetching is None:
+            self.fetching = asyncio.create_task(self._fetch())
+        await asyncio.shield(self.fetching)
+
+    async def _fetch(self) -> None:
         """Fetch the set; while its provider is away, the one before stays in force."""
         try:
-            self.keys = _read(self.url)
-        except (requests.RequestException, jwt.PyJWTError, ValueError, AttributeError) as error:
-            why = type(error).__name__
-            logger.warning("no key set from %s: %s", self.url, why, extra={"action": "key_set"})
+            self.keys = await _read(self.url)
+        except (GetFailed, BadCredential) as error:
+            logger.warning("no key set from %s: %s", self.url, error, extra={"action": "key_set"})
         self.asked_at = time.monotonic()
+        self.fetching = None
 
 
 def _pick(keys: Keys, key_id: str | None) -> jwt.PyJWK | None:
@@ -83,8 +88,14 @@ def _pick(keys: Keys, key_id: str | None) -> jwt.PyJWK | None:
     return keys.get(key_id)
 
 
-def _read(url: str) -> Keys:
+async def _read(url: str) -> Keys:
     ca_file = get_settings().ca_file
-    answer = requests.get(url, timeout=TIMEOUT_SECONDS, verify=str(ca_file) if ca_file else True)
-    answer.raise_for_status()
-    return {key.key_id: key for key in jwt.PyJWKSet.from_dict(answer.json()).keys}
+    document = await get(url, str(ca_file) if ca_file else None)
+    return await asyncio.to_thread(_parse, document)
+
+
+def _parse(document: bytes) -> Keys:
+    try:
+        return {key.key_id: key for key in jwt.PyJWKSet.from_dict(orjson.loads(document)).keys}
+    except Exception as error:  # noqa: BLE001 - no list of errors covers what a stranger may send
+        raise GetFailed(type(error).__name__) from None

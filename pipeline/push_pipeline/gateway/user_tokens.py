@@ -1,9 +1,13 @@
 """User tokens: JSON Web Tokens of the host application, checked against the app's key."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jwt
+from starlette.concurrency import run_in_threadpool
 
 from push_pipeline.credentials import unseal_text
 from push_pipeline.directory.access import Access, TokenRules
@@ -27,10 +31,8 @@ class TokenUser:
     roles: frozenset[str]
 
 
-def read_user(token: str, access: Access, key_sets: KeySets) -> TokenUser:
+async def read_user(token: str, access: Access, key_sets: KeySets) -> TokenUser:
     """Check a token (signature, expiry, audience, issuer) and return its user.
-
-    May fetch a key set: not for an event loop.
 
     Raises:
         InvalidUserToken: it does not hold, or the app takes no user tokens.
@@ -39,17 +41,30 @@ def read_user(token: str, access: Access, key_sets: KeySets) -> TokenUser:
     rules = access.token_rules
     if rules is None or len(token) > TOKEN_MAX:
         raise InvalidUserToken
-    try:
+    if rules.jwks_url is None:
+        return await run_in_threadpool(_verified, token, partial(_own_key, access), rules)
+    with _as_invalid():
         key_id = jwt.get_unverified_header(token).get("kid")
-        claims = _claims(token, _key(access, rules, key_id, key_sets), rules)
-    except jwt.PyJWTError:
-        raise InvalidUserToken from None  # its text may repeat what is in the token
+    key = await key_sets.find(rules.jwks_url, key_id)
+    return await run_in_threadpool(_verified, token, lambda: key, rules)
+
+
+def _verified(token: str, find_key: Callable[[], Any], rules: TokenRules) -> TokenUser:
+    key = find_key()
+    with _as_invalid():
+        claims = _claims(token, key, rules)
     return _user(claims, rules)
 
 
-def _key(access: Access, rules: TokenRules, key_id: str | None, key_sets: KeySets) -> Any:
-    if rules.jwks_url is not None:
-        return key_sets.find(rules.jwks_url, key_id)
+@contextmanager
+def _as_invalid() -> Iterator[None]:
+    try:
+        yield
+    except (jwt.PyJWTError, RecursionError):  # JSON that is nested by the thousand
+        raise InvalidUserToken from None  # its text may repeat what is in the token
+
+
+def _own_key(access: Access) -> str:
     secret = get_settings().secret_key
     if secret is None or access.token_key is None:
         raise SettingsError("PIPELINE_SECRET_KEY is not set: it unseals the key of user tokens")

@@ -7,9 +7,9 @@ from typing import ClassVar, NamedTuple, TypedDict
 
 from push_pipeline.credentials import Credential
 from push_pipeline.outcome import Outcome, Verdict
+from push_pipeline.trust import trust
 from push_workers.senders.base import Rendered, Target
 from push_workers.senders.http2 import Ending, HeadersOf, Transport
-from push_workers.senders.tls import trust
 
 _MALFORMED = Verdict(Outcome.MISROUTED, "MalformedToken")
 _EXPIRED = Verdict(Outcome.EXPIRED, "Expired")

@@ -19,8 +19,8 @@ from requests.adapters import HTTPAdapter
 
 from push_pipeline.credentials import FcmCredential
 from push_pipeline.outcome import Outcome, Verdict
+from push_pipeline.trust import trust
 from push_workers.senders.answers import held, json_object, word
-from push_workers.senders.tls import trust
 
 _SCOPES = ("https://www.googleapis.com/auth/firebase.messaging",)
 

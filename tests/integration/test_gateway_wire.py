@@ -2,10 +2,12 @@
 
 import logging
 import socket
+from contextlib import ExitStack
 
 import pytest
 
-from push_pipeline.gateway import body, protocol
+from push_pipeline.gateway import body, crowd, protocol
+from push_pipeline.gateway.protocol import HEAD_MAX
 from tests.integration.gateway_stand import Answer, Client
 from tests.processes import wait_until
 
@@ -107,7 +109,8 @@ def test_bytes_that_are_no_request_are_refused_in_the_same_shape(
         "a path that is not escaped": "GET /api/messaging/ü HTTP/1.1\r\nHost: x\r\n\r\n".encode(),
         "a space in the path": b"GET /api/messaging/a b HTTP/1.1\r\nHost: x\r\n\r\n",
         "a negative length": b"POST /api/info HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
-        "a path of a mebibyte": b"GET /" + b"x" * 1_048_576 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+        "no Host": b"GET /info HTTP/1.1\r\n\r\n",
+        "two Hosts": b"GET /info HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
     }
     for name, sent in bytes_sent.items():
         with subtests.test(name=name):
@@ -116,3 +119,47 @@ def test_bytes_that_are_no_request_are_refused_in_the_same_shape(
             assert answer.headers["content-type"] == "application/json"
             assert answer.headers["connection"] == "close"
     assert publish(api, "Transfer-Encoding: chunked", b"no chunk\r\n").fault == (400, 8002)
+
+
+def test_a_head_is_bounded_in_all_and_so_are_trailers(
+    api: Client, subtests: pytest.Subtests
+) -> None:
+    many = b"".join(b"x-%d: %s\r\n" % (n, b"y" * 1000) for n in range(HEAD_MAX // 500))
+    get = b"GET /info HTTP/1.1\r\nHost: x\r\n"
+    post = f"POST {api.prefix}/messaging/news HTTP/1.1\r\nHost: x\r\n".encode()
+    chunks = post + b"Transfer-Encoding: chunked\r\n\r\n"
+    sent = {
+        "a path": b"GET /" + b"x" * 1_048_576 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+        "a line": get + b"x: " + b"y" * 1_048_576 + b"\r\n\r\n",
+        "many lines": get + many + b"\r\n",
+        "trailers": chunks + b"1\r\n{\r\n0\r\n" + many + b"\r\n",
+        "the extension of a chunk": chunks + b"1;x=" + b"y" * 1_048_576 + b"\r\n{\r\n0\r\n\r\n",
+    }
+    for name, data in sent.items():
+        with subtests.test(name=name):
+            answer = api.raw(data)
+            assert answer.fault == (431, 8002)
+            assert answer.headers["connection"] == "close"
+
+
+def test_trailers_are_no_headers(api: Client) -> None:
+    chunks = b"e\r\n" + JSON + b"\r\n0\r\nUser-Token: x\r\nHost: y\r\n\r\n"
+    assert publish(api, "Transfer-Encoding: chunked", chunks).status == 200
+
+
+def test_heads_left_half_open_keep_nobody_out_and_are_told(
+    api: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(crowd, "HALF_OPEN_MAX", 3)
+    with ExitStack() as open_:
+        connections = [
+            open_.enter_context(socket.create_connection(("127.0.0.1", api.port), timeout=30))
+            for _ in range(5)
+        ]
+        for one in connections:
+            one.sendall(b"GET /info HTTP/1.1\r\n")
+        assert api.publish().status == 200
+        assert connections[0].recv(1) == b"", "the oldest makes room"
+        connections[-1].sendall(b"Host: x\r\n\r\n")
+        assert connections[-1].recv(8) == b"HTTP/1.1"
+    assert "127.0.0.1 left many requests half open" in caplog.text

@@ -1,14 +1,17 @@
 """One gateway process: everything is checked, the port is taken, then it serves until told."""
 
+import asyncio
 import logging
 import socket
+from typing import cast
 
 import uvicorn
 
 from push_pipeline import db, migrations, queues
 from push_pipeline.errors import SetupError
 from push_pipeline.gateway.app import create_app
-from push_pipeline.gateway.protocol import Protocol
+from push_pipeline.gateway.crowd import Crowd
+from push_pipeline.gateway.protocol import protocol_with
 
 #: Seconds an idle connection is kept: longer than the minute of usual load balancers, so that
 #: it is they who close.
@@ -43,7 +46,7 @@ def make_server() -> uvicorn.Server:
     """Build the server of the API."""
     config = uvicorn.Config(
         create_app(),
-        http=Protocol,
+        http=cast("type[asyncio.Protocol]", protocol_with(Crowd())),
         log_config=None,
         access_log=False,
         server_header=False,

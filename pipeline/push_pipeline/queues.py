@@ -19,6 +19,7 @@ from celery import Celery
 from kombu.exceptions import BatchPublishError, OperationalError
 from redis.exceptions import RedisError
 
+from push_pipeline.broker_address import verified
 from push_pipeline.errors import BrokerUnavailable, SettingsError
 from push_pipeline.platform import Platform
 from push_pipeline.settings import get_settings
@@ -106,18 +107,19 @@ def wake_for_batch(batch_id: int, platform: str, *, bulk: bool) -> Wake:
 
 
 def broker_url() -> str:
-    """Return where the broker is.
+    """Return where the broker is; over TLS, its certificate is verified.
 
     Raises:
         SettingsError: nobody said where.
     """
-    url = get_settings().broker_url
+    settings = get_settings()
+    url = settings.broker_url
     if url is None:
         raise SettingsError(
             "PIPELINE_BROKER_URL is not set: give it the address of a Redis or Valkey"
             " (redis://host:6379/0), or use `push-pipeline up`, which starts one"
         )
-    return url
+    return verified(url, str(settings.ca_file) if settings.ca_file else None)
 
 
 def base_config() -> dict[str, Any]:

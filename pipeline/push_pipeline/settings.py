@@ -15,6 +15,7 @@ from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from push_pipeline.broker_address import check_broker_url
 from push_pipeline.errors import SettingsError
 from push_pipeline.settings_report import PREFIX, table, unknown_names, variable, wrong_value
 
@@ -25,7 +26,6 @@ ENV_FILE: Final = ".env"
 SECRET_KEY_MIN_LENGTH: Final = 16
 
 DATABASE_SCHEMES: Final = ("sqlite", "postgresql", "postgres", "postgresql+psycopg")
-BROKER_SCHEMES: Final = ("redis", "rediss", "redis+socket")
 
 
 class Settings(BaseSettings):
@@ -160,6 +160,8 @@ class Settings(BaseSettings):
         scheme, separator, rest = url.partition("://")
         if not separator or scheme not in DATABASE_SCHEMES:
             raise ValueError("start it with postgresql:// or sqlite:///")
+        if rest.partition("?")[0].count("@") > 1:  # what follows the first would count as the host
+            raise ValueError("write what is special in a password as %XX: @ is %40")
         if scheme == "sqlite":
             return url
         return f"postgresql+psycopg://{rest}"  # the driver that the extra `postgres` installs
@@ -167,9 +169,7 @@ class Settings(BaseSettings):
     @field_validator("broker_url")
     @classmethod
     def _broker(cls, url: str | None) -> str | None:
-        if url is not None and url.partition("://")[0] not in BROKER_SCHEMES:
-            raise ValueError("start it with redis://, rediss:// or redis+socket://")
-        return url
+        return None if url is None else check_broker_url(url)
 
     @field_validator("secret_key")
     @classmethod

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from push_pipeline import db, migrations, queues
+from push_pipeline.broker_address import tls_of
 from push_pipeline.clock import now_ms
 from push_pipeline.credentials import unseal
 from push_pipeline.directory.database_clock import database_now
@@ -92,7 +93,8 @@ def _clock() -> Iterator[Finding]:
 def _broker() -> Iterator[Finding]:
     lengths = {name: queues.backlog(name) for name in queues.QUEUES}
     waiting = ", ".join(f"{name} {count}" for name, count in lengths.items() if count)
-    yield Finding("broker", True, f"answers; waiting: {waiting or 'nothing'}")
+    reached = tls_of(queues.broker_url())
+    yield Finding("broker", True, f"answers ({reached}); waiting: {waiting or 'nothing'}")
 
 
 def _workers() -> Iterator[Finding]:

@@ -65,6 +65,6 @@ _NEXT = (
 
 
 def _place(url: str) -> str:
-    """Name a database without its password."""
-    scheme, _, rest = url.partition("://")
+    """Name a database without its password, which may stand among the options too."""
+    scheme, _, rest = url.partition("?")[0].partition("://")
     return f"{scheme}://{rest.rpartition('@')[2]}"

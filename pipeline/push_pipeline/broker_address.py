@@ -1,0 +1,94 @@
+"""The broker's address: what it may look like, and that TLS means a verified certificate; pure.
+
+No error repeats any of it: where a password was not written as a URL wants it, it may be found in
+what looks like the port or the database.
+"""
+
+import re
+from typing import Final
+from urllib.parse import parse_qs, quote, urlsplit
+
+SCHEMES: Final = ("redis", "rediss", "redis+socket")
+
+#: Between the addresses of brokers that stand in for each other.
+_OR: Final = ";"
+
+_DATABASE: Final = re.compile(r"/?(?:\d{1,5}/?)?")
+
+
+def check_broker_url(url: str) -> str:
+    """Return a broker's URL, or those of several, separated by semicolons.
+
+    Raises:
+        ValueError: it is none; the text says what to do.
+    """
+    for one in url.split(_OR):
+        _check(one)
+    return url
+
+
+def verified(url: str, ca_file: str | None) -> str:
+    """Let every TLS address verify the certificate, unless its URL says otherwise.
+
+    kombu alone verifies none where the URL has no option of TLS.
+    """
+    return _OR.join(_verified(one, ca_file) for one in url.split(_OR))
+
+
+def tls_of(url: str) -> str:
+    """Say for an operator how well an address is protected: that of the weakest of several."""
+    return max(map(_tls_of, url.split(_OR)), key=_WORDS.index)
+
+
+_WORDS: Final = (
+    "a socket of this machine",
+    "TLS, certificate verified",
+    "TLS without a check of the certificate's name",
+    "TLS without a check of the certificate",
+    "without TLS",
+)
+
+
+def _tls_of(url: str) -> str:
+    scheme = url.partition("://")[0]
+    if scheme != "rediss":
+        return _WORDS[0 if scheme == "redis+socket" else -1]
+    said = parse_qs(urlsplit(url).query)
+    if said.get("ssl_cert_reqs", ["required"])[-1].lower().removeprefix("cert_") != "required":
+        return _WORDS[3]
+    named = said.get("ssl_check_hostname", ["true"])[-1].lower() != "false"
+    return _WORDS[1 if named else 2]
+
+
+def _check(url: str) -> None:
+    scheme, separator, _ = url.partition("://")
+    if not separator or scheme not in SCHEMES:
+        raise ValueError("start it with redis://, rediss:// or redis+socket://")
+    parts = urlsplit(url)
+    beyond = f"{parts.path}?{parts.query}"
+    if "@" in beyond or parts.fragment or not _has_port(url):
+        raise ValueError(
+            "write what is special in a password as %XX: / is %2F, # is %23, ? is %3F, @ is %40"
+        )
+    if scheme != "redis+socket" and not _DATABASE.fullmatch(parts.path):
+        raise ValueError("end it with the number of a database, as in redis://host:6379/0")
+
+
+def _has_port(url: str) -> bool:
+    """Tell whether the port is a number, or none."""
+    try:
+        urlsplit(url).port  # noqa: B018 - it is the look that fails
+    except ValueError:
+        return False
+    return True
+
+
+def _verified(url: str, ca_file: str | None) -> str:
+    if not url.startswith("rediss://"):
+        return url
+    said = parse_qs(urlsplit(url).query)
+    wanted = {"ssl_cert_reqs": "required"}
+    if ca_file is not None:
+        wanted["ssl_ca_certs"] = ca_file
+    more = [f"{name}={quote(value)}" for name, value in wanted.items() if name not in said]
+    return url + ("&" if said else "?") + "&".join(more) if more else url

@@ -1,0 +1,72 @@
+"""What a broker's URL may be, and what is never said of it."""
+
+import pytest
+
+from push_pipeline.broker_address import tls_of, verified
+from push_pipeline.errors import SettingsError
+from push_pipeline.settings import Settings
+
+
+@pytest.mark.parametrize("special", ["/", "#", "?", "/@", "?x=@"])
+@pytest.mark.parametrize("before", ["s3cr", "12", ""])
+def test_no_part_of_a_password_is_told(special: str, before: str) -> None:
+    url = f"redis://:{before}{special}et99@broker:6379/0"
+
+    with pytest.raises(SettingsError, match="PIPELINE_BROKER_URL: write") as refused:
+        Settings(broker_url=url)
+    assert "et99" not in str(refused.value)
+    assert "s3cr" not in str(refused.value)
+    assert "broker:" not in str(refused.value)
+
+
+def test_no_part_of_a_database_password_is_told() -> None:
+    with pytest.raises(SettingsError, match="PIPELINE_DATABASE_URL: write") as refused:
+        Settings(database_url="postgresql://me:s3cr@et99@host/db")
+    assert "et99" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://broker",
+        "redis://broker:6379",
+        "redis://broker/",
+        "redis://user:p%2Fw%40@broker:6379/15",
+        "redis://[::1]:6379/0",
+        "rediss://broker:6380/0?ssl_cert_reqs=none",
+        "redis+socket:///run/push%40pipeline/redis.sock",
+        "redis://one:6379/0;redis://other:6379/0",
+    ],
+)
+def test_usual_addresses_are_taken(url: str) -> None:
+    assert Settings(broker_url=url).broker_url == url
+
+
+def test_the_database_is_a_number() -> None:
+    with pytest.raises(SettingsError, match="number of a database"):
+        Settings(broker_url="redis://broker:6379/push")
+
+
+def test_tls_verifies_unless_the_url_says_otherwise() -> None:
+    assert verified("redis://a", "/ca.pem") == "redis://a"
+    assert verified("rediss://a/0", None) == "rediss://a/0?ssl_cert_reqs=required"
+    assert verified("rediss://a?ssl_cert_reqs=none", None) == "rediss://a?ssl_cert_reqs=none"
+    both = verified("redis://a;rediss://b?client_name=x", "/my ca.pem")
+    assert both == (
+        "redis://a;rediss://b?client_name=x&ssl_cert_reqs=required&ssl_ca_certs=/my%20ca.pem"
+    )
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("redis+socket:///a", "a socket of this machine"),
+        ("redis://a", "without TLS"),
+        ("rediss://a", "TLS, certificate verified"),
+        ("rediss://a?ssl_cert_reqs=CERT_NONE", "TLS without a check of the certificate"),
+        ("rediss://a?ssl_check_hostname=False", "TLS without a check of the certificate's name"),
+        ("rediss://a;redis://b", "without TLS"),
+    ],
+)
+def test_doctor_can_say_how_the_broker_is_reached(url: str, said: str) -> None:
+    assert tls_of(url) == said

@@ -1,5 +1,6 @@
 """Device lists: what is read, what is refused, and that no token is ever repeated."""
 
+import csv
 import io
 
 import orjson
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from push_pipeline.cli.device_file import read_lines
+from push_pipeline.cli.records import LINE_MAX, records
 from push_pipeline.errors import InvalidParameter
 from push_pipeline.platform import Platform
 
@@ -85,3 +87,52 @@ def test_whatever_a_file_holds_it_is_read_to_its_end(raw):
 def test_the_end_of_the_last_line_is_the_size_of_the_file(rows):
     text = ndjson(*rows)
     assert lines(text)[-1].end == len(text)
+
+
+HEADER = b"deviceId,deviceToken,os,userId\n"
+INJECTED = f"evil,{TOKEN},IOS,victim\n".encode()
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        b'"x\n' + INJECTED + b'"',
+        b'a,b,"' + b"x" * (LINE_MAX - 5) + INJECTED + b'"',
+        b"x" * LINE_MAX + INJECTED.rstrip(),
+        b'"' + b"x" * (LINE_MAX - 2) + b'""' + b"y\n" + INJECTED + b'"',
+        b'"' + b"x" * 3 * LINE_MAX + b'",\n'[:1] + b"\n",
+        b'a, "not quoted"\n'.rstrip(),
+    ],
+    ids=["line break", "long", "plain and long", "quote between pieces", "just long", "blank"],
+)
+def test_no_part_of_a_record_is_taken_for_a_record(broken: bytes) -> None:
+    good = f"b,{TOKEN},IOS,u\n".encode()
+    before = broken.count(b"\n")
+
+    found = lines(HEADER + broken + b"\n" + good)
+
+    registered = [(line.number, line.registration.device_id) for line in found if line.registration]
+    assert registered == [(3 + before, "b")]
+    assert next(line.number for line in found if line.reason) == 2
+
+
+def test_a_long_line_of_ndjson_is_skipped_to_its_end() -> None:
+    long = b'{"properties": "' + b"x" * (LINE_MAX - 16) + ndjson(GOOD).encode()
+
+    found = lines(ndjson(GOOD).encode() + long + ndjson(GOOD).encode())
+
+    assert [line.number for line in found if line.registration] == [1, 3]
+
+
+@given(
+    rows=st.lists(
+        st.lists(st.text(alphabet='ab,"\n\r', max_size=6), min_size=4, max_size=4), max_size=4
+    )
+)
+def test_what_a_csv_writer_writes_is_cut_into_its_rows(rows: list[list[str]]) -> None:
+    written = io.StringIO()
+    csv.writer(written, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows(rows)
+
+    cut = [record for _, _, record in records(io.BytesIO(written.getvalue().encode()))]
+
+    assert [next(csv.reader(io.StringIO(one.decode(), newline=""))) for one in cut] == rows

@@ -6,11 +6,9 @@ from typing import IO, Any, NamedTuple
 
 import orjson
 
+from push_pipeline.cli.records import LINE_MAX, records
 from push_pipeline.devices.registration import Registration, check_registration
 from push_pipeline.errors import InvalidParameter, RequestError
-
-#: Bytes. A longer line is no registration.
-LINE_MAX = 65_536
 
 #: Characters. A shorter value is no token, and may be repeated in a message.
 _SHORT = 16
@@ -58,27 +56,24 @@ class _Parser:
 def read_lines(file: IO[bytes], now: int) -> Iterator[Line]:
     """Read a device list; a file that begins with a brace is NDJSON, any other is CSV.
 
-    In CSV a record is one line, `channels` are separated by `|` or `;`, `properties` are JSON.
+    `channels` are separated by `|` or `;`, `properties` are JSON. In CSV a quoted field may have
+    line breaks, and a record has the number of its first line.
 
     Raises:
         InvalidParameter: the CSV header lacks a column that is needed.
     """
     parser: _Parser | None = None
-    end = 0
-    for number, raw in enumerate(_lines(file), 1):
-        end += len(raw)
-        text = (raw.removeprefix(b"\xef\xbb\xbf") if number == 1 else raw).strip()
+    for number, end, raw in records(file):
+        text = raw.strip()
         if not text:
+            continue
+        if len(raw) > LINE_MAX:
+            yield Line(number, end, None, f"the line is longer than {LINE_MAX} bytes")
             continue
         if parser is None:
             parser = _Parser(is_csv=not text.startswith(b"{"))
         if not parser.is_header(text):
             yield _checked(parser, number, end, text, now)
-
-
-def _lines(file: IO[bytes]) -> Iterator[bytes]:
-    while line := file.readline(LINE_MAX):
-        yield line
 
 
 def _checked(parser: _Parser, number: int, end: int, text: bytes, now: int) -> Line:

@@ -1,8 +1,10 @@
 """Engines for the two databases, tuned: PostgreSQL (psycopg 3) and SQLite (WAL)."""
 
+import os
 import sqlite3
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -73,12 +75,22 @@ def _tune_postgresql(connection: Any, _record: object) -> None:
 
 
 def _sqlite_engine(url: URL) -> Engine:
-    if url.database and url.database != ":memory:":
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    if url.database and url.database != ":memory:" and not url.database.startswith("file:"):
+        _make_private(Path(url.database))
     made = create_engine(url, connect_args={"timeout": SQLITE_BUSY_SECONDS}, hide_parameters=True)
     event.listen(made, "connect", _tune_sqlite)
     event.listen(made, "begin", _begin_sqlite)
     return made
+
+
+def _make_private(file: Path) -> None:
+    """Make a new database file readable by its owner alone: tokens and texts are in it.
+
+    What SQLite puts beside it gets the same mode. One that exists keeps what its owner gave it.
+    """
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with suppress(OSError):  # it exists, or SQLite says what is wrong with the place
+        os.close(os.open(file, os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def _tune_sqlite(connection: sqlite3.Connection, _record: object) -> None:

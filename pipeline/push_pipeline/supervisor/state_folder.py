@@ -8,11 +8,18 @@ import fcntl
 import os
 import secrets
 import shlex
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from push_pipeline.errors import SetupError
+
+#: The bits of a file's mode that let group and others do anything.
+OTHERS = 0o077
+
+#: What says that a folder was made by us: one of these is in it.
+_OURS = frozenset({"up.lock", "pipeline.db", "demo"})
 
 #: Bytes of randomness in a secret that is made here.
 SECRET_BYTES = 32
@@ -22,12 +29,23 @@ class AlreadyRunning(SetupError):
     """Another `up` runs in this folder."""
 
 
+class FolderIsOpen(SetupError):
+    """The folder for keys and database can be read by others."""
+
+
 class StateFolder:
-    """A folder of our own, readable by its owner alone."""
+    """A folder of our own, readable by its owner alone.
+
+    Raises:
+        FolderIsOpen: it exists, others can look into it, and it holds nothing that says that it
+            is ours to close.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
-        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with _nobody_else():
+            self.path.mkdir(parents=True, exist_ok=True)
+        _close(self.path)
 
     @property
     def logs(self) -> Path:
@@ -38,10 +56,12 @@ class StateFolder:
     def locked(self) -> Iterator[None]:
         """Hold the folder for one `up`; the system lets go of it when the process ends.
 
+        What this process and its children make meanwhile is for their owner alone.
+
         Raises:
             AlreadyRunning: another process holds it.
         """
-        with (self.path / "up.lock").open("a+") as file:
+        with _nobody_else(), (self.path / "up.lock").open("a+") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -80,6 +100,32 @@ def write_private(path: Path, text: str) -> None:
     with open(new, "w", opener=_private) as file:
         file.write(text)
     new.replace(path)
+
+
+@contextmanager
+def _nobody_else() -> Iterator[None]:
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+def _close(folder: Path) -> None:
+    """Take from others what they may do in a folder of ours, and in all that is in it."""
+    entries = {entry.name for entry in folder.iterdir()}
+    if folder.stat().st_mode & OTHERS and entries and entries.isdisjoint(_OURS):
+        raise FolderIsOpen(
+            f"{folder} can be read by others and was not made by push-pipeline: `chmod 700` it,"
+            " or name another folder with --state"
+        )
+    try:
+        for path in (folder, *folder.rglob("*")):
+            mode = path.lstat().st_mode
+            if mode & OTHERS and not stat.S_ISLNK(mode):
+                path.chmod(stat.S_IMODE(mode) & ~OTHERS)
+    except PermissionError:
+        raise FolderIsOpen(f"{folder} belongs to somebody else: name another one") from None
 
 
 def _private(path: str, flags: int) -> int:

@@ -6,7 +6,7 @@ what looks like the port or the database.
 
 import re
 from typing import Final
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import SplitResult, parse_qs, quote, urlsplit
 
 SCHEMES: Final = ("redis", "rediss", "redis+socket")
 
@@ -64,9 +64,8 @@ def _check(url: str) -> None:
     scheme, separator, _ = url.partition("://")
     if not separator or scheme not in SCHEMES:
         raise ValueError("start it with redis://, rediss:// or redis+socket://")
-    parts = urlsplit(url)
-    beyond = f"{parts.path}?{parts.query}"
-    if "@" in beyond or parts.fragment or not _has_port(url):
+    parts = _split(url)
+    if parts is None or parts.fragment or "@" in f"{parts.path}?{parts.query}":
         raise ValueError(
             "write what is special in a password as %XX: / is %2F, # is %23, ? is %3F, @ is %40"
         )
@@ -74,13 +73,14 @@ def _check(url: str) -> None:
         raise ValueError("end it with the number of a database, as in redis://host:6379/0")
 
 
-def _has_port(url: str) -> bool:
-    """Tell whether the port is a number, or none."""
+def _split(url: str) -> SplitResult | None:
+    """Split a URL; None where it is none, which urllib says with a part of it in the text."""
     try:
-        urlsplit(url).port  # noqa: B018 - it is the look that fails
+        parts = urlsplit(url)
+        parts.port  # noqa: B018 - it is the look that fails
     except ValueError:
-        return False
-    return True
+        return None
+    return parts
 
 
 def _verified(url: str, ca_file: str | None) -> str:

@@ -148,7 +148,7 @@ class InvalidUserToken(RequestError):
 
 
 class TooManyAttempts(RequestError):
-    """Too many requests with wrong keys came from this address: wait a minute."""
+    """Too many requests came with wrong keys like this, or from this address: wait a minute."""
 
     code = 999
     http_status = 429

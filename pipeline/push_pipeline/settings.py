@@ -7,6 +7,7 @@ that is silently ignored is found out in production.
 
 import os
 from functools import lru_cache
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -17,6 +18,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from push_pipeline.broker_address import check_broker_url
 from push_pipeline.errors import SettingsError
+from push_pipeline.key_strength import check_key
 from push_pipeline.settings_report import PREFIX, table, unknown_names, variable, wrong_value
 
 #: Read from the working directory of the process, like every `.env` reader does.
@@ -133,6 +135,10 @@ class Settings(BaseSettings):
         "*",
         description="Web origins that may use the HTTP API from a browser, separated by blanks",
     )
+    trusted_proxies: str = Field(
+        "",
+        description="Addresses or networks of proxies whose X-Forwarded-For and -Proto count",
+    )
     visibility_timeout_seconds: Annotated[int, Ge(1), Le(86_400)] = Field(
         180,
         description="Redis hands an unacknowledged task out again after; the same in all processes",
@@ -179,6 +185,22 @@ class Settings(BaseSettings):
                 f"use {SECRET_KEY_MIN_LENGTH} characters or more: `openssl rand -hex 32` makes one"
             )
         return key
+
+    @field_validator("api_key")
+    @classmethod
+    def _api_key(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is not None:
+            check_key(key.get_secret_value())
+        return key
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _proxies(cls, listed: str) -> str:
+        try:
+            _ = [ip_network(one) for one in listed.split()]
+        except ValueError:
+            raise ValueError("list addresses or networks, as in 10.0.0.7 192.168.0.0/24") from None
+        return listed
 
     @model_validator(mode="after")
     def _together(self) -> Self:

@@ -44,7 +44,7 @@ def wrong_value(problem: ErrorDetails, fields: Mapping[str, FieldInfo]) -> str:
         return text
     name = str(problem["loc"][0])
     default = fields[name].default
-    hint = "" if default is None else f" (default {default})"
+    hint = "" if default in (None, "") else f" (default {default})"
     return f"{variable(name)}: {text}{hint}"
 
 
@@ -55,7 +55,7 @@ def table(fields: Mapping[str, FieldInfo]) -> str:
 
 
 def _row(name: str, field: FieldInfo) -> str:
-    default = "" if field.default in (None, PydanticUndefined) else f"`{field.default}`"
+    default = "" if field.default in (None, "", PydanticUndefined) else f"`{field.default}`"
     cells = [f"`{variable(name)}`", _kind(field), _unit(field), default, field.description or ""]
     return "| " + " | ".join(cells) + " |"
 

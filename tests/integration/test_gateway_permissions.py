@@ -1,9 +1,12 @@
 """Who may do what: keys, scopes, channel patterns, domains, wrong keys, revoked keys."""
 
+import pytest
+
 from push_pipeline import db
 from push_pipeline.clock import now_ms
 from push_pipeline.directory.access import Access, PublishRule, put_access
 from push_pipeline.directory.apps import add_key, revoke_key
+from push_pipeline.gateway import rate_limiter
 from push_pipeline.gateway.rate_limiter import FAILURES_MAX
 from tests.integration.gateway_stand import APP, KEY, Client, make_app
 from tests.processes import wait_until
@@ -67,7 +70,12 @@ def test_a_revoked_key_is_refused_within_seconds(api: Client) -> None:
     assert temporary("GET", "/info").fault == (400, 2002)
 
 
-def test_wrong_keys_are_limited_and_lock_nobody_out(api: Client) -> None:
+def test_wrong_keys_are_limited_and_lock_nobody_out(
+    api: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rate_limiter, "SLOW_SECONDS", 0.001)
+    known = key(api, "known-before")
+    assert known("GET", "/info").status == 200
     guesses = [api("GET", "/info", prefix=f"/{APP}/guess-{n}") for n in range(FAILURES_MAX + 5)]
 
     assert [answer.fault for answer in guesses[:FAILURES_MAX]] == [(400, 2002)] * FAILURES_MAX
@@ -76,6 +84,18 @@ def test_wrong_keys_are_limited_and_lock_nobody_out(api: Client) -> None:
     assert api("GET", "/info").status == 200  # this gateway never saw the key before
     assert key(api, "a-new-key")("GET", "/info").status == 200
     assert api("GET", "/info", prefix="/api").status == 200
+    monkeypatch.setattr(rate_limiter, "SLOW_SECONDS", 1000.0)
+    assert known("GET", "/info").status == 200
+
+
+def test_an_address_that_a_client_invents_does_not_count(
+    api: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rate_limiter, "SLOW_SECONDS", 0.001)
+    for n in range(FAILURES_MAX):
+        api("GET", "/info", prefix=f"/{APP}/{n}-guess", x_forwarded_for=f"192.0.2.{n}")
+    answer = api("GET", "/info", prefix=f"/{APP}/another", x_forwarded_for="192.0.2.99")
+    assert answer.fault == (429, 999)
 
 
 def test_callers_without_a_key_may_do_what_the_app_says(api: Client) -> None:

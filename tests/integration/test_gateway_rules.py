@@ -118,11 +118,18 @@ def test_the_rules_of_an_app_are_made_shown_and_kept(start: Callable[[], Client]
 
 
 def test_a_key_for_some_channels_is_made_by_the_shell(start: Callable[[], Client]) -> None:
-    done = run_cli("app", "key", "add", APP, "--key", "news-key", "--channel", "news*")
+    done = run_cli(
+        "app", "key", "add", APP, "--key", "news-key-of-24-characters", "--channel", "news*"
+    )
     assert done.returncode == 0, done.stderr
+    weak = run_cli("app", "key", "add", APP, "--key", "7")
+    assert (weak.returncode, weak.stderr.splitlines()) == (
+        1,
+        ["error: --key: use 24 random characters or more: `openssl rand -hex 24` makes them"],
+    )
 
     api = start()
 
-    api.prefix = f"/{APP}/news-key"
+    api.prefix = f"/{APP}/news-key-of-24-characters"
     assert api.publish("news").status == 200
     assert api.publish("sport").fault == (400, 5007)

@@ -7,7 +7,7 @@ from push_pipeline.errors import SettingsError
 from push_pipeline.settings import Settings
 
 
-@pytest.mark.parametrize("special", ["/", "#", "?", "/@", "?x=@"])
+@pytest.mark.parametrize("special", ["/", "#", "?", "/@", "?x=@", "\u2100"])
 @pytest.mark.parametrize("before", ["s3cr", "12", ""])
 def test_no_part_of_a_password_is_told(special: str, before: str) -> None:
     url = f"redis://:{before}{special}et99@broker:6379/0"

@@ -136,7 +136,20 @@ def test_a_part_of_the_apns_credential_names_what_is_missing():
 
 def test_an_api_key_belongs_to_an_app():
     with pytest.raises(SettingsError, match="set PIPELINE_APP_ID too"):
-        Settings(api_key="k")
+        Settings(api_key="0123456789abcdef01234567")
+
+
+@pytest.mark.parametrize("weak", ["7", "0123456789abcdef0123456", "k" * 64, "abcde" * 10])
+def test_an_api_key_that_can_be_guessed_is_refused(weak):
+    with pytest.raises(SettingsError, match="PIPELINE_API_KEY: use 24") as refused:
+        Settings(app_id="shop", api_key=weak)
+    assert weak not in str(refused.value)
+
+
+def test_proxies_are_addresses_or_networks():
+    assert Settings(trusted_proxies="10.0.0.7 fd00::/8").trusted_proxies == "10.0.0.7 fd00::/8"
+    with pytest.raises(SettingsError, match="PIPELINE_TRUSTED_PROXIES: list addresses"):
+        Settings(trusted_proxies="*")
 
 
 @given(canary=st.text(st.characters(categories=["L", "N"]), min_size=24, max_size=40))
@@ -144,7 +157,7 @@ def test_secrets_are_never_shown(canary):
     settings = Settings(
         secret_key=canary,
         app_id="app",
-        api_key=canary,
+        api_key=f"canary-{canary}",
         database_url=f"postgresql://user:{canary}@host/db",
         broker_url=f"redis://:{canary}@host/0",
     )

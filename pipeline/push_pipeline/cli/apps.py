@@ -11,7 +11,8 @@ from push_pipeline.cli.output import Json, note, print_json, say
 from push_pipeline.clock import iso, now_ms
 from push_pipeline.credentials import ApnsCredential, Credential, FcmCredential, seal
 from push_pipeline.directory import apps, provider_routes
-from push_pipeline.errors import BadCredential, SettingsError
+from push_pipeline.errors import BadCredential, InvalidParameter, SettingsError
+from push_pipeline.key_strength import check_key
 from push_pipeline.settings import get_settings
 
 group = typer.Typer(no_args_is_help=True, help="Apps, their API keys and credentials.")
@@ -43,6 +44,7 @@ def create(
     as_json: Json = False,
 ) -> None:
     """Create an app and print its id and API key, once."""
+    _check(key)
     now = now_ms()
     with db.writing() as connection:
         new_id = apps.create_app(connection, name, now, app_id, time_zone)
@@ -105,6 +107,7 @@ def add_key(
     as_json: Json = False,
 ) -> None:
     """Add an API key and print it, once."""
+    _check(key)
     with db.writing() as connection:
         known = apps.resolve_app(connection, app_id)
         shown = apps.add_key(
@@ -189,6 +192,15 @@ def _store(app_id: str, provider: str, environment: str, credential: Credential)
         known = apps.resolve_app(connection, app_id)
         provider_routes.put_credential(connection, known, provider, environment, sealed, now_ms())
     say(f"stored for {known}: {' '.join(filter(None, (provider, environment)))}")
+
+
+def _check(key: str | None) -> None:
+    if key is None:  # one is made
+        return
+    try:
+        check_key(key)
+    except ValueError as weak:
+        raise InvalidParameter(f"--key: {weak}") from None
 
 
 def _split(scopes: str) -> list[str]:

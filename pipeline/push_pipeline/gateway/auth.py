@@ -9,12 +9,19 @@ from push_pipeline import db
 from push_pipeline.directory.access import Access, Grant, find_access, find_app_of_host, find_grant
 from push_pipeline.directory.apps import hash_key, resolve_app
 from push_pipeline.errors import MissingApplicationId, UnknownApp
+from push_pipeline.gateway.clients import network_of
 from push_pipeline.gateway.key_sets import KeySets
 from push_pipeline.gateway.paths import ADDRESS, Address
 from push_pipeline.gateway.permissions import Caller
 from push_pipeline.gateway.rate_limiter import RateLimiter
 from push_pipeline.gateway.ttl_cache import TtlCache
 from push_pipeline.gateway.user_tokens import read_user
+
+#: Characters of a key by which wrong ones are counted, wherever they come from.
+PREFIX = 4
+
+#: Seconds. A key that was right within them is never slowed down.
+RIGHT_SECONDS = 86_400.0
 
 
 class Gatekeeper:
@@ -24,6 +31,7 @@ class Gatekeeper:
         self._grants: TtlCache[tuple[str, bytes], Grant] = TtlCache()
         self._access: TtlCache[str, Access] = TtlCache()
         self._apps_of_hosts: TtlCache[str, str] = TtlCache()
+        self._right: TtlCache[tuple[str, bytes], bool] = TtlCache(RIGHT_SECONDS)
         self._failures = RateLimiter()
         self._key_sets = KeySets()
 
@@ -53,12 +61,19 @@ class Gatekeeper:
         if (known := self._grants.fresh(name)) is not None:
             return known
         # A key is looked up whatever else comes from its address: a carrier or a proxy stands for
-        # many apps, of which none may lock another out. So only wrong keys are ever refused.
+        # many apps, of which none may lock another out. So only wrong keys are ever refused. Where
+        # many came, one that was not right before waits for its look-up: after it, whoever guesses
+        # would not stay for the answer.
+        origins = (network_of(client), f"{app_id}/{key[:PREFIX]}")
+        if not self._right.fresh(name):
+            await self._failures.slow_down(origins)
         grant = await self._grants.look_up(name, partial(_find_grant, app_id, key))
         if grant is not None:
+            self._right.keep(name, value=True)
             return self._grants.keep(name, grant)
         self._grants.drop(name)
-        self._failures.count(client)
+        self._right.drop(name)
+        self._failures.count(origins)
         raise UnknownApp
 
     async def _rules(self, app_id: str) -> Access:

@@ -12,6 +12,7 @@ from push_pipeline.errors import SetupError
 from push_pipeline.gateway.app import create_app
 from push_pipeline.gateway.crowd import Crowd
 from push_pipeline.gateway.protocol import protocol_with
+from push_pipeline.settings import get_settings
 
 #: Seconds an idle connection is kept: longer than the minute of usual load balancers, so that
 #: it is they who close.
@@ -44,12 +45,15 @@ def serve(host: str, port: int) -> None:
 
 def make_server() -> uvicorn.Server:
     """Build the server of the API."""
+    proxies = get_settings().trusted_proxies.split()  # FORWARDED_ALLOW_IPS is not asked
     config = uvicorn.Config(
         create_app(),
         http=cast("type[asyncio.Protocol]", protocol_with(Crowd())),
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=bool(proxies),
+        forwarded_allow_ips=proxies,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )

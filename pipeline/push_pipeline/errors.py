@@ -18,6 +18,7 @@ PipelineError
 │   ├── OperationDenied          2000
 │   ├── InvalidUserToken         3064, HTTP 401
 │   ├── TooManyAttempts          999, HTTP 429
+│   ├── OperatorsOnly            2000, HTTP 401
 │   ├── UnknownApp               2002
 │   ├── MissingApplicationId     8022
 │   ├── UnknownDevice            5000
@@ -152,6 +153,13 @@ class TooManyAttempts(RequestError):
 
     code = 999
     http_status = 429
+
+
+class OperatorsOnly(RequestError):
+    """This is for operators: it needs PIPELINE_OPERATOR_KEY, or the operators' port."""
+
+    code = 2000
+    http_status = 401
 
 
 class UnknownApp(RequestError):

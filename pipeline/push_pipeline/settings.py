@@ -72,6 +72,9 @@ class Settings(BaseSettings):
 
     app_id: str | None = Field(None, description="Default app, created by `migrate`")
     api_key: SecretStr | None = Field(None, description="API key of it, with all scopes")
+    operator_key: SecretStr | None = Field(
+        None, description="Bearer token that opens `/metrics` and `/readyz` of the gateway"
+    )
     secret_key: SecretStr | None = Field(
         None, description="Seals provider credentials at rest; needed outside `up` and `demo`"
     )
@@ -186,7 +189,7 @@ class Settings(BaseSettings):
             )
         return key
 
-    @field_validator("api_key")
+    @field_validator("api_key", "operator_key")
     @classmethod
     def _api_key(cls, key: SecretStr | None) -> SecretStr | None:
         if key is not None:

@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 from pathlib import Path
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -70,7 +70,9 @@ def test_everything_works_without_any_configuration_and_stops_with_nothing_left(
     assert "BAD" not in says("doctor")
     api = re.search(r"HTTP API +(\S+)", up.output)
     assert api is not None
-    with urlopen(f"{api[1]}/readyz") as answer:
+    key = (Path("var") / "operator.key").read_text()
+    shown = Request(f"{api[1]}/readyz", headers={"Authorization": f"Bearer {key}"})
+    with urlopen(shown) as answer:
         assert answer.status == 200
 
     second = run_cli("up")

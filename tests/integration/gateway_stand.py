@@ -14,6 +14,7 @@ from push_pipeline import db, queues
 from push_pipeline.clock import now_ms
 from push_pipeline.directory.apps import add_key, ensure_app
 from push_pipeline.gateway.server import listen, make_server
+from push_pipeline.settings import get_settings
 from tests.processes import wait_until
 
 APP = "APP-1"
@@ -51,11 +52,13 @@ class Client:
     port: int
     prefix: str = f"/{APP}/{KEY}"
     headers: dict[str, str] = field(default_factory=dict)
+    operator_port: int | None = None
 
     def __call__(
         self, method: str, path: str, body: Any = None, *, prefix: str | None = None, **headers: str
     ) -> Answer:
-        sent = {name.replace("_", "-"): value for name, value in headers.items()} | self.headers
+        given = {name.replace("_", "-"): value for name, value in headers.items()}
+        sent = {**self.headers, **given}
         data = body if isinstance(body, bytes) or body is None else orjson.dumps(body)
         connection = HTTPConnection("127.0.0.1", self.port, timeout=30)
         # Written by hand as far as needed: http.client would quote and refuse odd paths.
@@ -97,14 +100,17 @@ def make_app(app_id: str = APP, key: str = KEY, **grant: Any) -> None:
 
 
 @contextmanager
-def running_gateway() -> Iterator[Client]:
-    """Serve the application as configured."""
-    listening = listen("127.0.0.1", 0)
-    server = make_server()
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+def running_gateway(*, operators: bool = False) -> Iterator[Client]:
+    """Serve the application as configured, by a port for operators as well if that is asked."""
+    sockets = [listen("127.0.0.1", 0) for _ in range(2 if operators else 1)]
+    port, operator_port = (*(one.getsockname()[1] for one in sockets), None)[:2]
+    server = make_server(operator_port)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": sockets})
     thread.start()
     wait_until(lambda: server.started, what="the start of the gateway")
-    yield Client(listening.getsockname()[1])
+    key = get_settings().operator_key
+    shown = {"authorization": f"Bearer {key.get_secret_value()}"} if key else {}
+    yield Client(port, headers=shown, operator_port=operator_port)
     server.should_exit = True
     thread.join()
     queues.forget()

@@ -15,6 +15,7 @@ from push_pipeline import db, queues
 from push_pipeline.clock import now_ms
 from push_pipeline.directory.access import Access, put_access
 from push_pipeline.directory.dead_letters import keep_dead_letter
+from push_pipeline.gateway.routes import health
 from push_pipeline.models import AppAccess
 from push_pipeline.settings import Settings
 from tests.integration.gateway_stand import APP, Client, make_app, running_gateway
@@ -28,6 +29,11 @@ BUDGET_SECONDS = 2.0
 @pytest.fixture
 def database_url(sqlite_url: str) -> str:
     return sqlite_url
+
+
+@pytest.fixture(autouse=True)
+def _read_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "FRESH_SECONDS", 0.0)
 
 
 @pytest.fixture
@@ -61,7 +67,8 @@ def test_a_publish_is_answered_in_time_while_redis_is_frozen(
     database_url: str,
     configure: Callable[..., Settings],
 ) -> None:
-    configure(database_url=database_url, broker_url=frozen_broker.url(), app_id=APP)
+    url, key = frozen_broker.url(), "the operators' key of the tests"
+    configure(database_url=database_url, broker_url=url, app_id=APP, operator_key=key)
     make_app()
 
     def timed_publish(_: int) -> tuple[int, float]:
@@ -178,3 +185,37 @@ def test_a_gateway_that_cannot_start_says_why_in_one_line(
     line = refused(PIPELINE_DATABASE_URL=away)
     assert "database" in line
     assert "secret" not in line
+
+
+def test_the_operators_port_needs_no_key_and_has_nothing_else(
+    settings: Settings, configure: Callable[..., Settings]
+) -> None:
+    configure(app_id=APP, operator_key="")
+    make_app()
+    with running_gateway(operators=True) as api, running_gateway() as other:
+        theirs = Client(api.operator_port, prefix="")
+        for path in ("/healthz", "/readyz", "/metrics"):
+            assert theirs("GET", path).status == 200
+        for path in ("/docs", f"{api.prefix}/info"):
+            assert theirs("GET", path).fault == (404, 8002)
+        assert api("GET", "/metrics", prefix="").fault == (401, 2000)
+        assert other("GET", "/metrics", prefix="").fault == (401, 2000)
+        assert api.publish().status == 200
+
+
+def test_readings_are_kept_for_a_second_for_all_who_ask(
+    settings: Settings, configure: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "FRESH_SECONDS", 600.0)
+    asked: list[str] = []
+    backlog = queues.backlog
+    monkeypatch.setattr(queues, "backlog", lambda name: asked.append(name) or backlog(name))
+    configure(app_id=APP)
+    make_app()
+
+    with running_gateway() as api, ThreadPoolExecutor(8) as clients:
+        ask = lambda path: api("GET", path, prefix="").status  # noqa: E731
+        assert set(clients.map(ask, ["/readyz"] * 20)) == {200}
+        assert asked == [queues.PUBLISH]
+        assert set(clients.map(ask, ["/metrics"] * 20)) == {200}
+        assert sorted(asked[1:]) == sorted(queues.QUEUES)

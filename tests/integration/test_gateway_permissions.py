@@ -134,7 +134,12 @@ def test_a_channel_of_a_role_is_closed_to_who_has_no_user_token(api: Client) -> 
     assert api.publish("other").status == 200
 
 
-def test_the_key_is_not_needed_for_the_operators_routes(api: Client) -> None:
-    for path in ("/healthz", "/readyz", "/metrics", "/openapi.json", "/docs"):
-        assert api("GET", path, prefix="").status == 200, path
+def test_operators_have_a_key_of_their_own(api: Client) -> None:
+    for path in ("/healthz", "/openapi.json", "/docs"):
+        assert api("GET", path, prefix="", authorization="").status == 200, path
+    for path in ("/readyz", "/metrics"):
+        for wrong in ("", "Bearer", "Bearer guess", f"Bearer {KEY}", f"Basic {api.headers}"):
+            answer = api("GET", path, prefix="", authorization=wrong)
+            assert answer.fault == (401, 2000), (path, wrong)
+        assert api("GET", path, prefix="").status == 200
     assert KEY.encode() not in api("GET", "/metrics", prefix="").raw

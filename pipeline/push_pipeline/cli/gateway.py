@@ -10,6 +10,10 @@ from push_pipeline.errors import SettingsError
 def gateway(
     host: Annotated[str, typer.Option(help="0.0.0.0 to be reached from outside.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65_535, help="0 takes any free one.")] = 8080,
+    operator_port: Annotated[
+        int | None,
+        typer.Option(min=0, max=65_535, help="For /metrics and /readyz alone, without a key."),
+    ] = None,
 ) -> None:
     """Serve the HTTP API. SIGTERM or Ctrl-C stops it when what it has begun is answered."""
     try:
@@ -18,4 +22,4 @@ def gateway(
         raise SettingsError(
             f"{error.name} is not installed: pip install push-pipeline[gateway]"
         ) from error
-    serve(host, port)
+    serve(host, port, operator_port)

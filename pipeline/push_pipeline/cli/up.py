@@ -48,6 +48,7 @@ def _welcome(installation: Installation) -> str:
     lines = [
         f"HTTP API   {api}",
         f"app        {settings.app_id}; its API key is in {folder.path / 'api.key'}",
+        f"operators  /metrics, with the key in {folder.path / 'operator.key'}",
         f"database   {_place(settings.database_url)}",
         f"logs       {folder.logs}",
     ]

@@ -17,6 +17,7 @@ from push_pipeline.gateway.auth import Gatekeeper
 from push_pipeline.gateway.batcher import Batcher
 from push_pipeline.gateway.defects import Defects
 from push_pipeline.gateway.description import RESPONSES, SERVERS, TAGS, describe
+from push_pipeline.gateway.operators import OperatorPort
 from push_pipeline.gateway.paths import Addressing
 from push_pipeline.gateway.routes import (
     channels,
@@ -29,6 +30,7 @@ from push_pipeline.gateway.routes import (
     templates,
     users,
 )
+from push_pipeline.gateway.routes.health import Readings
 from push_pipeline.gateway.routes.registrations import register_all
 from push_pipeline.gateway.waker import waking_behind
 from push_pipeline.publishing.publish import write_all
@@ -55,8 +57,11 @@ _ROUTES = (
 )
 
 
-def create_app() -> FastAPI:
-    """Build the application; nothing is connected before the first request."""
+def create_app(operator_port: int | None = None) -> FastAPI:
+    """Build the application; nothing is connected before the first request.
+
+    By `operator_port`, if it listens there too, only what operators ask is answered.
+    """
     app = FastAPIOffline(  # its pages load nothing from elsewhere
         redoc_url=None,
         title="push-pipeline",
@@ -70,6 +75,7 @@ def create_app() -> FastAPI:
         middleware=[
             Middleware(Addressing),
             Middleware(AccessLog),
+            Middleware(OperatorPort, port=operator_port),
             Middleware(
                 CORSMiddleware,
                 allow_origins=get_settings().cors_origins.split(),
@@ -84,6 +90,7 @@ def create_app() -> FastAPI:
     for module in _ROUTES:
         app.include_router(module.router)
     app.state.gatekeeper = Gatekeeper()
+    app.state.readings = Readings(health.FRESH_SECONDS)
     return app
 
 

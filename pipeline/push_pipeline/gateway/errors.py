@@ -17,6 +17,7 @@ from starlette.routing import Match
 from push_pipeline.errors import (
     BodyLate,
     InvalidParameter,
+    OperatorsOnly,
     PipelineError,
     RequestError,
     TooManyAttempts,
@@ -35,6 +36,7 @@ INTERNAL = 8011
 _HEADERS: Mapping[type[Exception], Mapping[str, str]] = {
     TooManyAttempts: {"Retry-After": "60"},
     BodyLate: {"Connection": "close"},
+    OperatorsOnly: {"WWW-Authenticate": "Bearer"},
 }
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE")

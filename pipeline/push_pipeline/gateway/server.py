@@ -25,8 +25,10 @@ SHUTDOWN_SECONDS = 5
 BACKLOG = 2048
 
 
-def serve(host: str, port: int) -> None:
+def serve(host: str, port: int, operator_port: int | None = None) -> None:
     """Serve the API until SIGTERM or SIGINT. Port 0 takes any free one, which is printed.
+
+    By `operator_port`, `/metrics` and `/readyz` need no key, and nothing else is there.
 
     Raises:
         SetupError: a setting is missing, the schema is not this release's, the port is taken.
@@ -34,20 +36,27 @@ def serve(host: str, port: int) -> None:
     queues.broker_url()
     with db.reading() as connection:
         migrations.check_current(connection)
-    listening = listen(host, port)
+    listening = [listen(host, one) for one in (port, operator_port) if one is not None]
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)  # asked at each look at the schema
+    names = ["listening on", "for operators"]
+    for name, one in zip(names, listening, strict=False):
+        print(f"{name} {_url(one)}", flush=True)  # noqa: T201 - for people and scripts
+    operators = listening[1].getsockname()[1] if listening[1:] else None
+    make_server(operators).run(sockets=listening)
+
+
+def _url(listening: socket.socket) -> str:
     name, taken = listening.getsockname()[:2]
     shown = f"[{name}]" if ":" in name else name
-    print(f"listening on http://{shown}:{taken}", flush=True)  # noqa: T201 - for people and scripts
-    make_server().run(sockets=[listening])
+    return f"http://{shown}:{taken}"
 
 
-def make_server() -> uvicorn.Server:
+def make_server(operator_port: int | None = None) -> uvicorn.Server:
     """Build the server of the API."""
     proxies = get_settings().trusted_proxies.split()  # FORWARDED_ALLOW_IPS is not asked
     config = uvicorn.Config(
-        create_app(),
+        create_app(operator_port),
         http=cast("type[asyncio.Protocol]", protocol_with(Crowd())),
         log_config=None,
         access_log=False,

@@ -48,6 +48,7 @@ _DESCRIBED = (
     "PIPELINE_BROKER_URL",
     "PIPELINE_APP_ID",
     "PIPELINE_API_KEY",
+    "PIPELINE_OPERATOR_KEY",
     "PIPELINE_SECRET_KEY",
     "PIPELINE_CA_FILE",
 )
@@ -130,6 +131,7 @@ class Installation:
             "database_url": f"sqlite:///{self.folder.path / 'pipeline.db'}",
             "app_id": DEFAULT_APP_ID,
             "api_key": self.folder.secret("api.key"),
+            "operator_key": self.folder.secret("operator.key"),
             "secret_key": self.folder.secret("secret.key"),
         }
         return {

@@ -1,12 +1,22 @@
-"""For operators: is it alive, is it ready, what does it do. No key is needed."""
+"""For operators: is it alive, is it ready, what does it do. Only the first is for everybody."""
 
-from fastapi import APIRouter, Response
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 
 from push_pipeline import db, migrations, queues
 from push_pipeline.errors import SetupError
 from push_pipeline.gateway.gauges import PipelineGauges
+from push_pipeline.gateway.operators import Operators
+from push_pipeline.gateway.ttl_cache import TtlCache
+
+#: Seconds. Each reading asks database and broker, which are not there for whoever asks most.
+FRESH_SECONDS = 1.0
+
+Readings = TtlCache[str, Any]
 
 router = APIRouter(include_in_schema=False)
 
@@ -23,19 +33,35 @@ async def healthz() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@router.api_route("/readyz", methods=_LOOKING)
-def readyz() -> JSONResponse:
+@router.api_route("/readyz", methods=_LOOKING, dependencies=[Operators])
+async def readyz(request: Request) -> JSONResponse:
     """Tell whether database and broker answer; 503 where one does not."""
-    parts = {"database": _database(), "broker": _broker()}
+    parts = await _reading(request, _parts)
     ready = set(parts.values()) == {"ok"}
     return JSONResponse({"ready": ready, **parts}, 200 if ready else 503)
 
 
-@router.get("/metrics")
-def metrics() -> Response:
+@router.get("/metrics", dependencies=[Operators])
+async def metrics(request: Request) -> Response:
     """Give this process's counters and the pipeline's gauges to Prometheus."""
-    text = generate_latest(REGISTRY) + generate_latest(_gauges)
-    return Response(text, media_type=CONTENT_TYPE_LATEST)
+    return Response(await _reading(request, _text), media_type=CONTENT_TYPE_LATEST)
+
+
+async def _reading(request: Request, read: Callable[[], Any]) -> Any:
+    """Return what was read within the last second, or read it, once for all who ask meanwhile."""
+    readings: Readings = request.app.state.readings
+    known = readings.fresh(read.__name__)
+    if known is not None:
+        return known
+    return readings.keep(read.__name__, await readings.look_up(read.__name__, read))
+
+
+def _parts() -> dict[str, str]:
+    return {"database": _database(), "broker": _broker()}
+
+
+def _text() -> bytes:
+    return generate_latest(REGISTRY) + generate_latest(_gauges)
 
 
 def _database() -> str:

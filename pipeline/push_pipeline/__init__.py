@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from push_pipeline.ledger.messages import Receipt
     from push_pipeline.options import DeliveryOptions, PublishOptions
     from push_pipeline.publishing.control import cancel, pause, resume
-    from push_pipeline.publishing.publish import publish
+    from push_pipeline.publishing.publish import publish, push_to_user
     from push_pipeline.publishing.push_template import push_with_template
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "cancel",
     "pause",
     "publish",
+    "push_to_user",
     "push_with_template",
     "register_device",
     "resume",
@@ -37,6 +38,7 @@ _HOMES = {
     "cancel": "publishing.control",
     "pause": "publishing.control",
     "publish": "publishing.publish",
+    "push_to_user": "publishing.publish",
     "push_with_template": "publishing.push_template",
     "register_device": "devices.register",
     "resume": "publishing.control",

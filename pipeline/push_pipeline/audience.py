@@ -1,4 +1,4 @@
-"""Channel ∩ OS ∩ named devices ∩ segment: one selection in SQL, read in key order, by pages."""
+"""Channel ∩ users ∩ OS ∩ devices ∩ segment: one selection in SQL, read in key order, by pages."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,12 +11,15 @@ from sqlalchemy import (
     Select,
     and_,
     case,
+    exists,
     func,
     inspect,
     select,
+    true,
 )
 
 from push_pipeline.db import any_of
+from push_pipeline.devices.of_users import of_users
 from push_pipeline.devices.registration import keys_of_registrations
 from push_pipeline.models import CHANNEL, DEVICE, SUBSCRIPTION, USER, Device, User
 from push_pipeline.whereclause import Condition, matches, needs_user, parse_clause
@@ -38,7 +41,7 @@ class ZonePart:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Who is meant: no channel means any, no device ids and no segment mean everybody.
+    """Who is meant: no channel means any; no device ids, users and segment mean everybody.
 
     A device may also be named by the id of its registration in the channel.
     """
@@ -49,6 +52,7 @@ class Selection:
     device_ids: tuple[str, ...] = ()
     segment: str | None = None  # a where clause
     zone: ZonePart | None = None
+    user_ids: tuple[str, ...] = ()
 
 
 class Member(NamedTuple):
@@ -108,9 +112,17 @@ def page_query(
 
 
 def _looked_at(selection: Selection, after: int, end: int | None = None) -> Select[int]:
-    """Select the keys of a stretch of the channel's devices, or the app's: those named, or all."""
-    key = DEVICE.id if selection.channel is None else SUBSCRIPTION.device_key
-    stretch = select(key).where(_is_meant(selection), *_between(key, after, end))
+    """Select the keys of a stretch of the users' devices, the channel's or the app's.
+
+    Of them all, or of those named.
+    """
+    if selection.user_ids:
+        key, meant = _of_users(selection)
+    elif selection.channel is None:
+        key, meant = DEVICE.id, DEVICE.app_id == selection.app_id
+    else:
+        key, meant = SUBSCRIPTION.device_key, _in_channel(selection.app_id, selection.channel)
+    stretch = select(key).where(meant, *_between(key, after, end))
     return stretch.where(key.in_(_named(selection))) if selection.device_ids else stretch
 
 
@@ -121,13 +133,23 @@ def _named(selection: Selection) -> Select[int]:
     return select(DEVICE.id).where(DEVICE.app_id == selection.app_id, either)
 
 
-def _is_meant(selection: Selection) -> ColumnElement[bool]:
+def _of_users(selection: Selection) -> tuple[ColumnElement[int], ColumnElement[bool]]:
+    """Return the keys of the users' devices, and which of them the channel has."""
+    theirs = select(DEVICE.id).where(of_users(selection.app_id, selection.user_ids))
+    # Found before anything else is asked: in one query with a page's bounds or with a channel,
+    # a planner may read the whole app or the whole channel in the order of keys instead.
+    key = theirs.cte("theirs").prefix_with("MATERIALIZED").columns[0]
     if selection.channel is None:
-        return DEVICE.app_id == selection.app_id
-    # A subquery, not a join: a planner that joins sorts the whole channel for every page.
-    channel = select(CHANNEL.id).where(
-        CHANNEL.app_id == selection.app_id, CHANNEL.name == selection.channel
+        return key, true()
+    subscribed = exists().where(
+        SUBSCRIPTION.device_key == key, _in_channel(selection.app_id, selection.channel)
     )
+    return key, subscribed
+
+
+def _in_channel(app_id: str, name: str) -> ColumnElement[bool]:
+    # A subquery, not a join: a planner that joins sorts the whole channel for every page.
+    channel = select(CHANNEL.id).where(CHANNEL.app_id == app_id, CHANNEL.name == name)
     return SUBSCRIPTION.channel_key == channel.scalar_subquery()
 
 

@@ -8,6 +8,7 @@ PipelineError
 │   ├── InvalidParameter         8008
 │   │   ├── PayloadTooLarge      8008, HTTP 413
 │   │   └── UnknownOs            8008
+│   ├── EmptyAudience            8008
 │   ├── EmptyMessage             5041
 │   ├── InvalidPublishAt         5030
 │   ├── InvalidRepeatExpiresAt   5003
@@ -91,6 +92,12 @@ class PayloadTooLarge(InvalidParameter):
 
 class UnknownOs(InvalidParameter):
     """The operating system is unknown: use IOS, ANDROID, OSX or ALL."""
+
+
+class EmptyAudience(RequestError):
+    """The list of recipients is empty: leave it out to mean everybody."""
+
+    code = 8008
 
 
 class EmptyMessage(RequestError):

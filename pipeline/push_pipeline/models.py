@@ -168,6 +168,13 @@ class Device(Table, table=True):
             "pipeline_device_of_app", "app_id", "id"
         ),  # a push to all channels pages in this order
         Index(
+            "pipeline_device_of_user",
+            "app_id",
+            "user_id",
+            postgresql_where=text("user_id IS NOT NULL"),
+            sqlite_where=text("user_id IS NOT NULL"),
+        ),
+        Index(
             "pipeline_device_expiring",
             "expires_at",
             postgresql_where=text("expires_at IS NOT NULL"),

@@ -8,7 +8,7 @@ import pytest
 import push_pipeline
 
 NAMES = [
-    *("DeliveryOptions", "PublishOptions", "Receipt", "cancel", "pause", "publish"),
+    *("DeliveryOptions", "PublishOptions", "Receipt", "cancel", "pause", "publish", "push_to_user"),
     *("push_with_template", "register_device", "resume", "status", "unregister_device"),
 ]
 

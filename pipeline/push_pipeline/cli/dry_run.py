@@ -30,7 +30,9 @@ def count_audience(
     with db.reading() as connection:
         app_id = resolve_app(connection, app)
         platforms = tuple(platform.value for platform in to.platforms)
-        selection = Selection(app_id, channel, platforms, to.device_ids, to.segment_query)
+        selection = Selection(
+            app_id, channel, platforms, to.device_ids, to.segment_query, None, to.user_ids
+        )
         cursor: int | None = 0
         while cursor is not None:
             page = read_page(connection, selection, cursor, PAGE, now)

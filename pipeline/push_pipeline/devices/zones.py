@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, select
 
 from push_pipeline.db import any_of
+from push_pipeline.devices.of_users import of_users
 from push_pipeline.devices.registration import keys_of_registrations
 from push_pipeline.models import APP, CHANNEL, DEVICE, SUBSCRIPTION
 from push_pipeline.options.time_zone import known_time_zones
@@ -16,12 +17,16 @@ def default_zone(connection: Connection, app_id: str) -> str:
 
 
 def find_zones(
-    connection: Connection, app_id: str, channel: str | None, device_ids: Sequence[str] = ()
+    connection: Connection,
+    app_id: str,
+    channel: str | None,
+    device_ids: Sequence[str] = (),
+    user_ids: Sequence[str] = (),
 ) -> list[str]:
     """Find the time zones of a channel's devices (None: any channel), or of those named.
 
-    Reads the whole channel once: a second or so for a million devices. A name that this
-    machine does not know is left out.
+    Reads the whole channel once where no user is named: a second or so for a million devices. A
+    name that this machine does not know is left out.
     """
     statement = select(DEVICE.time_zone).distinct()
     statement = statement.where(DEVICE.app_id == app_id, DEVICE.time_zone.is_not(None))
@@ -35,5 +40,7 @@ def find_zones(
         keys = keys_of_registrations(device_ids, channel)
         named = any_of(DEVICE.device_id, device_ids)
         statement = statement.where(named | any_of(DEVICE.id, keys) if keys else named)
+    if user_ids:
+        statement = statement.where(of_users(app_id, user_ids))
     known = known_time_zones()
     return [name for name in connection.scalars(statement) if name in known]

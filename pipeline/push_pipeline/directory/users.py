@@ -6,13 +6,9 @@ from typing import Any
 from sqlalchemy import BigInteger, Connection, and_, bindparam, select
 
 from push_pipeline import db
-from push_pipeline.errors import InvalidParameter, MissingParameter
 from push_pipeline.models import DEVICE, USER, Device, User
 from push_pipeline.options.properties import check_properties
-from push_pipeline.options.texts import is_text
-
-#: Characters. As long as a device id; bounds an index entry.
-USER_ID_MAX = 512
+from push_pipeline.options.user_ids import check_user_id
 
 Properties = Mapping[str, Any]
 
@@ -21,20 +17,6 @@ _OF_DEVICES = (
     .join_from(Device, User, and_(USER.app_id == DEVICE.app_id, USER.user_id == DEVICE.user_id))
     .where(db.any_of(DEVICE.id, bindparam("keys", type_=db.List(BigInteger))))
 )
-
-
-def check_user_id(user_id: object) -> str:
-    """Return a user's id as it is.
-
-    Raises:
-        MissingParameter: it is empty.
-        InvalidParameter: it is no text, too long, or holds what no database keeps.
-    """
-    if user_id is None or user_id == "":
-        raise MissingParameter("the user id is missing")
-    if not isinstance(user_id, str) or len(user_id) > USER_ID_MAX or not is_text(user_id):
-        raise InvalidParameter(f"a user id is a text of at most {USER_ID_MAX} characters")
-    return user_id
 
 
 def put_user(

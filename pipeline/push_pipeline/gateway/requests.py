@@ -34,6 +34,12 @@ _PUBLISH: dict[str, Any] = {
         ],
     },
     "pushSinglecast": {"type": "array", "items": _TEXT, "description": "device ids"},
+    "pushUsers": {
+        "type": "array",
+        "items": _TEXT,
+        "minItems": 1,
+        "description": "only the devices of these users",
+    },
     "segmentQuery": {"type": "string", "description": "a where clause on devices"},
     "publishAt": _MOMENT,
     "publishAtLocal": {
@@ -91,13 +97,13 @@ def _body(properties: dict[str, Any], *required: str) -> dict[str, Any]:
 PUBLISH = _body(_PUBLISH, "message")
 REGISTRATION = _body(_REGISTRATION, "deviceToken", "deviceId", "os")
 PROPERTIES = _body({})
-TEMPLATE = _body(_TEMPLATE, "message")
+TEMPLATE = _body({**_TEMPLATE, "pushUsers": _PUBLISH["pushUsers"]}, "message")
 TEMPLATE_VALUES = _body(
     {
         name: _PUBLISH[name]
         for name in (
             *("templateValues", "publishAt", "publishAtLocal"),
-            *("repeatEvery", "repeatExpiresAt"),
+            *("repeatEvery", "repeatExpiresAt", "pushUsers"),
         )
     }
 )

@@ -11,9 +11,9 @@ from starlette.concurrency import run_in_threadpool
 
 from push_pipeline.credentials import unseal_text
 from push_pipeline.directory.access import Access, TokenRules
-from push_pipeline.directory.users import check_user_id
 from push_pipeline.errors import InvalidUserToken, RequestError, SettingsError
 from push_pipeline.gateway.key_sets import KeySets
+from push_pipeline.options.user_ids import check_user_id
 from push_pipeline.settings import get_settings
 
 #: Seconds that two clocks may be apart.

@@ -18,6 +18,7 @@ from push_pipeline.options.base import Options
 from push_pipeline.options.broadcast import Broadcast, read_broadcast
 from push_pipeline.options.moment import epoch_ms, whole_seconds
 from push_pipeline.options.publish import read_text
+from push_pipeline.options.user_ids import read_user_ids
 from push_pipeline.options.wall_clock import WallClock, read_wall_clock
 from push_pipeline.platform import Platform
 
@@ -111,6 +112,7 @@ class DeliveryFields(TypedDict, total=False):
     publish_policy: PublishPolicy | str | int | None
     push_broadcast: Broadcast | str | int | Iterable[str | int] | None
     push_singlecast: str | Iterable[str] | None
+    push_users: str | int | Iterable[str | int] | None
     segment_query: str | None
     publish_at: datetime | int | float | str | None
     publish_at_local: time | datetime | str | None
@@ -130,6 +132,7 @@ class DeliveryOptions(Options):
     Raises:
         InvalidPublishAt: `publish_at` is no moment, or `publish_at_local` no time.
         InvalidRepeatExpiresAt: `repeat_expires_at` is no moment.
+        EmptyAudience: `push_users` is a list without anybody.
         UnknownOs: `push_broadcast` names something else than an operating system.
         InvalidParameter: another field is wrong, or a name is unknown.
     """
@@ -149,6 +152,9 @@ class DeliveryOptions(Options):
     push_singlecast: Annotated[
         tuple[str, ...], PlainValidator(read_device_ids), PlainSerializer(list)
     ] = ()
+    push_users: Annotated[
+        tuple[str, ...] | None, PlainValidator(read_user_ids), PlainSerializer(list)
+    ] = None
     segment_query: Annotated[str | None, PlainValidator(read_clause)] = None
     publish_at: Annotated[int | None, PlainValidator(_moment("publishAt", InvalidPublishAt))] = None
     publish_at_local: Annotated[
@@ -205,6 +211,11 @@ class DeliveryOptions(Options):
     def device_ids(self) -> tuple[str, ...]:
         """The only devices to send to, each once; empty where all of the channel are meant."""
         return self.push_singlecast
+
+    @property
+    def user_ids(self) -> tuple[str, ...]:
+        """The only users to send to, each once; empty where it does not depend on the user."""
+        return self.push_users or ()
 
     @property
     def reaches_nobody(self) -> bool:

@@ -1,6 +1,6 @@
 """publish: check, write once, wake. The row is the truth; the wake-up only makes it quick."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from push_pipeline.content import Content, check_sizes
 from push_pipeline.devices.upsert import ensure_channels
 from push_pipeline.devices.zones import default_zone, find_zones
 from push_pipeline.directory.apps import resolve_app
-from push_pipeline.errors import InvalidParameter
+from push_pipeline.errors import InvalidChannelName, InvalidParameter
 from push_pipeline.ledger.messages import (
     NewMessage,
     NewRun,
@@ -22,6 +22,7 @@ from push_pipeline.ledger.messages import (
     write_messages,
 )
 from push_pipeline.options import EVERY_CHANNEL, DeliveryOptions, PublishOptions, check_channel_name
+from push_pipeline.options.user_ids import read_user_ids
 from push_pipeline.queues import Wake
 from push_pipeline.schedule import plan_waves
 from push_pipeline.template.smart_text import fill_clause
@@ -35,9 +36,51 @@ DEDUPE_KEY_MAX = 255
 #: the time that our own sending takes must not end it.
 NOW_OR_NEVER_MS = 60_000
 
+UserIds = str | int | Iterable[str | int]
 
-def publish(
-    channel: str,
+
+def publish(  # noqa: PLR0913 - every one of them is the API's
+    channel: str | None,
+    message: Any,
+    publish_options: PublishOptions | Mapping[str, Any] | None = None,
+    delivery_options: DeliveryOptions | Mapping[str, Any] | None = None,
+    *,
+    app: str | None = None,
+    dedupe_key: str | None = None,
+    session: Session | scoped_session[Session] | None = None,
+    users: UserIds | None = None,
+) -> Receipt:
+    """Publish a message to the devices of a channel, of users, or of users in a channel.
+
+    When this returns, the message and its run are committed and cannot be lost; with a
+    `session` of yours they are committed with it. Redis being away costs at most two seconds
+    and loses nothing. The same `dedupe_key` returns the same receipt and sends nothing again.
+
+    Args:
+        channel: its name; created if it does not exist. None needs `users`: their devices.
+        message: any JSON value; the text of the notification where no header gives one.
+        publish_options: publisher id and headers.
+        delivery_options: which devices, when, how long.
+        app: an app's id; the default app without it.
+        dedupe_key: at most 255 characters, one per thing that is to be said once.
+        session: write in this SQLAlchemy session's transaction; the wake-up follows its commit.
+            Flask-SQLAlchemy's `db.session` is as good.
+        users: only the devices of these users, by the ids that they were registered with.
+
+    Raises:
+        EmptyAudience: `users` is a list without anybody (code 8008).
+        RequestError: a typed error with the API's code; nothing was written.
+        SetupError: the database or a setting; nothing was written.
+    """
+    queues.broker_url()
+    now = now_ms()
+    to = to_users(DeliveryOptions.of(delivery_options), users)
+    new = check(channel, message, publish_options, to, dedupe_key, now)
+    return write(new, app=app, session=session, now=now)
+
+
+def push_to_user(
+    user_id: str | int,
     message: Any,
     publish_options: PublishOptions | Mapping[str, Any] | None = None,
     delivery_options: DeliveryOptions | Mapping[str, Any] | None = None,
@@ -46,34 +89,32 @@ def publish(
     dedupe_key: str | None = None,
     session: Session | scoped_session[Session] | None = None,
 ) -> Receipt:
-    """Publish a message to the devices of a channel.
+    """Publish a message to the devices of one user, whatever channels they are in.
 
-    When this returns, the message and its run are committed and cannot be lost; with a
-    `session` of yours they are committed with it. Redis being away costs at most two seconds
-    and loses nothing. The same `dedupe_key` returns the same receipt and sends nothing again.
+    The rest is as for `publish`.
+    """
+    to_whom = publish_options, delivery_options
+    return publish(
+        None, message, *to_whom, app=app, dedupe_key=dedupe_key, session=session, users=[user_id]
+    )
 
-    Args:
-        channel: its name; created if it does not exist.
-        message: any JSON value; the text of the notification where no header gives one.
-        publish_options: publisher id and headers.
-        delivery_options: which devices, when, how long.
-        app: an app's id; the default app without it.
-        dedupe_key: at most 255 characters, one per thing that is to be said once.
-        session: write in this SQLAlchemy session's transaction; the wake-up follows its commit.
-            Flask-SQLAlchemy's `db.session` is as good.
+
+def to_users(to: DeliveryOptions, users: UserIds | None) -> DeliveryOptions:
+    """Return options that are for these users only; unchanged with None.
 
     Raises:
-        RequestError: a typed error with the API's code; nothing was written.
-        SetupError: the database or a setting; nothing was written.
+        EmptyAudience, MissingParameter, InvalidParameter: as `read_user_ids`.
+        InvalidParameter: the options name users already.
     """
-    queues.broker_url()
-    now = now_ms()
-    new = check(channel, message, publish_options, delivery_options, dedupe_key, now)
-    return write(new, app=app, session=session, now=now)
+    if users is None:
+        return to
+    if to.user_ids:
+        raise InvalidParameter("users are named twice: beside the options, and in them")
+    return to.model_copy(update={"push_users": read_user_ids(users)})
 
 
 def check(
-    channel: str,
+    channel: str | None,
     message: Any,
     publish_options: PublishOptions | Mapping[str, Any] | None,
     delivery_options: DeliveryOptions | Mapping[str, Any] | None,
@@ -85,9 +126,9 @@ def check(
     Raises:
         RequestError: a typed error with the API's code.
     """
-    check_channel_name(channel)
     said = PublishOptions.of(publish_options)
     to = DeliveryOptions.of(delivery_options)
+    channel = _check_channel(channel, to)
     if message is None and not to.pushes:
         message = ""  # only a text for devices must be one
     if said.template_values:
@@ -100,6 +141,14 @@ def check(
         telemetry.headers_without_effect(plain.warnings)
         content = plain.to_json()
     return compose(channel, {**said.to_json(), **content}, to, dedupe_key, now)
+
+
+def _check_channel(channel: str | None, to: DeliveryOptions) -> str:
+    if channel is not None:
+        return check_channel_name(channel)
+    if not to.user_ids:
+        raise InvalidChannelName("a message without a channel must name its users")
+    return EVERY_CHANNEL
 
 
 def fill_segment(to: DeliveryOptions, values: Mapping[str, str]) -> DeliveryOptions:
@@ -220,7 +269,7 @@ def _plan_runs(connection: Connection, new: NewMessage, now: int) -> list[NewRun
     if to.publish_at_local is None:
         return [NewRun(1, new.due_at, _woken_at(new.due_at, now))]
     channel = None if new.channel == EVERY_CHANNEL else new.channel
-    zones = find_zones(connection, new.app_id, channel, to.device_ids)
+    zones = find_zones(connection, new.app_id, channel, to.device_ids, to.user_ids)
     default = default_zone(connection, new.app_id)
     return [
         NewRun(n, due_at, _woken_at(due_at, now), zone, is_default)

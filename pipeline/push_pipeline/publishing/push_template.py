@@ -16,7 +16,7 @@ from push_pipeline.ledger.messages import NewMessage, Receipt
 from push_pipeline.options import DeliveryOptions, PublishOptions
 from push_pipeline.options.broadcast import read_broadcast
 from push_pipeline.platform import Platform
-from push_pipeline.publishing.publish import compose, fill_segment, write
+from push_pipeline.publishing.publish import UserIds, compose, fill_segment, to_users, write
 from push_pipeline.template import composing
 from push_pipeline.template.device_facing import for_device
 from push_pipeline.template.stored import PushTemplate
@@ -36,6 +36,7 @@ def push_with_template(  # noqa: PLR0913 - every one of them is the API's
     repeat_every: timedelta | int | None = None,
     repeat_expires_at: datetime | int | str | None = None,
     session: Session | scoped_session[Session] | None = None,
+    users: UserIds | None = None,
 ) -> Receipt:
     """Push a stored template to the devices that it is for.
 
@@ -54,8 +55,10 @@ def push_with_template(  # noqa: PLR0913 - every one of them is the API's
         repeat_every: a timedelta or seconds.
         repeat_expires_at: as `publish_at`; until cancelled without it.
         session: write in this SQLAlchemy session's transaction; the wake-up follows its commit.
+        users: of the template's audience, only the devices of these users.
 
     Raises:
+        EmptyAudience: `users` is a list without anybody (code 8008).
         UnknownTemplate: there is none of this name (code 5060).
         MissingParameter: a variable has no value; it is named (code 8007).
         RequestError: a typed error with the API's code; nothing was written.
@@ -69,6 +72,7 @@ def push_with_template(  # noqa: PLR0913 - every one of them is the API's
         repeat_every=repeat_every,
         repeat_expires_at=repeat_expires_at,
     )
+    when = to_users(when, users)
     with _reading(session) as connection:
         template = get_template(connection, resolve_app(connection, app), PUSH, name)
     new = _compose(template, template_values, when, dedupe_key, now)
@@ -82,6 +86,7 @@ def push_immediately(
     app: str | None = None,
     dedupe_key: str | None = None,
     session: Session | scoped_session[Session] | None = None,
+    users: UserIds | None = None,
 ) -> Receipt:
     """Push a template that is not stored: it travels with the push, so that devices can show it.
 
@@ -101,7 +106,8 @@ def push_immediately(
             platform: for_device(checked, platform, looks_for(connection, app_id, platform))
             for platform in checked.reached
         }
-    new = _compose(checked, template_values, DeliveryOptions(), dedupe_key, now, brought)
+    to = to_users(DeliveryOptions(), users)
+    new = _compose(checked, template_values, to, dedupe_key, now, brought)
     return write(new, app=app, session=session, now=now)
 
 

@@ -173,6 +173,7 @@ def _selection(connection: Connection, run: RunView) -> Selection:
         options.device_ids,
         options.segment_query,
         None if run.zone is None else _zone_part(connection, run),
+        options.user_ids,
     )
 
 

@@ -50,7 +50,7 @@ def _next_round(
         wall if isinstance(wall, time) else wall.time(),
         options.repeat_every // DAY_SECONDS,
         default_zone(connection, run.app_id),
-        find_zones(connection, run.app_id, channel, options.device_ids),
+        find_zones(connection, run.app_id, channel, options.device_ids, options.user_ids),
         now,
     )
     return _until(waves, options.repeat_expires_at_ms)

@@ -9,19 +9,22 @@ from starlette.concurrency import run_in_threadpool
 
 from push_pipeline import cancel, db
 from push_pipeline.clock import now_ms
-from push_pipeline.errors import EmailNotConfigured, NotCancellable
+from push_pipeline.errors import EmailNotConfigured, InvalidParameter, NotCancellable
 from push_pipeline.gateway import requests
 from push_pipeline.gateway.auth import Asking
 from push_pipeline.gateway.batcher import Batcher
 from push_pipeline.gateway.body import JsonObject
 from push_pipeline.gateway.paths import Named
+from push_pipeline.gateway.recipients import read_users
 from push_pipeline.gateway.wire import Ledger, MessageStatus
 from push_pipeline.ledger.messages import NewMessage, Receipt
 from push_pipeline.ledger.status import find_channel, find_receipt, read_status
-from push_pipeline.options import DeliveryOptions, PublishOptions, check_message
+from push_pipeline.options import EVERY_CHANNEL, DeliveryOptions, PublishOptions, check_message
 from push_pipeline.publishing.publish import check, looks_at_its_audience, write_all
 
 router = APIRouter(tags=["messages"])
+
+IdempotencyKey = Annotated[str | None, Header()]
 
 #: Bytes of a body that is checked in a thread: nobody is to wait for it. One that a provider
 #: takes is smaller, and checked sooner than a thread is found.
@@ -42,7 +45,7 @@ async def publish_message(
     channel: Named,
     asking: Asking,
     body: JsonObject,
-    idempotency_key: Annotated[str | None, Header()] = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> MessageStatus:
     """Publish to a channel.
 
@@ -56,7 +59,31 @@ async def publish_message(
     return MessageStatus.of(await _write(request, replace(new, app_id=asking.app_id)))
 
 
-def _check(channel: str, body: JsonObject, dedupe_key: str | None) -> NewMessage:
+@router.post(
+    "/messaging/users/{user_id:path}",
+    openapi_extra=requests.PUBLISH,
+    summary="Publish to the devices of a user",
+)
+async def publish_to_user(
+    request: Request,
+    user_id: Named,
+    asking: Asking,
+    body: JsonObject,
+    idempotency_key: IdempotencyKey = None,
+) -> MessageStatus:
+    """Publish to the devices of a user, whatever channels they are in.
+
+    Whoever asks must be allowed to publish to all channels.
+    """
+    asking.require_publish(EVERY_CHANNEL)
+    if read_users(body) is not None:
+        raise InvalidParameter("pushUsers is for a channel: here the path names the user")
+    new = _check(None, {**body, "pushUsers": [user_id]}, idempotency_key)
+    return MessageStatus.of(await _write(request, replace(new, app_id=asking.app_id)))
+
+
+def _check(channel: str | None, body: JsonObject, dedupe_key: str | None) -> NewMessage:
+    read_users(body)
     return check(
         channel,
         check_message(body, pushed=False),  # null is refused by check, after the options

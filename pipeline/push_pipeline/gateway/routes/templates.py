@@ -8,7 +8,7 @@ from fastapi import APIRouter, Header
 from push_pipeline import db, push_with_template
 from push_pipeline.directory.templates import PUSH, get_template, templates_for_devices
 from push_pipeline.errors import UnknownOs
-from push_pipeline.gateway import requests
+from push_pipeline.gateway import recipients, requests
 from push_pipeline.gateway.auth import Asking
 from push_pipeline.gateway.body import JsonObject, OptionalObject
 from push_pipeline.gateway.paths import Named
@@ -43,8 +43,9 @@ def push(asking: Asking, body: JsonObject, idempotency_key: IdempotencyKey = Non
 
     A request with the same `Idempotency-Key` as an earlier one pushes nothing again.
     """
-    asking.require_publish(PushTemplate.read(body).channel_name)
-    receipt = push_immediately(body, app=asking.app_id, dedupe_key=idempotency_key)
+    users, template = recipients.split_users(body)
+    asking.require_publish(PushTemplate.read(template).channel_name)
+    receipt = push_immediately(template, app=asking.app_id, dedupe_key=idempotency_key, users=users)
     return PushStatus.of(receipt)
 
 
@@ -65,7 +66,12 @@ def push_template(
     asking.require_publish(template.channel_name)
     when = {field: body.get(given) for given, field in WHEN.items()}
     receipt = push_with_template(
-        name, _values(body), app=asking.app_id, dedupe_key=idempotency_key, **when
+        name,
+        _values(body),
+        app=asking.app_id,
+        dedupe_key=idempotency_key,
+        users=recipients.read_users(body),
+        **when,
     )
     return MessageStatus.of(receipt)
 
@@ -93,6 +99,6 @@ def _values(body: Mapping[str, Any]) -> Any:
     """Return the values of variables; one SDK sends them as the body itself."""
     if "templateValues" in body:
         return body["templateValues"]
-    said = {name: value for name, value in body.items() if name not in WHEN}
+    said = {name: value for name, value in body.items() if name not in {*WHEN, *recipients.NAMES}}
     flat = not any(isinstance(value, dict | list) for value in said.values())
     return said if flat else None

@@ -1,0 +1,35 @@
+"""Which users a request's body names."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from push_pipeline.errors import EmptyAudience
+from push_pipeline.options.user_ids import read_user_ids
+
+#: Both spellings of the option, the preferred one first.
+NAMES = ("pushUsers", "push_users")
+
+
+def read_users(body: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """Return the users that a body narrows its audience to; None where it does not.
+
+    Raises:
+        EmptyAudience: it names none, or null, which a client may have computed: taken for
+            "not set", it would mean everybody.
+        InvalidParameter, MissingParameter: as `read_user_ids`.
+    """
+    named = [body[name] for name in NAMES if name in body]
+    if not named:
+        return None
+    if None in named:
+        raise EmptyAudience("pushUsers is null: leave it out to mean everybody")
+    return read_user_ids(named[0])
+
+
+def split_users(body: Mapping[str, Any]) -> tuple[tuple[str, ...] | None, dict[str, Any]]:
+    """Return the users that a body names, and what else is in it.
+
+    Raises:
+        RequestError: as `read_users`.
+    """
+    return read_users(body), {name: body[name] for name in body if name not in NAMES}

@@ -15,7 +15,7 @@ PAGE = 10_000
 
 
 def count_audience(
-    channel: str, message: Any, said: PublishOptions, to: DeliveryOptions, *, app: str | None
+    channel: str | None, message: Any, said: PublishOptions, to: DeliveryOptions, *, app: str | None
 ) -> dict[str, int]:
     """Check a message as publish does, and count by platform who would get it now.
 

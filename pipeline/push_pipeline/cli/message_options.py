@@ -15,6 +15,7 @@ Local = Annotated[
 Every = Annotated[str | None, typer.Option(metavar="1h", help="Repeat so often.")]
 Until = Annotated[str | None, typer.Option(metavar="ISO|+7d", help="The end of the repeat.")]
 Key = Annotated[str | None, typer.Option(help="Dedupe key: the same key sends nothing again.")]
+Users = Annotated[list[str], typer.Option("--user", metavar="ID", help="Only this user's devices.")]
 Watch = Annotated[bool, typer.Option("--watch", help="Show progress until all is sent.")]
 
 

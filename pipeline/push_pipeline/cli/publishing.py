@@ -13,6 +13,7 @@ from push_pipeline.cli.message_options import (
     Key,
     Local,
     Until,
+    Users,
     Watch,
     read_pair,
     read_times,
@@ -26,8 +27,12 @@ from push_pipeline.publishing.publish import publish as publish_message
 
 
 def publish(
-    channel: Annotated[str, typer.Argument(help="The channel; made if it does not exist.")],
-    message: Annotated[str, typer.Argument(help="The text of the notification.")],
+    channel: Annotated[
+        str, typer.Argument(help="Made if it does not exist; may be left out with --user.")
+    ],
+    message: Annotated[
+        str | None, typer.Argument(help="The text of the notification.", show_default=False)
+    ] = None,
     *,
     app: App = None,
     header: Annotated[
@@ -39,6 +44,7 @@ def publish(
     device: Annotated[
         list[str], typer.Option(metavar="ID", help="Only this device of the channel.")
     ] = [],  # noqa: B006
+    user: Users = [],  # noqa: B006 - typer copies it
     segment: Annotated[
         str | None, typer.Option(metavar="WHERE", help="Only devices that meet a where clause.")
     ] = None,
@@ -59,28 +65,39 @@ def publish(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Publish MESSAGE to the devices of CHANNEL and print the message's id."""
-    content = _json_value(message) if json_message else message
-    if not message.strip() and not header:
+    """Publish MESSAGE to the devices of CHANNEL, or of users, and print the message's id."""
+    where, words = _where_and_what(channel, message, user)
+    content = _json_value(words) if json_message else words
+    if not words.strip() and not header:
         raise EmptyMessage("the message is empty: a silent push takes a header that says so")
     said = PublishOptions(headers=dict(read_pair("--header", text) for text in header))
     to = DeliveryOptions(
         push_broadcast=os or None,
         push_singlecast=device or None,
+        push_users=user or None,
         segment_query=segment,
         ttl=None if ttl is None else span(ttl),
         **read_times(at, local=local, every=every, until=until),
     )
     if dry_run:
-        _print_audience(count_audience(channel, content, said, to, app=app), as_json=as_json)
+        _print_audience(count_audience(where, content, said, to, app=app), as_json=as_json)
         return
-    receipt = publish_message(channel, content, said, to, app=app, dedupe_key=key)
+    receipt = publish_message(where, content, said, to, app=app, dedupe_key=key)
     print_receipt(receipt, as_json=as_json)
     if receipt.error_message is not None:
         note(f"nobody can get it: {receipt.error_message}")
         raise typer.Exit(1)
     if watch:
         raise typer.Exit(live.watch(receipt.message_id))
+
+
+def _where_and_what(channel: str, message: str | None, users: list[str]) -> tuple[str | None, str]:
+    """Return the channel, None where only users are named, and the text."""
+    if message is not None:
+        return channel, message
+    if not users:
+        raise typer.BadParameter("write CHANNEL and MESSAGE, or MESSAGE and --user ID")
+    return None, channel
 
 
 def _json_value(text: str) -> Any:

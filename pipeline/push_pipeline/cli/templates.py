@@ -14,6 +14,7 @@ from push_pipeline.cli.message_options import (
     Key,
     Local,
     Until,
+    Users,
     Watch,
     read_pair,
     read_times,
@@ -77,6 +78,7 @@ def push(  # noqa: PLR0917 - typer reads options from the signature
     until: Until = None,
     key: Key = None,
     watch: Watch = False,
+    user: Users = [],  # noqa: B006 - typer copies it
     as_json: Json = False,
 ) -> None:
     """Push the stored TEMPLATE to the devices that it is for and print the message's id."""
@@ -85,6 +87,7 @@ def push(  # noqa: PLR0917 - typer reads options from the signature
         dict(read_pair("--value", text) for text in value),
         app=app,
         dedupe_key=key,
+        users=user or None,
         **read_times(at, local=local, every=every, until=until),
     )
     print_receipt(receipt, as_json=as_json)

@@ -1,0 +1,68 @@
+"""The commands about users and devices, run in this process: each starts in half a second else."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import select
+
+from push_pipeline import db, register_device
+from push_pipeline.cli.root import DONE, FAILED, WRONG_USAGE, run
+from push_pipeline.clock import now_ms
+from push_pipeline.directory.apps import ensure_app
+from push_pipeline.directory.templates import PUSH, put_template
+from push_pipeline.models import MESSAGE
+from push_pipeline.settings import Settings
+
+TOKEN = "ab" * 32
+
+
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    return sqlite_url  # what is judged here does not depend on the database
+
+
+@pytest.fixture
+def says(
+    settings: Settings, configure: Callable[..., Settings], capsys: pytest.CaptureFixture[str]
+) -> Callable[..., str]:
+    """Run a command that must succeed and return what it prints."""
+    configure(app_id="shop")
+    with db.writing() as connection:
+        ensure_app(connection, "shop", "Shop", now_ms())
+    register_device("phone-1", TOKEN, "IOS", channels=["news"], userId="42")
+    register_device("phone-2", "cd" * 32, "IOS", channels=["news"], userId="43")
+
+    def command(*arguments: str) -> str:
+        code = run(arguments)
+        printed = capsys.readouterr()
+        assert code == DONE, printed.err
+        return printed.out
+
+    return command
+
+
+def test_a_message_to_users_needs_no_channel(says) -> None:
+    sent = says("publish", "Hello", "--user", "42", "--user", "43").strip()
+    says("publish", "news", "Hello", "--user", "42")
+    with db.writing() as connection:
+        put_template(connection, "shop", PUSH, PUSH.read({"name": "t", "message": "x"}), now_ms())
+    says("push", "t", "--user", "42")
+
+    with db.reading() as connection:
+        rows = connection.execute(select(MESSAGE.id, MESSAGE.channel, MESSAGE.delivery_options))
+        told = {key: (channel, options["pushUsers"]) for key, channel, options in rows}
+    assert told.pop(sent) == ("", ["42", "43"])
+    assert sorted(told.values()) == [("default", ["42"]), ("news", ["42"])]
+
+
+def test_a_dry_run_counts_the_devices_of_the_users(says) -> None:
+    counted = json.loads(says("publish", "Hello", "--user", "42", "--dry-run", "--json"))
+
+    assert counted == {"audience": 1, "byPlatform": {"IOS": 1}}
+
+
+@pytest.mark.usefixtures("says")
+def test_one_word_without_a_user_is_wrong_usage() -> None:
+    assert run(["publish", "Hello"]) == WRONG_USAGE
+    assert run(["publish", "Hello", "--user", ""]) == FAILED

@@ -16,6 +16,7 @@ from push_pipeline.devices.register import register_devices
 from push_pipeline.devices.registration import check_registration
 from push_pipeline.directory.apps import ensure_app
 from push_pipeline.directory.provider_routes import put_credential
+from push_pipeline.ledger.views import PARTS, RunLedger
 from push_pipeline.models import BATCH, DEVICE, RUN, Batch, Run
 from push_pipeline.settings import get_settings
 from push_workers.delivery.deliver import deliver
@@ -77,7 +78,7 @@ class Installation:
         """Publish to the channel `news` and return the message id."""
         return publish("news", message, delivery_options=options).message_id
 
-    def work(self, message_id: str) -> dict:
+    def work(self, message_id: str) -> RunLedger:
         """Do what workers would until nothing of the message is due; return its one run."""
         fan_out(self.run_id(message_id))
         while due := self.due_batches(message_id):
@@ -85,11 +86,10 @@ class Installation:
                 deliver(batch_id, self.context)
         return self.run(message_id)
 
-    def run(self, message_id: str) -> dict:
+    def run(self, message_id: str) -> RunLedger:
         """Return the run as the ledger shows it, after checking that it balances."""
         run = status(message_id)["runs"][0]
-        parts = ("accepted", "rejected", "expired", "cancelled", "unknown", "inFlight")
-        assert run["audience"] == sum(run[name] for name in parts), run
+        assert run["audience"] == sum(run[name] for name in PARTS), run
         return run
 
     def run_id(self, message_id: str) -> int:

@@ -1,12 +1,11 @@
 """The Python surface beside publishing and registering: the ledger of a message."""
 
-from typing import Any
-
 from push_pipeline import db
-from push_pipeline.ledger.status import read_status
+from push_pipeline.ledger.status import read_ledger
+from push_pipeline.ledger.views import Ledger
 
 
-def status(message_id: str) -> dict[str, Any]:
+def status(message_id: str) -> Ledger:
     """Read the ledger of a message.
 
     Per run: `audience` = `accepted` + `rejected` + `expired` + `cancelled` + `unknown` +
@@ -14,4 +13,4 @@ def status(message_id: str) -> dict[str, Any]:
     devices that may have two copies. An unknown id has the status `unknown`.
     """
     with db.reading() as connection:
-        return read_status(connection, message_id)
+        return read_ledger(connection, message_id)

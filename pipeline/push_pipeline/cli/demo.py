@@ -4,8 +4,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -16,6 +15,7 @@ from push_pipeline.cli.devices import Totals, import_devices
 from push_pipeline.cli.output import say
 from push_pipeline.cli.reckoning import Received, reckon
 from push_pipeline.errors import SetupError
+from push_pipeline.ledger.views import Ledger
 from push_pipeline.supervisor import commands
 from push_pipeline.supervisor.installation import Installation, Plan
 from push_pipeline.supervisor.simulated_providers import SimulatedProviders
@@ -101,7 +101,7 @@ def _register(devices: int, seed: int) -> Totals:
     return totals
 
 
-def _publish() -> Mapping[str, Any]:
+def _publish() -> Ledger:
     say(
         "publishing; waits between retries are"
         f" {HASTE['PIPELINE_RETRY_FACTOR']} of the usual ones, so that this ends soon"
@@ -113,7 +113,7 @@ def _publish() -> Mapping[str, Any]:
     return api.status(receipt.message_id)
 
 
-def _check(ledger: Mapping[str, Any], totals: Totals, providers: SimulatedProviders) -> bool:
+def _check(ledger: Ledger, totals: Totals, providers: SimulatedProviders) -> bool:
     counts = providers.ask("GET", "/received").values()
     received = Received(len(counts), sum(counts))
     lines = list(reckon(ledger, totals.imported, received))

@@ -10,6 +10,7 @@ from push_pipeline.cli.ledger_view import draw
 from push_pipeline.cli.output import Json, console, print_json, print_row
 from push_pipeline.errors import InvalidParameter, RequestError
 from push_pipeline.ledger import deliveries
+from push_pipeline.ledger.views import Ledger
 from push_pipeline.outcome import Settled
 
 MessageId = Annotated[str, typer.Argument(help="What publish printed.")]
@@ -56,7 +57,7 @@ def export(
             print_row(row)
 
 
-def _read(message_id: str) -> dict[str, object]:
+def _read(message_id: str) -> Ledger:
     ledger = api.status(message_id)
     if ledger["status"] == "unknown":
         raise UnknownMessage(f"no message has the id {message_id!r}")

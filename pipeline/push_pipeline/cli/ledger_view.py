@@ -7,8 +7,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from push_pipeline.ledger.views import PARTS, Ledger, RunLedger
+
 #: The columns, by the names of the ledger's JSON, which add up to the audience; then `resent`.
-COLUMNS = ("audience", "accepted", "rejected", "expired", "cancelled", "unknown", "inFlight")
+COLUMNS = ("audience", *PARTS)
 
 _TITLES = {"inFlight": "in flight"}
 
@@ -16,12 +18,12 @@ _TITLES = {"inFlight": "in flight"}
 _REASONS_SHOWN = 20
 
 
-def draw(ledger: Mapping[str, Any]) -> RenderableType:
+def draw(ledger: Ledger) -> RenderableType:
     """Return a message's ledger for the terminal."""
     return Group(*_parts(ledger))
 
 
-def _parts(ledger: Mapping[str, Any]) -> Iterator[RenderableType]:
+def _parts(ledger: Ledger) -> Iterator[RenderableType]:
     yield Text.assemble((ledger["messageId"], "bold"), "  ", ledger["status"])
     if ledger["errorMessage"]:
         yield Text(ledger["errorMessage"], style="red")
@@ -32,7 +34,7 @@ def _parts(ledger: Mapping[str, Any]) -> Iterator[RenderableType]:
             yield _reasons(run["byReason"])
 
 
-def _heading(run: Mapping[str, Any]) -> str:
+def _heading(run: RunLedger) -> str:
     times = [("due", run["dueAt"]), ("started", run["startedAt"]), ("finished", run["finishedAt"])]
     said = ", ".join(f"{name} {at}" for name, at in times if at)
     zone = zone_words(run)
@@ -44,7 +46,7 @@ def zone_words(run: Mapping[str, Any]) -> str:
     return f"{run['zone'] or ''}{' and others' if run['zoneDefault'] else ''}"
 
 
-def _counts(run: Mapping[str, Any]) -> Table:
+def _counts(run: RunLedger) -> Table:
     table = _table()
     table.add_column("")
     for name in (*COLUMNS, "resent"):
@@ -55,7 +57,7 @@ def _counts(run: Mapping[str, Any]) -> Table:
     return table
 
 
-def _cells(counts: Mapping[str, int]) -> Iterator[str]:
+def _cells(counts: Mapping[str, Any]) -> Iterator[str]:
     return (f"{counts[name]:,}" for name in (*COLUMNS, "resent"))
 
 

@@ -10,14 +10,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from push_pipeline import api
 from push_pipeline.cli.ledger_view import draw
 from push_pipeline.cli.output import console, note
+from push_pipeline.ledger.views import Counts, Ledger
+from push_pipeline.outcome import Settled
 
 #: Seconds between two looks at the ledger: often enough to seem live, a few rows each.
 POLL_SECONDS = 0.25
 
 #: Looks between two plain lines, where there is no terminal.
 _LOOKS_PER_LINE = 4
-
-_SETTLED = ("accepted", "rejected", "expired", "cancelled", "unknown")
 
 
 def watch(message_id: str, *, quiet: bool = False) -> int:
@@ -31,13 +31,13 @@ def watch(message_id: str, *, quiet: bool = False) -> int:
     return int(ledger["status"] == "failed" or _is_stopped(ledger))
 
 
-def _follow(message_id: str, *, quiet: bool) -> Mapping[str, Any]:
+def _follow(message_id: str, *, quiet: bool) -> Ledger:
     if quiet:
         return _last(states(message_id))
-    return _with_bars(message_id) if console.is_terminal else _with_lines(message_id)
+    return _with_bars(message_id) if console.is_terminal else _last(_said(states(message_id)))
 
 
-def states(message_id: str) -> Iterator[Mapping[str, Any]]:
+def states(message_id: str) -> Iterator[Ledger]:
     """Yield the ledger again and again; the last one is closed or stopped."""
     pause = threading.Event()
     while True:
@@ -48,21 +48,21 @@ def states(message_id: str) -> Iterator[Mapping[str, Any]]:
         pause.wait(POLL_SECONDS)
 
 
-def is_over(ledger: Mapping[str, Any]) -> bool:
+def is_over(ledger: Ledger) -> bool:
     """Tell whether nothing will change any more unless somebody acts."""
     return ledger["status"] != "scheduled" or _is_stopped(ledger)
 
 
-def _is_stopped(ledger: Mapping[str, Any]) -> bool:
+def _is_stopped(ledger: Ledger) -> bool:
     return any(run["state"] == "paused" for run in ledger["runs"])
 
 
-def _last(ledgers: Iterator[Mapping[str, Any]]) -> Mapping[str, Any]:
+def _last(ledgers: Iterator[Ledger]) -> Ledger:
     *_, last = ledgers
     return last
 
 
-def _with_bars(message_id: str) -> Mapping[str, Any]:
+def _with_bars(message_id: str) -> Ledger:
     progress = Progress(
         TextColumn("{task.description:<8}"),
         BarColumn(bar_width=40),
@@ -70,26 +70,28 @@ def _with_bars(message_id: str) -> Mapping[str, Any]:
         TextColumn("{task.fields[words]}"),
         console=console,
     )
-    tasks: dict[str, TaskID] = {}
-    ledger: Mapping[str, Any] = {}
     with Live(progress, console=console, refresh_per_second=8):
-        for ledger in states(message_id):
-            for platform, counts in _by_platform(ledger).items():
-                if platform not in tasks:
-                    tasks[platform] = progress.add_task(platform, words="")
-                progress.update(
-                    tasks[platform],
-                    total=counts["audience"],
-                    completed=counts["audience"] - counts["inFlight"],
-                    words=_words(counts),
-                )
-    return ledger
+        return _last(_drawn(states(message_id), progress))
 
 
-def _with_lines(message_id: str) -> Mapping[str, Any]:
+def _drawn(ledgers: Iterator[Ledger], progress: Progress) -> Iterator[Ledger]:
+    tasks: dict[str, TaskID] = {}
+    for ledger in ledgers:
+        for platform, counts in _by_platform(ledger).items():
+            if platform not in tasks:
+                tasks[platform] = progress.add_task(platform, words="")
+            progress.update(
+                tasks[platform],
+                total=counts["audience"],
+                completed=counts["audience"] - counts["inFlight"],
+                words=_words(counts),
+            )
+        yield ledger
+
+
+def _said(ledgers: Iterator[Ledger]) -> Iterator[Ledger]:
     said = ""
-    ledger: Mapping[str, Any] = {}
-    for look, ledger in enumerate(states(message_id)):
+    for look, ledger in enumerate(ledgers):
         line = "; ".join(
             f"{platform} {counts['audience'] - counts['inFlight']:,} of {counts['audience']:,}:"
             f" {_words(counts)}"
@@ -98,15 +100,15 @@ def _with_lines(message_id: str) -> Mapping[str, Any]:
         if line != said and (look % _LOOKS_PER_LINE == 0 or is_over(ledger)):
             note(line)
             said = line
-    return ledger
+        yield ledger
 
 
-def _by_platform(ledger: Mapping[str, Any]) -> Mapping[str, Mapping[str, int]]:
+def _by_platform(ledger: Ledger) -> Mapping[str, Counts]:
     """Return the counts of the run that is sent now, or was sent last."""
     begun = [run for run in ledger["runs"] if run["startedAt"]]
     return begun[-1]["byPlatform"] if begun else {}
 
 
-def _words(counts: Mapping[str, int]) -> str:
-    named = [f"{counts[name]:,} {name}" for name in _SETTLED if counts[name]]
+def _words(counts: Mapping[str, Any]) -> str:
+    named = [f"{counts[name]:,} {name}" for name in Settled if counts[name]]
     return ", ".join(named) or "waiting"

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-_SETTLED = ("accepted", "rejected", "expired", "cancelled", "unknown")
+from push_pipeline.ledger.views import Ledger
+from push_pipeline.outcome import Settled
 
 
 class Received(NamedTuple):
@@ -20,10 +21,10 @@ class Line(NamedTuple):
     says: str
 
 
-def reckon(ledger: Mapping[str, Any], registered: int, received: Received) -> Iterator[Line]:
+def reckon(ledger: Ledger, registered: int, received: Received) -> Iterator[Line]:
     """Compare a ledger with the devices that were registered and with the providers' counts."""
     total = ledger["runs"][-1]
-    settled = {name: total[name] for name in _SETTLED}
+    settled = _settled(total)
     words = " + ".join(f"{count:,} {name}" for name, count in settled.items() if count)
     yield Line(
         total["audience"] == sum(settled.values()) + total["inFlight"] == registered,
@@ -46,3 +47,7 @@ def reckon(ledger: Mapping[str, Any], registered: int, received: Received) -> It
         f"duplicates: {twice:,} copies too many reached the providers,"
         f" the ledger counts {total['resent']:,} resent",
     )
+
+
+def _settled(counts: Mapping[str, Any]) -> dict[str, int]:
+    return {settled.value: counts[settled] for settled in Settled}

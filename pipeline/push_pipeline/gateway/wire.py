@@ -3,7 +3,6 @@
 No success has both an integer `code` and a text `message`: the Swift SDK takes that for a fault.
 """
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Literal, Self
 
@@ -12,15 +11,12 @@ from pydantic.alias_generators import to_camel
 
 from push_pipeline.devices.lookup import Registered
 from push_pipeline.ledger.messages import Receipt
+from push_pipeline.ledger.views import Ledger, RunLedger
 
 MILLISECOND = timedelta(milliseconds=1)
 
 #: Between the id of a registration and its channel.
 _ID_SEPARATOR = "::"
-
-
-#: How a delivery ends that failed, by the names of the ledger.
-_FAILED = ("rejected", "expired", "unknown")
 
 
 class Shape(BaseModel):
@@ -79,7 +75,7 @@ class PushStatus(MessageStatus):
     failed_sends_amount: int = 0
 
     @classmethod
-    def of_ledger(cls, ledger: Mapping[str, Any]) -> Self:
+    def of_ledger(cls, ledger: Ledger) -> Self:
         """Build it from a ledger. What was cancelled, or is open, is neither sent nor failed."""
         runs = ledger["runs"]
         return cls(
@@ -88,48 +84,8 @@ class PushStatus(MessageStatus):
             error_message=ledger["errorMessage"],
             sending_time_in_millis=sum(map(_sending_time, runs)),
             successful_sends_amount=sum(run["accepted"] for run in runs),
-            failed_sends_amount=sum(run[name] for run in runs for name in _FAILED),
+            failed_sends_amount=sum(_failed(run) for run in runs),
         )
-
-
-class Open(Shape):
-    """An answer that the ledger may add to."""
-
-    model_config = ConfigDict(extra="allow")
-
-
-class Counts(Open):
-    """Devices by how their delivery ended; `audience` is the sum of the six after it."""
-
-    audience: int
-    accepted: int
-    rejected: int
-    expired: int
-    cancelled: int
-    unknown: int
-    in_flight: int
-    resent: int
-
-
-class LedgerRun(Counts):
-    """One firing of a message. Times are ISO 8601 in UTC."""
-
-    n: int
-    due_at: str | None
-    state: str
-    by_platform: dict[str, Counts]
-    by_reason: dict[str, int]
-    started_at: str | None
-    finished_at: str | None
-
-
-class Ledger(Open):
-    """What became of a message, run by run."""
-
-    message_id: str
-    status: str
-    error_message: str | None
-    runs: list[LedgerRun]
 
 
 class RegistrationId(Shape):
@@ -178,7 +134,11 @@ class UserView(Shape):
     properties: dict[str, Any]
 
 
-def _sending_time(run: Mapping[str, Any]) -> int:
+def _failed(run: RunLedger) -> int:
+    return run["rejected"] + run["expired"] + run["unknown"]
+
+
+def _sending_time(run: RunLedger) -> int:
     """Return the milliseconds that a run took; 0 while it is not at its end."""
     began, ended = run["startedAt"], run["finishedAt"]
     if began is None or ended is None:

@@ -4,17 +4,27 @@ audience = accepted + rejected + expired + cancelled + unknown + in flight.
 """
 
 from collections import Counter
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, cast
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, RowMapping, func, select
 
 from push_pipeline.clock import iso
 from push_pipeline.ledger.messages import Receipt
 from push_pipeline.ledger.state_machine import MessageState
+from push_pipeline.ledger.views import Counts, Ledger, RunLedger
 from push_pipeline.models import BATCH, MESSAGE, RUN, Run
+from push_pipeline.outcome import Settled
 
-_SETTLED = ("accepted", "rejected", "expired", "cancelled", "unknown")
-_OPEN = BATCH.size - BATCH.moved - sum(BATCH[name] for name in _SETTLED)
+#: Only first attempts' rows are the audience: a later attempt's members were moved to it.
+_AUDIENCE = BATCH.size - BATCH.moved
+
+_COUNTERS = {
+    "audience": _AUDIENCE,
+    **{settled.value: BATCH[settled] for settled in Settled},
+    "inFlight": _AUDIENCE - sum(BATCH[settled] for settled in Settled),
+    "resent": BATCH.resent,
+}
 
 
 def find_receipt(connection: Connection, app_id: str, message_id: str) -> Receipt:
@@ -34,9 +44,7 @@ def find_channel(connection: Connection, app_id: str, message_id: str) -> str | 
     return connection.execute(statement).scalar_one_or_none()
 
 
-def read_status(
-    connection: Connection, message_id: str, app_id: str | None = None
-) -> dict[str, Any]:
+def read_ledger(connection: Connection, message_id: str, app_id: str | None = None) -> Ledger:
     """Read a message's ledger. An unknown id has the status `unknown` and no runs.
 
     With `app_id` a message of another app is as good as unknown. The connection must read one
@@ -45,21 +53,16 @@ def read_status(
     """
     message = _find(connection, message_id, app_id)
     if message is None:
-        return {
-            "messageId": message_id,
-            "status": MessageState.UNKNOWN,
-            "errorMessage": None,
-            "runs": [],
-        }
-    runs = connection.execute(select(Run).where(RUN.message_id == message_id).order_by(RUN.n))
-    views = [_run_view(connection, run) for run in runs.mappings()]
-    stopped = next((run["errorMessage"] for run in views if run.get("errorMessage")), None)
-    return {
-        "messageId": message.id,
-        "status": message.state,
-        "errorMessage": message.error_message or stopped,
-        "runs": [{k: v for k, v in run.items() if k != "errorMessage"} for run in views],
-    }
+        return Ledger(messageId=message_id, status=MessageState.UNKNOWN, errorMessage=None, runs=[])
+    statement = select(Run).where(RUN.message_id == message_id).order_by(RUN.n)
+    runs = connection.execute(statement).mappings().all()
+    stopped = next((run["error_message"] for run in runs if run["error_message"]), None)
+    return Ledger(
+        messageId=message.id,
+        status=message.state,
+        errorMessage=message.error_message or stopped,
+        runs=[_run_ledger(connection, run) for run in runs],
+    )
 
 
 def _find(connection: Connection, message_id: str, app_id: str | None) -> Any:
@@ -71,45 +74,41 @@ def _find(connection: Connection, message_id: str, app_id: str | None) -> Any:
     return connection.execute(statement).one_or_none()
 
 
-def _run_view(connection: Connection, run: Any) -> dict[str, Any]:
+def _run_ledger(connection: Connection, run: RowMapping) -> RunLedger:
     by_platform = _count_by_platform(connection, run["id"])
-    total: Counter[str] = Counter()
-    for counts in by_platform.values():
-        total.update(counts)
-    return {
-        "n": run["n"],
-        "dueAt": iso(run["due_at"]),
-        "state": run["state"],
-        "zone": run["zone"],
-        "zoneDefault": run["zone_default"],
-        "audience": run["audience"],
-        **{name: total[name] for name in (*_SETTLED, "inFlight", "resent")},
-        "byPlatform": by_platform,
-        "byReason": _count_by_reason(connection, run["id"]),
-        "startedAt": iso(run["started_at"]),
-        "finishedAt": iso(run["finished_at"]),
-        "errorMessage": run["error_message"],
-    }
+    counts = _total(by_platform.values())
+    counts["audience"] = run["audience"]  # what the fan-out counted: the batches must agree
+    return RunLedger(
+        **counts,
+        n=run["n"],
+        dueAt=iso(run["due_at"]),
+        state=run["state"],
+        zone=run["zone"],
+        zoneDefault=run["zone_default"],
+        byPlatform=by_platform,
+        byReason=_count_by_reason(connection, run["id"]),
+        startedAt=iso(run["started_at"]),
+        finishedAt=iso(run["finished_at"]),
+    )
 
 
-def _count_by_platform(connection: Connection, run_id: int) -> dict[str, dict[str, int]]:
-    # Only first attempts' rows are the audience: a later attempt's members were moved to it.
-    audience = func.sum(BATCH.size - BATCH.moved)
+def _total(parts: Iterable[Counts]) -> Counts:
+    total: Counter[str] = Counter(dict.fromkeys(_COUNTERS, 0))
+    for counts in parts:
+        total.update(cast("dict[str, int]", counts))
+    return cast("Counts", dict(total))
+
+
+def _count_by_platform(connection: Connection, run_id: int) -> dict[str, Counts]:
+    sums = (func.sum(counter) for counter in _COUNTERS.values())
     statement = (
-        select(
-            BATCH.platform,
-            audience,
-            *(func.sum(BATCH[name]) for name in _SETTLED),
-            func.sum(_OPEN),
-            func.sum(BATCH.resent),
-        )
+        select(BATCH.platform, *sums)
         .where(BATCH.run_id == run_id)
         .group_by(BATCH.platform)
         .order_by(BATCH.platform)
     )
-    names = ("audience", *_SETTLED, "inFlight", "resent")
     return {
-        platform: dict(zip(names, map(int, counts), strict=True))
+        platform: cast("Counts", dict(zip(_COUNTERS, map(int, counts), strict=True)))
         for platform, *counts in connection.execute(statement)
     }
 

@@ -24,7 +24,7 @@ from push_pipeline.gateway.body import DeviceIds
 from push_pipeline.gateway.paths import Named
 from push_pipeline.gateway.wire import PushStatus, RegistrationView
 from push_pipeline.ledger.channel_messages import count_messages, list_messages
-from push_pipeline.ledger.status import read_status
+from push_pipeline.ledger.status import read_ledger
 from push_pipeline.platform import Platform
 
 #: Rows of a page where none is asked for, and the most that may be, as in the API elsewhere.
@@ -158,4 +158,4 @@ def message_status(message_id: Named, asking: Asking) -> PushStatus:
     """Tell what has become of a message, and of how many devices."""
     asking.require("admin")
     with db.reading() as connection:
-        return PushStatus.of_ledger(read_status(connection, message_id, app_id=asking.app_id))
+        return PushStatus.of_ledger(read_ledger(connection, message_id, app_id=asking.app_id))

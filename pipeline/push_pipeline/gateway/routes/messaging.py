@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Header, Request
 from starlette.concurrency import run_in_threadpool
@@ -16,9 +16,10 @@ from push_pipeline.gateway.batcher import Batcher
 from push_pipeline.gateway.body import JsonObject
 from push_pipeline.gateway.paths import Named
 from push_pipeline.gateway.recipients import read_users
-from push_pipeline.gateway.wire import Ledger, MessageStatus
+from push_pipeline.gateway.wire import MessageStatus
 from push_pipeline.ledger.messages import NewMessage, Receipt
-from push_pipeline.ledger.status import find_channel, find_receipt, read_status
+from push_pipeline.ledger.status import find_channel, find_receipt, read_ledger
+from push_pipeline.ledger.views import Ledger
 from push_pipeline.options import EVERY_CHANNEL, DeliveryOptions, PublishOptions, check_message
 from push_pipeline.publishing.publish import check, looks_at_its_audience, write_all
 
@@ -124,9 +125,9 @@ def cancel_message(message_id: Named, asking: Asking) -> MessageStatus:
     return MessageStatus.of(cancel(message_id, app=asking.app_id))
 
 
-@router.get("/messaging/{message_id}/ledger", response_model=Ledger)
-def message_ledger(message_id: Named, asking: Asking) -> dict[str, Any]:
+@router.get("/messaging/{message_id}/ledger")
+def message_ledger(message_id: Named, asking: Asking) -> Ledger:
     """Count what has become of each device of a message's audience, run by run."""
     asking.require("read")
     with db.reading() as connection:
-        return read_status(connection, message_id, app_id=asking.app_id)
+        return read_ledger(connection, message_id, app_id=asking.app_id)

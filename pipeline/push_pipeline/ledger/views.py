@@ -1,0 +1,44 @@
+"""The ledger as callers see it: in Python, over HTTP, on the command line, by the same names."""
+
+from typing_extensions import TypedDict  # pydantic reads typing's only from Python 3.12 on
+
+from push_pipeline.outcome import Settled
+
+#: The counters that an audience is the sum of.
+PARTS = (*Settled, "inFlight")
+
+
+class Counts(TypedDict):
+    """Devices by how their delivery ended; `audience` is the sum of the six after it."""
+
+    audience: int
+    accepted: int
+    rejected: int
+    expired: int
+    cancelled: int
+    unknown: int
+    inFlight: int
+    resent: int
+
+
+class RunLedger(Counts):
+    """One firing of a message. Times are ISO 8601 in UTC."""
+
+    n: int
+    dueAt: str | None
+    state: str
+    zone: str | None
+    zoneDefault: bool
+    byPlatform: dict[str, Counts]
+    byReason: dict[str, int]
+    startedAt: str | None
+    finishedAt: str | None
+
+
+class Ledger(TypedDict):
+    """What became of a message, run by run."""
+
+    messageId: str
+    status: str
+    errorMessage: str | None
+    runs: list[RunLedger]

@@ -9,12 +9,15 @@ from push_pipeline import db, status
 from push_pipeline.clock import now_ms
 from push_pipeline.directory.provider_routes import list_routes
 from push_pipeline.ledger import runs
+from push_pipeline.ledger.batches import LeaseLost
 from push_pipeline.ledger.deliveries import export
 from push_pipeline.models import BATCH, CREDENTIAL, DEVICE, Credential, Device, Run
 from push_pipeline.settings import Settings
-from push_workers.delivery import deliver as delivery
 from push_workers.delivery.deliver import deliver
 from push_workers.delivery.process import Context
+from push_workers.delivery.record import record_slice
+from push_workers.delivery.send import send_slice
+from push_workers.delivery.take import take
 from push_workers.fanout.fan_out import fan_out
 from tests.installation import APP, Installation
 from tests.processes import wait_until
@@ -115,13 +118,13 @@ def test_a_worker_that_died_in_mid_slice_leaves_only_that_slice_in_doubt(
     message_id = installation.publish()
     fan_out(installation.run_id(message_id))
     (batch_id,) = installation.due_batches(message_id)
-    claim = delivery._claim(batch_id, installation.context)
+    claim = take(batch_id, installation.context)
     assert claim is not None
     run = installation.context.run_facts(claim.batch.run_id)
     first, second = claim.slices[:2]
-    delivery.record_slice(claim, first, delivery._send(claim, first, run, installation.context),
+    record_slice(claim, first, send_slice(claim, first, run, installation.context),
                      installation.context)  # fmt: skip
-    delivery._send(claim, second, run, installation.context)  # sent, and the worker is gone
+    send_slice(claim, second, run, installation.context)  # sent, and the worker is gone
 
     installation.hurry()
     run_view = installation.work(message_id)
@@ -136,18 +139,18 @@ def test_a_worker_that_was_overtaken_records_nothing(installation: Installation)
     message_id = installation.publish()
     fan_out(installation.run_id(message_id))
     (batch_id,) = installation.due_batches(message_id)
-    slow = delivery._claim(batch_id, installation.context)
+    slow = take(batch_id, installation.context)
     assert slow is not None
     installation.hurry()
     run = installation.work(message_id)
     assert run["accepted"] == 3
 
-    report = delivery._send(
+    report = send_slice(
         slow, slow.slices[0], installation.context.run_facts(slow.batch.run_id),
         installation.context,
     )  # fmt: skip
-    with pytest.raises(delivery.LeaseLost):
-        delivery.record_slice(slow, slow.slices[0], report, installation.context)
+    with pytest.raises(LeaseLost):
+        record_slice(slow, slow.slices[0], report, installation.context)
 
     assert installation.run(message_id) == run
 
@@ -157,7 +160,7 @@ def test_a_second_copy_of_a_wake_up_does_nothing(installation: Installation) -> 
     message_id = installation.publish()
     fan_out(installation.run_id(message_id))
     (batch_id,) = installation.due_batches(message_id)
-    delivery._claim(batch_id, installation.context)
+    take(batch_id, installation.context)
 
     deliver(batch_id, installation.context)
     deliver(999_999, installation.context)
@@ -264,14 +267,14 @@ def test_a_paused_run_sends_nothing_between_two_slices(
     run_id = installation.run_id(message_id)
     fan_out(run_id)
     (batch_id,) = installation.due_batches(message_id)
-    claim = delivery._claim(batch_id, installation.context)
+    claim = take(batch_id, installation.context)
     assert claim is not None
     with db.writing() as connection:
         runs.pause(connection, run_id, "an operator's wish")
 
     facts = installation.context.run_facts(run_id)
-    report = delivery._send(claim, claim.slices[0], facts, installation.context)
-    goes_on = delivery.record_slice(claim, claim.slices[0], report, installation.context)
+    report = send_slice(claim, claim.slices[0], facts, installation.context)
+    goes_on = record_slice(claim, claim.slices[0], report, installation.context)
 
     assert not goes_on
     assert installation.run(message_id)["inFlight"] == 20

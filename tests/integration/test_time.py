@@ -11,8 +11,11 @@ from push_pipeline.errors import NotCancellable
 from push_pipeline.ledger import runs
 from push_pipeline.models import BATCH, RUN, Run
 from push_pipeline.settings import Settings
-from push_workers.delivery import deliver as delivery
+from push_workers.delivery.deliver import deliver
 from push_workers.delivery.process import Context
+from push_workers.delivery.record import record_slice
+from push_workers.delivery.send import send_slice
+from push_workers.delivery.take import take
 from push_workers.fanout.fan_out import fan_out
 from push_workers.tick import tick
 from tests.installation import Installation
@@ -164,13 +167,13 @@ def test_cancel_in_the_middle_counts_what_was_stopped(
     (run_id,) = run_ids(message_id)
     fan_out(run_id)
     (batch_id,) = installation.due_batches(message_id)
-    claim = delivery._claim(batch_id, installation.context)
+    claim = take(batch_id, installation.context)
     assert claim is not None
     facts = installation.context.run_facts(run_id)
-    report = delivery._send(claim, claim.slices[0], facts, installation.context)
+    report = send_slice(claim, claim.slices[0], facts, installation.context)
 
     cancel(message_id)
-    goes_on = delivery.record_slice(claim, claim.slices[0], report, installation.context)
+    goes_on = record_slice(claim, claim.slices[0], report, installation.context)
     run = installation.work(message_id)
 
     assert not goes_on
@@ -189,12 +192,12 @@ def test_after_a_pause_every_device_has_exactly_one_push(
     (run_id,) = run_ids(message_id)
     fan_out(run_id)
     (batch_id,) = installation.due_batches(message_id)
-    claim = delivery._claim(batch_id, installation.context)
+    claim = take(batch_id, installation.context)
     assert claim is not None
     facts = installation.context.run_facts(run_id)
-    report = delivery._send(claim, claim.slices[0], facts, installation.context)
+    report = send_slice(claim, claim.slices[0], facts, installation.context)
     pause(message_id)
-    delivery.record_slice(claim, claim.slices[0], report, installation.context)
+    record_slice(claim, claim.slices[0], report, installation.context)
     assert installation.work(message_id)["inFlight"] == 20
 
     resume(message_id)
@@ -227,7 +230,7 @@ def test_a_resumed_run_gets_new_wake_ups(installation: Installation) -> None:
     fan_out(run_id)
     pause(message_id)
     for batch_id in range(1, 10):
-        delivery.deliver(batch_id, installation.context)
+        deliver(batch_id, installation.context)
 
     resume(message_id)
     tick()

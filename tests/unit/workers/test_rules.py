@@ -11,8 +11,15 @@ from push_pipeline.ledger.batches import pack, unpack
 from push_pipeline.ledger.values import Standing
 from push_pipeline.outcome import Outcome, Settled
 from push_workers.delivery.backoff import LONGEST_RETRY_AFTER, LONGEST_WAIT, Backoff
-from push_workers.delivery.claim import MAX_STALLS, Leave, Park, Send, SettleRest, decide
-from push_workers.delivery.deliver import cut_slices
+from push_workers.delivery.claim import (
+    MAX_STALLS,
+    Leave,
+    Park,
+    Send,
+    SettleRest,
+    cut_slices,
+    decide,
+)
 from push_workers.delivery.notification_id import notification_ids
 from push_workers.fanout.fan_out import cut_evenly
 

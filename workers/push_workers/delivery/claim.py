@@ -1,10 +1,15 @@
-"""What a worker that was woken for a batch should do with it; pure."""
+"""What a worker that was woken for a batch should do with it, and what it holds then; pure."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from push_pipeline.ledger.state_machine import SENDABLE, BatchState, RunState, batch_state
 from push_pipeline.ledger.values import Standing
 from push_pipeline.outcome import Settled
+from push_workers.delivery.personalise import Words
+from push_workers.delivery.settle import Rules
+from push_workers.senders.base import Target
 
 #: Claims without a recorded slice between them after which a batch is taken for poisoned: it
 #: kills its worker, and would do so for ever.
@@ -71,3 +76,40 @@ def _end_without_sending(batch: Standing, now: int) -> SettleRest | None:
     if batch.stalls >= MAX_STALLS:
         return SettleRest(Settled.REJECTED, "Abandoned")
     return None
+
+
+class Slice(NamedTuple):
+    """Members from `start` to `end`, and the end of the slice after it (the same: the last)."""
+
+    start: int
+    end: int
+    next_end: int
+    doubtful: bool
+
+
+@dataclass(slots=True)
+class Claim:
+    """A batch that is ours until its lease ends: all that its delivery needs, and adds up."""
+
+    batch: Standing
+    number: int
+    members: list[int]
+    rules: Rules
+    slices: list[Slice] = field(default_factory=list)
+    targets: dict[int, Target] = field(default_factory=dict)  # those that are still registered
+    words: dict[int, Words] = field(default_factory=dict)  # of the users, where they are said
+    read_at: int = 0
+    reasons: dict[str, int] = field(default_factory=dict)
+
+
+def cut_slices(batch: Standing, first: int, window: int) -> Iterator[Slice]:
+    """Cut a batch's open members into slices; those an earlier worker left in doubt come first.
+
+    The slice in doubt keeps its bounds: it is exactly what may have been sent.
+    """
+    start, doubtful = batch.settled, batch.doubt_end > batch.settled
+    end = batch.doubt_end if doubtful else min(start + first, batch.size)
+    while start < batch.size:
+        next_end = min(end + window, batch.size)
+        yield Slice(start, end, next_end, doubtful)
+        start, end, doubtful = end, next_end, False

@@ -21,6 +21,7 @@ from push_pipeline.settings import Settings, get_settings
 from push_pipeline.template.wording import Wording
 from push_workers.delivery.backoff import Backoff
 from push_workers.delivery.personalise import Marks, Prepared
+from push_workers.delivery.settle import Rules
 from push_workers.senders.base import Rendered, Sender
 from push_workers.senders.registry import MOST_SENDERS, SenderPool, render_for
 
@@ -109,6 +110,18 @@ class Context:
     def run_facts(self, run_id: int) -> RunFacts:
         """Return a run's message; what it says never changes, so it is read once."""
         return self._run_facts(run_id)
+
+    def rules(self, batch: Standing) -> Rules:
+        """Return what decides of a batch's members beside the provider's answers."""
+        return Rules(
+            run_id=batch.run_id,
+            attempt=batch.attempt,
+            doubtful=batch.doubtful,
+            guarded=batch.guarded,
+            expires_at=batch.run_expires_at,
+            keep=self.settings.ledger,
+            backoff=self.backoff,
+        )
 
     def sender(self, batch: Standing) -> Sender:
         """Return the sender for a batch's route, made when a new credential version appears.

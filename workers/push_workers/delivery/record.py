@@ -3,9 +3,6 @@
 A worker that was overtaken (its lease ran out) finds its claim number gone and records nothing.
 """
 
-from dataclasses import dataclass, field
-from typing import NamedTuple
-
 from push_pipeline import db, telemetry
 from push_pipeline.clock import now_ms
 from push_pipeline.db import Connection
@@ -13,54 +10,12 @@ from push_pipeline.devices.targets import put_out_of_service
 from push_pipeline.directory.provider_routes import open_route, pause_route
 from push_pipeline.ledger import batches, runs
 from push_pipeline.ledger.deliveries import insert_deliveries
+from push_pipeline.ledger.state_machine import RunState
 from push_pipeline.ledger.values import NewBatch, Progress, Standing
 from push_pipeline.outcome import Settled
-from push_workers.delivery.claim import SettleRest
-from push_workers.delivery.personalise import Words
+from push_workers.delivery.claim import Claim, SettleRest, Slice
 from push_workers.delivery.process import Context
-from push_workers.delivery.settle import Report, Retry, Rules, may_resend
-from push_workers.senders.base import Target
-
-
-class Slice(NamedTuple):
-    """Members from `start` to `end`, and the end of the slice after it (the same: the last)."""
-
-    start: int
-    end: int
-    next_end: int
-    doubtful: bool
-
-
-@dataclass(slots=True)
-class Claim:
-    """A batch that is ours until its lease ends, with the tokens of its open members."""
-
-    batch: Standing
-    number: int
-    members: list[int]
-    targets: dict[int, Target]
-    read_at: int
-    slices: list[Slice]
-    reasons: dict[str, int] = field(default_factory=dict)
-    words: dict[int, Words] = field(default_factory=dict)  # of the users, where they are said
-
-
-def rules_for(
-    batch: Standing, context: Context, collapsible: bool = False, *, in_doubt: bool = False
-) -> Rules:
-    """Gather what decides beside the verdicts."""
-    settings = context.settings
-    return Rules(
-        run_id=batch.run_id,
-        attempt=batch.attempt,
-        doubtful=batch.doubtful or in_doubt,
-        may_resend=may_resend(settings.unknown_policy, collapsible=collapsible),
-        guarded=batch.guarded,
-        expires_at=batch.run_expires_at,
-        keep=settings.ledger,
-        backoff=context.backoff,
-        copies=max(1, batch.doubtful + batch.stalls * in_doubt),
-    )
+from push_workers.delivery.settle import Report, Retry
 
 
 def record_slice(claim: Claim, part: Slice, report: Report, context: Context) -> bool:
@@ -86,7 +41,7 @@ def record_slice(claim: Claim, part: Slice, report: Report, context: Context) ->
             )
         else:
             progress = progress._replace(not_before=rest_until or now)
-        _write(connection, claim, report, progress, rules_for(batch, context), now)
+        _write(connection, claim, report, progress, now)
     _stop_if_suspicious(batch, report)
     _tell(batch, report)
     return goes_on
@@ -125,17 +80,12 @@ def _change_route(connection: Connection, batch: Standing, report: Report, now: 
 
 
 def _write(
-    connection: Connection,
-    claim: Claim,
-    report: Report,
-    progress: Progress,
-    rules: Rules,
-    now: int,
+    connection: Connection, claim: Claim, report: Report, progress: Progress, now: int
 ) -> None:
     """Write a report; the batch first, since it says whether the rest is still ours to write."""
     batch = claim.batch
     batches.record(connection, batch.id, claim.number, report.tally(), progress)
-    insert_deliveries(connection, report.settlements(rules, now))
+    insert_deliveries(connection, report.settlements(claim.rules, now))
     batches.insert_batches(connection, [_later(batch, one) for one in report.retries], None)
     put_out_of_service(connection, report.evidence)
 
@@ -160,24 +110,25 @@ def _tell(batch: Standing, report: Report) -> None:
         telemetry.route_rested(batch.credential_id, report.route.seconds, report.route.held_reason)
 
 
-def settle_rest(
-    connection: Connection, batch: Standing, end: SettleRest, context: Context, now: int
-) -> None:
+def settle_rest(connection: Connection, claim: Claim, end: SettleRest, now: int) -> None:
     """Settle every open member without sending; those in doubt may have arrived: unknown."""
+    batch = claim.batch
     if not batches.take(connection, batch, lease_until=now, doubt_end=batch.doubt_end):
         return
-    members = batches.unpack(batch.members)
     sure_from = batch.size if batch.doubtful else max(batch.doubt_end, batch.settled)
-    report = all_alike(end.settled, end.reason, members[sure_from:])
-    report.absorb(all_alike(Settled.UNKNOWN, end.reason, members[batch.settled : sure_from]))
+    report = Report.of_unsent(end.settled, end.reason, claim.members[sure_from:])
+    in_doubt = claim.members[batch.settled : sure_from]
+    report.absorb(Report.of_unsent(Settled.UNKNOWN, end.reason, in_doubt))
     report.resent = max(batch.stalls - 1, 0) * (batch.doubt_end - batch.settled)
-    claim = Claim(batch, batch.claims + 1, members, {}, now, [], dict(batch.reasons or {}))
     progress = _progress(claim, batch.size, report)._replace(finished_at=now)
-    _write(connection, claim, report, progress, rules_for(batch, context), now)
+    _write(connection, claim, report, progress, now)
 
 
-def all_alike(settled: Settled, reason: str, keys: list[int]) -> Report:
-    """Report members that all end the same way, without having been sent to."""
-    report = Report()
-    report.end(settled, reason, [(key, None) for key in keys])
-    return report
+def close_run(batch: Standing) -> None:
+    """Close the run if this was its last batch; the tick does it where the fan-out went on."""
+    if batch.run_state == RunState.FANNING:
+        return
+    with db.writing() as connection:
+        closed = runs.close_if_done(connection, batch.run_id, now_ms())
+    if closed:
+        telemetry.run_closed(batch.run_id)

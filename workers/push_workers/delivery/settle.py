@@ -3,7 +3,7 @@
 import random
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from push_pipeline.ledger.values import Settlement, Tally
@@ -48,12 +48,16 @@ class Rules:
     run_id: int
     attempt: int
     doubtful: bool  # an earlier attempt may have reached these members
-    may_resend: bool  # the unknown policy, applied to this notification
     guarded: bool
     expires_at: int  # epoch milliseconds
     keep: str  # PIPELINE_LEDGER
     backoff: Backoff
+    may_resend: bool = False  # the unknown policy, applied to this notification
     copies: int = 1  # of those that may have reached them, where they are doubtful
+
+    def in_doubt(self, times_sent: int) -> "Rules":
+        """Return the rules for members that workers may have sent to, and recorded nothing."""
+        return replace(self, doubtful=True, copies=max(1, self.doubtful + times_sent))
 
 
 class Retry(NamedTuple):
@@ -84,6 +88,13 @@ class Report:
     resent: int = 0
     route: RouteChange | None = None
     suspicion: str | None = None  # why the run must stop
+
+    @classmethod
+    def of_unsent(cls, settled: Settled, reason: str, keys: Sequence[int]) -> "Report":
+        """Report members that all end the same way, without having been sent to."""
+        report = cls()
+        report.end(settled, reason, [(key, None) for key in keys])
+        return report
 
     def end(
         self, settled: Settled, reason: str | None, devices: list[tuple[int, str | None]]

@@ -1,0 +1,69 @@
+"""Send one slice of a batch through the app's credential, and say what follows."""
+
+from dataclasses import replace
+
+from push_pipeline import db
+from push_pipeline.clock import now_ms
+from push_pipeline.directory.users import users_of_devices
+from push_pipeline.errors import BadCredential
+from push_pipeline.outcome import Outcome, RouteAction, Settled, Verdict
+from push_workers.delivery.claim import Claim, Slice
+from push_workers.delivery.notification_id import notification_ids
+from push_workers.delivery.personalise import Prepared, Words, send_each_its_own, words_of
+from push_workers.delivery.process import Context, RunFacts
+from push_workers.delivery.settle import Report, Rules, may_resend, settle
+from push_workers.senders.base import Target
+
+
+def read_words(claim: Claim, run: RunFacts) -> dict[int, Words]:
+    """Read what a personal message says of each device's user: one query for the batch."""
+    columns = run.columns(claim.batch.platform)
+    if not columns:
+        return {}
+    with db.reading() as connection:
+        users = users_of_devices(connection, list(claim.targets))
+    return {key: words_of(columns, users.get(key)) for key in claim.targets}
+
+
+def send_slice(claim: Claim, part: Slice, run: RunFacts, context: Context) -> Report:
+    """Send one slice; one that is in doubt only if the policy allows it."""
+    prepared = run.prepared(claim.batch.platform, now_ms() / 1000)
+    rules = _rules(claim, part, prepared, context)
+    keys = claim.members[part.start : part.end]
+    if part.doubtful and not rules.may_resend:
+        return Report.of_unsent(Settled.UNKNOWN, "WorkerLost", keys)
+    here = [claim.targets[key] for key in keys if key in claim.targets]
+    ids = notification_ids(run.run.message_id, run.run.n, [one.device_key for one in here])
+    verdicts = _ask_provider(claim, prepared, here, ids, context)
+    report = settle(here, verdicts, rules, sent_at=claim.read_at, now=now_ms(), rng=context.rng)
+    gone = [key for key in keys if key not in claim.targets]
+    report.absorb(Report.of_unsent(_end_of_the_gone(rules), "NotRegistered", gone))
+    return report
+
+
+def _rules(claim: Claim, part: Slice, prepared: Prepared, context: Context) -> Rules:
+    """Return the batch's rules, or those for members that may have got it already."""
+    again = may_resend(context.settings.unknown_policy, collapsible=prepared.rendered.collapsible)
+    rules = replace(claim.rules, may_resend=again)
+    return rules.in_doubt(claim.batch.stalls) if part.doubtful else rules
+
+
+def _end_of_the_gone(rules: Rules) -> Settled:
+    """Devices that left meanwhile: a copy that was sent before they did may have arrived."""
+    return Settled.UNKNOWN if rules.doubtful else Settled.REJECTED
+
+
+def _ask_provider(
+    claim: Claim, prepared: Prepared, targets: list[Target], ids: list[str], context: Context
+) -> list[Verdict]:
+    if not targets:
+        return []
+    try:
+        sender = context.sender(claim.batch)
+        if prepared.splice is None:
+            return sender.send(prepared.rendered, targets, ids)
+        words = [claim.words[one.device_key] for one in targets]
+        return send_each_its_own(sender, prepared, targets, ids, words)
+    except BadCredential:
+        refused = Verdict(Outcome.MISCONFIGURED, "BadCredential", route=RouteAction.HOLD)
+        return [refused] * len(targets)

@@ -78,7 +78,7 @@ class App(Table, table=True):
     time_zone: str = Field(
         default="UTC", sa_column=Column(Text, nullable=False, server_default=text("'UTC'"))
     )  # of devices that told none
-    android_display: str = Field(
+    android_style: str = Field(
         default="data", sa_column=Column(Text, nullable=False, server_default=text("'data'"))
     )  # who shows a push on Android: data (the app), notification (the system), both
     created_at: int = instant(nullable=False)

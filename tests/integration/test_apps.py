@@ -10,12 +10,12 @@ from push_pipeline.cli.root import app as cli
 from push_pipeline.clock import now_ms
 from push_pipeline.directory.apps import (
     add_key,
-    android_display,
+    android_style,
     create_app,
     ensure_app,
     list_apps,
     resolve_app,
-    set_android_display,
+    set_android_style,
 )
 from push_pipeline.errors import InvalidParameter, UnknownApp
 from push_pipeline.settings import Settings
@@ -66,11 +66,11 @@ def test_the_app_that_is_meant_is_the_named_the_default_or_the_only_one(
 def test_who_shows_an_apps_pushes_is_the_app_until_it_is_said(settings: Settings) -> None:
     with db.writing() as connection:
         ensure_app(connection, "APP-1", "An app", 0)
-        assert android_display(connection, "APP-1") == "data"
+        assert android_style(connection, "APP-1") == "data"
         with pytest.raises(InvalidParameter, match="use data, notification, both"):
-            set_android_display(connection, "APP-1", "blink")
+            set_android_style(connection, "APP-1", "blink")
 
-    result = CliRunner().invoke(cli, ["app", "set", "APP-1", "--android-display", "Both"])
+    result = CliRunner().invoke(cli, ["app", "set", "APP-1", "--android-style", "Both"])
 
     assert result.exit_code == 0
     assert result.stdout.split()[-1] == "both"

@@ -9,7 +9,7 @@ from sqlalchemy import event, select
 
 from push_pipeline import db, publish, push_with_template
 from push_pipeline.clock import now_ms
-from push_pipeline.directory.apps import set_android_display
+from push_pipeline.directory.apps import set_android_style
 from push_pipeline.directory.templates import PUSH, put_template
 from push_pipeline.directory.users import put_users
 from push_pipeline.errors import InvalidWhereClause, MissingParameter, PayloadTooLarge
@@ -228,7 +228,7 @@ def test_the_system_shows_each_user_its_words_where_the_app_is_so_set(
     installation: Installation,
 ) -> None:
     with db.writing() as connection:
-        set_android_display(connection, APP, "both")
+        set_android_style(connection, APP, "both")
     know(zoe={"name": TRICKY})
     installation.register([android(1)], "ANDROID", userId="zoe")
     store("hello", "Hi {Users.name}")

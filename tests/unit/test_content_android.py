@@ -49,7 +49,7 @@ EVERY_FIELD = {
 
 
 def test_the_system_shows_every_field_that_fcm_has() -> None:
-    made = content(display="notification", **{name: one[0] for name, one in EVERY_FIELD.items()})
+    made = content(style="notification", **{name: one[0] for name, one in EVERY_FIELD.items()})
     message = sent(made)
     shown = {key: value for _, key, value in EVERY_FIELD.values()}
     assert message["android"]["notification"] == {"body": "x", **shown}
@@ -58,7 +58,7 @@ def test_the_system_shows_every_field_that_fcm_has() -> None:
 
 
 def test_both_says_all_to_the_app_as_well() -> None:
-    message = sent(content(display="both", content_title="T"))
+    message = sent(content(style="both", content_title="T"))
     assert message["android"]["notification"] == {"title": "T", "body": "x"}
     told = {"order": "7", "android-content-title": "T", "message": "x", "messageId": "m1"}
     assert message["data"] == told
@@ -66,9 +66,9 @@ def test_both_says_all_to_the_app_as_well() -> None:
 
 def test_the_apps_default_counts_where_a_push_does_not_say() -> None:
     assert "notification" not in sent(content())["android"]
-    assert "notification" in sent(content().displayed("both"))["android"]
-    assert "notification" not in sent(content(display="data").displayed("both"))["android"]
-    assert "notification" in sent(content(display="blink").displayed("both"))["android"]
+    assert "notification" in sent(content().styled("both"))["android"]
+    assert "notification" not in sent(content(style="data").styled("both"))["android"]
+    assert "notification" in sent(content(style="blink").styled("both"))["android"]
 
 
 @pytest.mark.parametrize(
@@ -82,18 +82,18 @@ def test_the_apps_default_counts_where_a_push_does_not_say() -> None:
     ],
 )
 def test_what_fcm_has_no_place_for_is_named(header: str, value: object) -> None:
-    made = content(display="notification", **{header: value})
+    made = content(style="notification", **{header: value})
     assert sent(made)["android"]["notification"] == {"body": "x"}
     assert made.warnings == (f"android-{header.replace('_', '-')}: FCM has no place for it",)
 
 
 def test_an_unknown_display_is_named() -> None:
-    assert content(display="blink").warnings == ("android-display: FCM has no place for it",)
+    assert content(style="blink").warnings == ("android-style: FCM has no place for it",)
 
 
-@pytest.mark.parametrize("display", ["data", "notification", "both"])
-def test_a_push_that_shows_nothing_wakes_nobody(display: str) -> None:
-    android = sent(content("", display=display, delivery_priority="high"))["android"]
+@pytest.mark.parametrize("style", ["data", "notification", "both"])
+def test_a_push_that_shows_nothing_wakes_nobody(style: str) -> None:
+    android = sent(content("", style=style, delivery_priority="high"))["android"]
     assert android["priority"] == "NORMAL"
     assert "notification" not in android
     assert sent(content("", content_title="T"))["android"]["priority"] == "HIGH"
@@ -107,7 +107,7 @@ def test_a_label_counts_the_push_at_firebase() -> None:
 
 def test_raw_json_is_merged_last() -> None:
     raw = {"android": {"notification": {"body": "R", "proxy": "DENY"}}, "data": {"k": "v"}}
-    message = sent(content(display="both", raw=json.dumps(raw)))
+    message = sent(content(style="both", raw=json.dumps(raw)))
     assert message["android"]["notification"] == {"body": "R", "proxy": "DENY"}
     assert message["data"]["k"] == "v"
     assert message["data"]["messageId"] == "m1"
@@ -136,7 +136,7 @@ def test_raw_json_that_fcm_would_not_take_is_refused(raw: object) -> None:
 
 
 def test_what_the_system_shows_counts_for_the_size() -> None:
-    data, both = content(), content(display="both")
+    data, both = content(), content(style="both")
     assert size_of(both, Platform.ANDROID, "m")[0] == size_of(data, Platform.ANDROID, "m")[0] + 5
 
 

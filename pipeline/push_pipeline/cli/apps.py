@@ -26,7 +26,7 @@ AppId = Annotated[str, typer.Argument(metavar="APP", help="The app's id.")]
 Scopes = Annotated[str, typer.Option(help="Comma-separated.")]
 Key = Annotated[str | None, typer.Option(help="The key to use; a new one is made without it.")]
 Url = Annotated[str | None, typer.Option(help="Instead of the provider's address, for tests.")]
-Display = Annotated[
+Style = Annotated[
     str, typer.Option(help="Who shows a push on Android: data (the app), notification, both.")
 ]
 _ALL = ",".join(apps.SCOPES)
@@ -57,16 +57,16 @@ def create(
 
 
 @group.command("set")
-def change(app_id: AppId, android_display: Display, as_json: Json = False) -> None:
+def change(app_id: AppId, android_style: Style, as_json: Json = False) -> None:
     """Change how an app's pushes are shown where a push does not say; from the next run on."""
     with db.writing() as connection:
         known = apps.resolve_app(connection, app_id)
-        apps.set_android_display(connection, known, android_display)
-        shown = apps.android_display(connection, known)
+        apps.set_android_style(connection, known, android_style)
+        shown = apps.android_style(connection, known)
     if as_json:
         print_json({"id": known, "androidDisplay": shown})
     else:
-        say(f"{known}  Android display: {shown}")
+        say(f"{known}  Android style: {shown}")
 
 
 @group.command("list")

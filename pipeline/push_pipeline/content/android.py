@@ -2,7 +2,7 @@
 
 The Android SDK of the API builds what is shown from the data itself, and a `notification` block
 would go past it; a plain Firebase app shows nothing without one. So who shows a push is said per
-app, and per push by `android-display`. Firebase reserves some keys of the data ("About FCM
+app, and per push by `android-style`. Firebase reserves some keys of the data ("About FCM
 messages", data messages): `from`, `message_type` and whatever begins with `google` or `gcm`.
 """
 
@@ -24,7 +24,7 @@ _ENVELOPE = frozenset(
         "android-collapse-key",
         "android-delivery-priority",
         "android-direct-boot",
-        "android-display",
+        "android-style",
         "android-raw",
         "android-ttl-seconds",
     )
@@ -45,7 +45,7 @@ _RESERVED_BEGINNINGS = ("google", "gcm")
 OWN_KEYS = frozenset(("message", "messageId"))
 
 
-class Display(StrEnum):
+class Style(StrEnum):
     """Who shows a push on Android."""
 
     DATA = "data"  # the app's code
@@ -53,10 +53,10 @@ class Display(StrEnum):
     BOTH = "both"  # the system then, and the app's code gets all of it as well
 
 
-def display_of(value: object) -> Display | None:
+def style_of(value: object) -> Style | None:
     """Read who shows a push; None for what is none of the three."""
     word = str(value).lower()
-    return Display(word) if word in tuple(Display) else None
+    return Style(word) if word in tuple(Style) else None
 
 
 def data_map(text: str, headers: Mapping[str, object], message_id: str) -> dict[str, str]:
@@ -65,7 +65,7 @@ def data_map(text: str, headers: Mapping[str, object], message_id: str) -> dict[
     Where the system alone shows the push, its text and its look are not said a second time.
     """
     custom = {name: text_of(value) for name, value in headers.items() if _travels(name)}
-    if _display(headers) is Display.NOTIFICATION:
+    if _style(headers) is Style.NOTIFICATION:
         custom = {name: value for name, value in custom.items() if not name.startswith("android-")}
         return {**custom, "messageId": message_id}
     return {**custom, "message": _shown(text, headers), "messageId": message_id}
@@ -73,7 +73,7 @@ def data_map(text: str, headers: Mapping[str, object], message_id: str) -> dict[
 
 def notification_block(text: str, headers: Mapping[str, object]) -> JsonObject | None:
     """Build `android.notification`; None where the app shows the push, or nothing is shown."""
-    if _display(headers) is Display.DATA or is_silent(text, headers):
+    if _style(headers) is Style.DATA or is_silent(text, headers):
         return None
     return notification.block(_shown(text, headers), headers)
 
@@ -136,11 +136,11 @@ def analytics_label(headers: Mapping[str, object]) -> str | None:
 
 def unusable(headers: Mapping[str, object]) -> list[str]:
     """Name the headers that FCM has no place for."""
-    readers = {"android-display": display_of, "android-analytics-label": label_of}
+    readers = {"android-style": style_of, "android-analytics-label": label_of}
     return [
         *(name for name in headers if _is_reserved(name) or name in OWN_KEYS),
         *(name for name, reader in readers.items() if _is_unusable(headers, name, reader)),
-        *(notification.unusable(headers) if _display(headers) is not Display.DATA else ()),
+        *(notification.unusable(headers) if _style(headers) is not Style.DATA else ()),
     ]
 
 
@@ -150,8 +150,8 @@ def _is_unusable(
     return name in headers and reader(headers[name]) is None
 
 
-def _display(headers: Mapping[str, object]) -> Display:
-    return display_of(headers.get("android-display")) or Display.DATA
+def _style(headers: Mapping[str, object]) -> Style:
+    return style_of(headers.get("android-style")) or Style.DATA
 
 
 def _shown(text: str, headers: Mapping[str, object]) -> str:

@@ -107,11 +107,11 @@ class Content:
         """Whether FCM is to wake Android devices for it."""
         return android.is_urgent(self.text, self.headers)
 
-    def displayed(self, default: str) -> Self:
+    def styled(self, default: str) -> Self:
         """Return the same, shown on Android as the app does where the push does not say."""
-        if android.display_of(self.headers.get("android-display")) is not None:
+        if android.style_of(self.headers.get("android-style")) is not None:
             return self
-        headers = MappingProxyType({**self.headers, "android-display": default})
+        headers = MappingProxyType({**self.headers, "android-style": default})
         return replace(self, headers=headers)
 
     @property

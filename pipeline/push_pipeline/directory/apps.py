@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, select, update
 
 from push_pipeline import db
-from push_pipeline.content.android import Display, display_of
+from push_pipeline.content.android import Style, style_of
 from push_pipeline.errors import InvalidParameter, UnknownApp
 from push_pipeline.models import API_KEY, APP, ApiKey, App
 from push_pipeline.options.time_zone import check_time_zone
@@ -82,20 +82,20 @@ def list_apps(connection: Connection) -> list[AppView]:
     return [AppView(*row) for row in rows]
 
 
-def android_display(connection: Connection, app_id: str) -> str:
+def android_style(connection: Connection, app_id: str) -> str:
     """Return who shows an app's pushes on Android where a push does not say."""
-    return str(connection.execute(select(APP.android_display).where(APP.id == app_id)).scalar_one())
+    return str(connection.execute(select(APP.android_style).where(APP.id == app_id)).scalar_one())
 
 
-def set_android_display(connection: Connection, app_id: str, display: str) -> None:
+def set_android_style(connection: Connection, app_id: str, style: str) -> None:
     """Say who shows an app's pushes on Android where a push does not say; from the next run on.
 
     Raises:
         InvalidParameter: it is none of `data`, `notification`, `both`.
     """
-    if display_of(display) is None:
-        raise InvalidParameter(f"unknown display {display!r}: use {', '.join(Display)}")
-    connection.execute(update(App).where(APP.id == app_id).values(android_display=display.lower()))
+    if style_of(style) is None:
+        raise InvalidParameter(f"unknown style {style!r}: use {', '.join(Style)}")
+    connection.execute(update(App).where(APP.id == app_id).values(android_style=style.lower()))
 
 
 def hash_key(key: str) -> bytes:

@@ -11,7 +11,7 @@ from push_pipeline import db
 from push_pipeline.content import Content
 from push_pipeline.content.sizes import size_of
 from push_pipeline.credentials import Credential, unseal
-from push_pipeline.directory.apps import android_display
+from push_pipeline.directory.apps import android_style
 from push_pipeline.directory.provider_routes import find_sealed
 from push_pipeline.errors import BadCredential
 from push_pipeline.ledger.runs import RunView, find_run
@@ -38,9 +38,9 @@ RENDERED_SECONDS = 60.0
 class RunFacts:
     """A run's message, rendered once per platform in this process."""
 
-    def __init__(self, run: RunView, android_display: str = "data") -> None:
+    def __init__(self, run: RunView, android_style: str = "data") -> None:
         self.run = run
-        self._android_display = android_display
+        self._android_style = android_style
         self._wordings = {
             platform: Wording.from_json(stored)
             for platform, stored in run.content.get("wordings", {}).items()
@@ -65,10 +65,10 @@ class RunFacts:
 
     def _prepare(self, platform: Platform, now: float) -> Prepared:
         if platform not in self._wordings:
-            plain = Content.from_json(self.run.content).displayed(self._android_display)
+            plain = Content.from_json(self.run.content).styled(self._android_style)
             return Prepared(self._render(plain, platform, now))
         wording, marks = self._wordings[platform], self._marks[platform]
-        content = wording.content(marks.words).displayed(self._android_display)
+        content = wording.content(marks.words).styled(self._android_style)
         rendered = self._render(content, platform, now)
         if not marks.columns:
             return Prepared(rendered)
@@ -152,4 +152,4 @@ def _read_facts(run_id: int) -> RunFacts:
         run = find_run(connection, run_id)
         if run is None:
             raise LookupError(f"run {run_id} has batches but no row")
-        return RunFacts(run, android_display(connection, run.app_id))
+        return RunFacts(run, android_style(connection, run.app_id))

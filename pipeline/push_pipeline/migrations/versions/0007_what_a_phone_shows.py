@@ -12,9 +12,9 @@ depends_on = None
 def upgrade() -> None:
     op.add_column(
         "pipeline_app",
-        sa.Column("android_display", sa.Text(), server_default=sa.text("'data'"), nullable=False),
+        sa.Column("android_style", sa.Text(), server_default=sa.text("'data'"), nullable=False),
     )
 
 
 def downgrade() -> None:
-    op.drop_column("pipeline_app", "android_display")
+    op.drop_column("pipeline_app", "android_style")

@@ -8,7 +8,7 @@ from push_pipeline.audience import Selection, read_page
 from push_pipeline.clock import now_ms
 from push_pipeline.directory.apps import resolve_app
 from push_pipeline.options import DeliveryOptions, PublishOptions
-from push_pipeline.publishing.publish import check
+from push_pipeline.publishing.draft import draft_message
 
 #: Subscriptions read at once.
 PAGE = 10_000
@@ -23,7 +23,7 @@ def count_audience(
         RequestError: as publish does.
     """
     now = now_ms()
-    check(channel, message, said, to, None, now)
+    draft_message(channel, message, said, to, now=now)
     counts: Counter[str] = Counter()
     if to.reaches_nobody:
         return {}

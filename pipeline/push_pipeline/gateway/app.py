@@ -33,7 +33,7 @@ from push_pipeline.gateway.routes import (
 from push_pipeline.gateway.routes.health import Readings
 from push_pipeline.gateway.routes.registrations import register_all
 from push_pipeline.gateway.waker import waking_behind
-from push_pipeline.publishing.publish import write_all
+from push_pipeline.publishing.write import write_all
 from push_pipeline.settings import get_settings
 
 #: Requests that are worked on at once, each in a thread. Fewer than the database pool has

@@ -12,11 +12,12 @@ from push_pipeline import db, queues
 from push_pipeline.clock import now_ms
 from push_pipeline.directory.apps import resolve_app
 from push_pipeline.directory.templates import PUSH, get_template, looks_for
-from push_pipeline.ledger.messages import NewMessage, Receipt
+from push_pipeline.ledger.messages import Receipt
 from push_pipeline.options import DeliveryOptions, PublishOptions
 from push_pipeline.options.broadcast import read_broadcast
 from push_pipeline.platform import Platform
-from push_pipeline.publishing.publish import UserIds, compose, fill_segment, to_users, write
+from push_pipeline.publishing.draft import Draft, UserIds, fill_segment, to_users
+from push_pipeline.publishing.write import write
 from push_pipeline.template import composing
 from push_pipeline.template.device_facing import for_device
 from push_pipeline.template.stored import PushTemplate
@@ -65,7 +66,6 @@ def push_with_template(  # noqa: PLR0913 - every one of them is the API's
         SetupError: the database or a setting; nothing was written.
     """
     queues.broker_url()
-    now = now_ms()
     when = DeliveryOptions(
         publish_at=publish_at,
         publish_at_local=publish_at_local,
@@ -75,8 +75,8 @@ def push_with_template(  # noqa: PLR0913 - every one of them is the API's
     when = to_users(when, users)
     with _reading(session) as connection:
         template = get_template(connection, resolve_app(connection, app), PUSH, name)
-    new = _compose(template, template_values, when, dedupe_key, now)
-    return write(new, app=app, session=session, now=now)
+    draft = draft_template(template, template_values, when, dedupe_key)
+    return write(draft, app=app, session=session)
 
 
 def push_immediately(
@@ -98,7 +98,6 @@ def push_immediately(
         SetupError: the database or a setting; nothing was written.
     """
     queues.broker_url()
-    now = now_ms()
     checked = PushTemplate.read(template)
     with _reading(session) as connection:
         app_id = resolve_app(connection, app)
@@ -107,19 +106,22 @@ def push_immediately(
             for platform in checked.reached
         }
     to = to_users(DeliveryOptions(), users)
-    new = _compose(checked, template_values, to, dedupe_key, now, brought)
-    return write(new, app=app, session=session, now=now)
+    draft = draft_template(checked, template_values, to, dedupe_key, brought)
+    return write(draft, app=app, session=session)
 
 
-def _compose(
+def draft_template(
     template: PushTemplate,
     values: Values | None,
     when: DeliveryOptions,
     dedupe_key: str | None,
-    now: int,
     brought: Mapping[Platform, Mapping[str, Any]] | None = None,
-) -> NewMessage:
-    """Fill a template and check all of the push."""
+) -> Draft:
+    """Fill a template and check all of the push.
+
+    Raises:
+        RequestError: a typed error with the API's code.
+    """
     said = PublishOptions(template_values=values)
     wordings = composing.compose(template, said.template_values, brought)
     content = {"template": template.name, **said.to_json(), **freeze(wordings)}
@@ -128,7 +130,7 @@ def _compose(
         "segment_query": template.segment_query,
     }
     to = fill_segment(when.model_copy(update=to_whom), said.template_values)
-    return compose(template.channel_name, content, to, dedupe_key, now)
+    return Draft(template.channel_name, content, to, dedupe_key, now_ms())
 
 
 @contextmanager

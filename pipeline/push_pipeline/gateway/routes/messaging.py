@@ -17,11 +17,12 @@ from push_pipeline.gateway.body import JsonObject
 from push_pipeline.gateway.paths import Named
 from push_pipeline.gateway.recipients import read_users
 from push_pipeline.gateway.wire import MessageStatus
-from push_pipeline.ledger.messages import NewMessage, Receipt
+from push_pipeline.ledger.messages import Receipt
 from push_pipeline.ledger.status import find_channel, find_receipt, read_ledger
 from push_pipeline.ledger.views import Ledger
 from push_pipeline.options import EVERY_CHANNEL, DeliveryOptions, PublishOptions, check_message
-from push_pipeline.publishing.publish import check, looks_at_its_audience, write_all
+from push_pipeline.publishing.draft import Draft, draft_message
+from push_pipeline.publishing.write import write_all
 
 router = APIRouter(tags=["messages"])
 
@@ -55,9 +56,9 @@ async def publish_message(
     """
     asking.require_publish(channel)
     weight = int(request.headers.get("content-length", LARGE))
-    checking = partial(_check, channel, body, idempotency_key)
-    new = checking() if weight < LARGE else await run_in_threadpool(checking)
-    return MessageStatus.of(await _write(request, replace(new, app_id=asking.app_id)))
+    drafting = partial(_draft, channel, body, idempotency_key)
+    draft = drafting() if weight < LARGE else await run_in_threadpool(drafting)
+    return MessageStatus.of(await _write(request, replace(draft, app_id=asking.app_id)))
 
 
 @router.post(
@@ -79,28 +80,28 @@ async def publish_to_user(
     asking.require_publish(EVERY_CHANNEL)
     if read_users(body) is not None:
         raise InvalidParameter("pushUsers is for a channel: here the path names the user")
-    new = _check(None, {**body, "pushUsers": [user_id]}, idempotency_key)
-    return MessageStatus.of(await _write(request, replace(new, app_id=asking.app_id)))
+    draft = _draft(None, {**body, "pushUsers": [user_id]}, idempotency_key)
+    return MessageStatus.of(await _write(request, replace(draft, app_id=asking.app_id)))
 
 
-def _check(channel: str | None, body: JsonObject, dedupe_key: str | None) -> NewMessage:
+def _draft(channel: str | None, body: JsonObject, dedupe_key: str | None) -> Draft:
     read_users(body)
-    return check(
+    return draft_message(
         channel,
-        check_message(body, pushed=False),  # null is refused by check, after the options
+        check_message(body, pushed=False),  # null is refused after the options
         PublishOptions.from_wire(body),
         DeliveryOptions.from_wire(body),
-        dedupe_key,
-        now_ms(),
+        dedupe_key=dedupe_key,
+        now=now_ms(),
     )
 
 
-async def _write(request: Request, new: NewMessage) -> Receipt:
-    if looks_at_its_audience(new):  # which takes its time: others must not wait for it
-        [receipt] = await run_in_threadpool(write_all, [new])
+async def _write(request: Request, draft: Draft) -> Receipt:
+    if draft.looks_at_its_audience:  # which takes its time: others must not wait for it
+        [receipt] = await run_in_threadpool(write_all, [draft])
         return receipt
-    publishing: Batcher[NewMessage, Receipt] = request.app.state.publishing
-    return await publishing.do(new)
+    publishing: Batcher[Draft, Receipt] = request.app.state.publishing
+    return await publishing.do(draft)
 
 
 @router.get("/messaging/{message_id}")

@@ -1,0 +1,129 @@
+"""A draft: what a publish says, to whom and when, checked and not written yet."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from push_pipeline import telemetry
+from push_pipeline.content import Content, check_sizes
+from push_pipeline.errors import InvalidChannelName, InvalidParameter
+from push_pipeline.ledger.messages import NewMessage, new_message_id
+from push_pipeline.options import EVERY_CHANNEL, DeliveryOptions, PublishOptions, check_channel_name
+from push_pipeline.options.user_ids import read_user_ids
+from push_pipeline.template.smart_text import fill_clause
+from push_pipeline.template.wording import Wording, freeze
+from push_pipeline.whereclause import parse_clause
+
+#: Characters. Long enough for any natural key, short enough for an index.
+DEDUPE_KEY_MAX = 255
+
+#: Milliseconds. A push with a ttl of 0 is not stored by the provider for a device that is away;
+#: the time that our own sending takes must not end it.
+NOW_OR_NEVER_MS = 60_000
+
+UserIds = str | int | Iterable[str | int]
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What was said, checked when it is made: nothing of it can be wrong in itself any more.
+
+    Made by `draft_message` or by `push_template.draft_template`, which raise the API's typed
+    errors; `publishing.write` gives it its app and writes it.
+    """
+
+    channel: str
+    content: dict[str, Any]
+    to: DeliveryOptions
+    dedupe_key: str | None
+    now: int  # epoch milliseconds
+    app_id: str = ""
+
+    def __post_init__(self) -> None:
+        self.to.check(self.now)
+        if self.to.segment_query is not None:
+            parse_clause(self.to.segment_query)
+        if self.dedupe_key is not None and not 0 < len(self.dedupe_key) <= DEDUPE_KEY_MAX:
+            raise InvalidParameter(f"a dedupe key has 1 to {DEDUPE_KEY_MAX} characters")
+
+    @property
+    def looks_at_its_audience(self) -> bool:
+        """Whether writing it reads all of its audience first: by local time, for the zones."""
+        return self.to.publish_at_local is not None
+
+    def message(self) -> NewMessage:
+        """Return what is written of it."""
+        return NewMessage(
+            app_id=self.app_id,
+            channel=self.channel,
+            content=self.content,
+            delivery_options=self.to,
+            dedupe_key=self.dedupe_key,
+            due_at=max(self.now, self.to.publish_at_ms or self.now),
+            ttl_ms=self.to.ttl_seconds * 1000 or NOW_OR_NEVER_MS,
+            failure="no recipients" if self.to.reaches_nobody else None,
+        )
+
+
+def draft_message(
+    channel: str | None,
+    message: Any,
+    publish_options: PublishOptions | Mapping[str, Any] | None,
+    delivery_options: DeliveryOptions | Mapping[str, Any] | None,
+    *,
+    dedupe_key: str | None = None,
+    now: int,
+) -> Draft:
+    """Check all of a publish; `now` is epoch milliseconds.
+
+    Raises:
+        RequestError: a typed error with the API's code.
+    """
+    said = PublishOptions.of(publish_options)
+    to = DeliveryOptions.of(delivery_options)
+    where = _check_channel(channel, to)
+    if message is None and not to.pushes:
+        message = ""  # only a text for devices must be one
+    if said.template_values:
+        wording = Wording.fill(message, said.headers, said.template_values)
+        content = freeze(dict.fromkeys(to.platforms, wording))
+        to = fill_segment(to, said.template_values)
+    else:
+        plain = Content.from_publish(message, dict(said.headers))
+        check_sizes(plain, to.platforms, new_message_id())
+        telemetry.headers_without_effect(plain.warnings)
+        content = plain.to_json()
+    return Draft(where, {**said.to_json(), **content}, to, dedupe_key, now)
+
+
+def to_users(to: DeliveryOptions, users: UserIds | None) -> DeliveryOptions:
+    """Return options that are for these users only; unchanged with None.
+
+    Raises:
+        EmptyAudience, MissingParameter, InvalidParameter: as `read_user_ids`.
+        InvalidParameter: the options name users already.
+    """
+    if users is None:
+        return to
+    if to.user_ids:
+        raise InvalidParameter("users are named twice: beside the options, and in them")
+    return to.model_copy(update={"push_users": read_user_ids(users)})
+
+
+def fill_segment(to: DeliveryOptions, values: Mapping[str, str]) -> DeliveryOptions:
+    """Fill the variables of the segment, if there is one.
+
+    Raises:
+        MissingParameter, InvalidParameter: as `fill_clause`.
+    """
+    if to.segment_query is None:
+        return to
+    return to.model_copy(update={"segment_query": fill_clause(to.segment_query, values)})
+
+
+def _check_channel(channel: str | None, to: DeliveryOptions) -> str:
+    if channel is not None:
+        return check_channel_name(channel)
+    if not to.user_ids:
+        raise InvalidChannelName("a message without a channel must name its users")
+    return EVERY_CHANNEL

@@ -1,0 +1,121 @@
+"""A draft is written once, with its first runs, and woken. The row is the truth."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from sqlalchemy import Connection, event
+from sqlalchemy.orm import Session, scoped_session
+
+from push_pipeline import db, queues
+from push_pipeline.clock import now_ms
+from push_pipeline.devices.upsert import ensure_channels
+from push_pipeline.devices.zones import default_zone, find_zones
+from push_pipeline.directory.apps import resolve_app
+from push_pipeline.ledger.messages import NewMessage, NewRun, Receipt, write_messages
+from push_pipeline.options import EVERY_CHANNEL
+from push_pipeline.publishing.draft import Draft
+from push_pipeline.queues import Wake
+from push_pipeline.schedule import plan_waves
+
+
+def write(
+    draft: Draft, *, app: str | None, session: Session | scoped_session[Session] | None
+) -> Receipt:
+    """Write a draft once, in the caller's session or a transaction of ours, and wake.
+
+    Raises:
+        UnknownApp: it is not clear which app is meant.
+        SetupError: the database; nothing was written.
+    """
+    if session is not None:
+        receipt, wakes = _write_one(session.connection(), app, draft)
+        _wake_after_commit(session, wakes)
+        return receipt
+    with db.writing() as connection:
+        receipt, wakes = _write_one(connection, app, draft)
+    queues.wake(wakes)
+    return receipt
+
+
+def write_all(drafts: Sequence[Draft]) -> list[Receipt]:
+    """Write drafts, each with its app's id, in one transaction, and wake their runs.
+
+    Raises:
+        SetupError: the database; nothing was written.
+    """
+    with db.writing() as connection:
+        written = _write(connection, drafts, now_ms())
+    queues.wake([wake for _, wakes in written for wake in wakes])
+    return [receipt for receipt, _ in written]
+
+
+def _write_one(connection: Connection, app: str | None, draft: Draft) -> tuple[Receipt, list[Wake]]:
+    addressed = replace(draft, app_id=resolve_app(connection, app))
+    [written] = _write(connection, [addressed], draft.now)
+    return written
+
+
+def _write(
+    connection: Connection, drafts: Sequence[Draft], now: int
+) -> list[tuple[Receipt, list[Wake]]]:
+    news = [draft.message() for draft in drafts]
+    _ensure_channels(connection, news, now)
+    planned = [(new, _plan_runs(connection, new, now)) for new in news]
+    written = write_messages(connection, planned, now)
+    return [
+        (receipt, _wakes_for(keys, runs, now))
+        for (receipt, keys), (_, runs) in zip(written, planned, strict=True)
+    ]
+
+
+def _ensure_channels(connection: Connection, news: Sequence[NewMessage], now: int) -> None:
+    named: dict[str, set[str]] = {}
+    for new in news:
+        if new.channel != EVERY_CHANNEL:
+            named.setdefault(new.app_id, set()).add(new.channel)
+    for app_id in sorted(named):  # in one order, as the names are in each
+        ensure_channels(connection, app_id, sorted(named[app_id]), now)
+
+
+def _wakes_for(keys: Sequence[int], runs: Sequence[NewRun], now: int) -> list[Wake]:
+    return [
+        _wake_for(key, run.due_at, now)
+        for key, run in zip(keys, runs, strict=False)  # no key where nothing new was written
+        if run.woken_at is not None
+    ]
+
+
+def _plan_runs(connection: Connection, new: NewMessage, now: int) -> list[NewRun]:
+    """Plan the first run of a message, or where it goes by local time its runs for each zone."""
+    to = new.delivery_options
+    if to.publish_at_local is None:
+        return [NewRun(1, new.due_at, _woken_at(new.due_at, now))]
+    channel = None if new.channel == EVERY_CHANNEL else new.channel
+    zones = find_zones(connection, new.app_id, channel, to.device_ids, to.user_ids)
+    default = default_zone(connection, new.app_id)
+    return [
+        NewRun(n, due_at, _woken_at(due_at, now), zone, is_default)
+        for n, due_at, zone, is_default in plan_waves(to.publish_at_local, default, zones, now)
+    ]
+
+
+def _woken_at(due_at: int, now: int) -> int | None:
+    return max(due_at, now) if due_at <= now + queues.horizon_ms() else None
+
+
+def _wake_for(run_id: int, due_at: int, now: int) -> Wake:
+    return queues.wake_for_run(run_id) if due_at <= now else queues.wake_at(run_id, due_at)
+
+
+def _wake_after_commit(session: Session | scoped_session[Session], wake: list[Wake]) -> None:
+    if wake:
+        event.listen(_real(session), "after_commit", lambda _: queues.wake(wake), once=True)
+
+
+def _real(session: Session | scoped_session[Session]) -> Session:
+    """Return the session behind a registry of them, such as Flask-SQLAlchemy's `db.session`.
+
+    Listened to itself, a registry means the class of its sessions: the commit of any other
+    request would wake too early, and the own one nobody.
+    """
+    return session() if isinstance(session, scoped_session) else session

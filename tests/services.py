@@ -85,11 +85,18 @@ class Valkey:
         return self._process
 
     def _answers(self) -> bool:
+        if not self._running.alive and _MEMORY_IN_USE in self._running.output:
+            self._process = Process(self._running.command, self._running.log, user=self.user)
+            return False
         assert self._running.alive, self._running.output
         with redis.Redis(port=self.port, socket_timeout=1) as client:
             with suppress(redis.ConnectionError, redis.TimeoutError):
                 return bool(client.ping())
             return False
+
+
+#: What a server says that was started while children of a killed one had a moment to live.
+_MEMORY_IN_USE = "pre-existing shared memory block"
 
 
 class Postgres:
@@ -172,6 +179,9 @@ class Postgres:
             connection.execute(statement)  # type: ignore[arg-type]
 
     def _answers(self) -> bool:
+        if not self._running.alive and _MEMORY_IN_USE in self._running.output:
+            self._process = Process(self._running.command, self._running.log, user=self.user)
+            return False
         assert self._running.alive, self._running.output
         with suppress(psycopg.OperationalError):
             self._execute("SELECT 1")

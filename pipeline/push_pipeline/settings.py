@@ -17,12 +17,10 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from push_pipeline.broker_address import check_broker_url
+from push_pipeline.environment import ENV_FILE
 from push_pipeline.errors import SettingsError
 from push_pipeline.key_strength import check_key
 from push_pipeline.settings_report import PREFIX, table, unknown_names, variable, wrong_value
-
-#: Read from the working directory of the process, like every `.env` reader does.
-ENV_FILE: Final = ".env"
 
 #: Characters. Shorter ones can be guessed by trying; 32 random bytes in hex are 64.
 SECRET_KEY_MIN_LENGTH: Final = 16

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, event, select, update
 
 from push_pipeline import db
-from push_pipeline.cli.devices import import_devices
+from push_pipeline.cli.device_import import import_devices
 from push_pipeline.devices.register import register_devices
 from push_pipeline.devices.registration import Registration
 from push_pipeline.directory.apps import ensure_app

@@ -9,8 +9,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from push_pipeline.settings import reset_settings
-from push_pipeline.supervisor.given import given_environment
+from push_pipeline.environment import given_environment
 from push_pipeline.supervisor.state_folder import read_environment
 
 #: Where `up` keeps its state, below the working directory.
@@ -20,10 +19,9 @@ _WHICH_INSTALLATION = ("PIPELINE_DATABASE_URL", "PIPELINE_BROKER_URL")
 
 
 def adopt() -> None:
-    """Add the settings of this folder's installation to the environment."""
+    """Add the settings of this folder's installation to the environment, before they are read."""
     offered = read_environment(FOLDER)
     os.environ.update(to_adopt(offered, given_environment()))
-    reset_settings()
 
 
 def to_adopt(offered: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]:

@@ -1,32 +1,29 @@
 """`app auth`: who may do what in an app, beside its keys."""
 
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from push_pipeline import db
-from push_pipeline.cli.output import Json, print_json, say
-from push_pipeline.clock import now_ms
-from push_pipeline.credentials import seal_text
-from push_pipeline.credentials.user_keys import KEY_SET_ALGORITHMS, check_key_set_url, read_user_key
-from push_pipeline.directory.access import Access, PublishRule, TokenRules, find_access, put_access
-from push_pipeline.directory.apps import SCOPES, resolve_app
-from push_pipeline.errors import InvalidParameter, SettingsError
-from push_pipeline.settings import get_settings
+from push_pipeline.cli.output import print_json, say
+from push_pipeline.cli.parameters import AppId, Json
+from push_pipeline.directory.scopes import check_scopes
+from push_pipeline.errors import InvalidParameter
 
 group = typer.Typer(
     no_args_is_help=True, help="User tokens, roles, domains, and callers without a key."
 )
 
-AppId = Annotated[str, typer.Argument(metavar="APP", help="The app's id.")]
-
 
 @group.command("show")
 def show(app_id: AppId, as_json: Json = False) -> None:
     """Show the rules of an app."""
+    from push_pipeline import db
+    from push_pipeline.cli.app_changes import describe
+    from push_pipeline.directory.access import find_access
+    from push_pipeline.directory.apps import resolve_app
+
     with db.reading() as connection:
         access = find_access(connection, resolve_app(connection, app_id))
     if as_json:
@@ -36,7 +33,7 @@ def show(app_id: AppId, as_json: Json = False) -> None:
     say(f"without a key  {' '.join(access.open_scopes) or 'nothing'}")
     for rule in access.publish_rules:
         say(f"publish to     {rule.channel}: {' '.join(rule.roles) or 'nobody'}")
-    say(f"user tokens    {_describe(access.token_rules)}")
+    say(f"user tokens    {describe(access.token_rules)}")
 
 
 @group.command("tokens")
@@ -52,18 +49,22 @@ def tokens(
     roles_claim: Annotated[str, typer.Option(help="A list, or words.")] = "roles",
 ) -> None:
     """Take JSON Web Tokens as user tokens, checked with a key; with neither key nor URL, none."""
+    from push_pipeline.cli.app_changes import change_access, describe, sealing_secret
+    from push_pipeline.credentials import seal_text, user_keys
+    from push_pipeline.directory.access import TokenRules
+
     if key_file is not None and jwks_url is not None:
         raise InvalidParameter("give a key file or the URL of a key set, not both")
     sealed: bytes | None = None
-    algorithms: tuple[str, ...] = KEY_SET_ALGORITHMS
+    algorithms: tuple[str, ...] = user_keys.KEY_SET_ALGORITHMS
     if key_file is not None:
-        text, algorithm = read_user_key(key_file)
-        sealed, algorithms = seal_text(_secret(), text), (algorithm,)
-    url = check_key_set_url(jwks_url) if jwks_url else None
+        text, algorithm = user_keys.read_user_key(key_file)
+        sealed, algorithms = seal_text(sealing_secret(), text), (algorithm,)
+    url = user_keys.check_key_set_url(jwks_url) if jwks_url else None
     rules = TokenRules(algorithms, audience, issuer, url, user_claim, roles_claim)
     taken = rules if sealed or url else None
-    _change(app_id, lambda access: replace(access, token_rules=taken, token_key=sealed))
-    say(f"user tokens: {_describe(taken)}")
+    change_access(app_id, lambda access: replace(access, token_rules=taken, token_key=sealed))
+    say(f"user tokens: {describe(taken)}")
 
 
 @group.command("open")
@@ -72,10 +73,11 @@ def open_to_all(
     scopes: Annotated[str, typer.Option(help="Comma-separated; empty for nothing.")],
 ) -> None:
     """Say what callers without a key may do: those of `/api/…`, which has no place for one."""
+    from push_pipeline.cli.app_changes import change_access
+
     wanted = tuple(scope for scope in scopes.split(",") if scope)
-    if unknown := [scope for scope in wanted if scope not in SCOPES]:
-        raise InvalidParameter(f"unknown scope {unknown[0]!r}: use {', '.join(SCOPES)}")
-    _change(app_id, lambda access: replace(access, open_scopes=wanted))
+    check_scopes(wanted)
+    change_access(app_id, lambda access: replace(access, open_scopes=wanted))
     say(f"without a key: {' '.join(wanted) or 'nothing'}")
 
 
@@ -84,8 +86,10 @@ def hosts(
     app_id: AppId, names: Annotated[list[str] | None, typer.Argument(metavar="HOST…")] = None
 ) -> None:
     """Set the domains whose `/api/…` is this app's."""
+    from push_pipeline.cli.app_changes import change_access
+
     wanted = tuple(name.lower() for name in names or ())
-    _change(app_id, lambda access: replace(access, hosts=wanted))
+    change_access(app_id, lambda access: replace(access, hosts=wanted))
     say(f"domains: {' '.join(wanted) or 'none of its own'}")
 
 
@@ -100,31 +104,14 @@ def allow(
 
     The first rule that fits a channel decides, in the order in which they were made.
     """
+    from push_pipeline.cli.app_changes import change_access
+    from push_pipeline.directory.access import Access, PublishRule
+
     rule = PublishRule(channel, tuple(roles or ()))
 
     def changed(access: Access) -> Access:
         others = tuple(one for one in access.publish_rules if one.channel != channel)
         return replace(access, publish_rules=others if anybody else (*others, rule))
 
-    _change(app_id, changed)
+    change_access(app_id, changed)
     say(f"publish to {channel}: {'anybody' if anybody else ' '.join(rule.roles) or 'nobody'}")
-
-
-def _change(app_id: str, change: Callable[[Access], Access]) -> None:
-    with db.writing() as connection:
-        access = find_access(connection, resolve_app(connection, app_id))
-        put_access(connection, change(access), now_ms())
-
-
-def _secret() -> str:
-    secret = get_settings().secret_key
-    if secret is None:
-        raise SettingsError("PIPELINE_SECRET_KEY is not set: it seals the key")
-    return secret.get_secret_value()
-
-
-def _describe(rules: TokenRules | None) -> str:
-    if rules is None:
-        return "none are taken"
-    source = rules.jwks_url or "a key of the app"
-    return f"{' or '.join(rules.algorithms)} by {source}, audience {rules.audience or 'none'}"

@@ -5,15 +5,13 @@ from typing import Annotated
 
 import typer
 
-from push_pipeline import db
 from push_pipeline.cli import app_auth
-from push_pipeline.cli.output import Json, note, print_json, say
+from push_pipeline.cli.output import note, print_json, say
+from push_pipeline.cli.parameters import AppId, Json
 from push_pipeline.clock import iso, now_ms
-from push_pipeline.credentials import ApnsCredential, Credential, FcmCredential, seal
-from push_pipeline.directory import apps, provider_routes
-from push_pipeline.errors import BadCredential, InvalidParameter, SettingsError
+from push_pipeline.directory.scopes import SCOPES
+from push_pipeline.errors import BadCredential, InvalidParameter
 from push_pipeline.key_strength import check_key
-from push_pipeline.settings import get_settings
 
 group = typer.Typer(no_args_is_help=True, help="Apps, their API keys and credentials.")
 key_group = typer.Typer(no_args_is_help=True, help="API keys of an app.")
@@ -22,14 +20,13 @@ group.add_typer(key_group, name="key")
 group.add_typer(credentials_group, name="credentials")
 group.add_typer(app_auth.group, name="auth")
 
-AppId = Annotated[str, typer.Argument(metavar="APP", help="The app's id.")]
 Scopes = Annotated[str, typer.Option(help="Comma-separated.")]
 Key = Annotated[str | None, typer.Option(help="The key to use; a new one is made without it.")]
 Url = Annotated[str | None, typer.Option(help="Instead of the provider's address, for tests.")]
 Style = Annotated[
     str, typer.Option(help="Who shows a push on Android: data (the app), notification, both.")
 ]
-_ALL = ",".join(apps.SCOPES)
+_ALL = ",".join(SCOPES)
 
 
 @group.command("create")
@@ -37,17 +34,20 @@ def create(
     name: Annotated[str, typer.Argument(help="For people.")],
     app_id: Annotated[str | None, typer.Option("--id", help="Made without it.")] = None,
     time_zone: Annotated[
-        str, typer.Option(help="Of devices that tell none: an IANA name.")
-    ] = apps.UTC,
+        str | None, typer.Option(help="Of devices that tell none: an IANA name; UTC without it.")
+    ] = None,
     key: Key = None,
     scopes: Scopes = _ALL,
     as_json: Json = False,
 ) -> None:
     """Create an app and print its id and API key, once."""
+    from push_pipeline import db
+    from push_pipeline.directory import apps
+
     _check(key)
     now = now_ms()
     with db.writing() as connection:
-        new_id = apps.create_app(connection, name, now, app_id, time_zone)
+        new_id = apps.create_app(connection, name, now, app_id, time_zone or apps.UTC)
         shown = apps.add_key(connection, new_id, now, key=key, scopes=_split(scopes))
     if as_json:
         print_json({"id": new_id, "key": shown})
@@ -59,6 +59,9 @@ def create(
 @group.command("set")
 def change(app_id: AppId, android_style: Style, as_json: Json = False) -> None:
     """Change how an app's pushes are shown where a push does not say; from the next run on."""
+    from push_pipeline import db
+    from push_pipeline.directory import apps
+
     with db.writing() as connection:
         known = apps.resolve_app(connection, app_id)
         apps.set_android_style(connection, known, android_style)
@@ -72,6 +75,9 @@ def change(app_id: AppId, android_style: Style, as_json: Json = False) -> None:
 @group.command("list")
 def list_all(as_json: Json = False) -> None:
     """List the apps, and what each can send through."""
+    from push_pipeline import db
+    from push_pipeline.directory import apps, provider_routes
+
     with db.reading() as connection:
         found = apps.list_apps(connection)
         open_to = provider_routes.list_routes(connection)
@@ -107,6 +113,9 @@ def add_key(
     as_json: Json = False,
 ) -> None:
     """Add an API key and print it, once."""
+    from push_pipeline import db
+    from push_pipeline.directory import apps
+
     _check(key)
     with db.writing() as connection:
         known = apps.resolve_app(connection, app_id)
@@ -131,6 +140,9 @@ def revoke_key(
     as_json: Json = False,
 ) -> None:
     """Revoke the keys of an app that end in HINT."""
+    from push_pipeline import db
+    from push_pipeline.directory import apps
+
     with db.writing() as connection:
         known = apps.resolve_app(connection, app_id)
         revoked = apps.revoke_key(connection, known, hint, now_ms())
@@ -159,6 +171,9 @@ def apns(
     url: Url = None,
 ) -> None:
     """Store an APNs key or certificate, sealed. Workers use it from their next batch on."""
+    from push_pipeline.cli.app_changes import store_credential
+    from push_pipeline.credentials import ApnsCredential
+
     others = {"mac_topic": mac_topic, "environment": environment, "url": url}
     if key_file is not None and certificate_file is None:
         credential = ApnsCredential.from_key_file(
@@ -168,7 +183,7 @@ def apns(
         credential = ApnsCredential.from_certificate_file(certificate_file, topic=topic, **others)
     else:
         raise BadCredential("give --key-file, --key-id and --team-id, or --certificate-file")
-    _store(app_id, "apns", environment, credential)
+    store_credential(app_id, "apns", environment, credential)
 
 
 @credentials_group.command("fcm")
@@ -178,20 +193,11 @@ def fcm(
     url: Url = None,
 ) -> None:
     """Store an FCM service account, sealed. Workers use it from their next batch on."""
-    _store(
-        app_id, "fcm", "", FcmCredential.from_service_account_file(service_account_file, url=url)
-    )
+    from push_pipeline.cli.app_changes import store_credential
+    from push_pipeline.credentials import FcmCredential
 
-
-def _store(app_id: str, provider: str, environment: str, credential: Credential) -> None:
-    secret = get_settings().secret_key
-    if secret is None:
-        raise SettingsError("PIPELINE_SECRET_KEY is not set: it seals the credential")
-    sealed = seal(secret.get_secret_value(), credential)
-    with db.writing() as connection:
-        known = apps.resolve_app(connection, app_id)
-        provider_routes.put_credential(connection, known, provider, environment, sealed, now_ms())
-    say(f"stored for {known}: {' '.join(filter(None, (provider, environment)))}")
+    credential = FcmCredential.from_service_account_file(service_account_file, url=url)
+    store_credential(app_id, "fcm", "", credential)
 
 
 def _check(key: str | None) -> None:

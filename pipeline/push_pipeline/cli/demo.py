@@ -1,44 +1,8 @@
 """`demo`: an installation of its own, simulated devices of both platforms, one message."""
 
-import os
-import shutil
-import subprocess
-import time
 from typing import Annotated
 
 import typer
-
-from push_pipeline import api, publish
-from push_pipeline.cli import live
-from push_pipeline.cli.adopted import FOLDER
-from push_pipeline.cli.devices import Totals, import_devices
-from push_pipeline.cli.output import say
-from push_pipeline.cli.reckoning import Received, reckon
-from push_pipeline.errors import SetupError
-from push_pipeline.ledger.views import Ledger
-from push_pipeline.supervisor import commands
-from push_pipeline.supervisor.installation import Installation, Plan
-from push_pipeline.supervisor.simulated_providers import SimulatedProviders
-from push_pipeline.supervisor.state_folder import StateFolder
-from push_pipeline.supervisor.stop import Stopped, stoppable
-
-CHANNEL = "default"
-
-#: What is wrong with how many of the simulated devices.
-TROUBLES = {"dead": 0.02, "malformed": 0.01, "throttled": 0.001, "failing": 0.02}
-
-#: Settings of the demo alone: with the usual waits of 10 s and more, doubled every time, the
-#: last retry would come after an hour.
-HASTE = {
-    "PIPELINE_RETRY_FACTOR": "0.03",
-    "PIPELINE_MAX_ATTEMPTS": "4",
-    "PIPELINE_TICK_SECONDS": "0.5",
-}
-
-#: Devices with these prefixes are refused once and then reached, so that a retry is seen to work.
-RECOVER = [
-    {"match": {"prefix": prefix, "nth": [2, 3, 4]}, "action": {}} for prefix in ("0429", "0503")
-]
 
 
 def demo(
@@ -50,73 +14,6 @@ def demo(
     Nothing that is configured is used. Exits with 0 only if the ledger balances, everything is
     settled, and the simulated providers counted the same.
     """
-    started = time.monotonic()
-    folder = StateFolder(FOLDER / "demo")
-    try:
-        with folder.locked(), stoppable():
-            ok = _run(folder, devices, seed)
-    except Stopped:
-        raise typer.Exit(130) from None
-    say(f"all stopped after {time.monotonic() - started:.1f} s")
-    raise typer.Exit(0 if ok else 1)
+    from push_pipeline.cli.demonstration import demonstrate
 
-
-def _run(folder: StateFolder, devices: int, seed: int) -> bool:
-    _wipe(folder)
-    os.environ.update(HASTE)
-    say("starting database, broker, simulated APNs and FCM, three workers and beat …")
-    with Installation(folder, Plan(isolated=True), say) as installation:
-        providers = installation.providers
-        if providers is None:
-            raise SetupError("the demo has no simulated providers")
-        providers.ask("PUT", "/rules", RECOVER)
-        totals = _register(devices, seed)
-        installation.wait_until_ready()
-        ledger = _publish()
-        return _check(ledger, totals, providers)
-
-
-def _wipe(folder: StateFolder) -> None:
-    """Begin anew, but keep the lock that we hold."""
-    for entry in folder.path.iterdir():
-        if entry.is_dir():
-            shutil.rmtree(entry)
-        elif entry.name != "up.lock":
-            entry.unlink()
-
-
-def _register(devices: int, seed: int) -> Totals:
-    options = {"count": devices, "seed": seed, **TROUBLES}
-    words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
-    started = time.monotonic()
-    with subprocess.Popen(commands.population(*words), stdout=subprocess.PIPE) as source:  # noqa: S603 - our own command
-        if source.stdout is None:
-            raise SetupError("the list of simulated devices cannot be read")
-        totals = import_devices(source.stdout, None, (), lambda _: None)
-    if source.returncode:
-        raise SetupError("the simulated devices could not be made")
-    seconds = time.monotonic() - started
-    say(f"registered {totals.imported:,} simulated devices in {seconds:.1f} s; of these")
-    say("  " + ", ".join(f"{share:.1%} {name}" for name, share in TROUBLES.items()))
-    return totals
-
-
-def _publish() -> Ledger:
-    say(
-        "publishing; waits between retries are"
-        f" {HASTE['PIPELINE_RETRY_FACTOR']} of the usual ones, so that this ends soon"
-    )
-    started = time.monotonic()
-    receipt = publish(CHANNEL, "Hello from the demo")
-    live.watch(receipt.message_id)
-    say(f"sent and settled in {time.monotonic() - started:.1f} s, retries included")
-    return api.status(receipt.message_id)
-
-
-def _check(ledger: Ledger, totals: Totals, providers: SimulatedProviders) -> bool:
-    counts = providers.ask("GET", "/received").values()
-    received = Received(len(counts), sum(counts))
-    lines = list(reckon(ledger, totals.imported, received))
-    for line in lines:
-        say(f"{'ok ' if line.ok else 'BAD'}  {line.says}")
-    return all(line.ok for line in lines)
+    raise typer.Exit(demonstrate(devices, seed))

@@ -2,8 +2,8 @@
 
 import typer
 
-from push_pipeline.cli.checks import examine
-from push_pipeline.cli.output import Json, print_json, say
+from push_pipeline.cli.output import print_json, say
+from push_pipeline.cli.parameters import Json
 
 
 def doctor(as_json: Json = False) -> None:
@@ -11,6 +11,8 @@ def doctor(as_json: Json = False) -> None:
 
     Exits with 1 if anything is bad.
     """
+    from push_pipeline.cli.checks import examine
+
     findings = []
     for finding in examine():
         findings.append(finding)

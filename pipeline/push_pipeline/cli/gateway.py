@@ -4,12 +4,13 @@ from typing import Annotated
 
 import typer
 
+from push_pipeline.cli.parameters import Port
 from push_pipeline.errors import SettingsError
 
 
 def gateway(
     host: Annotated[str, typer.Option(help="0.0.0.0 to be reached from outside.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65_535, help="0 takes any free one.")] = 8080,
+    port: Port = 8080,
     operator_port: Annotated[
         int | None,
         typer.Option(min=0, max=65_535, help="For /metrics and /readyz alone, without a key."),
@@ -17,7 +18,7 @@ def gateway(
 ) -> None:
     """Serve the HTTP API. SIGTERM or Ctrl-C stops it when what it has begun is answered."""
     try:
-        from push_pipeline.gateway.server import serve  # noqa: PLC0415 - an extra that may be missing
+        from push_pipeline.gateway.server import serve  # an extra that may be missing
     except ModuleNotFoundError as error:
         raise SettingsError(
             f"{error.name} is not installed: pip install push-pipeline[gateway]"

@@ -4,16 +4,11 @@ from typing import Annotated
 
 import typer
 
-from push_pipeline import api, db
-from push_pipeline.cli import live
-from push_pipeline.cli.ledger_view import draw
-from push_pipeline.cli.output import Json, console, print_json, print_row
+from push_pipeline.cli.output import console, print_json, print_row
+from push_pipeline.cli.parameters import Json, MessageId, Watch
 from push_pipeline.errors import InvalidParameter, RequestError
-from push_pipeline.ledger import deliveries
 from push_pipeline.ledger.views import Ledger
 from push_pipeline.outcome import Settled
-
-MessageId = Annotated[str, typer.Argument(help="What publish printed.")]
 
 
 class UnknownMessage(RequestError):
@@ -22,13 +17,16 @@ class UnknownMessage(RequestError):
 
 def status(
     message_id: MessageId,
-    watch: Annotated[bool, typer.Option("--watch", help="Go on until all is sent.")] = False,
+    watch: Watch = False,
     as_json: Json = False,
 ) -> None:
     """Show the ledger of a message: what became of its audience, run by run.
 
     audience = accepted + rejected + expired + cancelled + unknown + in flight, at every moment.
     """
+    from push_pipeline.cli import live
+    from push_pipeline.cli.ledger_view import draw
+
     ledger = _read(message_id)
     if watch:
         code = live.watch(message_id, quiet=as_json)
@@ -48,6 +46,9 @@ def export(
     ] = None,
 ) -> None:
     """Print what became of each device as NDJSON. A device still in flight has no line yet."""
+    from push_pipeline import db
+    from push_pipeline.ledger import deliveries
+
     if only is not None and only not in list(Settled):
         raise InvalidParameter(f"{only!r} is no outcome: use {', '.join(Settled)}")
     _read(message_id)
@@ -58,7 +59,9 @@ def export(
 
 
 def _read(message_id: str) -> Ledger:
-    ledger = api.status(message_id)
+    from push_pipeline import status as read_status
+
+    ledger = read_status(message_id)
     if ledger["status"] == "unknown":
         raise UnknownMessage(f"no message has the id {message_id!r}")
     return ledger

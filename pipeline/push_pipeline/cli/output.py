@@ -1,14 +1,10 @@
 """What is printed and where: results on stdout, all else on stderr."""
 
 import sys
-from typing import Annotated, Any
+from typing import Any
 
 import orjson
-import typer
 from rich.console import Console
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
-App = Annotated[str | None, typer.Option("--app", help="An app's id; the default app without it.")]
 
 #: Characters. A file or a pipe has no width; a table in it must not be cut to eighty.
 _WIDTH_OF_A_FILE = 160

@@ -5,19 +5,18 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from push_pipeline import db, migrations, queues
+from push_pipeline.cli.parameters import LogLevel
 from push_pipeline.errors import SettingsError
 from push_pipeline.supervisor import commands
 
 PASS_ALL_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 
-LogLevel = Annotated[str, typer.Option(help="DEBUG, INFO, WARNING or ERROR.")]
-
 
 def worker(
     queue_names: Annotated[
-        str, typer.Option("--queues", help="Comma-separated; all without it.")
-    ] = ",".join(queues.QUEUES),
+        str | None,
+        typer.Option("--queues", metavar="apns,fcm,…", help="Comma-separated; all without it."),
+    ] = None,
     concurrency: Annotated[
         int | None, typer.Option(min=1, help="Child processes; four per core without it.")
     ] = None,
@@ -27,9 +26,11 @@ def worker(
 
     SIGTERM lets it finish what it is sending: give it a minute.
     """
-    names = [name for name in queue_names.split(",") if name]
-    if unknown := [name for name in names if name not in queues.QUEUES]:
-        raise SettingsError(f"there is no queue {unknown[0]!r}: {', '.join(queues.QUEUES)}")
+    from push_pipeline.queues import QUEUES
+
+    names = [name for name in (queue_names or ",".join(QUEUES)).split(",") if name]
+    if unknown := [name for name in names if name not in QUEUES]:
+        raise SettingsError(f"there is no queue {unknown[0]!r}: {', '.join(QUEUES)}")
     _check_surroundings()
     label = "worker-" + "-".join(dict.fromkeys(name.partition(".")[0] for name in names))
     _become(commands.worker(label, names, concurrency=concurrency, loglevel=loglevel))
@@ -52,12 +53,14 @@ def _check_surroundings() -> None:
     Raises:
         SetupError: broker or database is away, or the schema is not this release's.
     """
+    from push_pipeline import db, migrations, queues
+
     queues.backlog(queues.PUBLISH)
     with db.reading() as connection:
         migrations.check_current(connection)
+    db.dispose()
+    queues.forget()
 
 
 def _become(command: list[str]) -> NoReturn:
-    db.dispose()
-    queues.forget()
     os.execv(command[0], command)  # noqa: S606 - our own command, no shell

@@ -5,12 +5,13 @@ from typing import Annotated, Any
 
 import typer
 
-from push_pipeline.cli import live
-from push_pipeline.cli.dry_run import count_audience
-from push_pipeline.cli.message_options import (
+from push_pipeline.cli.output import print_json, say
+from push_pipeline.cli.parameters import (
+    App,
     At,
+    DedupeKey,
     Every,
-    Key,
+    Json,
     Local,
     Until,
     Users,
@@ -18,12 +19,8 @@ from push_pipeline.cli.message_options import (
     read_pair,
     read_times,
 )
-from push_pipeline.cli.output import App, Json, note, print_json, say
 from push_pipeline.cli.times import span
 from push_pipeline.errors import EmptyMessage, InvalidParameter
-from push_pipeline.ledger.messages import Receipt
-from push_pipeline.options import DeliveryOptions, PublishOptions
-from push_pipeline.publishing.publish import publish as publish_message
 
 
 def publish(
@@ -55,7 +52,7 @@ def publish(
     ttl: Annotated[
         str | None, typer.Option(metavar="1h", help="Keep it so long for a device that is away.")
     ] = None,
-    key: Key = None,
+    key: DedupeKey = None,
     json_message: Annotated[
         bool, typer.Option("--json-message", help="MESSAGE is a JSON value, not text.")
     ] = False,
@@ -66,6 +63,11 @@ def publish(
     as_json: Json = False,
 ) -> None:
     """Publish MESSAGE to the devices of CHANNEL, or of users, and print the message's id."""
+    from push_pipeline import DeliveryOptions, PublishOptions
+    from push_pipeline import publish as publish_message
+    from push_pipeline.cli.dry_run import count_audience
+    from push_pipeline.cli.receipt import tell
+
     where, words = _where_and_what(channel, message, user)
     content = _json_value(words) if json_message else words
     if not words.strip() and not header:
@@ -83,12 +85,7 @@ def publish(
         _print_audience(count_audience(where, content, said, to, app=app), as_json=as_json)
         return
     receipt = publish_message(where, content, said, to, app=app, dedupe_key=key)
-    print_receipt(receipt, as_json=as_json)
-    if receipt.error_message is not None:
-        note(f"nobody can get it: {receipt.error_message}")
-        raise typer.Exit(1)
-    if watch:
-        raise typer.Exit(live.watch(receipt.message_id))
+    tell(receipt, watch=watch, as_json=as_json)
 
 
 def _where_and_what(channel: str, message: str | None, users: list[str]) -> tuple[str | None, str]:
@@ -105,20 +102,6 @@ def _json_value(text: str) -> Any:
         return json.loads(text)
     except ValueError as wrong:
         raise InvalidParameter(f"the message is not JSON: {wrong}") from None
-
-
-def print_receipt(receipt: Receipt, *, as_json: bool) -> None:
-    """Print the id of a message that was published, or all that is known of it as JSON."""
-    if not as_json:
-        say(receipt.message_id)
-        return
-    print_json(
-        {
-            "messageId": receipt.message_id,
-            "status": receipt.status,
-            "errorMessage": receipt.error_message,
-        }
-    )
 
 
 def _print_audience(audience: dict[str, int], *, as_json: bool) -> None:

@@ -1,8 +1,7 @@
 """`migrate`: the schema, and the default app."""
 
-from push_pipeline import db, default_app, migrations
-from push_pipeline.cli.output import Json, print_json, say
-from push_pipeline.settings import get_settings
+from push_pipeline.cli.output import print_json, say
+from push_pipeline.cli.parameters import Json
 
 
 def migrate(as_json: Json = False) -> None:
@@ -10,6 +9,9 @@ def migrate(as_json: Json = False) -> None:
 
     Safe to run twice or at the same time.
     """
+    from push_pipeline import db, default_app, migrations
+    from push_pipeline.settings import get_settings
+
     settings = get_settings()
     with db.reading() as connection:  # names a database that is away, before anything is tried
         migrations.revision(connection)

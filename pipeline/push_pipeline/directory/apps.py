@@ -10,12 +10,11 @@ from sqlalchemy import Connection, select, update
 
 from push_pipeline import db
 from push_pipeline.content.android import Style, style_of
+from push_pipeline.directory.scopes import SCOPES, check_scopes
 from push_pipeline.errors import InvalidParameter, UnknownApp
 from push_pipeline.models import API_KEY, APP, ApiKey, App
 from push_pipeline.options.time_zone import check_time_zone
 from push_pipeline.settings import get_settings
-
-SCOPES = ("publish", "register", "read", "admin")
 
 #: Bytes of randomness in a key that we make: too many to guess, so a fast hash is enough.
 KEY_BYTES = 24
@@ -119,9 +118,7 @@ def add_key(
     Raises:
         InvalidParameter: a scope is unknown, or another app has this key.
     """
-    for scope in scopes:
-        if scope not in SCOPES:
-            raise InvalidParameter(f"unknown scope {scope!r}: use {', '.join(SCOPES)}")
+    check_scopes(scopes)
     # Hexadecimal: no part of it looks like an option to a shell, as one with a hyphen would.
     shown = key or secrets.token_hex(KEY_BYTES)
     statement = db.insert_into(connection, ApiKey).values(

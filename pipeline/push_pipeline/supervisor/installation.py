@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Self
 
 from push_pipeline import db, default_app, migrations, queues
+from push_pipeline.environment import given_environment
 from push_pipeline.errors import SetupError
 from push_pipeline.settings import Settings, get_settings, reset_settings
 from push_pipeline.supervisor import commands, redis_server, web
 from push_pipeline.supervisor.child import Program, Tell
-from push_pipeline.supervisor.given import given_environment
 from push_pipeline.supervisor.simulated_providers import SimulatedProviders
 from push_pipeline.supervisor.state_folder import StateFolder
 from push_pipeline.supervisor.tree import Tree

@@ -1,4 +1,7 @@
-"""`python -m push_workers.simulator`: the APNs and FCM stand-ins as a program."""
+"""`python -m push_workers.simulator`: the APNs and FCM stand-ins as a program.
+
+`--help` needs neither servers nor cryptography: they are imported by who needs them.
+"""
 
 import argparse
 import asyncio
@@ -6,19 +9,20 @@ import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from push_workers.simulator import cluster, node
-from push_workers.simulator.behaviour import Behaviour, changed
-from push_workers.simulator.options import Options
+if TYPE_CHECKING:
+    from push_workers.simulator.behaviour import Behaviour
+    from push_workers.simulator.options import Options
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run until SIGTERM or SIGINT; returns the exit code."""
-    parser = _parser()
-    given = parser.parse_args(arguments)
+    given = _parser().parse_args(arguments)
+    from push_workers.simulator.options import Options
+
     options = Options(
         dir=given.dir.resolve(),
         apns_port=given.apns_port,
@@ -38,7 +42,9 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-async def _serve(options: Options, *, as_json: bool, shared: bool) -> None:
+async def _serve(options: "Options", *, as_json: bool, shared: bool) -> None:
+    from push_workers.simulator import cluster, node
+
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
@@ -76,15 +82,17 @@ def _parser() -> argparse.ArgumentParser:
     add("--fast", action="store_true", help="no log; a provider token is verified once")
     add("--seed", type=int, default=0, help="same seed, same requests: same answers")
     add("--time-scale", type=float, default=1.0, help="60 makes an hour pass in a minute")
-    add("--behaviour", type=_behaviour, default=Behaviour(), metavar="JSON",
+    add("--behaviour", type=_behaviour, default="{}", metavar="JSON",
         help='switches, for example \'{"initial_streams": 1000}\'')  # fmt: skip
     add("--json", action="store_true", help="print ports, URLs and files as one line of JSON")
     add("--shared", action="store_true", help=argparse.SUPPRESS)  # a process of --workers
     return parser
 
 
-def _behaviour(text: str) -> Behaviour:
+def _behaviour(text: str) -> "Behaviour":
     """Read switches; argparse turns a ValueError into its usage message."""
+    from push_workers.simulator.behaviour import Behaviour, changed
+
     return changed(Behaviour(), orjson.loads(text))
 
 

@@ -1,10 +1,12 @@
 """What the operator configured: the environment, and `.env` where that says nothing."""
 
 import os
+from typing import Final
 
 from dotenv import dotenv_values
 
-from push_pipeline.settings import ENV_FILE
+#: Read from the working directory of the process, like every `.env` reader does.
+ENV_FILE: Final = ".env"
 
 
 def given_environment() -> dict[str, str]:

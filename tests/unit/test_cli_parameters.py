@@ -1,10 +1,10 @@
-"""What `publish` and `push` are asked alike."""
+"""What several commands are asked alike, as it is read."""
 
 from datetime import timedelta
 
 import pytest
 
-from push_pipeline.cli.message_options import read_pair, read_times
+from push_pipeline.cli.parameters import read_pair, read_times
 from push_pipeline.errors import InvalidParameter
 
 NOTHING = dict.fromkeys(

@@ -1,4 +1,4 @@
-"""What `publish` and `push` are asked alike: when, how often, under which key."""
+"""What several commands ask for, in the same words, and how it is read."""
 
 from typing import Annotated, Any
 
@@ -8,15 +8,26 @@ from push_pipeline.cli.times import moment, span
 from push_pipeline.clock import now_ms
 from push_pipeline.errors import InvalidParameter
 
+App = Annotated[str | None, typer.Option("--app", help="An app's id; the default app without it.")]
+AppId = Annotated[str, typer.Argument(metavar="APP", help="The app's id.")]
+MessageId = Annotated[str, typer.Argument(help="What publish printed.")]
+
 At = Annotated[str | None, typer.Option(metavar="ISO|+10m", help="When, instead of now.")]
 Local = Annotated[
     bool, typer.Option("--local", help="--at HH:MM is by the clock of each device's zone.")
 ]
 Every = Annotated[str | None, typer.Option(metavar="1h", help="Repeat so often.")]
 Until = Annotated[str | None, typer.Option(metavar="ISO|+7d", help="The end of the repeat.")]
-Key = Annotated[str | None, typer.Option(help="Dedupe key: the same key sends nothing again.")]
+DedupeKey = Annotated[
+    str | None, typer.Option("--key", help="Dedupe key: the same key sends nothing again.")
+]
 Users = Annotated[list[str], typer.Option("--user", metavar="ID", help="Only this user's devices.")]
+
 Watch = Annotated[bool, typer.Option("--watch", help="Show progress until all is sent.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+
+Port = Annotated[int, typer.Option(min=0, max=65_535, help="Of the HTTP API; 0 takes a free one.")]
+LogLevel = Annotated[str, typer.Option(help="Of the logs: DEBUG, INFO, WARNING or ERROR.")]
 
 
 def read_times(

@@ -1,0 +1,30 @@
+"""What is told of a message that was just published."""
+
+import typer
+
+from push_pipeline.cli import live
+from push_pipeline.cli.output import note, print_json, say
+from push_pipeline.ledger.messages import Receipt
+
+
+def tell(receipt: Receipt, *, watch: bool, as_json: bool) -> None:
+    """Print the id of a message, or all that is known of it as JSON; maybe watch it to its end.
+
+    Raises:
+        typer.Exit: with 1 if nobody can get it, or with what watching it came to.
+    """
+    if as_json:
+        print_json(
+            {
+                "messageId": receipt.message_id,
+                "status": receipt.status,
+                "errorMessage": receipt.error_message,
+            }
+        )
+    else:
+        say(receipt.message_id)
+    if receipt.error_message is not None:
+        note(f"nobody can get it: {receipt.error_message}")
+        raise typer.Exit(1)
+    if watch:
+        raise typer.Exit(live.watch(receipt.message_id))

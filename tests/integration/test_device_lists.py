@@ -72,7 +72,7 @@ lines = st.builds(
     st.sampled_from(["dev-1", "dev-2", "dev-3"]),
     st.sampled_from("abc"),
     channels=st.sampled_from([("x",), ("y",), ("y", "z")]),
-    user_id=st.sampled_from([None, "u1", "u2"]),
+    user_id=st.sampled_from([None, "", "u1", "u2"]),
     locale=st.sampled_from([None, "nb"]),
     environment=st.sampled_from(["", "sandbox"]),
     os_version=st.sampled_from([None, "17"]),
@@ -124,6 +124,19 @@ def test_a_list_keeps_what_it_leaves_unsaid_and_adds_channels() -> None:
     assert (row["user_id"], row["properties"], row["locale"]) == ("u1", {"a": {}}, "nb")
     assert (row["environment"], row["os_version"]) == ("sandbox", "18")
     assert row["channels"] == ["default", "news"]
+
+
+@pytest.mark.parametrize("alive", [True, False])
+def test_a_device_that_is_nobody_s_any_more_loses_its_user(alive: bool) -> None:
+    write(one("a", "a", user_id="u1", locale="nb"), one("b", "b", user_id="u2"))
+
+    write(one("a", "a", user_id=""), one("b", "b"), one("c", "c", user_id=""), alive=alive)
+
+    assert [(row["device_id"], row["user_id"], row["locale"]) for row in rows()] == [
+        ("a", None, "nb"),
+        ("b", "u2", None),
+        ("c", None, None),
+    ]
 
 
 def test_a_list_is_no_proof_of_life_but_a_new_token_and_a_device_are() -> None:

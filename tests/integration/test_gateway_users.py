@@ -156,6 +156,17 @@ def test_nobody_but_an_admin_says_by_word_alone_whose_a_device_is(api: Client) -
     assert users_of_devices() == {"d1": None, "d2": "me"}
 
 
+def test_a_phone_that_was_logged_out_says_so_with_any_key(api: Client) -> None:
+    with db.writing() as connection:
+        add_key(connection, APP, now_ms(), key="client", scopes=["register"])
+    for said in (None, ""):
+        api("POST", "/messaging/registrations", _device("d1"), user_token=sign())
+        assert users_of_devices() == {"d1": "user-1"}
+        told = _device("d1", userId=said)
+        api("POST", "/messaging/registrations", told, prefix=f"/{APP}/client")
+        assert users_of_devices() == {"d1": None}
+
+
 def _device(device_id: str, *, token: str = "1" * 64, **fields: Any) -> dict[str, Any]:
     return {"deviceId": device_id, "deviceToken": token, "os": "IOS", **fields}
 

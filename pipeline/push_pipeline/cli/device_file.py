@@ -105,9 +105,9 @@ def _row(text: bytes) -> list[str]:
         raise InvalidParameter("the line is not UTF-8 text") from None
 
 
-def _typed(fields: dict[str, Any]) -> dict[str, Any]:
-    if fields.get("properties"):
+def _typed(cells: dict[str, str]) -> dict[str, Any]:
+    """Return what a row says: an empty cell says nothing, as a name that NDJSON leaves out."""
+    fields: dict[str, Any] = {name: cell for name, cell in cells.items() if cell}
+    if "properties" in fields:
         fields["properties"] = orjson.loads(fields["properties"])
-    else:
-        fields.pop("properties", None)
     return fields

@@ -31,7 +31,8 @@ def register_device(
     """Register a device, or renew its registration. Durable on return; twice is as good as once.
 
     Channels are added to those it has. `details` are the API's other fields: `osVersion`,
-    `userId`, `properties`, `locale`, `timezone`, `environment` (APNs), `expiration`.
+    `userId`, `properties`, `locale`, `timezone`, `environment` (APNs), `expiration`. A `userId`
+    that is None or empty unlinks the device from its user; left out, it keeps the user.
 
     Raises:
         RequestError: a typed error with the API's code; nothing was written.

@@ -54,6 +54,9 @@ _ID_PARTS = re.compile(r"([0-9]{1,18})::(.*)")
 #: of these.
 KEPT = ("user_id", "properties", "locale", "time_zone")
 
+#: The user of a device that says that it has none; one that says nothing keeps its user.
+NOBODY = ""
+
 
 @dataclass(frozen=True, slots=True)
 class Registration:
@@ -96,7 +99,7 @@ def check_registration(fields: Mapping[str, Any], now: int) -> Registration:
         channels=_channels(fields.get("channels")),
         os_version=_optional_text(fields, "osVersion"),
         environment=_environment(fields.get("environment")),
-        user_id=_optional_text(fields, "userId"),
+        user_id=_user_id(fields),
         properties=_properties(fields.get("properties")),
         locale=_optional_text(fields, "locale"),
         time_zone=time_zone,
@@ -182,6 +185,11 @@ def _optional_text(fields: Mapping[str, Any], name: str) -> str | None:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise InvalidParameter(f"{name} must be a string")
     return _text(name, str(value))
+
+
+def _user_id(fields: Mapping[str, Any]) -> str | None:
+    """Read whose device it is; null and an empty text say that it is nobody's any more."""
+    return (_optional_text(fields, "userId") or NOBODY) if "userId" in fields else None
 
 
 def _time_zone(fields: Mapping[str, Any]) -> tuple[str | None, tuple[str, ...]]:

@@ -22,11 +22,12 @@ from sqlalchemy import (
     or_,
     select,
     text,
+    update,
 )
 from sqlalchemy.types import TypeEngine
 
 from push_pipeline import db
-from push_pipeline.devices.registration import KEPT, Registration
+from push_pipeline.devices.registration import KEPT, NOBODY, Registration
 from push_pipeline.models import CHANNEL, DEVICE, Channel, Device, Json, Subscription
 
 #: What a registration says anew each time.
@@ -75,10 +76,20 @@ def upsert_devices(
     `alive` says that the devices themselves spoke. Where they did not, a row that says nothing
     new is not written again.
     """
+    _unlink(connection, app_id, [one.device_id for one in registrations if one.user_id == NOBODY])
     rows = _as_text(_row(app_id, one, now) for one in registrations)
     upsert = _once(connection, _upsert_alive if alive else _upsert_listed)
     written = connection.execute(upsert, {_ROWS: rows})
     return {device_id: key for device_id, key in written if key is not None}
+
+
+def _unlink(connection: Connection, app_id: str, device_ids: Sequence[str]) -> None:
+    """Take devices from their users: the upsert cannot, to which NULL means unsaid."""
+    if device_ids:
+        named = db.any_of(DEVICE.device_id, device_ids)
+        linked = DEVICE.user_id.is_not(None)
+        statement = update(Device).where(DEVICE.app_id == app_id, named, linked)
+        connection.execute(statement.values(user_id=None))
 
 
 def _row(app_id: str, one: Registration, now: int) -> dict[str, Any]:
@@ -86,6 +97,7 @@ def _row(app_id: str, one: Registration, now: int) -> dict[str, Any]:
         "app_id": app_id,
         "device_id": one.device_id,
         "platform": one.platform.value,
+        "user_id": one.user_id or None,
         "properties": dict(one.properties) if one.properties is not None else None,
         "state": "active",
         "created_at": now,

@@ -75,7 +75,11 @@ _REGISTRATION: dict[str, Any] = {
     "properties": {"type": "object", "description": "of the device, for segments"},
     "locale": _TEXT,
     "timezone": {"type": "string", "examples": ["Europe/Oslo"]},
-    "userId": {"type": "string", "description": "counts with a key that has the scope `admin`"},
+    "userId": {
+        "anyOf": [_TEXT, {"type": "null"}],
+        "description": "null or empty unlinks the device from its user, left out it keeps it;"
+        " a user's id counts with a key that has the scope `admin`",
+    },
 }
 
 _TEMPLATE: dict[str, Any] = {

@@ -72,6 +72,14 @@ def test_a_time_zone_is_understood_or_left_out_and_never_refused(told, kept, war
     assert bool(found.warnings) is warned
 
 
+@pytest.mark.parametrize(
+    ("told", "user"),
+    [({}, None), ({"userId": None}, ""), ({"userId": ""}, ""), ({"userId": 0}, "0")],
+)
+def test_nobody_s_device_is_told_from_one_that_does_not_say_whose_it_is(told, user) -> None:
+    assert check_registration({**IOS, **told}, NOW).user_id == user
+
+
 @pytest.mark.parametrize("channels", [None, [], [""], ""])
 def test_a_registration_without_channels_is_one_of_the_default_channel(channels) -> None:
     assert check_registration({**IOS, "channels": channels}, NOW).channels == ("default",)

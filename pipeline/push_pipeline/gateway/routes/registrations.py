@@ -33,11 +33,12 @@ Channels = Annotated[Listed | None, Query(description="Only these, separated by 
 async def register(request: Request, asking: Asking, body: RegistrationBody) -> RegistrationId:
     """Register a device, or renew its registration; channels are added to those it has.
 
-    With a user token the device becomes that user's; without one it keeps the user it has. A
-    `userId` in the body counts with a key that has the scope `admin`.
+    With a user token the device becomes that user's; without one it keeps the user it has, or
+    loses it where the body's `userId` is null or empty. Another `userId` counts with a key that
+    has the scope `admin`.
     """
     asking.require("register")
-    wanted = check_registration({**body, "userId": _user(asking, body)}, now_ms())
+    wanted = check_registration(_with_user(asking, body), now_ms())
     registering: Batcher[Arrival, int] = request.app.state.registering
     key = await registering.do(Arrival(asking.app_id, wanted))
     telemetry.registration_changed(wanted.warnings)
@@ -97,8 +98,13 @@ def _named(warnings: Sequence[str]) -> list[dict[str, str]] | None:
     return [{"field": field, "reason": reason} for field, _, reason in parts] or None
 
 
-def _user(asking: Caller, body: dict[str, Any]) -> Any:
-    """Return whose device it is: a token proves it, and an admin's word is taken."""
-    if asking.user_id is None and "admin" in asking.grant.scopes:
-        return body.get("userId")
-    return asking.user_id
+def _with_user(asking: Caller, body: dict[str, Any]) -> dict[str, Any]:
+    """Return the body with whose device it is: a token proves it, an admin's word is taken.
+
+    Anybody's word is taken that it is nobody's any more.
+    """
+    if asking.user_id is not None:
+        return {**body, "userId": asking.user_id}
+    if "admin" in asking.grant.scopes or body.get("userId") in (None, ""):
+        return body
+    return {name: value for name, value in body.items() if name != "userId"}

@@ -2,12 +2,13 @@
 
 PostgreSQL (psycopg 3) and SQLite (WAL) behind one code path. `writing()` and `reading()` are
 the only ways in: on SQLite a writing transaction takes its lock at BEGIN, so that it waits for
-its turn instead of failing in the middle, and a reading one never blocks a writer.
+its turn instead of failing in the middle, and a reading one never blocks a writer. In a process
+of a host that shares its database, both are part of the host's transaction.
 """
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -25,6 +26,7 @@ from sqlmodel import SQLModel
 
 from push_pipeline.engines import make_engine as make_engine  # noqa: PLC0414 - exported
 from push_pipeline.errors import DatabaseUnavailable, SchemaMissing
+from push_pipeline.host import sharing
 from push_pipeline.settings import get_settings
 
 _engines: dict[str, Engine] = {}
@@ -69,17 +71,40 @@ def _let_go_of_inherited() -> None:
 def writing() -> Iterator[Connection]:
     """Open a transaction that may write; commit at the end, roll back on an error.
 
+    Inside a transaction of a host that shares its database, nothing is durable before that
+    commits.
+
     Raises:
         DatabaseUnavailable, SchemaMissing: in place of the driver's errors.
     """
-    with _translated(), engine().begin() as connection:
+    host = sharing()
+    with _translated(), host.connect(reading=False) if host else engine().begin() as connection:
         yield connection
+
+
+def after_commit(do: Callable[[], object]) -> None:
+    """Call when what `writing()` wrote is durable: now, or when the host's transaction is."""
+    host = sharing()
+    if host is None:
+        do()
+    else:
+        host.after_commit(do)
 
 
 @contextmanager
 def reading() -> Iterator[Connection]:
-    """Open a transaction that only reads, and reads one consistent picture throughout."""
-    with _translated(), engine().connect() as connection:
+    """Open a transaction that only reads, and reads one consistent picture throughout.
+
+    In the process of a host that shares its database it is the host's, as isolated as that is.
+    """
+    host = sharing()
+    with _translated(), host.connect(reading=True) if host else _snapshot() as connection:
+        yield connection
+
+
+@contextmanager
+def _snapshot() -> Iterator[Connection]:
+    with engine().connect() as connection:
         options: dict[str, Any] = {"reading": True}
         if connection.dialect.name == "postgresql":
             options["isolation_level"] = "REPEATABLE READ"

@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from push_pipeline.broker_address import check_broker_url
 from push_pipeline.environment import ENV_FILE
 from push_pipeline.errors import SettingsError
+from push_pipeline.host import joined
 from push_pipeline.key_strength import check_key
 from push_pipeline.settings_report import PREFIX, table, unknown_names, variable, wrong_value
 
@@ -232,10 +233,13 @@ class Settings(BaseSettings):
 def get_settings() -> Settings:
     """Return the settings of this process, read at the first call.
 
+    What a host gives wins over the environment.
+
     Raises:
         SettingsError: as `Settings`.
     """
-    return Settings()
+    host = joined()
+    return Settings(**(host.setting_values() if host else {}))
 
 
 def reset_settings() -> None:

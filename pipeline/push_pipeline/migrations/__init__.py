@@ -31,14 +31,23 @@ def upgrade(engine: Engine) -> str | None:
         SetupError: a table with a name of ours is somebody else's.
     """
     with engine.connect() as connection, _tables_may_be_rebuilt(connection), connection.begin():
-        _wait_for_turn(connection)
-        before = revision(connection)
-        if before is None:
-            before = prefixing.adopt(connection, VERSION_TABLE)
-        config = _config()
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-        return before
+        return upgrade_within(connection)
+
+
+def upgrade_within(connection: Connection) -> str | None:
+    """Do as `upgrade`, in a transaction that is open; SQLite checks no foreign keys in it.
+
+    Raises:
+        SetupError: a table with a name of ours is somebody else's.
+    """
+    _wait_for_turn(connection)
+    before = revision(connection)
+    if before is None:
+        before = prefixing.adopt(connection, VERSION_TABLE)
+    config = _config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+    return before
 
 
 def revision(connection: Connection) -> str | None:

@@ -33,7 +33,7 @@ def write(
         return receipt
     with db.writing() as connection:
         receipt, wakes = _write_one(connection, app, draft)
-    queues.wake(wakes)
+    db.after_commit(lambda: queues.wake(wakes))
     return receipt
 
 
@@ -45,7 +45,7 @@ def write_all(drafts: Sequence[Draft]) -> list[Receipt]:
     """
     with db.writing() as connection:
         written = _write(connection, drafts, now_ms())
-    queues.wake([wake for _, wakes in written for wake in wakes])
+    db.after_commit(lambda: queues.wake([wake for _, wakes in written for wake in wakes]))
     return [receipt for receipt, _ in written]
 
 

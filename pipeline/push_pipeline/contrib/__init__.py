@@ -1,0 +1,1 @@
+"""What joins the pipeline to the frameworks of its hosts; each is imported by its hosts only."""

@@ -1,0 +1,34 @@
+"""Django as the host of our calls: its settings, its connection, its transactions."""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+
+from push_pipeline.contrib.django import conf
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+
+class DjangoHost:
+    """Django's process, for `push_pipeline.host`. Nothing is read before it is asked."""
+
+    def setting_values(self) -> Mapping[str, Any]:
+        """Return what `PUSH_PIPELINE` says, by field name."""
+        return conf.setting_values()
+
+    def shares_database(self) -> bool:
+        """Say whether the pipeline's tables are in a database of Django's."""
+        return conf.shared_alias() is not None
+
+    def connect(self, *, reading: bool) -> "AbstractContextManager[Connection]":
+        """Open a savepoint of the transaction that is open, or a transaction."""
+        from push_pipeline.contrib.django.connection import guest_connection
+
+        return guest_connection(conf.shared_alias(), reading=reading)
+
+    def after_commit(self, do: Callable[[], object]) -> None:
+        """Call when Django's transaction is committed; never where it is rolled back."""
+        transaction.on_commit(do, using=conf.shared_alias(), robust=True)

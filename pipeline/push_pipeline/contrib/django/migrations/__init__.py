@@ -1,0 +1,1 @@
+"""One migration for each state of the pipeline's own schema; each runs its history."""

@@ -1,0 +1,85 @@
+"""Publishing from Django code: inside `atomic()` it is part of that transaction."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.db import transaction
+
+import push_pipeline
+from push_pipeline.clock import now_ms
+from push_pipeline.contrib.django.conf import shared_alias
+from push_pipeline.contrib.django.devices import user_id
+from push_pipeline.errors import SetupError
+from push_pipeline.ledger.messages import Receipt
+from push_pipeline.options import DeliveryOptions, PublishOptions
+from push_pipeline.publishing.draft import UserIds, draft_message, to_users
+
+
+def publish(channel: str | None, message: Any, *options: Any, **named: Any) -> Receipt:
+    """Publish as `push_pipeline.publish`, in the transaction that is open.
+
+    The message is committed or rolled back with it, savepoints included, and workers hear of it
+    after the commit. Where none is open it is committed when this returns.
+
+    Raises:
+        SetupError: a transaction is open and the pipeline has a database of its own, so that a
+            rollback could not take the message back; `publish_on_commit` waits for the commit.
+        RequestError: a typed error with the API's code; nothing was written.
+    """
+    _refuse_what_cannot_be_rolled_back()
+    return push_pipeline.publish(channel, message, *options, **named)
+
+
+def push_to_user(user: Any, message: Any, *options: Any, **named: Any) -> Receipt:
+    """Publish to the devices of one user: a user of Django's, or an id. The rest as `publish`.
+
+    Raises:
+        as `publish`.
+    """
+    _refuse_what_cannot_be_rolled_back()
+    to = user_id(user) if hasattr(user, "pk") else user
+    return push_pipeline.push_to_user(to, message, *options, **named)
+
+
+async def apublish(channel: str | None, message: Any, *options: Any, **named: Any) -> Receipt:
+    """Publish from a coroutine, on the thread of Django's other calls. The rest as `publish`."""
+    call = partial(publish, channel, message, *options, **named)
+    return await sync_to_async(call, thread_sensitive=True)()
+
+
+def publish_on_commit(
+    channel: str | None,
+    message: Any,
+    publish_options: PublishOptions | Mapping[str, Any] | None = None,
+    delivery_options: DeliveryOptions | Mapping[str, Any] | None = None,
+    *,
+    users: UserIds | None = None,
+    using: str | None = None,
+    **named: Any,
+) -> None:
+    """Publish when Django's transaction is committed; at once where none is open.
+
+    With a database that is shared the message is part of the transaction, as with `publish`.
+    With one of the pipeline's own it is checked now and written after the commit: a process that
+    dies between the two loses it, and what fails then is logged.
+
+    Raises:
+        RequestError: a typed error with the API's code; nothing was written.
+    """
+    to = to_users(DeliveryOptions.of(delivery_options), users)
+    call = partial(push_pipeline.publish, channel, message, publish_options, to, **named)
+    if shared_alias() is not None:
+        call()
+        return
+    draft_message(channel, message, publish_options, to, now=now_ms())
+    transaction.on_commit(call, using=using, robust=True)
+
+
+def _refuse_what_cannot_be_rolled_back() -> None:
+    if shared_alias() is None and transaction.get_connection().in_atomic_block:
+        raise SetupError(
+            "a transaction is open, and the pipeline has a database of its own: a rollback could"
+            " not take the message back; use publish_on_commit"
+        )

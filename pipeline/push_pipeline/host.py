@@ -1,0 +1,49 @@
+"""The application that we live in, where it is one that we know: its settings, its transactions.
+
+Imports nothing heavy: a host joins when it starts, and much later publishes.
+"""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+
+class Host(Protocol):
+    """An application whose settings, connection and transaction our calls in its process use."""
+
+    def setting_values(self) -> Mapping[str, Any]:
+        """Return the settings that it gives, by field name; they win over the environment."""
+
+    def shares_database(self) -> bool:
+        """Say whether our tables are in its database, so that its transactions can be ours."""
+
+    def connect(self, *, reading: bool) -> "AbstractContextManager[Connection]":
+        """Open a part of the current transaction, or a transaction where there is none.
+
+        One that is opened for reading only reads one consistent picture.
+        """
+
+    def after_commit(self, do: Callable[[], object]) -> None:
+        """Call once the current transaction is committed; at once where there is none."""
+
+
+_host: Host | None = None
+
+
+def join(host: Host | None) -> None:
+    """Live in a host from now on; in none again with None. One for the process."""
+    global _host  # noqa: PLW0603 - one for the process
+    _host = host
+
+
+def joined() -> Host | None:
+    """Return the host that was joined, if there is one."""
+    return _host
+
+
+def sharing() -> Host | None:
+    """Return the host whose connection and transactions are ours too, if there is one."""
+    return _host if _host is not None and _host.shares_database() else None

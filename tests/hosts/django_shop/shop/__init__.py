@@ -1,0 +1,1 @@
+"""A shop: an order is paid, and its buyer gets a push."""

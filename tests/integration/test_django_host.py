@@ -1,0 +1,84 @@
+"""A Django project that the pipeline lives in: its own tests, run as its developers would."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from push_pipeline import migrations
+from tests.services import Postgres
+
+SHOP = Path(__file__).parents[1] / "hosts" / "django_shop"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, object]:
+    """A database of Django's, empty."""
+    if request.param == "sqlite":
+        options = {"transaction_mode": "IMMEDIATE"}
+        return {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": str(tmp_path / "shop.db"),
+            "OPTIONS": options,
+        }
+    server: Postgres = request.getfixturevalue("postgres")
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": server.create(),
+        "USER": "postgres",
+        "HOST": str(server.directory),
+    }
+
+
+@pytest.fixture
+def manage(database: dict[str, object], broker_url: str, tmp_path: Path):
+    def run(*words: str, code: int = 0) -> str:
+        done = subprocess.run(
+            [sys.executable, "-W", "error::RuntimeWarning", SHOP / "manage.py", *words],
+            env={**os.environ, "SHOP_DATABASE": json.dumps(database), "SHOP_BROKER": broker_url},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=100,
+            check=False,
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    return run
+
+
+def test_the_host_s_own_tests(manage) -> None:
+    said = manage("test", "shop", "--noinput")
+    assert "\nOK\n" in said, said
+
+
+def test_migrate_alone_makes_all_and_the_command_line_knows_it(manage) -> None:
+    assert "no issues" in manage("check")
+    manage("migrate", "--verbosity", "0")
+    assert "No changes detected" in manage(
+        "makemigrations", "push_pipeline", "--check", "--dry-run"
+    )
+
+    assert f"schema {migrations.head()} is up to date" in manage("push", "migrate")
+    receipt = json.loads(manage("push", "publish", "news", "Hello", "--json"))
+    ledger = json.loads(manage("push", "status", receipt["messageId"], "--json"))
+    assert ledger["status"] == "scheduled"
+    assert "no such command" in manage("push", "nonsense", "--settings", "settings", code=2).lower()
+
+
+def test_a_start_of_the_host_imports_nothing_heavy(manage) -> None:
+    asked = "import sys, push_pipeline.contrib.django; print(*sorted(sys.modules))"
+    loaded = manage("shell", "--no-imports", "-c", asked).split()
+    assert "push_pipeline.contrib.django.apps" in loaded
+    assert not {"sqlalchemy", "celery", "kombu", "pydantic", "cryptography"} & set(loaded)
+
+
+def test_each_state_of_the_schema_has_its_django_migration() -> None:
+    """A host's `migrate` must bring it to the state that this release needs."""
+    folder = Path(migrations.__file__).parents[1] / "contrib" / "django" / "migrations"
+    newest = max(path.stem for path in folder.glob("0*.py"))
+    assert newest.endswith(f"schema_{migrations.head()}"), newest

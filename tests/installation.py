@@ -15,7 +15,7 @@ from push_pipeline.credentials import ApnsCredential, FcmCredential, seal
 from push_pipeline.devices.register import register_devices
 from push_pipeline.devices.registration import check_registration
 from push_pipeline.directory.apps import ensure_app
-from push_pipeline.directory.provider_routes import put_credential
+from push_pipeline.ledger.new_credential import change_credential
 from push_pipeline.ledger.views import PARTS, RunLedger
 from push_pipeline.models import BATCH, DEVICE, RUN, Batch, Run
 from push_pipeline.settings import get_settings
@@ -56,7 +56,7 @@ class Installation:
         with db.writing() as connection:
             for provider, where, credential in (("apns", environment, apns), ("fcm", "", fcm)):
                 sealed = seal(secret.get_secret_value(), credential)
-                put_credential(connection, APP, provider, where, sealed, now_ms())
+                change_credential(connection, APP, provider, where, sealed, now_ms())
 
     def register(
         self, tokens: Sequence[str], os: str = "IOS", channel: str = "news", **fields: object

@@ -7,8 +7,9 @@ from push_pipeline import db
 from push_pipeline.clock import now_ms
 from push_pipeline.credentials import ApnsCredential, Credential, FcmCredential, seal, unseal
 from push_pipeline.directory.apps import add_key, ensure_app
-from push_pipeline.directory.provider_routes import find_credential, put_credential
+from push_pipeline.directory.provider_routes import find_credential
 from push_pipeline.errors import BadCredential, SettingsError
+from push_pipeline.ledger.new_credential import change_credential
 from push_pipeline.settings import Settings
 
 
@@ -44,7 +45,7 @@ def sync(settings: Settings) -> None:
             stored = find_credential(connection, settings.app_id, provider, environment)
             if not _is_same(secret, stored, credential):
                 sealed = seal(secret, credential)
-                put_credential(connection, settings.app_id, provider, environment, sealed, now)
+                change_credential(connection, settings.app_id, provider, environment, sealed, now)
 
 
 def _given(settings: Settings) -> Iterator[Given]:

@@ -11,7 +11,7 @@ from push_pipeline.directory.provider_routes import list_routes
 from push_pipeline.ledger import runs
 from push_pipeline.ledger.batches import LeaseLost
 from push_pipeline.ledger.deliveries import export
-from push_pipeline.models import BATCH, CREDENTIAL, DEVICE, Credential, Device, Run
+from push_pipeline.models import BATCH, CREDENTIAL, DEVICE, Batch, Credential, Device, Run
 from push_pipeline.settings import Settings
 from push_workers.delivery.deliver import deliver
 from push_workers.delivery.process import Context
@@ -230,6 +230,31 @@ def test_a_route_that_rests_parks_its_batches_without_costing_an_attempt(
     with db.reading() as connection:
         row = connection.execute(select(BATCH.not_before, BATCH.attempt, BATCH.claims)).one()
     assert tuple(row) == (later, 1, 0)
+
+
+def test_a_new_credential_lets_what_waits_for_the_route_go_at_once(
+    installation: Installation,
+) -> None:
+    installation.register(ios(3))
+    later = now_ms() + 60_000
+    with db.writing() as connection:
+        connection.execute(
+            update(Credential)
+            .where(CREDENTIAL.provider == "apns")
+            .values(paused_until=later, held_reason="InvalidProviderToken")
+        )
+    parked = installation.publish()
+    installation.work(parked)
+    retried = installation.publish("waits for something else")
+    fan_out(installation.run_id(retried))
+    with db.writing() as connection:
+        of_it = BATCH.run_id == installation.run_id(retried)
+        connection.execute(update(Batch).where(of_it).values(not_before=later + 1))
+
+    installation.put_credentials()
+
+    assert installation.work(parked)["accepted"] == 3
+    assert not installation.due_batches(retried)
 
 
 def test_nothing_is_sent_after_its_expiry(installation: Installation) -> None:

@@ -8,8 +8,8 @@ from push_pipeline.clock import now_ms
 from push_pipeline.credentials import Credential, seal
 from push_pipeline.directory.access import Access, TokenRules, find_access, put_access
 from push_pipeline.directory.apps import resolve_app
-from push_pipeline.directory.provider_routes import put_credential
 from push_pipeline.errors import SettingsError
+from push_pipeline.ledger.new_credential import change_credential
 from push_pipeline.settings import get_settings
 
 
@@ -23,7 +23,7 @@ def store_credential(app_id: str, provider: str, environment: str, credential: C
     sealed = seal(sealing_secret(), credential)
     with db.writing() as connection:
         known = resolve_app(connection, app_id)
-        put_credential(connection, known, provider, environment, sealed, now_ms())
+        change_credential(connection, known, provider, environment, sealed, now_ms())
     say(f"stored for {known}: {' '.join(filter(None, (provider, environment)))}")
 
 

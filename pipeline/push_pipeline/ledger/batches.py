@@ -59,6 +59,13 @@ def insert_batches(
 
 
 _APPLE = BATCH.platform.in_(["IOS", "OSX"])
+
+#: The credential that a batch goes by, where its run is joined.
+ROUTE_OF_BATCH = (
+    (CREDENTIAL.app_id == RUN.app_id)
+    & (CREDENTIAL.provider == case((_APPLE, literal("apns")), else_=literal("fcm")))
+    & (CREDENTIAL.environment == BATCH.environment)
+)
 _STANDING = (
     select(
         *(BATCH[name] for name in Standing._fields if hasattr(Batch, name)),
@@ -72,12 +79,7 @@ _STANDING = (
         CREDENTIAL.held_reason,
     )
     .join(Run, RUN.id == BATCH.run_id)
-    .outerjoin(
-        Credential,
-        (CREDENTIAL.app_id == RUN.app_id)
-        & (CREDENTIAL.provider == case((_APPLE, literal("apns")), else_=literal("fcm")))
-        & (CREDENTIAL.environment == BATCH.environment),
-    )
+    .outerjoin(Credential, ROUTE_OF_BATCH)
 )
 
 

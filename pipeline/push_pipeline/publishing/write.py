@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection
 from sqlalchemy.orm import Session, scoped_session
 
 from push_pipeline import db, queues
@@ -14,6 +14,7 @@ from push_pipeline.directory.apps import resolve_app
 from push_pipeline.ledger.messages import NewMessage, NewRun, Receipt, write_messages
 from push_pipeline.options import EVERY_CHANNEL
 from push_pipeline.publishing.draft import Draft
+from push_pipeline.publishing.on_commit import wake_after_commit
 from push_pipeline.queues import Wake
 from push_pipeline.schedule import plan_waves
 
@@ -29,7 +30,7 @@ def write(
     """
     if session is not None:
         receipt, wakes = _write_one(session.connection(), app, draft)
-        _wake_after_commit(session, wakes)
+        wake_after_commit(session, wakes)
         return receipt
     with db.writing() as connection:
         receipt, wakes = _write_one(connection, app, draft)
@@ -105,17 +106,3 @@ def _woken_at(due_at: int, now: int) -> int | None:
 
 def _wake_for(run_id: int, due_at: int, now: int) -> Wake:
     return queues.wake_for_run(run_id) if due_at <= now else queues.wake_at(run_id, due_at)
-
-
-def _wake_after_commit(session: Session | scoped_session[Session], wake: list[Wake]) -> None:
-    if wake:
-        event.listen(_real(session), "after_commit", lambda _: queues.wake(wake), once=True)
-
-
-def _real(session: Session | scoped_session[Session]) -> Session:
-    """Return the session behind a registry of them, such as Flask-SQLAlchemy's `db.session`.
-
-    Listened to itself, a registry means the class of its sessions: the commit of any other
-    request would wake too early, and the own one nobody.
-    """
-    return session() if isinstance(session, scoped_session) else session

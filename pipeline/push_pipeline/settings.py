@@ -111,6 +111,11 @@ class Settings(BaseSettings):
         description="How often beat looks for what is due; at most 1/6 of the visibility time-out",
         json_schema_extra={"unit": "s"},
     )
+    empty_recipients: Literal["ignore", "refuse"] = Field(
+        "ignore",
+        description="What an empty `pushSinglecast` is over HTTP: not set, as an SDK sends it, or"
+        " an error; in Python it is one",
+    )
     catch_up: Literal["fire-once", "skip"] = Field(
         "fire-once", description="What becomes of a repeat's runs that were missed during a stop"
     )

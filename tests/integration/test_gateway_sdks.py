@@ -9,6 +9,7 @@ from push_pipeline import db
 from push_pipeline.clock import now_ms
 from push_pipeline.directory.templates import PUSH, put_template
 from push_pipeline.models import MESSAGE
+from push_pipeline.settings import reset_settings
 from tests.integration.gateway_stand import (
     APP,
     IOS_TOKEN,
@@ -75,6 +76,16 @@ def test_the_empty_list_that_flutter_always_sends_means_everybody(api: Client) -
 
     assert stored(answer).get("pushSinglecast", []) == []
     assert answer.body["status"] == "scheduled"
+
+
+def test_an_empty_list_is_refused_where_the_settings_say_so(
+    api: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIPELINE_EMPTY_RECIPIENTS", "refuse")
+    reset_settings()
+
+    assert api.publish(**FLUTTER).fault == (400, 8008)
+    assert stored(api.publish(pushSinglecast=["dev-1"]))["pushSinglecast"] == ["dev-1"]
 
 
 def test_the_policy_may_be_the_index_of_an_enum(api: Client) -> None:

@@ -5,6 +5,7 @@ import pytest
 from push_pipeline import db, publish, status
 from push_pipeline.devices.lookup import find_registration
 from push_pipeline.devices.zones import find_zones
+from push_pipeline.errors import EmptyAudience
 from push_workers.simulator import Simulator
 from tests.installation import APP, Installation
 
@@ -62,7 +63,8 @@ def test_a_list_names_devices_of_the_channel_and_the_other_filters_narrow_it(
 
     assert send(pushSinglecast=[*two, ids[IOS], "nobody", ids[ELSEWHERE]]) == {IOS, ANDROID}
     assert send(pushSinglecast=ids[IOS]) == {IOS}
-    assert send(pushSinglecast=[]) == EVERYBODY
+    with pytest.raises(EmptyAudience):
+        send(pushSinglecast=[])
     assert send(pushSinglecast=two, pushBroadcast="FOR_ALL") == {IOS, ANDROID}
     assert send(pushSinglecast=two, pushBroadcast="ANDROID") == {ANDROID}
     assert send(pushSinglecast=two, segmentQuery="os = 'IOS'") == {IOS}

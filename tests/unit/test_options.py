@@ -35,7 +35,7 @@ delivery_options = st.builds(
     DeliveryOptions,
     publish_policy=st.sampled_from(PublishPolicy),
     push_broadcast=st.integers(0, 15).map(Broadcast),
-    push_singlecast=st.lists(st.text(min_size=1).filter(str.strip)),
+    push_singlecast=st.none() | st.lists(st.text(min_size=1).filter(str.strip), min_size=1),
     segment_query=st.none() | st.text(),
     publish_at=st.none() | st.integers(0, 253_402_300_799_999),
     repeat_every=st.none() | st.integers(0, 315_360_000),

@@ -104,7 +104,26 @@ def test_device_ids_keep_their_order_each_once():
     options = DeliveryOptions(push_singlecast=["b", "a", "b", "c", "a"])
     assert options.device_ids == ("b", "a", "c")
     assert DeliveryOptions(push_singlecast="one").device_ids == ("one",)
-    assert DeliveryOptions(push_singlecast=[]).device_ids == ()
+    assert DeliveryOptions().device_ids == ()
+
+
+@pytest.mark.parametrize("empty", [[], (), set(), (device_id for device_id in ())])
+@pytest.mark.parametrize("name", ["push_singlecast", "pushSinglecast"])
+def test_an_empty_list_of_devices_is_refused_and_never_means_everybody(name, empty):
+    with pytest.raises(errors.EmptyAudience) as refused:
+        DeliveryOptions.of({name: empty})
+    assert refused.value.code == 8008
+
+
+def test_an_empty_list_of_devices_is_not_set_in_old_rows_and_where_an_sdk_sends_it():
+    assert DeliveryOptions.from_json({"pushSinglecast": [], "ttl": 5}) == DeliveryOptions(ttl=5)
+    assert DeliveryOptions.from_wire({"pushSinglecast": []}) == DeliveryOptions()
+    assert DeliveryOptions.from_wire({"push_singlecast": []}) == DeliveryOptions()
+    for empty in ([], None):
+        with pytest.raises(errors.EmptyAudience):
+            DeliveryOptions.from_wire({"pushSinglecast": empty}, empty_means_unset=False)
+    named = DeliveryOptions.from_wire({"pushSinglecast": ["a"]}, empty_means_unset=False)
+    assert named.device_ids == ("a",)
 
 
 @pytest.mark.parametrize("wrong", ["", [""], ["a", " "], ["a", None], [1], {"a": 1}, 5, [["a"]]])

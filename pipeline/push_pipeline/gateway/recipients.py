@@ -1,10 +1,12 @@
-"""Which users a request's body names."""
+"""Whom a request's body names, and what else it says of its delivery."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from push_pipeline.errors import EmptyAudience
+from push_pipeline.options import DeliveryOptions
 from push_pipeline.options.user_ids import read_user_ids
+from push_pipeline.settings import get_settings
 
 #: Both spellings of the option, the preferred one first.
 NAMES = ("pushUsers", "push_users")
@@ -33,3 +35,13 @@ def split_users(body: Mapping[str, Any]) -> tuple[tuple[str, ...] | None, dict[s
         RequestError: as `read_users`.
     """
     return read_users(body), {name: body[name] for name in body if name not in NAMES}
+
+
+def read_delivery(body: Mapping[str, Any]) -> DeliveryOptions:
+    """Return the delivery options of a body; the settings say what an empty list of devices is.
+
+    Raises:
+        RequestError: as `DeliveryOptions.from_wire`.
+    """
+    ignored = get_settings().empty_recipients == "ignore"
+    return DeliveryOptions.from_wire(body, empty_means_unset=ignored)

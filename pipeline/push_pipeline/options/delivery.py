@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
 from operator import attrgetter, methodcaller
-from typing import Annotated, ClassVar, Final, TypedDict, Unpack
+from typing import Annotated, Any, ClassVar, Final, Self, TypedDict, Unpack
 
 from pydantic import PlainSerializer, PlainValidator
 
 from push_pipeline.errors import (
+    EmptyAudience,
     InvalidParameter,
     InvalidPublishAt,
     InvalidRepeatExpiresAt,
@@ -36,6 +37,10 @@ PUBLISH_AT_GRACE_MS: Final = 60_000
 
 #: Where a date ends last: on the islands that are twelve hours behind UTC.
 LAST_ZONE: Final = timedelta(hours=-12)
+
+
+#: Both spellings of the list of devices.
+SINGLECAST: Final = ("push_singlecast", "pushSinglecast")
 
 
 class PublishPolicy(StrEnum):
@@ -70,9 +75,11 @@ def read_clause(value: object) -> str | None:
 
 
 def read_device_ids(value: object) -> tuple[str, ...]:
-    """Return device ids in their order, each once, or raise InvalidParameter.
+    """Return device ids in their order, each once.
 
-    An empty list means not set. A blank id is refused: left out, it would mean everybody.
+    Raises:
+        EmptyAudience: there is none. Taken for "not set", it would mean everybody.
+        InvalidParameter: one of them is blank or no text.
     """
     given = [value] if isinstance(value, str) else value
     if not isinstance(given, Iterable) or isinstance(given, Mapping | bytes):
@@ -80,7 +87,13 @@ def read_device_ids(value: object) -> tuple[str, ...]:
     ids = list(given)
     if not all(isinstance(device_id, str) and device_id.strip() for device_id in ids):
         raise InvalidParameter("pushSinglecast has a device id that is empty or no text")
+    if not ids:
+        raise EmptyAudience("pushSinglecast names no device: without it everybody is meant")
     return tuple(dict.fromkeys(ids))
+
+
+def _without_empty(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {name: value for name, value in values.items() if name not in SINGLECAST or value != []}
 
 
 def _moment(name: str, error: type[RequestError]) -> Callable[[object], int | None]:
@@ -132,7 +145,7 @@ class DeliveryOptions(Options):
     Raises:
         InvalidPublishAt: `publish_at` is no moment, or `publish_at_local` no time.
         InvalidRepeatExpiresAt: `repeat_expires_at` is no moment.
-        EmptyAudience: `push_users` is a list without anybody.
+        EmptyAudience: `push_singlecast` or `push_users` is a list without anybody.
         UnknownOs: `push_broadcast` names something else than an operating system.
         InvalidParameter: another field is wrong, or a name is unknown.
     """
@@ -150,8 +163,8 @@ class DeliveryOptions(Options):
         Broadcast, PlainValidator(read_broadcast), PlainSerializer(attrgetter("spelling"))
     ] = Broadcast.ALL
     push_singlecast: Annotated[
-        tuple[str, ...], PlainValidator(read_device_ids), PlainSerializer(list)
-    ] = ()
+        tuple[str, ...] | None, PlainValidator(read_device_ids), PlainSerializer(list)
+    ] = None
     push_users: Annotated[
         tuple[str, ...] | None, PlainValidator(read_user_ids), PlainSerializer(list)
     ] = None
@@ -170,6 +183,27 @@ class DeliveryOptions(Options):
 
     def __init__(self, **values: Unpack[DeliveryFields]) -> None:
         super().__init__(**values)
+
+    @classmethod
+    def from_wire(cls, body: Mapping[str, object], *, empty_means_unset: bool = True) -> Self:
+        """Read options out of a flat request body; what is not theirs is left alone.
+
+        `empty_means_unset` says what an empty list of devices is, which one SDK sends by default.
+
+        Raises:
+            EmptyAudience: there is one, or null, and it does not mean "not set".
+            RequestError: a value is wrong (a typed error).
+        """
+        if empty_means_unset:
+            return super().from_wire(_without_empty(body))
+        if any(name in body and body[name] is None for name in SINGLECAST):
+            raise EmptyAudience("pushSinglecast is null: leave it out to mean everybody")
+        return super().from_wire(body)
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+        """Return the options that `to_json` wrote, which once noted an empty list of devices."""
+        return super().from_json(_without_empty(stored))
 
     def check(self, now_ms: int) -> None:
         """Check what depends on the time now (epoch milliseconds).
@@ -210,7 +244,7 @@ class DeliveryOptions(Options):
     @property
     def device_ids(self) -> tuple[str, ...]:
         """The only devices to send to, each once; empty where all of the channel are meant."""
-        return self.push_singlecast
+        return self.push_singlecast or ()
 
     @property
     def user_ids(self) -> tuple[str, ...]:

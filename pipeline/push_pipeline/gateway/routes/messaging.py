@@ -15,12 +15,12 @@ from push_pipeline.gateway.auth import Asking
 from push_pipeline.gateway.batcher import Batcher
 from push_pipeline.gateway.body import JsonObject
 from push_pipeline.gateway.paths import Named
-from push_pipeline.gateway.recipients import read_users
+from push_pipeline.gateway.recipients import read_delivery, read_users
 from push_pipeline.gateway.wire import MessageStatus
 from push_pipeline.ledger.messages import Receipt
 from push_pipeline.ledger.status import find_channel, find_receipt, read_ledger
 from push_pipeline.ledger.views import Ledger
-from push_pipeline.options import EVERY_CHANNEL, DeliveryOptions, PublishOptions, check_message
+from push_pipeline.options import EVERY_CHANNEL, PublishOptions, check_message
 from push_pipeline.publishing.draft import Draft, draft_message
 from push_pipeline.publishing.write import write_all
 
@@ -90,7 +90,7 @@ def _draft(channel: str | None, body: JsonObject, dedupe_key: str | None) -> Dra
         channel,
         check_message(body, pushed=False),  # null is refused after the options
         PublishOptions.from_wire(body),
-        DeliveryOptions.from_wire(body),
+        read_delivery(body),
         dedupe_key=dedupe_key,
         now=now_ms(),
     )

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
+from dataclasses import replace
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -24,7 +25,14 @@ from sqlalchemy import select
 from push_pipeline import db
 from push_pipeline.clock import now_ms
 from push_pipeline.credentials import seal_text
-from push_pipeline.directory.access import Access, PublishRule, TokenRules, put_access
+from push_pipeline.devices.targets import find_targets
+from push_pipeline.directory.access import (
+    Access,
+    PublishRule,
+    TokenRules,
+    find_access,
+    put_access,
+)
 from push_pipeline.directory.apps import add_key
 from push_pipeline.errors import UserKeysUnavailable
 from push_pipeline.gateway import bounded_get
@@ -165,6 +173,65 @@ def test_a_phone_that_was_logged_out_says_so_with_any_key(api: Client) -> None:
         told = _device("d1", userId=said)
         api("POST", "/messaging/registrations", told, prefix=f"/{APP}/client")
         assert users_of_devices() == {"d1": None}
+
+
+def _key_of(device_id: str) -> int:
+    with db.reading() as connection:
+        return connection.scalars(select(DEVICE.id).where(DEVICE.device_id == device_id)).one()
+
+
+def test_who_only_knows_the_id_of_a_users_device_gets_nothing_of_the_users(
+    api: Client, subtests: pytest.Subtests
+) -> None:
+    with db.writing() as connection:
+        add_key(connection, APP, now_ms(), key="client", scopes=["register"])
+        put_access(
+            connection, replace(find_access(connection, APP), open_scopes=("register",)), now_ms()
+        )
+    strangers = [
+        {"prefix": f"/{APP}/client"},
+        {"prefix": f"/{APP}/client", "device_token": "3" * 64},
+        {"prefix": f"/{APP}/client", "user_token": sign(sub="stranger")},
+        {"prefix": "/api"},
+    ]
+    for n, stranger in enumerate(strangers):
+        with subtests.test(**stranger):
+            theirs = _device(f"d{n}", token=f"{n}1" * 32, channels=["news"])
+            api("POST", "/messaging/registrations", theirs, user_token=sign())
+            key_before = _key_of(f"d{n}")  # what a push that is under way goes by
+
+            (told,) = api("GET", f"/messaging/registrations/d{n}", **stranger).body
+            assert told["deviceToken"] == f"…{n}1{n}1"
+            taken = _device(f"d{n}", token=f"{n}2" * 32, channels=["default"])
+            assert api("POST", "/messaging/registrations", taken, **stranger).status == 200
+
+            assert users_of_devices()[f"d{n}"] != "user-1"
+            (found,) = api("GET", f"/messaging/registrations/d{n}").body
+            assert (found["deviceToken"], found["channels"]) == (f"{n}2" * 32, ["default", "news"])
+            with db.reading() as connection:
+                assert find_targets(connection, [key_before], now_ms()) == []
+
+
+def test_a_new_token_keeps_the_user_of_who_shows_that_the_device_is_theirs(
+    api: Client, subtests: pytest.Subtests
+) -> None:
+    with db.writing() as connection:
+        add_key(connection, APP, now_ms(), key="client", scopes=["register"])
+    owners = [
+        {"user_token": sign(), "prefix": f"/{APP}/client"},
+        {"device_token": "AB" * 32, "prefix": f"/{APP}/client"},
+        {},  # the scope admin
+    ]
+    for n, owner in enumerate(owners):
+        with subtests.test(**owner):
+            old = _device(f"d{n}", token="ab" * 32)
+            api("POST", "/messaging/registrations", old, user_token=sign())
+            (told,) = api("GET", f"/messaging/registrations/d{n}", **owner).body
+            assert told["deviceToken"] == "ab" * 32
+
+            new = _device(f"d{n}", token=f"{n}2" * 32)
+            assert api("POST", "/messaging/registrations", new, **owner).status == 200
+            assert users_of_devices()[f"d{n}"] == "user-1"
 
 
 def _device(device_id: str, *, token: str = "1" * 64, **fields: Any) -> dict[str, Any]:

@@ -59,13 +59,15 @@ class Room(NamedTuple):
 
     `gone` are the keys of devices to be removed, with their subscriptions; `freed` those that
     only lose their token; `unlinked` the ids of devices that lose their user. `known` are the
-    keys of the devices that stay, by device id.
+    keys of the devices that stay, by device id; `replaced` those of the ones that are gone, but
+    whose channels the device of the same id gets.
     """
 
     gone: list[int]
     freed: list[int]
     unlinked: list[str]
     known: dict[str, int]
+    replaced: dict[str, int]
 
 
 def plan_room(registrations: Sequence[Registration], holders: Sequence[Holder], now: int) -> Room:
@@ -74,6 +76,9 @@ def plan_room(registrations: Sequence[Registration], holders: Sequence[Holder], 
     `registrations` are one round's, `now` is epoch milliseconds. A device that gives its token
     away and gets another one in the same round keeps its row: with it would go its
     subscriptions.
+
+    A device of a user that gets another token from somebody who has not shown that it is theirs
+    is a new one, in the same channels: what is under way to the user goes by the row's key.
     """
     coming = {one.token: one.device_id for one in registrations}
     staying = {one.device_id for one in registrations}
@@ -81,13 +86,27 @@ def plan_room(registrations: Sequence[Registration], holders: Sequence[Holder], 
     moved = [one for one in current if coming.get(one.token, one.device_id) != one.device_id]
     freed = [one.key for one in moved if one.device_id in staying]
     lost = {one.device_id for one in moved} - staying
-    known = {one.device_id: one.key for one in current if one.device_id not in lost}
+    replaced = _replaced(registrations, current)
+    known = {one.device_id: one.key for one in current if one.device_id not in lost | {*replaced}}
     return Room(
         gone=sorted({one.key for one in holders} - {*known.values()}),
         freed=freed,
         unlinked=_with_strangers(moved, coming, {one.device_id: one.user_id for one in current}),
         known=known,
+        replaced=replaced,
     )
+
+
+def _replaced(registrations: Iterable[Registration], current: Iterable[Holder]) -> dict[str, int]:
+    coming = {one.device_id: one for one in registrations}
+    return {
+        one.device_id: one.key
+        for one in current
+        if one.user_id is not None
+        and (wanted := coming.get(one.device_id))
+        and wanted.token != one.token
+        and not wanted.claimant.owns(one.token, one.user_id)
+    }
 
 
 def _with_strangers(
@@ -108,4 +127,5 @@ def _joined(earlier: Registration, later: Registration) -> Registration:
         **{name: getattr(earlier, name) for name in unsaid},
         channels=tuple(dict.fromkeys((*earlier.channels, *later.channels))),
         environment=later.environment or earlier.environment,
+        claimant=earlier.claimant,  # the later one finds the token that it brings
     )

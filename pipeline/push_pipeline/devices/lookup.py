@@ -21,6 +21,7 @@ class Registered:
     platform: str
     os_version: str | None
     expires_at: int | None
+    user_id: str | None
     channels: tuple[str, ...]
 
     def __repr__(self) -> str:
@@ -35,6 +36,7 @@ OF_REGISTERED = (
     DEVICE.platform,
     DEVICE.os_version,
     DEVICE.expires_at,
+    DEVICE.user_id,
 )
 
 

@@ -10,10 +10,15 @@ from sqlalchemy import Connection, Text, cast, delete, literal, update
 
 from push_pipeline import db, telemetry
 from push_pipeline.clock import now_ms
-from push_pipeline.devices.conflicts import in_rounds, plan_room
+from push_pipeline.devices.conflicts import Room, in_rounds, plan_room
 from push_pipeline.devices.locks import lock_holders, lock_stripes, lock_stripes_of_apps
 from push_pipeline.devices.registration import Registration, check_registration
-from push_pipeline.devices.upsert import subscribe_devices, upsert_devices
+from push_pipeline.devices.upsert import (
+    channels_of,
+    resubscribe_devices,
+    subscribe_devices,
+    upsert_devices,
+)
 from push_pipeline.directory.apps import resolve_app
 from push_pipeline.errors import UnknownRegistration
 from push_pipeline.models import DEVICE, Device
@@ -117,17 +122,17 @@ def register_devices(
         lock_holders(connection, app_id, registrations)
     keys: dict[str, int] = {}
     for wanted in rounds:
-        keys |= _make_room(connection, app_id, wanted, now)
+        room = plan_room(wanted, lock_holders(connection, app_id, wanted), now)
+        kept = channels_of(connection, room.replaced)
+        _make_room(connection, app_id, room)
+        keys |= room.known
         keys |= upsert_devices(connection, app_id, wanted, now, alive=alive)
         subscribe_devices(connection, app_id, wanted, keys, now)
+        resubscribe_devices(connection, kept, keys)
     return keys
 
 
-def _make_room(
-    connection: Connection, app_id: str, registrations: Sequence[Registration], now: int
-) -> dict[str, int]:
-    """Do what `plan_room` says; return the keys of the devices that are known, by device id."""
-    room = plan_room(registrations, lock_holders(connection, app_id, registrations), now)
+def _make_room(connection: Connection, app_id: str, room: Room) -> None:
     if room.gone:
         connection.execute(delete(Device).where(db.any_of(DEVICE.id, room.gone)))
     if room.freed:
@@ -138,7 +143,6 @@ def _make_room(
         unlinked = db.any_of(DEVICE.device_id, room.unlinked)
         of_app = DEVICE.app_id == app_id
         connection.execute(update(Device).where(of_app, unlinked).values(user_id=None))
-    return room.known
 
 
 def remove_device(connection: Connection, app_id: str, device_id: str, now: int) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from push_pipeline.devices.possession import HOST, Claimant
 from push_pipeline.errors import (
     InvalidExpiration,
     InvalidParameter,
@@ -74,6 +75,7 @@ class Registration:
     locale: str | None = None
     time_zone: str | None = None
     expires_at: int | None = None
+    claimant: Claimant = HOST
     warnings: tuple[str, ...] = field(default=(), compare=False)  # what was changed or left out
 
     def __repr__(self) -> str:

@@ -28,7 +28,15 @@ from sqlalchemy.types import TypeEngine
 
 from push_pipeline import db
 from push_pipeline.devices.registration import KEPT, NOBODY, Registration
-from push_pipeline.models import CHANNEL, DEVICE, Channel, Device, Json, Subscription
+from push_pipeline.models import (
+    CHANNEL,
+    DEVICE,
+    SUBSCRIPTION,
+    Channel,
+    Device,
+    Json,
+    Subscription,
+)
 
 #: What a registration says anew each time.
 RENEWED = ("token", "kind", "platform", "os_version", "expires_at")
@@ -121,6 +129,29 @@ def subscribe_devices(
         for name in one.channels
     )
     connection.execute(_once(connection, _subscribe), {_ROWS: rows})
+
+
+def channels_of(connection: Connection, devices: Mapping[str, int]) -> list[tuple[str, int]]:
+    """Return the channels' keys of devices, each with the id of the device."""
+    if not devices:
+        return []
+    ids = {key: device_id for device_id, key in devices.items()}
+    statement = select(SUBSCRIPTION.device_key, SUBSCRIPTION.channel_key).where(
+        db.any_of(SUBSCRIPTION.device_key, list(ids))
+    )
+    return [(ids[key], channel) for key, channel in connection.execute(statement)]
+
+
+def resubscribe_devices(
+    connection: Connection, channels: Sequence[tuple[str, int]], keys: Mapping[str, int]
+) -> None:
+    """Add devices to the channels that `channels_of` told; `keys` are theirs by device id."""
+    if channels:
+        rows = _as_text(
+            {"channel_key": channel, "device_key": keys[device_id]}
+            for device_id, channel in channels
+        )
+        connection.execute(_once(connection, _subscribe), {_ROWS: rows})
 
 
 def _once(connection: Connection, build: Callable[[Connection], Any]) -> Any:

@@ -15,6 +15,9 @@ from push_pipeline.ledger.views import Ledger, RunLedger
 
 MILLISECOND = timedelta(milliseconds=1)
 
+#: Characters of a token that are shown to somebody who has not shown it.
+TOKEN_END = 4
+
 #: Between the id of a registration and its channel.
 _ID_SEPARATOR = "::"
 
@@ -107,12 +110,12 @@ class RegistrationView(Shape):
     expiration: int | None
 
     @classmethod
-    def of(cls, found: Registered) -> Self:
-        """Build it from a registration."""
+    def of(cls, found: Registered, *, whole: bool = True) -> Self:
+        """Build it from a registration; the token whole, or only its end."""
         return cls(
             id=registration_id(found.key, found.channels),
             device_id=found.device_id,
-            device_token=found.token,
+            device_token=found.token if whole else f"…{found.token[-TOKEN_END:]}",
             os=found.platform,
             os_version=found.os_version,
             channels=list(found.channels),

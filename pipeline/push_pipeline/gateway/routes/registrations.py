@@ -1,13 +1,15 @@
 """Registrations of devices: made or renewed, read, ended."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Header, Query, Request
 
 from push_pipeline import db, telemetry
 from push_pipeline.clock import now_ms
 from push_pipeline.devices.lookup import find_registration, leave_channels
+from push_pipeline.devices.possession import Claimant
 from push_pipeline.devices.register import Arrival, register_arrivals, remove_device
 from push_pipeline.devices.registration import check_registration
 from push_pipeline.errors import InvalidParameter, UnknownDevice, UnknownRegistration
@@ -24,21 +26,40 @@ router = APIRouter(tags=["registrations"])
 Channels = Annotated[Listed | None, Query(description="Only these, separated by commas.")]
 
 
+def claimant(
+    asking: Asking,
+    device_token: Annotated[
+        str | None, Header(description="The token that the device is registered with.")
+    ] = None,
+) -> Claimant:
+    """Say who speaks for a device, and what they have shown."""
+    return Claimant("admin" in asking.grant.scopes, asking.user_id, device_token)
+
+
+Claiming = Annotated[Claimant, Depends(claimant)]
+
+
 @router.post(
     "/messaging/registrations",
     openapi_extra=requests.REGISTRATION,
     response_model_exclude_none=True,
     summary="Register a device",
 )
-async def register(request: Request, asking: Asking, body: RegistrationBody) -> RegistrationId:
+async def register(
+    request: Request, asking: Asking, claiming: Claiming, body: RegistrationBody
+) -> RegistrationId:
     """Register a device, or renew its registration; channels are added to those it has.
 
     With a user token the device becomes that user's; without one it keeps the user it has, or
     loses it where the body's `userId` is null or empty. Another `userId` counts with a key that
     has the scope `admin`.
+
+    A device that gets another token is unlinked, unless a token of its user proves the user, the
+    header `device-token` shows the token that it had, or the key has the scope `admin`.
     """
     asking.require("register")
     wanted = check_registration(_with_user(asking, body), now_ms())
+    wanted = replace(wanted, claimant=claiming)
     registering: Batcher[Arrival, int] = request.app.state.registering
     key = await registering.do(Arrival(asking.app_id, wanted))
     telemetry.registration_changed(wanted.warnings)
@@ -54,14 +75,17 @@ def register_all(arrivals: Sequence[Arrival]) -> list[int]:
 
 
 @router.get("/messaging/registrations/{device_id:path}", summary="Read a registration")
-def read(device_id: Named, asking: Asking) -> list[RegistrationView]:
-    """Read the registration of a device: a list of one."""
+def read(device_id: Named, asking: Asking, claiming: Claiming) -> list[RegistrationView]:
+    """Read the registration of a device: a list of one.
+
+    Its token is whole only for its user, who shows it, or a key with the scope `admin`.
+    """
     asking.require("register")
     with db.reading() as connection:
         found = find_registration(connection, asking.app_id, device_id, now_ms())
     if found is None:
         raise UnknownDevice("no device with this id is registered")
-    return [RegistrationView.of(found)]
+    return [RegistrationView.of(found, whole=claiming.owns(found.token, found.user_id))]
 
 
 @router.delete(

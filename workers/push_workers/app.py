@@ -12,7 +12,7 @@ from kombu.entity import Queue
 
 from push_pipeline import queues
 from push_pipeline.settings import Settings, get_settings
-from push_workers.consumer import dead_letters, transport
+from push_workers.consumer import dead_letters, pools, transport
 
 #: Children per core: while one waits for a provider's answers another one works.
 CHILDREN_PER_CORE = 4
@@ -48,6 +48,7 @@ def make_app(settings: Settings) -> Celery:
     app.conf.update(queues.base_config())
     app.conf.update(_worker_config(settings))
     app.conf.update(_beat_config(settings))
+    app.steps["worker"].add(pools.PoolCheck)
     return app
 
 

@@ -21,7 +21,14 @@ from push_pipeline.environment import ENV_FILE
 from push_pipeline.errors import SettingsError
 from push_pipeline.host import joined
 from push_pipeline.key_strength import check_key
-from push_pipeline.settings_report import PREFIX, table, unknown_names, variable, wrong_value
+from push_pipeline.settings_report import (
+    PREFIX,
+    never_run,
+    table,
+    unknown_names,
+    variable,
+    wrong_value,
+)
 
 #: Characters. Shorter ones can be guessed by trying; 32 random bytes in hex are 64.
 SECRET_KEY_MIN_LENGTH: Final = 16
@@ -158,9 +165,11 @@ class Settings(BaseSettings):
         Raises:
             SettingsError: one line for each setting that is wrong, with what to do.
         """
-        given = (*os.environ, *dotenv_values(ENV_FILE), *map(variable, values))
-        if unknown := unknown_names(given, type(self).model_fields):
-            raise SettingsError("\n".join(unknown))
+        written = dotenv_values(ENV_FILE)
+        given = (*os.environ, *written, *map(variable, values))
+        wrong = unknown_names(given, type(self).model_fields) + never_run(written)
+        if wrong:
+            raise SettingsError("\n".join(wrong))
         try:
             super().__init__(**values)
         except ValidationError as invalid:

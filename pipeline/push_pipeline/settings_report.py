@@ -20,8 +20,15 @@ _OF_A_SERVICE: Final = re.compile(
     r"PIPELINE(_\w+)?_(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)"
 )
 
+#: What a shell would run: $(openssl rand -hex 32), or the same in backquotes.
+_COMMAND: Final = re.compile(r"\$\(.+\)|`.+`", re.DOTALL)
+
 _KINDS: Final = {int: "integer", float: "number", Path: "path", SecretStr: "secret", str: "text"}
 _BOUNDS: Final = {"ge": "≥ {}", "gt": "> {}", "le": "≤ {}"}
+
+
+#: How alike two names are (difflib's ratio) of which one may be meant by the other.
+NEAR: Final = 0.7
 
 
 def variable(field: str) -> str:
@@ -35,6 +42,15 @@ def unknown_names(given: Iterable[str], fields: Iterable[str]) -> list[str]:
     ours = {name.upper() for name in given if name.upper().startswith(PREFIX)}
     strange = sorted(ours.difference(known, FOREIGN_NAMES))
     return [_unknown(name, known) for name in strange if not _OF_A_SERVICE.fullmatch(name)]
+
+
+def never_run(written: Mapping[str, str | None]) -> list[str]:
+    """Return a line for each setting in `.env` that is a command: here no shell reads the file."""
+    return [
+        f"{name}: .env has a command, which nobody runs there: write what it prints"
+        for name, value in written.items()
+        if name.upper().startswith(PREFIX) and value and _COMMAND.fullmatch(value.strip())
+    ]
 
 
 def wrong_value(problem: ErrorDetails, fields: Mapping[str, FieldInfo]) -> str:
@@ -84,6 +100,8 @@ def _unit(field: FieldInfo) -> str:
 
 
 def _unknown(name: str, known: list[str]) -> str:
-    nearest = get_close_matches(name, known, n=1)
-    remedy = f"did you mean {nearest[0]}?" if nearest else "remove it"
+    # The prefix says nothing: with it, every name would be near to some other.
+    bare = {one.removeprefix(PREFIX): one for one in known}
+    nearest = get_close_matches(name.removeprefix(PREFIX), bare, n=1, cutoff=NEAR)
+    remedy = f"did you mean {bare[nearest[0]]}?" if nearest else "remove it"
     return f"{name}: there is no such setting, {remedy}"

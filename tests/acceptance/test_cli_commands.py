@@ -14,7 +14,7 @@ from push_pipeline.directory.provider_routes import find_credential, list_routes
 from push_pipeline.settings import get_settings
 from push_workers.simulator.identity import KEY_ID, TEAM_ID, TOPIC, Identity
 from push_workers.simulator.population import Mix, population
-from tests.processes import run_cli
+from tests.processes import cli, run_cli
 from tests.unit.senders.providers import certificate
 
 SECRET = "a secret of the tests only"
@@ -158,6 +158,17 @@ def test_publish_prints_the_id_alone_and_the_same_key_gives_the_same_one(shop):
     assert (ledger["status"], ledger["runs"][0]["state"]) == ("scheduled", "scheduled")
     assert message_id in says("status", message_id)
     assert says("export", message_id) == ""
+
+
+def test_an_id_may_be_given_without_what_stands_before_it(shop):
+    message_id = says("publish", "news", "Hello").strip()
+    assert said("status", message_id.removeprefix("message:"))["messageId"] == message_id
+
+
+def test_who_watches_is_told_who_is_missing(shop, spawn):
+    watching = spawn(*cli("publish", "news", "Hello", "--watch"))
+    watching.wait_for("nothing moves: workers: 0 answer; nobody works on publish")
+    watching.wait_for("start `push-pipeline beat`")
 
 
 def test_a_message_for_nobody_is_told_and_fails(shop):

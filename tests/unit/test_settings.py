@@ -49,6 +49,19 @@ def test_an_unknown_name_in_the_environment_is_refused_with_the_nearest(monkeypa
         get_settings()
 
 
+def test_an_unknown_name_that_is_near_to_none_is_not_taken_for_another(monkeypatch):
+    monkeypatch.setenv("PIPELINE_SHARDING", "10")
+    with pytest.raises(SettingsError, match=r"PIPELINE_SHARDING: .* remove it"):
+        get_settings()
+
+
+@pytest.mark.parametrize("command", ["$(openssl rand -hex 32)", "`openssl rand -hex 32`"])
+def test_a_command_in_the_env_file_is_refused_and_not_taken_for_a_value(tmp_path, command):
+    (tmp_path / ".env").write_text(f"PIPELINE_SECRET_KEY={command}\n")
+    with pytest.raises(SettingsError, match=r"PIPELINE_SECRET_KEY: .* has a command"):
+        get_settings()
+
+
 def test_an_unknown_name_in_the_env_file_is_refused_with_the_nearest(tmp_path):
     (tmp_path / ".env").write_text("PIPELINE_FCM_SERVICE_ACCOUNT=a.json\n")
     with pytest.raises(SettingsError, match="did you mean PIPELINE_FCM_SERVICE_ACCOUNT_FILE\\?"):

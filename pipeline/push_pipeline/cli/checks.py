@@ -54,6 +54,15 @@ def examine() -> Iterator[Finding]:
         yield from _made(check)
 
 
+def who_is_missing() -> Iterator[Finding]:
+    """Look for whoever moves a message that is due: broker, workers, beat."""
+    for check in (_broker, _workers, _beat):
+        bad = [one for one in _made(check) if not one.ok]
+        yield from bad
+        if bad and check is _broker:
+            return  # the others are asked through it
+
+
 def _made(check: Check) -> list[Finding]:
     try:
         return list(check())

@@ -10,6 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from push_pipeline import api
 from push_pipeline.cli.ledger_view import draw
 from push_pipeline.cli.output import console, note
+from push_pipeline.cli.stall import Stall
 from push_pipeline.ledger.views import Counts, Ledger
 from push_pipeline.outcome import Settled
 
@@ -39,12 +40,13 @@ def _follow(message_id: str, *, quiet: bool) -> Ledger:
 
 def states(message_id: str) -> Iterator[Ledger]:
     """Yield the ledger again and again; the last one is closed or stopped."""
-    pause = threading.Event()
+    pause, stall = threading.Event(), Stall()
     while True:
         ledger = api.status(message_id)
         yield ledger
         if is_over(ledger):
             return
+        stall.see(ledger)
         pause.wait(POLL_SECONDS)
 
 

@@ -10,7 +10,14 @@ from push_pipeline.errors import InvalidParameter
 
 App = Annotated[str | None, typer.Option("--app", help="An app's id; the default app without it.")]
 AppId = Annotated[str, typer.Argument(metavar="APP", help="The app's id.")]
-MessageId = Annotated[str, typer.Argument(help="What publish printed.")]
+
+
+def message_id(text: str) -> str:
+    """Return a message's id in full, which may be given without the `message:` before it."""
+    return text if ":" in text else f"message:{text}"
+
+
+MessageId = Annotated[str, typer.Argument(help="What publish printed.", callback=message_id)]
 
 At = Annotated[str | None, typer.Option(metavar="ISO|+10m", help="When, instead of now.")]
 Local = Annotated[

@@ -100,6 +100,8 @@ def test_what_is_wrong_has_its_code_and_nothing_is_written(
         ({"message": "x", "segmentQuery": "deviceId = "}, 1017),
         ({"message": "x", "publisherId": 7}, 8008),
         ({"message": "x", "publishPolicy": []}, 8008),
+        ({"message": "x", "pushSinglecasts": ["a"]}, 8008),
+        ({"message": "x", "deliveryOptions": {"publishAt": 4102444800000}}, 8008),
     ]
     for body, code in cases:
         with subtests.test(body=body, code=code):

@@ -18,6 +18,7 @@ from push_pipeline.errors import (
 from push_pipeline.options.base import Options
 from push_pipeline.options.broadcast import Broadcast, read_broadcast
 from push_pipeline.options.moment import epoch_ms, whole_seconds
+from push_pipeline.options.near_misses import refuse_near_misses
 from push_pipeline.options.publish import read_text
 from push_pipeline.options.user_ids import read_user_ids
 from push_pipeline.options.wall_clock import WallClock, read_wall_clock
@@ -192,8 +193,10 @@ class DeliveryOptions(Options):
 
         Raises:
             EmptyAudience: there is one, or null, and it does not mean "not set".
+            InvalidParameter: a name is nearly one of theirs (`refuse_near_misses`).
             RequestError: a value is wrong (a typed error).
         """
+        refuse_near_misses(body, cls.spellings())
         if empty_means_unset:
             return super().from_wire(_without_empty(body))
         if any(name in body and body[name] is None for name in SINGLECAST):

@@ -101,6 +101,8 @@ def test_what_is_wrong_has_its_code_and_nothing_is_written(
         ({"message": "x", "publisherId": 7}, 8008),
         ({"message": "x", "publishPolicy": []}, 8008),
         ({"message": "x", "pushSinglecasts": ["a"]}, 8008),
+        ({"message": "x", "publishAt": None}, 5030),
+        ({"message": "x", "repeatEvery": 5, "repeatExpiresAt": None}, 5003),
         ({"message": "x", "deliveryOptions": {"publishAt": 4102444800000}}, 8008),
     ]
     for body, code in cases:

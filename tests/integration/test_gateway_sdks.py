@@ -25,7 +25,12 @@ SWIFT = {
 }
 
 #: What Flutter puts into every publish; the policy is the index of an enum.
-FLUTTER = {"publishPolicy": 2, "pushSinglecast": [], "repeatEvery": 0, "publishAt": None}
+FLUTTER = {
+    **dict.fromkeys(("pushBroadcast", "segmentQuery", "publishAt", "repeatExpiresAt")),
+    "publishPolicy": 2,
+    "pushSinglecast": [],
+    "repeatEvery": None,
+}
 
 
 @pytest.fixture

@@ -232,3 +232,36 @@ def test_of_two_wrong_values_it_is_always_the_same_that_is_named():
             DeliveryOptions.of(dict(order))
     with pytest.raises(errors.InvalidPublishAt):
         DeliveryOptions(publish_at=1, repeat_every=5, repeat_expires_at=1).check(NOW)
+
+
+#: What Flutter sends of its options, whatever is set.
+FLUTTER = dict.fromkeys(
+    (
+        *("pushBroadcast", "pushSinglecast", "segmentQuery", "publishPolicy"),
+        *("publishAt", "repeatEvery", "repeatExpiresAt"),
+    )
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "code"),
+    [
+        *((name, errors.InvalidPublishAt, 5030) for name in ("publishAt", "publishAtLocal")),
+        *((name, errors.InvalidRepeatExpiresAt, 5003) for name in ("repeatEvery", "repeat_every")),
+        ("repeatExpiresAt", errors.InvalidRepeatExpiresAt, 5003),
+    ],
+)
+def test_a_time_that_is_null_on_the_wire_is_refused(name, error, code):
+    with pytest.raises(error) as refused:
+        DeliveryOptions.from_wire({"message": "x", "pushBroadcast": None, name: None})
+    assert refused.value.code == code
+
+
+def test_null_means_not_set_where_all_of_flutters_fields_are_there():
+    assert DeliveryOptions.from_wire(FLUTTER) == DeliveryOptions()
+    later = DeliveryOptions.from_wire({**FLUTTER, "pushSinglecast": ["a"], "publishAt": NOW})
+    assert (later.device_ids, later.publish_at_ms) == (("a",), NOW)
+    for left_out in FLUTTER:
+        some = {name: None for name in FLUTTER if name != left_out}
+        with pytest.raises((errors.InvalidPublishAt, errors.InvalidRepeatExpiresAt)):
+            DeliveryOptions.from_wire(some)

@@ -17,8 +17,10 @@ from push_pipeline.errors import (
 )
 from push_pipeline.options.base import Options
 from push_pipeline.options.broadcast import Broadcast, read_broadcast
+from push_pipeline.options.device_ids import NAMES, read_device_ids, without_empty
 from push_pipeline.options.moment import epoch_ms, whole_seconds
 from push_pipeline.options.near_misses import refuse_near_misses
+from push_pipeline.options.null_times import refuse_null_times
 from push_pipeline.options.publish import read_text
 from push_pipeline.options.user_ids import read_user_ids
 from push_pipeline.options.wall_clock import WallClock, read_wall_clock
@@ -38,10 +40,6 @@ PUBLISH_AT_GRACE_MS: Final = 60_000
 
 #: Where a date ends last: on the islands that are twelve hours behind UTC.
 LAST_ZONE: Final = timedelta(hours=-12)
-
-
-#: Both spellings of the list of devices.
-SINGLECAST: Final = ("push_singlecast", "pushSinglecast")
 
 
 class PublishPolicy(StrEnum):
@@ -73,28 +71,6 @@ def read_policy(value: object) -> PublishPolicy:
 def read_clause(value: object) -> str | None:
     """Return a where clause as it is, None where it is blank, or raise InvalidParameter."""
     return read_text(value).strip() or None
-
-
-def read_device_ids(value: object) -> tuple[str, ...]:
-    """Return device ids in their order, each once.
-
-    Raises:
-        EmptyAudience: there is none. Taken for "not set", it would mean everybody.
-        InvalidParameter: one of them is blank or no text.
-    """
-    given = [value] if isinstance(value, str) else value
-    if not isinstance(given, Iterable) or isinstance(given, Mapping | bytes):
-        raise InvalidParameter("pushSinglecast is a list of device ids")
-    ids = list(given)
-    if not all(isinstance(device_id, str) and device_id.strip() for device_id in ids):
-        raise InvalidParameter("pushSinglecast has a device id that is empty or no text")
-    if not ids:
-        raise EmptyAudience("pushSinglecast names no device: without it everybody is meant")
-    return tuple(dict.fromkeys(ids))
-
-
-def _without_empty(values: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {name: value for name, value in values.items() if name not in SINGLECAST or value != []}
 
 
 def _moment(name: str, error: type[RequestError]) -> Callable[[object], int | None]:
@@ -193,20 +169,22 @@ class DeliveryOptions(Options):
 
         Raises:
             EmptyAudience: there is one, or null, and it does not mean "not set".
+            InvalidPublishAt, InvalidRepeatExpiresAt: a time is null (`refuse_null_times`).
             InvalidParameter: a name is nearly one of theirs (`refuse_near_misses`).
             RequestError: a value is wrong (a typed error).
         """
         refuse_near_misses(body, cls.spellings())
+        refuse_null_times(body)
         if empty_means_unset:
-            return super().from_wire(_without_empty(body))
-        if any(name in body and body[name] is None for name in SINGLECAST):
+            return super().from_wire(without_empty(body))
+        if any(name in body and body[name] is None for name in NAMES):
             raise EmptyAudience("pushSinglecast is null: leave it out to mean everybody")
         return super().from_wire(body)
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:
         """Return the options that `to_json` wrote, which once noted an empty list of devices."""
-        return super().from_json(_without_empty(stored))
+        return super().from_json(without_empty(stored))
 
     def check(self, now_ms: int) -> None:
         """Check what depends on the time now (epoch milliseconds).

@@ -7,6 +7,7 @@ PipelineError
 │   ├── MissingParameter         8007
 │   ├── InvalidParameter         8008
 │   │   ├── PayloadTooLarge      8008, HTTP 413
+│   │   ├── StrictRefusal        8008
 │   │   └── UnknownOs            8008
 │   ├── EmptyAudience            8008
 │   ├── EmptyMessage             5041
@@ -88,6 +89,10 @@ class PayloadTooLarge(InvalidParameter):
     """The payload is larger than the provider takes."""
 
     http_status = 413
+
+
+class StrictRefusal(InvalidParameter):
+    """Something of it has no effect, or another one, and it is strict."""
 
 
 class UnknownOs(InvalidParameter):

@@ -2,7 +2,7 @@
 
 | event | fields | when |
 |---|---|---|
-| headers_without_effect | warnings | a publish has headers that a provider has no place for |
+| publish_changed | warnings | a publish says what has no effect, or not the one that was meant |
 | registration_changed | warnings | a registration says what could not be stored as it is |
 | fanned_out | run_id, members, batches | a page of a run was committed |
 | slice_recorded | platform, ended, resent, seconds | a slice's outcomes were committed |
@@ -21,6 +21,7 @@ from collections.abc import Mapping, Sequence
 
 from prometheus_client import Counter, Histogram
 
+from push_pipeline.field_warning import FieldWarning
 from push_pipeline.outcome import Settled
 
 logger = logging.getLogger("push_pipeline")
@@ -46,16 +47,14 @@ _pruned = Counter("pipeline_pruned_total", "Rows deleted after the retention", [
 _lease_lost = Counter("pipeline_lease_lost_total", "Workers that were overtaken in mid batch")
 
 
-def headers_without_effect(warnings: Sequence[str]) -> None:
-    """A publish has headers that a provider has no place for: told by name, without values."""
+def publish_changed(warnings: Sequence[FieldWarning]) -> None:
+    """A publish does not do all that was said: told by field, without values."""
     for warning in warnings:
         # As a literal: a name is the publisher's, and a line break in it would forge a line.
-        logger.warning(
-            "a header has no effect: %.100r", warning, extra={"action": "headers_without_effect"}
-        )
+        logger.warning("of a publish: %.200r", str(warning), extra={"action": "publish_changed"})
 
 
-def registration_changed(warnings: Sequence[str]) -> None:
+def registration_changed(warnings: Sequence[FieldWarning]) -> None:
     """A registration was stored in another way than it was told: by field, without values."""
     for warning in warnings:
         logger.warning("of a registration: %s", warning, extra={"action": "registration_changed"})

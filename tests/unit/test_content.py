@@ -130,20 +130,20 @@ def test_a_badge_is_a_count_or_nothing(badge: object, shown: int | None) -> None
     aps = headers.for_apple(IOS, "m1")["aps"]
     assert isinstance(aps, dict)
     assert aps.get("badge") == shown
-    assert bool(headers.warnings) == (shown is None)
+    assert bool(headers.warnings()) == (shown is None)
 
 
 @pytest.mark.parametrize("badge", [[1], {}, "9" * 5000, 1e300, 10**30, "٣", "-1", " 1"])
 def test_an_odd_badge_is_ignored_and_named(badge: object) -> None:
-    assert Content.from_publish("x", {"ios-badge": badge}).warnings == (
-        "ios-badge: APNs has no place for it",
+    assert Content.from_publish("x", {"ios-badge": badge}).warnings() == (
+        ("ios-badge", "APNs has no place for it"),
     )
 
 
 def test_a_sound_that_is_a_byte_array_is_ignored_and_named() -> None:
     noisy = Content.from_publish("x", {"ios-sound": [1, 2, 3]})
     assert noisy.for_apple(IOS, "m1")["aps"] == {"alert": {"body": "x"}}
-    assert noisy.warnings == ("ios-sound: APNs has no place for it",)
+    assert noisy.warnings() == (("ios-sound", "APNs has no place for it"),)
     assert ios("x", **{"ios-sound": "default"})["aps"] == {
         "alert": {"body": "x"},
         "sound": "default",
@@ -262,9 +262,7 @@ def test_macos_reads_its_own_titles() -> None:
 def test_keys_that_are_ours_are_dropped_and_named() -> None:
     greedy = Content.from_publish("x", {"aps": {"badge": 1}, "message": "y", "messageId": "z"})
     assert greedy.for_apple(IOS, "m1") == ios("x")
-    assert [warning.split(":")[0] for warning in greedy.warnings] == [
-        "aps", "message", "messageId", "message", "messageId",
-    ]  # fmt: skip
+    assert [one.field for one in greedy.warnings()] == ["aps", "message", "messageId"]
 
 
 def test_android_gets_a_map_of_strings() -> None:
@@ -285,13 +283,36 @@ def test_a_title_line_stands_in_for_an_empty_text_on_android() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["from", "message_type", "google", "google.a", "gcm", "gcm.notification.x"]
+    "name", ["from", "message_type", "google.", "google.a", "gcm.notification.x"]
 )
 def test_keys_that_firebase_reserves_are_dropped_and_named(name: str) -> None:
     reserved = Content.from_publish("x", {name: "secret"})
     assert reserved.for_android("m1") == {"message": "x", "messageId": "m1"}
-    assert reserved.warnings == (f"{name}: FCM has no place for it",)
-    assert "secret" not in repr(reserved.warnings)
+    assert reserved.warnings() == ((f"{name}", "FCM has no place for it"),)
+    assert "secret" not in repr(reserved.warnings())
+
+
+@pytest.mark.parametrize("name", ["google", "googlePayUrl", "gcm", "gcmId", "gcm.x", "fromWhom"])
+def test_keys_that_firebase_does_not_reserve_travel(name: str) -> None:
+    free = Content.from_publish("x", {name: "y"})
+    assert free.for_android("m1") == {"message": "x", "messageId": "m1", name: "y"}
+    assert free.warnings() == ()
+
+
+def test_a_warning_is_for_whom_it_concerns() -> None:
+    said = Content.from_publish("x", {"from": "a", "ios-badge": "many", "osx-badge": "many"})
+    assert [one.field for one in said.warnings([IOS])] == ["ios-badge"]
+    assert [one.field for one in said.warnings([OSX])] == ["osx-badge"]
+    assert [one.field for one in said.warnings([Platform.ANDROID])] == ["from"]
+    assert said.warnings([]) == ()
+
+
+@pytest.mark.parametrize("name", ["ios-content-available", "ios-mutable-content"])
+def test_a_switch_that_is_neither_on_nor_off_is_named(name: str) -> None:
+    for plain in (0, 1, "0", "1", "true", "FALSE", False, ""):
+        assert Content.from_publish("x", {name: plain}).warnings() == ()
+    odd = Content.from_publish("x", {name: "yes"})
+    assert odd.warnings() == ((name, "APNs has no place for it"),)
 
 
 @pytest.mark.parametrize("name", ["ios-collapse-id", "osx-collapse-id", "android-collapse-key"])
@@ -329,7 +350,7 @@ def test_every_json_value_makes_documents_that_are_json(
         assert isinstance(document["aps"], dict)
     data = made.for_android("m1")
     assert all(isinstance(part, str) for item in data.items() for part in item)
-    assert not any(key.startswith(("google", "gcm")) or key == "from" for key in data)
+    assert not any(key.startswith("google.") or key == "from" for key in data)
 
 
 @given(json_values.filter(lambda value: value is not None), header_sets)

@@ -54,7 +54,7 @@ def test_the_system_shows_every_field_that_fcm_has() -> None:
     shown = {key: value for _, key, value in EVERY_FIELD.values()}
     assert message["android"]["notification"] == {"body": "x", **shown}
     assert message["data"] == {"order": "7", "messageId": "m1"}
-    assert made.warnings == ()
+    assert made.warnings() == ()
 
 
 def test_both_says_all_to_the_app_as_well() -> None:
@@ -79,16 +79,21 @@ def test_the_apps_default_counts_where_a_push_does_not_say() -> None:
         ("notification_priority", "11"),
         ("title_loc_args", "a"),
         ("analytics_label", "a b"),
+        ("ttl_seconds", "1h"),
+        ("ttl_seconds", 2_419_201),
+        ("delivery_priority", "urgent"),
+        ("direct_boot", "yes"),
+        ("sticky", "yes"),
     ],
 )
 def test_what_fcm_has_no_place_for_is_named(header: str, value: object) -> None:
     made = content(style="notification", **{header: value})
     assert sent(made)["android"]["notification"] == {"body": "x"}
-    assert made.warnings == (f"android-{header.replace('_', '-')}: FCM has no place for it",)
+    assert made.warnings() == ((f"android-{header.replace('_', '-')}", "FCM has no place for it"),)
 
 
 def test_an_unknown_display_is_named() -> None:
-    assert content(style="blink").warnings == ("android-style: FCM has no place for it",)
+    assert content(style="blink").warnings() == (("android-style", "FCM has no place for it"),)
 
 
 @pytest.mark.parametrize("style", ["data", "notification", "both"])
@@ -97,6 +102,22 @@ def test_a_push_that_shows_nothing_wakes_nobody(style: str) -> None:
     assert android["priority"] == "NORMAL"
     assert "notification" not in android
     assert sent(content("", content_title="T"))["android"]["priority"] == "HIGH"
+
+
+def test_a_priority_that_a_silent_push_cannot_have_is_named() -> None:
+    assert content("", delivery_priority="high").warnings() == (
+        ("android-delivery-priority", "a push that shows nothing goes normal"),
+    )
+    assert content("x", delivery_priority="high").warnings() == ()
+    assert content("", delivery_priority="normal").warnings() == ()
+
+
+def test_what_only_the_apps_code_could_show_is_named_where_the_system_shows() -> None:
+    looks = {"large_icon": "i", "content_text": "t"}
+    assert content(style="notification", **looks).warnings() == (
+        ("android-large-icon", "not sent where the system shows the push"),
+    )
+    assert content(style="both", **looks).warnings() == ()
 
 
 def test_a_label_counts_the_push_at_firebase() -> None:

@@ -39,7 +39,7 @@ def test_every_key_of_aps_has_a_header(header: str, value: object, key: str, sho
     document = made.for_apple(Platform.IOS, "m1")
     assert document["aps"] == {"alert": {"body": "x"}, key: shown}
     assert set(document) == {"aps", "message", "messageId"}
-    assert made.warnings == ()
+    assert made.warnings() == ()
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_every_key_of_aps_has_a_header(header: str, value: object, key: str, sho
 def test_what_apple_has_no_place_for_is_named(header: str, value: object) -> None:
     made = content(**{header: value})
     assert made.for_apple(Platform.IOS, "m1")["aps"] == {"alert": {"body": "x"}}
-    assert made.warnings == (f"ios-{header.replace('_', '-')}: APNs has no place for it",)
+    assert made.warnings() == ((f"ios-{header.replace('_', '-')}", "APNs has no place for it"),)
 
 
 def test_the_device_can_say_it_in_its_own_language() -> None:
@@ -128,9 +128,9 @@ def test_raw_json_decides_whether_a_push_is_in_the_background() -> None:
 def test_a_background_push_names_what_it_cannot_show() -> None:
     silent = content("", content_available=1, thread_id="t", interruption_level="passive")
     assert silent.for_apple(Platform.IOS, "m1")["aps"] == {"content-available": 1}
-    assert silent.warnings == (
-        "ios-interruption-level: a background push has no place for it",
-        "ios-thread-id: a background push has no place for it",
+    assert silent.warnings() == (
+        ("ios-interruption-level", "a background push has no place for it"),
+        ("ios-thread-id", "a background push has no place for it"),
     )
 
 
@@ -139,4 +139,4 @@ def test_raw_json_adds_nothing_to_aps_of_a_background_push() -> None:
     silent = content("", raw=raw)
     document = silent.for_apple(Platform.IOS, "m1")
     assert (document["aps"], document["sync"]) == ({"content-available": 1}, "inbox")
-    assert silent.warnings == ("ios-raw: a background push has no place for it",)
+    assert silent.warnings() == (("ios-raw", "a background push has no place for it"),)

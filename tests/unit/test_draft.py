@@ -57,3 +57,34 @@ def test_a_template_makes_a_draft_as_a_message_does():
 def test_only_a_message_by_local_time_looks_at_its_audience_when_it_is_written():
     assert draft(options={"publishAtLocal": "09:00"}).looks_at_its_audience
     assert not draft().looks_at_its_audience
+
+
+BADGE = ("ios-badge", "APNs has no place for it")
+
+
+def test_what_has_no_effect_is_named_by_the_draft_and_refuses_a_strict_one():
+    said = {"headers": {"ios-badge": "many", "order": 7}}
+    for_nobody = {"publish_policy": "PUBSUB", "repeat_expires_at": NOW + 5}
+
+    assert draft_message("news", "x", said, None, now=NOW).warnings == (BADGE,)
+    assert draft_message("news", "x", said, {"push_broadcast": "ANDROID"}, now=NOW).warnings == ()
+    named = [one.field for one in draft(options=for_nobody).warnings]
+    assert named == ["repeatExpiresAt", "publishPolicy"]
+    with pytest.raises(errors.StrictRefusal, match="ios-badge: APNs has no place for it"):
+        draft_message("news", "x", said, None, strict=True, now=NOW)
+    assert draft(strict=True).warnings == ()
+
+
+def test_a_template_and_smart_text_name_what_has_no_effect_once():
+    headers = {"ios-badge": "many", "ios-url-args": "{Users.name}", "message": "{Users.name}"}
+    said = {"headers": headers, "template_values": {"a": "b"}}
+    custom = {"options": {"ios": {"customHeaders": {"ios-relevance-score": "2"}}}}
+    template = PushTemplate.read({"name": "t", "message": "Hi", **custom})
+
+    made = draft_message("news", "Hi {Users.name}", said, None, now=NOW)
+    pushed = draft_template(template, {}, DeliveryOptions(), None)
+
+    assert [one.field for one in made.warnings] == ["message", "ios-badge"]
+    assert [one.field for one in pushed.warnings] == ["ios-relevance-score"]
+    with pytest.raises(errors.StrictRefusal):
+        draft_template(template, {}, DeliveryOptions(), None, strict=True)

@@ -3,7 +3,7 @@
 import os
 import stat
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -84,7 +84,7 @@ def _register(app_id: str, good: list[Registration], channels: Sequence[str]) ->
 
 def _tell_bad(chunk: Sequence[Line]) -> None:
     for line in chunk:
-        told = line.registration.warnings if line.registration else (line.reason,)
+        told: Iterable[object] = line.registration.warnings if line.registration else [line.reason]
         for reason in told:
             note(f"line {line.number}: {reason}")
 

@@ -1,10 +1,13 @@
 """What is printed and where: results on stdout, all else on stderr."""
 
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
 from rich.console import Console
+
+from push_pipeline.field_warning import FieldWarning
 
 #: Characters. A file or a pipe has no width; a table in it must not be cut to eighty.
 _WIDTH_OF_A_FILE = 160
@@ -20,6 +23,12 @@ def say(text: str) -> None:
 def note(text: str) -> None:
     """Print a line that is no result."""
     print(text, file=sys.stderr, flush=True)
+
+
+def warn(warnings: Iterable[FieldWarning]) -> None:
+    """Print a line for each warning."""
+    for one in warnings:
+        note(f"warning: {one}")
 
 
 def print_json(value: Any) -> None:

@@ -30,6 +30,10 @@ DedupeKey = Annotated[
 ]
 Users = Annotated[list[str], typer.Option("--user", metavar="ID", help="Only this user's devices.")]
 
+Strict = Annotated[
+    bool, typer.Option("--strict", help="Refuse it if anything of it would have no effect.")
+]
+
 Watch = Annotated[bool, typer.Option("--watch", help="Show progress until all is sent.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 

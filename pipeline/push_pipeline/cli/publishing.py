@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from push_pipeline.cli.output import print_json, say
+from push_pipeline.cli.output import print_json, say, warn
 from push_pipeline.cli.parameters import (
     App,
     At,
@@ -13,6 +13,7 @@ from push_pipeline.cli.parameters import (
     Every,
     Json,
     Local,
+    Strict,
     Until,
     Users,
     Watch,
@@ -20,6 +21,7 @@ from push_pipeline.cli.parameters import (
     read_times,
 )
 from push_pipeline.cli.times import span
+from push_pipeline.clock import now_ms
 from push_pipeline.errors import EmptyMessage, InvalidParameter
 
 
@@ -56,6 +58,7 @@ def publish(
     json_message: Annotated[
         bool, typer.Option("--json-message", help="MESSAGE is a JSON value, not text.")
     ] = False,
+    strict: Strict = False,
     watch: Watch = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check all and count the audience; write nothing.")
@@ -67,6 +70,7 @@ def publish(
     from push_pipeline import publish as publish_message
     from push_pipeline.cli.dry_run import count_audience
     from push_pipeline.cli.receipt import tell
+    from push_pipeline.publishing.draft import draft_message
 
     where, words = _where_and_what(channel, message, user)
     content = _json_value(words) if json_message else words
@@ -82,9 +86,11 @@ def publish(
         **read_times(at, local=local, every=every, until=until),
     )
     if dry_run:
-        _print_audience(count_audience(where, content, said, to, app=app), as_json=as_json)
+        draft = draft_message(where, content, said, to, strict=strict, now=now_ms())
+        warn(draft.warnings)
+        _print_audience(count_audience(draft, app=app), as_json=as_json)
         return
-    receipt = publish_message(where, content, said, to, app=app, dedupe_key=key)
+    receipt = publish_message(where, content, said, to, app=app, dedupe_key=key, strict=strict)
     tell(receipt, watch=watch, as_json=as_json)
 
 

@@ -1,9 +1,11 @@
 """What is told of a message that was just published."""
 
+from typing import Any
+
 import typer
 
 from push_pipeline.cli import live
-from push_pipeline.cli.output import note, print_json, say
+from push_pipeline.cli.output import note, print_json, say, warn
 from push_pipeline.ledger.messages import Receipt
 
 
@@ -14,17 +16,22 @@ def tell(receipt: Receipt, *, watch: bool, as_json: bool) -> None:
         typer.Exit: with 1 if nobody can get it, or with what watching it came to.
     """
     if as_json:
-        print_json(
-            {
-                "messageId": receipt.message_id,
-                "status": receipt.status,
-                "errorMessage": receipt.error_message,
-            }
-        )
+        print_json(_as_json(receipt))
     else:
         say(receipt.message_id)
+    warn(receipt.warnings)
     if receipt.error_message is not None:
         note(f"nobody can get it: {receipt.error_message}")
         raise typer.Exit(1)
     if watch:
         raise typer.Exit(live.watch(receipt.message_id))
+
+
+def _as_json(receipt: Receipt) -> dict[str, Any]:
+    told = {
+        "messageId": receipt.message_id,
+        "status": receipt.status,
+        "errorMessage": receipt.error_message,
+    }
+    warnings = [one._asdict() for one in receipt.warnings]
+    return {**told, "warnings": warnings} if warnings else told

@@ -13,6 +13,7 @@ from push_pipeline.cli.parameters import (
     Every,
     Json,
     Local,
+    Strict,
     Until,
     Users,
     Watch,
@@ -79,6 +80,7 @@ def push(
     every: Every = None,
     until: Until = None,
     key: DedupeKey = None,
+    strict: Strict = False,
     watch: Watch = False,
     user: Users = [],  # noqa: B006
     as_json: Json = False,
@@ -93,6 +95,7 @@ def push(
         app=app,
         dedupe_key=key,
         users=user or None,
+        strict=strict,
         **read_times(at, local=local, every=every, until=until),
     )
     tell(receipt, watch=watch, as_json=as_json)

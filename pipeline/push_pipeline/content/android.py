@@ -2,8 +2,8 @@
 
 The Android SDK of the API builds what is shown from the data itself, and a `notification` block
 would go past it; a plain Firebase app shows nothing without one. So who shows a push is said per
-app, and per push by `android-style`. Firebase reserves some keys of the data ("About FCM
-messages", data messages): `from`, `message_type` and whatever begins with `google` or `gcm`.
+app, and per push by `android-style`. Firebase reserves some keys of the data (reference of
+`projects.messages`, Message.data): `from`, `message_type`, `google.…` and `gcm.notification.…`.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,17 +12,20 @@ from enum import StrEnum
 from push_pipeline.content import notification
 from push_pipeline.content.fcm_fields import label_of, misplaced
 from push_pipeline.content.raw import JsonObject, read_raw
-from push_pipeline.content.values import count_of, is_on, text_of
+from push_pipeline.content.values import count_of, is_on, switch_of, text_of
 from push_pipeline.errors import InvalidParameter
+from push_pipeline.field_warning import WRITTEN_BY_US, FieldWarning
 
 _OTHER_SYSTEMS = ("ios-", "ios_", "osx-", "osx_", "wp-")
+
+_URGENCY = "android-delivery-priority"
 
 #: Our extensions: they steer how FCM delivers and do not travel to the device.
 _ENVELOPE = frozenset(
     (
         "android-analytics-label",
         "android-collapse-key",
-        "android-delivery-priority",
+        _URGENCY,
         "android-direct-boot",
         "android-style",
         "android-raw",
@@ -39,7 +42,10 @@ _VISIBLE = frozenset(
 )
 
 _RESERVED = frozenset(("from", "message_type"))
-_RESERVED_BEGINNINGS = ("google", "gcm")
+_RESERVED_BEGINNINGS = ("google.", "gcm.notification.")
+
+#: Firebase: AndroidConfig.ttl is 0 to 4 weeks. Seconds.
+LONGEST_LIFE_SECONDS = 2_419_200
 
 #: Keys that the pipeline writes itself.
 OWN_KEYS = frozenset(("message", "messageId"))
@@ -115,8 +121,7 @@ def is_urgent(text: str, headers: Mapping[str, object]) -> bool:
     A push that shows nothing goes NORMAL, whatever is asked for: Firebase, "Set message
     priority", takes HIGH away from an app whose urgent messages show nothing.
     """
-    wanted = str(headers.get("android-delivery-priority", "high")).lower()
-    return wanted != "normal" and not is_silent(text, headers)
+    return urgency_of(headers.get(_URGENCY)) != "normal" and not is_silent(text, headers)
 
 
 def ttl_seconds(headers: Mapping[str, object]) -> int | None:
@@ -134,20 +139,55 @@ def analytics_label(headers: Mapping[str, object]) -> str | None:
     return label_of(headers.get("android-analytics-label"))
 
 
-def unusable(headers: Mapping[str, object]) -> list[str]:
-    """Name the headers that FCM has no place for."""
-    readers = {"android-style": style_of, "android-analytics-label": label_of}
-    return [
-        *(name for name in headers if _is_reserved(name) or name in OWN_KEYS),
-        *(name for name, reader in readers.items() if _is_unusable(headers, name, reader)),
-        *(notification.unusable(headers) if _style(headers) is not Style.DATA else ()),
+def without_effect(text: str, headers: Mapping[str, object]) -> list[FieldWarning]:
+    """Name the headers that are not used, or not as they stand."""
+    style = _style(headers)
+    unusable = [
+        *(name for name in headers if _is_reserved(name)),
+        *(name for name, reader in _READERS.items() if _is_unusable(headers, name, reader)),
+        *(notification.unusable(headers) if style is not Style.DATA else ()),
     ]
+    unshown = filter(_is_left_out, headers) if style is Style.NOTIFICATION else ()
+    calmed = is_silent(text, headers) and urgency_of(headers.get(_URGENCY)) == "high"
+    return [
+        *(FieldWarning(name, WRITTEN_BY_US) for name in sorted(OWN_KEYS) if name in headers),
+        *(FieldWarning(name, "FCM has no place for it") for name in unusable),
+        *(FieldWarning(name, "not sent where the system shows the push") for name in unshown),
+        *([FieldWarning(_URGENCY, "a push that shows nothing goes normal")] if calmed else ()),
+    ]
+
+
+def urgency_of(value: object) -> str | None:
+    """Read how fast FCM is to deliver: `normal` or `high`."""
+    word = str(value).lower()
+    return word if word in ("normal", "high") else None
+
+
+def _lifetime_of(value: object) -> int | None:
+    seconds = count_of(value)
+    return seconds if seconds is not None and seconds <= LONGEST_LIFE_SECONDS else None
+
+
+#: What reads a header that steers FCM, for those that it may not be able to use.
+_READERS: Mapping[str, Callable[[object], object | None]] = {
+    "android-style": style_of,
+    "android-analytics-label": label_of,
+    "android-ttl-seconds": _lifetime_of,
+    _URGENCY: urgency_of,
+    "android-direct-boot": switch_of,
+}
 
 
 def _is_unusable(
     headers: Mapping[str, object], name: str, reader: Callable[[object], object | None]
 ) -> bool:
     return name in headers and reader(headers[name]) is None
+
+
+def _is_left_out(name: str) -> bool:
+    """Tell whether a header is for the app's code, and no field of a notification."""
+    shown = name.removeprefix("android-") in notification.KEYS or name == "android-content-text"
+    return name.startswith("android-") and not shown and name not in _ENVELOPE
 
 
 def _style(headers: Mapping[str, object]) -> Style:

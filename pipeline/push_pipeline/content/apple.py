@@ -11,8 +11,9 @@ from collections.abc import Mapping
 
 from push_pipeline.content import aps
 from push_pipeline.content.raw import merged, read_raw
-from push_pipeline.content.values import is_on, text_of
+from push_pipeline.content.values import is_on, switch_of, text_of
 from push_pipeline.errors import InvalidParameter
+from push_pipeline.field_warning import WRITTEN_BY_US, FieldWarning
 from push_pipeline.platform import Platform
 
 JsonObject = dict[str, object]
@@ -47,6 +48,9 @@ _TEMPLATES = frozenset(("template_name", "ios_immediate_push", "osx_immediate_pu
 
 #: Top-level keys that the pipeline writes itself.
 OWN_KEYS = frozenset(("aps", "message", "messageId"))
+
+#: What reads a header (after the prefix), for those that it may not be able to use.
+_READERS = {**aps.READERS, "content-available": switch_of, "mutable-content": switch_of}
 
 
 def document(
@@ -99,25 +103,31 @@ def collapse_id(platform: Platform, headers: Mapping[str, object]) -> str | None
     return None if wanted is None else text_of(wanted)
 
 
-def unusable(headers: Mapping[str, object]) -> list[str]:
-    """Name the headers that APNs has no place for."""
-    steering = {f"{system}-{name}": name for system in ("ios", "osx") for name in aps.READERS}
+def without_effect(
+    platform: Platform, headers: Mapping[str, object], *, silent: bool
+) -> list[FieldWarning]:
+    """Name the headers that are not used, or not as they stand; `silent` as `is_silent` says."""
+    steering = _steering(platform, headers)
+    unusable = (name for name, read in _READERS.items() if _is_unusable(steering, name, read))
+    idle = _idle_in_background(platform, headers) if silent else ()
+    prefix = _prefix(platform) + "-"
     return [
-        *(name for name in sorted(OWN_KEYS) if name in headers),
-        *(
-            name
-            for name, key in steering.items()
-            if name in headers and aps.READERS[key](headers[name]) is None
-        ),
+        *(FieldWarning(name, WRITTEN_BY_US) for name in sorted(OWN_KEYS) if name in headers),
+        *(FieldWarning(prefix + name, "APNs has no place for it") for name in unusable),
+        *(FieldWarning(prefix + name, "a background push has no place for it") for name in idle),
     ]
 
 
-def without_effect(platform: Platform, headers: Mapping[str, object]) -> list[str]:
-    """Name the headers that a background push has no place for: it shows nothing."""
+def _is_unusable(steering: Mapping[str, object], name: str, reader: aps.Reader) -> bool:
+    return name in steering and reader(steering[name]) is None
+
+
+def _idle_in_background(platform: Platform, headers: Mapping[str, object]) -> list[str]:
+    """Name (after the prefix) what steers a notification, where none is shown."""
     idle = (aps.READERS.keys() - _VISIBLE) & _steering(platform, headers).keys()
     if _raw_aps(raw_patch(platform, headers)).keys() - {_BACKGROUND}:
         idle |= {"raw"}
-    return [f"{_prefix(platform)}-{name}" for name in idle]
+    return sorted(idle)
 
 
 def _raw_aps(raw: JsonObject) -> JsonObject:

@@ -1,7 +1,7 @@
 """What one publish says: a message and its headers, checked once and then frozen."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Self
@@ -9,6 +9,7 @@ from typing import Self
 from push_pipeline.content import android, apple
 from push_pipeline.content.values import compact_json, text_of
 from push_pipeline.errors import EmptyMessage, InvalidParameter
+from push_pipeline.field_warning import FieldWarning
 from push_pipeline.platform import Platform
 
 #: Apple: "Sending notification requests to APNs", apns-collapse-id. Bytes. Also kept for FCM's
@@ -82,13 +83,16 @@ class Content:
         """Tell whether Apple devices of this system are to show nothing."""
         return apple.is_silent(platform, self.headers, blank=self._blank)
 
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """What of the headers has no effect, by name; their values are never told."""
-        for_apple = [f"{name}: APNs has no place for it" for name in apple.unusable(self.headers)]
-        idle = [f"{name}: a background push has no place for it" for name in self._idle]
-        for_fcm = [f"{name}: FCM has no place for it" for name in android.unusable(self.headers)]
-        return (*for_apple, *idle, *for_fcm)
+    def warnings(self, platforms: Iterable[Platform] = tuple(Platform)) -> tuple[FieldWarning, ...]:
+        """Name what of the headers has no effect on these platforms."""
+        asked = frozenset(platforms)
+        found = [one for platform in Platform if platform in asked for one in self._idle(platform)]
+        return tuple(dict.fromkeys(found))  # what has no effect on two of them is named once
+
+    def _idle(self, platform: Platform) -> list[FieldWarning]:
+        if platform is Platform.ANDROID:
+            return android.without_effect(self.text, self.headers)
+        return apple.without_effect(platform, self.headers, silent=self.silent_on(platform))
 
     def for_apple(self, platform: Platform, message_id: str) -> dict[str, object]:
         """Return the whole APNs document for iOS or macOS."""
@@ -113,11 +117,6 @@ class Content:
             return self
         headers = MappingProxyType({**self.headers, "android-style": default})
         return replace(self, headers=headers)
-
-    @property
-    def _idle(self) -> list[str]:
-        silent = [one for one in (Platform.IOS, Platform.OSX) if self.silent_on(one)]
-        return sorted(name for one in silent for name in apple.without_effect(one, self.headers))
 
     @property
     def _blank(self) -> bool:

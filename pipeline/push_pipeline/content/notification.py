@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from push_pipeline.content.values import count_of, is_on, text_of, texts_of
+from push_pipeline.content.values import count_of, switch_of, text_of, texts_of
 
 JsonObject = dict[str, object]
 Reader = Callable[[object], object | None]
@@ -56,7 +56,7 @@ KEYS: Final[Mapping[str, tuple[str, Reader]]] = MappingProxyType(
         "color": ("color", colour_of),
         "notification-priority": ("notification_priority", priority_of),
         "visibility": ("visibility", visibility_of),
-        "sticky": ("sticky", is_on),
+        "sticky": ("sticky", switch_of),
         "title-loc-key": ("title_loc_key", text_of),
         "title-loc-args": ("title_loc_args", texts_of),
         "body-loc-key": ("body_loc_key", text_of),

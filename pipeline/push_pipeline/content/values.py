@@ -4,8 +4,9 @@ import json
 import math
 from collections.abc import Mapping
 
-#: The spellings of "on" that the client SDKs put into a header.
+#: The spellings of "on" and "off" that the client SDKs put into a header.
 _ON = (1, "1", "true")
+_OFF = (0, "0", "false", "")
 
 #: Digits of the largest count that is read; APNs keeps a badge in 32 bits.
 _COUNT_DIGITS = 9
@@ -30,7 +31,13 @@ def text_of(value: object) -> str:
 
 def is_on(value: object) -> bool:
     """Tell whether a switch is on: 1, "1", true or "true" in any case."""
-    return (value.lower() if isinstance(value, str) else value) in _ON
+    return bool(switch_of(value))
+
+
+def switch_of(value: object) -> bool | None:
+    """Return whether a switch is on or off, None for what is neither."""
+    word = value.lower() if isinstance(value, str) else value
+    return True if word in _ON else False if word in _OFF else None
 
 
 def count_of(value: object) -> int | None:

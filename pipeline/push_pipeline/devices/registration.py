@@ -13,6 +13,7 @@ from push_pipeline.errors import (
     MissingParameter,
     UnknownOs,
 )
+from push_pipeline.field_warning import FieldWarning
 from push_pipeline.options import check_channel_name
 from push_pipeline.options.moment import epoch_ms
 from push_pipeline.options.properties import check_properties
@@ -76,7 +77,7 @@ class Registration:
     time_zone: str | None = None
     expires_at: int | None = None
     claimant: Claimant = HOST
-    warnings: tuple[str, ...] = field(default=(), compare=False)  # what was changed or left out
+    warnings: tuple[FieldWarning, ...] = field(default=(), compare=False)  # what was changed
 
     def __repr__(self) -> str:
         return f"Registration(device_id={self.device_id!r}, platform={self.platform.value})"
@@ -194,7 +195,7 @@ def _user_id(fields: Mapping[str, Any]) -> str | None:
     return (_optional_text(fields, "userId") or NOBODY) if "userId" in fields else None
 
 
-def _time_zone(fields: Mapping[str, Any]) -> tuple[str | None, tuple[str, ...]]:
+def _time_zone(fields: Mapping[str, Any]) -> tuple[str | None, tuple[FieldWarning, ...]]:
     """Read the zone, and say what was made of it.
 
     A device that cannot be understood about its zone is registered all the same: it would get
@@ -205,7 +206,7 @@ def _time_zone(fields: Mapping[str, Any]) -> tuple[str | None, tuple[str, ...]]:
         return name, ()
     likely = likely_time_zone(name)
     made = "unknown, stored without" if likely is None else f"unknown, taken for {likely}"
-    return likely, (f"timezone: {made}",)
+    return likely, (FieldWarning("timezone", made),)
 
 
 def _environment(value: object) -> str:

@@ -3,13 +3,15 @@
 No success has both an integer `code` and a text `message`: the Swift SDK takes that for a fault.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from push_pipeline.devices.lookup import Registered
+from push_pipeline.field_warning import FieldWarning
 from push_pipeline.ledger.messages import Receipt
 from push_pipeline.ledger.views import Ledger, RunLedger
 
@@ -51,12 +53,24 @@ class AppInfo(Shape):
     )
 
 
+class Warned(Shape):
+    """Something of a request that was dropped or changed."""
+
+    field: str
+    reason: str
+
+
+#: Only there where there is something to say: other answers are as every SDK knows them.
+Warnings = Annotated[list[Warned], Field(exclude_if=lambda told: not told)]
+
+
 class MessageStatus(Shape):
     """A message, as its publisher sees it."""
 
     message_id: str
     status: Literal["scheduled", "published", "failed", "cancelled", "unknown"]
     error_message: str | None
+    warnings: Warnings = []
 
     @classmethod
     def of(cls, receipt: Receipt) -> Self:
@@ -66,6 +80,7 @@ class MessageStatus(Shape):
                 "message_id": receipt.message_id,
                 "status": receipt.status,
                 "error_message": receipt.error_message,
+                "warnings": told(receipt.warnings),
             }
         )
 
@@ -95,7 +110,7 @@ class RegistrationId(Shape):
     """The answer to a registration: `id::channel`, one for each channel, joined by commas."""
 
     registration_id: str
-    warnings: list[dict[str, str]] | None = None  # field and reason of what was stored otherwise
+    warnings: Warnings = []
 
 
 class RegistrationView(Shape):
@@ -135,6 +150,11 @@ class UserView(Shape):
 
     user_id: str
     properties: dict[str, Any]
+
+
+def told(warnings: Sequence[FieldWarning]) -> list[Warned]:
+    """Return warnings as an answer tells them."""
+    return [Warned(field=one.field, reason=one.reason) for one in warnings]
 
 
 def _failed(run: RunLedger) -> int:

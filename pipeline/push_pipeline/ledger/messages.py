@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, insert, select, update
 
 from push_pipeline import db
+from push_pipeline.field_warning import FieldWarning
 from push_pipeline.ledger.state_machine import MessageMove, MessageState, RunState
 from push_pipeline.models import MESSAGE, RUN, Message, Run
 from push_pipeline.options import DeliveryOptions
@@ -18,12 +19,14 @@ class Receipt:
     """What a publish answers.
 
     `status` is the API's word: `scheduled` once it was accepted, `failed` where by construction
-    nobody can be reached. `error_message` is None where all is well.
+    nobody can be reached. `error_message` is None where all is well. `warnings` are what was
+    dropped or changed of what was said.
     """
 
     message_id: str
     status: str
     error_message: str | None = None
+    warnings: tuple[FieldWarning, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

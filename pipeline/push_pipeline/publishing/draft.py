@@ -1,17 +1,17 @@
 """A draft: what a publish says, to whom and when, checked and not written yet."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from push_pipeline import telemetry
 from push_pipeline.content import Content, check_sizes
-from push_pipeline.errors import InvalidChannelName, InvalidParameter
+from push_pipeline.errors import InvalidChannelName, InvalidParameter, StrictRefusal
+from push_pipeline.field_warning import FieldWarning
 from push_pipeline.ledger.messages import NewMessage, new_message_id
 from push_pipeline.options import EVERY_CHANNEL, DeliveryOptions, PublishOptions, check_channel_name
 from push_pipeline.options.user_ids import read_user_ids
 from push_pipeline.template.smart_text import fill_clause
-from push_pipeline.template.wording import Wording, freeze
+from push_pipeline.template.wording import Wording, freeze, warnings_of
 from push_pipeline.whereclause import parse_clause
 
 #: Characters. Long enough for any natural key, short enough for an index.
@@ -37,14 +37,26 @@ class Draft:
     to: DeliveryOptions
     dedupe_key: str | None
     now: int  # epoch milliseconds
+    warnings: tuple[FieldWarning, ...] = ()
+    strict: bool = False  # whether a warning refuses it
     app_id: str = ""
 
     def __post_init__(self) -> None:
+        self.refuse_if_strict(self.warnings)
         self.to.check(self.now)
         if self.to.segment_query is not None:
             parse_clause(self.to.segment_query)
         if self.dedupe_key is not None and not 0 < len(self.dedupe_key) <= DEDUPE_KEY_MAX:
             raise InvalidParameter(f"a dedupe key has 1 to {DEDUPE_KEY_MAX} characters")
+
+    def refuse_if_strict(self, warnings: Sequence[FieldWarning]) -> None:
+        """Refuse a strict one that has warnings.
+
+        Raises:
+            StrictRefusal: naming them.
+        """
+        if self.strict and warnings:
+            raise StrictRefusal("; ".join(map(str, warnings)))
 
     @property
     def looks_at_its_audience(self) -> bool:
@@ -72,11 +84,13 @@ def draft_message(
     delivery_options: DeliveryOptions | Mapping[str, Any] | None,
     *,
     dedupe_key: str | None = None,
+    strict: bool = False,
     now: int,
 ) -> Draft:
-    """Check all of a publish; `now` is epoch milliseconds.
+    """Check all of a publish; `now` is epoch milliseconds. `strict` refuses what has warnings.
 
     Raises:
+        StrictRefusal: something of it has no effect, or another one, and it is strict.
         RequestError: a typed error with the API's code.
     """
     said = PublishOptions.of(publish_options)
@@ -86,14 +100,32 @@ def draft_message(
         message = ""  # only a text for devices must be one
     if said.template_values:
         wording = Wording.fill(message, said.headers, said.template_values)
-        content = freeze(dict.fromkeys(to.platforms, wording))
+        wordings = dict.fromkeys(to.platforms, wording)
+        content, warnings = freeze(wordings), warnings_of(wordings)
         to = fill_segment(to, said.template_values)
     else:
         plain = Content.from_publish(message, dict(said.headers))
         check_sizes(plain, to.platforms, new_message_id())
-        telemetry.headers_without_effect(plain.warnings)
-        content = plain.to_json()
-    return Draft(where, {**said.to_json(), **content}, to, dedupe_key, now)
+        content, warnings = plain.to_json(), plain.warnings(to.platforms)
+    return Draft(
+        where,
+        {**said.to_json(), **content},
+        to,
+        dedupe_key,
+        now,
+        warnings=(*warnings, *warnings_of_delivery(to)),
+        strict=strict,
+    )
+
+
+def warnings_of_delivery(to: DeliveryOptions) -> list[FieldWarning]:
+    """Name what of the delivery options has no effect."""
+    found: list[FieldWarning] = []
+    if to.repeat_expires_at is not None and not to.repeat_every:
+        found.append(FieldWarning("repeatExpiresAt", "has no effect without repeatEvery"))
+    if not to.pushes:
+        found.append(FieldWarning("publishPolicy", "subscribers are not served: nobody gets it"))
+    return found
 
 
 def to_users(to: DeliveryOptions, users: UserIds | None) -> DeliveryOptions:

@@ -23,6 +23,7 @@ def publish(  # noqa: PLR0913 - every one of them is the API's
     dedupe_key: str | None = None,
     session: Session | scoped_session[Session] | None = None,
     users: UserIds | None = None,
+    strict: bool = False,
 ) -> Receipt:
     """Publish a message to the devices of a channel, of users, or of users in a channel.
 
@@ -40,8 +41,11 @@ def publish(  # noqa: PLR0913 - every one of them is the API's
         session: write in this SQLAlchemy session's transaction; the wake-up follows its commit.
             Flask-SQLAlchemy's `db.session` is as good.
         users: only the devices of these users, by the ids that they were registered with.
+        strict: refuse it where anything of it has no effect, or another one; otherwise it is
+            published, and `receipt.warnings` say what.
 
     Raises:
+        StrictRefusal: it is strict, and the receipt would have warnings (code 8008).
         EmptyAudience: `users` is a list without anybody (code 8008).
         RequestError: a typed error with the API's code; nothing was written.
         SetupError: the database or a setting; nothing was written.
@@ -49,12 +53,12 @@ def publish(  # noqa: PLR0913 - every one of them is the API's
     queues.broker_url()
     to = to_users(DeliveryOptions.of(delivery_options), users)
     draft = draft_message(
-        channel, message, publish_options, to, dedupe_key=dedupe_key, now=now_ms()
+        channel, message, publish_options, to, dedupe_key=dedupe_key, strict=strict, now=now_ms()
     )
     return write(draft, app=app, session=session)
 
 
-def push_to_user(
+def push_to_user(  # noqa: PLR0913 - every one of them is the API's
     user_id: str | int,
     message: Any,
     publish_options: PublishOptions | Mapping[str, Any] | None = None,
@@ -63,12 +67,20 @@ def push_to_user(
     app: str | None = None,
     dedupe_key: str | None = None,
     session: Session | scoped_session[Session] | None = None,
+    strict: bool = False,
 ) -> Receipt:
     """Publish a message to the devices of one user, whatever channels they are in.
 
     The rest is as for `publish`.
     """
-    to_whom = publish_options, delivery_options
     return publish(
-        None, message, *to_whom, app=app, dedupe_key=dedupe_key, session=session, users=[user_id]
+        None,
+        message,
+        publish_options,
+        delivery_options,
+        app=app,
+        dedupe_key=dedupe_key,
+        session=session,
+        users=[user_id],
+        strict=strict,
     )

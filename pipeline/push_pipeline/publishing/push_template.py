@@ -16,12 +16,18 @@ from push_pipeline.ledger.messages import Receipt
 from push_pipeline.options import DeliveryOptions, PublishOptions
 from push_pipeline.options.broadcast import read_broadcast
 from push_pipeline.platform import Platform
-from push_pipeline.publishing.draft import Draft, UserIds, fill_segment, to_users
+from push_pipeline.publishing.draft import (
+    Draft,
+    UserIds,
+    fill_segment,
+    to_users,
+    warnings_of_delivery,
+)
 from push_pipeline.publishing.write import write
 from push_pipeline.template import composing
 from push_pipeline.template.device_facing import for_device
 from push_pipeline.template.stored import PushTemplate
-from push_pipeline.template.wording import freeze
+from push_pipeline.template.wording import freeze, warnings_of
 
 Values = Mapping[str, str | int | float | bool | None]
 
@@ -38,6 +44,7 @@ def push_with_template(  # noqa: PLR0913 - every one of them is the API's
     repeat_expires_at: datetime | int | str | None = None,
     session: Session | scoped_session[Session] | None = None,
     users: UserIds | None = None,
+    strict: bool = False,
 ) -> Receipt:
     """Push a stored template to the devices that it is for.
 
@@ -57,8 +64,10 @@ def push_with_template(  # noqa: PLR0913 - every one of them is the API's
         repeat_expires_at: as `publish_at`; until cancelled without it.
         session: write in this SQLAlchemy session's transaction; the wake-up follows its commit.
         users: of the template's audience, only the devices of these users.
+        strict: refuse it where anything of it has no effect, or another one.
 
     Raises:
+        StrictRefusal: it is strict, and the receipt would have warnings (code 8008).
         EmptyAudience: `users` is a list without anybody (code 8008).
         UnknownTemplate: there is none of this name (code 5060).
         MissingParameter: a variable has no value; it is named (code 8007).
@@ -75,7 +84,7 @@ def push_with_template(  # noqa: PLR0913 - every one of them is the API's
     when = to_users(when, users)
     with _reading(session) as connection:
         template = get_template(connection, resolve_app(connection, app), PUSH, name)
-    draft = draft_template(template, template_values, when, dedupe_key)
+    draft = draft_template(template, template_values, when, dedupe_key, strict=strict)
     return write(draft, app=app, session=session)
 
 
@@ -116,6 +125,8 @@ def draft_template(
     when: DeliveryOptions,
     dedupe_key: str | None,
     brought: Mapping[Platform, Mapping[str, Any]] | None = None,
+    *,
+    strict: bool = False,
 ) -> Draft:
     """Fill a template and check all of the push.
 
@@ -130,7 +141,15 @@ def draft_template(
         "segment_query": template.segment_query,
     }
     to = fill_segment(when.model_copy(update=to_whom), said.template_values)
-    return Draft(template.channel_name, content, to, dedupe_key, now_ms())
+    return Draft(
+        template.channel_name,
+        content,
+        to,
+        dedupe_key,
+        now_ms(),
+        warnings=(*warnings_of(wordings), *warnings_of_delivery(to)),
+        strict=strict,
+    )
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from dataclasses import replace
 from sqlalchemy import Connection
 from sqlalchemy.orm import Session, scoped_session
 
-from push_pipeline import db, queues
+from push_pipeline import db, queues, telemetry
 from push_pipeline.clock import now_ms
 from push_pipeline.devices.upsert import ensure_channels
 from push_pipeline.devices.zones import default_zone, find_zones
@@ -64,9 +64,14 @@ def _write(
     planned = [(new, _plan_runs(connection, new, now)) for new in news]
     written = write_messages(connection, planned, now)
     return [
-        (receipt, _wakes_for(keys, runs, now))
-        for (receipt, keys), (_, runs) in zip(written, planned, strict=True)
+        (_told(draft, receipt), _wakes_for(keys, runs, now))
+        for draft, (receipt, keys), (_, runs) in zip(drafts, written, planned, strict=True)
     ]
+
+
+def _told(draft: Draft, receipt: Receipt) -> Receipt:
+    telemetry.publish_changed(draft.warnings)
+    return replace(receipt, warnings=draft.warnings)
 
 
 def _ensure_channels(connection: Connection, news: Sequence[NewMessage], now: int) -> None:

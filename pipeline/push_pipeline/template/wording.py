@@ -11,6 +11,7 @@ from typing import Any, Final, Self
 
 from push_pipeline.content import Content, check_sizes
 from push_pipeline.errors import InvalidParameter
+from push_pipeline.field_warning import FieldWarning
 from push_pipeline.platform import Platform
 from push_pipeline.template.smart_text import SmartText, check_length, fill
 
@@ -33,6 +34,9 @@ _SHARED: Final = frozenset(
 
 #: As long as every message id.
 _SOME_MESSAGE_ID: Final = "message:00000000-0000-0000-0000-000000000000"
+
+#: Words of users: of them one or the other fits wherever any can, in a text, a count and a list.
+_SOME_WORDS: Final = ("0", "[]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,13 @@ class Wording:
         content = Content.from_publish(_worded(self.message, words), headers)
         return Content("", content.text, content.headers) if self.hidden else content
 
+    def warnings(self, platform: Platform) -> list[FieldWarning]:
+        """Name what of the headers has no effect on a platform, whatever a user's words are."""
+        words = _SOME_WORDS if self.columns else ("",)
+        contents = [self.content(dict.fromkeys(self.columns, word)) for word in words]
+        first, *others = [content.warnings([platform]) for content in contents]
+        return [one for one in first if all(one in other for other in others)]
+
     def to_json(self) -> dict[str, Any]:
         """Return what a JSON column keeps: the words for a reader, the parts for us."""
         places = {
@@ -132,6 +143,12 @@ def freeze(wordings: Mapping[Platform, Wording]) -> dict[str, Any]:
     stored = {platform.value: wording.to_json() for platform, wording in wordings.items()}
     shown: dict[str, Any] = next(iter(stored.values()), {"message": None, "headers": {}})
     return {"message": shown["message"], "headers": shown["headers"], "wordings": stored}
+
+
+def warnings_of(wordings: Mapping[Platform, Wording]) -> tuple[FieldWarning, ...]:
+    """Name what of the wordings has no effect on their platforms."""
+    found = [one for platform, wording in wordings.items() for one in wording.warnings(platform)]
+    return tuple(dict.fromkeys(found))
 
 
 def _filled(value: object, values: Mapping[str, str]) -> object:

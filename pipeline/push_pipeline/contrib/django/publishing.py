@@ -73,7 +73,8 @@ def publish_on_commit(
     if shared_alias() is not None:
         call()
         return
-    draft_message(channel, message, publish_options, to, now=now_ms())
+    strict = named.get("strict", False)
+    draft_message(channel, message, publish_options, to, strict=strict, now=now_ms())
     transaction.on_commit(call, using=using, robust=True)
 
 

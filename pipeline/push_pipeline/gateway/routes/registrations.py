@@ -19,7 +19,13 @@ from push_pipeline.gateway.batcher import Batcher
 from push_pipeline.gateway.body import RegistrationBody
 from push_pipeline.gateway.paths import Listed, Named
 from push_pipeline.gateway.permissions import Caller
-from push_pipeline.gateway.wire import RegistrationId, RegistrationView, Removed, registration_id
+from push_pipeline.gateway.wire import (
+    RegistrationId,
+    RegistrationView,
+    Removed,
+    registration_id,
+    told,
+)
 
 router = APIRouter(tags=["registrations"])
 
@@ -42,7 +48,6 @@ Claiming = Annotated[Claimant, Depends(claimant)]
 @router.post(
     "/messaging/registrations",
     openapi_extra=requests.REGISTRATION,
-    response_model_exclude_none=True,
     summary="Register a device",
 )
 async def register(
@@ -64,7 +69,7 @@ async def register(
     key = await registering.do(Arrival(asking.app_id, wanted))
     telemetry.registration_changed(wanted.warnings)
     return RegistrationId(
-        registration_id=registration_id(key, wanted.channels), warnings=_named(wanted.warnings)
+        registration_id=registration_id(key, wanted.channels), warnings=told(wanted.warnings)
     )
 
 
@@ -115,11 +120,6 @@ def _names(channels: str) -> list[str]:
     if not names:  # not taken for all of them: a list that came out empty would end it everywhere
         raise InvalidParameter("channels names no channel")
     return names
-
-
-def _named(warnings: Sequence[str]) -> list[dict[str, str]] | None:
-    parts = [warning.partition(": ") for warning in warnings]
-    return [{"field": field, "reason": reason} for field, _, reason in parts] or None
 
 
 def _with_user(asking: Caller, body: dict[str, Any]) -> dict[str, Any]:

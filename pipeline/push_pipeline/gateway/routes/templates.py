@@ -64,7 +64,7 @@ def push_template(
     with db.reading() as connection:
         template = get_template(connection, asking.app_id, PUSH, name)
     asking.require_publish(template.channel_name)
-    when = {field: body.get(given) for given, field in WHEN.items()}
+    when: dict[str, Any] = {field: body.get(given) for given, field in WHEN.items()}
     receipt = push_with_template(
         name,
         _values(body),

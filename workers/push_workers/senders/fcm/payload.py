@@ -13,9 +13,6 @@ from push_pipeline.content.raw import merged
 from push_pipeline.platform import Platform
 from push_workers.senders.base import Rendered
 
-#: Firebase: AndroidConfig.ttl is 0 to 4 weeks. Seconds.
-LONGEST_LIFE_SECONDS = 2_419_200
-
 #: How every message begins; the target goes right after it.
 _HEAD = b'{"message":{'
 
@@ -97,6 +94,7 @@ def _android_config(content: Content, key: str | None, lifetime: int) -> dict[st
 
 def _lifetime(content: Content, expires_at: int | None, now: float) -> int:
     """Return the seconds that FCM may keep it: what is left of the message's, or less if asked."""
-    left = LONGEST_LIFE_SECONDS if expires_at is None else max(0, int(expires_at - now))
+    most = android.LONGEST_LIFE_SECONDS
+    left = most if expires_at is None else max(0, int(expires_at - now))
     asked = android.ttl_seconds(content.headers)
-    return min(left, LONGEST_LIFE_SECONDS, LONGEST_LIFE_SECONDS if asked is None else asked)
+    return min(left, most, most if asked is None else asked)

@@ -20,7 +20,7 @@ TOPIC_PAYLOAD_MAX_BYTES = 2048
 TTL_MAX_SECONDS = 2_419_200
 
 TARGETS = ("fid", "token", "topic", "condition")
-_RESERVED = re.compile(r"from|message_type|google.*|gcm.*", re.DOTALL)
+_RESERVED = re.compile(r"from|message_type|google\..*|gcm\.notification\..*", re.DOTALL)
 _TOKEN = re.compile(r"[A-Za-z0-9_:.-]{10,4096}")
 _FID = re.compile(r"[A-Za-z0-9_-]{22}")
 _COLOUR = re.compile(r"#[0-9A-Fa-f]{6}")

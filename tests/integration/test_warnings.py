@@ -1,0 +1,89 @@
+"""What of a publish has no effect is said back: in Python, over HTTP, on the command line."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import func, select
+
+from push_pipeline import db, publish, register_device
+from push_pipeline.cli.root import DONE, FAILED, run
+from push_pipeline.clock import now_ms
+from push_pipeline.directory.apps import ensure_app
+from push_pipeline.directory.templates import PUSH, put_template
+from push_pipeline.models import MESSAGE
+from push_pipeline.settings import Settings
+from tests.integration.gateway_stand import Client
+
+TOKEN = "ab" * 32
+BADGE = {"field": "ios-badge", "reason": "APNs has no place for it"}
+
+
+@pytest.fixture
+def shop(settings: Settings, configure: Callable[..., Settings]) -> str:
+    configure(app_id="shop")
+    with db.writing() as connection:
+        ensure_app(connection, "shop", "Shop", now_ms())
+    register_device("phone-1", TOKEN, "IOS", channels=["news"])
+    return "shop"
+
+
+def count_messages() -> int:
+    with db.reading() as connection:
+        return connection.execute(select(func.count(MESSAGE.id))).scalar_one()
+
+
+def test_an_answer_has_warnings_only_where_there_are_any(api: Client) -> None:
+    api.register(channels=["news"])
+    said = {"message": "x", "headers": {"ios-badge": "many", "googleId": "g", "from": "me"}}
+
+    warned = api("POST", "/messaging/news", said)
+    plain = api("POST", "/messaging/news", {"message": "x", "headers": {"googleId": "g"}})
+
+    refused = {"field": "from", "reason": "FCM has no place for it"}
+    assert warned.body["warnings"] == [BADGE, refused]
+    assert set(warned.body) == {"messageId", "status", "errorMessage", "warnings"}
+    assert set(plain.body) == {"messageId", "status", "errorMessage"}
+    read = api("GET", f"/messaging/{warned.body['messageId']}").body
+    assert set(read) == {"messageId", "status", "errorMessage"}
+    schema = api("GET", "/openapi.json", prefix="").body["components"]["schemas"]
+    assert schema["MessageStatus"]["properties"]["warnings"]["items"]["$ref"].endswith("Warned")
+
+
+def test_a_receipt_names_them_each_time_that_it_is_asked_for(shop: str) -> None:
+    said = {"headers": {"ios-badge": "many"}}
+
+    first, again = (publish("news", "x", said, dedupe_key="once") for _ in range(2))
+
+    assert first == again
+    assert [str(one) for one in first.warnings] == ["ios-badge: APNs has no place for it"]
+    assert publish("news", "x").warnings == ()
+
+
+def test_the_command_line_says_them_and_strict_writes_nothing(
+    shop: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = {"name": "t", "message": "x", "channelName": "news"}
+    odd = {"ios": {"customHeaders": {"ios-relevance-score": "2"}}}
+    with db.writing() as connection:
+        template = PUSH.read({**document, "options": odd})
+        put_template(connection, shop, PUSH, template, now_ms())
+    said = ("publish", "news", "x", "--header", "ios-badge=many")
+
+    assert run([*said, "--json"]) == DONE
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["warnings"] == [BADGE]
+    assert printed.err == "warning: ios-badge: APNs has no place for it\n"
+    assert run([*said, "--dry-run"]) == DONE
+    assert printed.err == capsys.readouterr().err
+
+    written = count_messages()
+    for strict in (
+        [*said, "--strict"],
+        [*said, "--strict", "--dry-run"],
+        ["push", "t", "--strict"],
+    ):
+        assert run(strict) == FAILED
+        assert "APNs has no place for it" in capsys.readouterr().err
+    assert count_messages() == written
+    assert run(["publish", "news", "x", "--strict"]) == DONE

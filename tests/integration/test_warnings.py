@@ -50,6 +50,15 @@ def test_an_answer_has_warnings_only_where_there_are_any(api: Client) -> None:
     assert schema["MessageStatus"]["properties"]["warnings"]["items"]["$ref"].endswith("Warned")
 
 
+def test_an_empty_list_of_devices_that_an_sdk_sends_by_itself_is_named(api: Client) -> None:
+    api.register(channels=["news"])
+
+    warned = api("POST", "/messaging/news", {"message": "x", "pushSinglecast": []})
+
+    [told] = warned.body["warnings"]
+    assert told == {"field": "pushSinglecast", "reason": "is empty, so it was taken for not set"}
+
+
 def test_a_receipt_names_them_each_time_that_it_is_asked_for(shop: str) -> None:
     said = {"headers": {"ios-badge": "many"}}
 

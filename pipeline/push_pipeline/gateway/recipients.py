@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from push_pipeline.errors import EmptyAudience
+from push_pipeline.field_warning import FieldWarning
 from push_pipeline.options import DeliveryOptions
+from push_pipeline.options.delivery import SINGLECAST
 from push_pipeline.options.user_ids import read_user_ids
 from push_pipeline.settings import get_settings
 
@@ -45,3 +47,12 @@ def read_delivery(body: Mapping[str, Any]) -> DeliveryOptions:
     """
     ignored = get_settings().empty_recipients == "ignore"
     return DeliveryOptions.from_wire(body, empty_means_unset=ignored)
+
+
+def warnings_of_empty(body: Mapping[str, Any]) -> list[FieldWarning]:
+    """Name a list of devices that is empty and was let through: a publisher may have computed it.
+
+    One SDK sends it with every publish.
+    """
+    empty = [name for name in SINGLECAST if body.get(name) == []]
+    return [FieldWarning(name, "is empty, so it was taken for not set") for name in empty]

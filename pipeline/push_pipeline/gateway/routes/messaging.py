@@ -15,7 +15,7 @@ from push_pipeline.gateway.auth import Asking
 from push_pipeline.gateway.batcher import Batcher
 from push_pipeline.gateway.body import JsonObject
 from push_pipeline.gateway.paths import Named
-from push_pipeline.gateway.recipients import read_delivery, read_users
+from push_pipeline.gateway.recipients import read_delivery, read_users, warnings_of_empty
 from push_pipeline.gateway.wire import MessageStatus
 from push_pipeline.ledger.messages import Receipt
 from push_pipeline.ledger.status import find_channel, find_receipt, read_ledger
@@ -86,7 +86,7 @@ async def publish_to_user(
 
 def _draft(channel: str | None, body: JsonObject, dedupe_key: str | None) -> Draft:
     read_users(body)
-    return draft_message(
+    draft = draft_message(
         channel,
         check_message(body, pushed=False),  # null is refused after the options
         PublishOptions.from_wire(body),
@@ -94,6 +94,7 @@ def _draft(channel: str | None, body: JsonObject, dedupe_key: str | None) -> Dra
         dedupe_key=dedupe_key,
         now=now_ms(),
     )
+    return replace(draft, warnings=(*draft.warnings, *warnings_of_empty(body)))
 
 
 async def _write(request: Request, draft: Draft) -> Receipt:

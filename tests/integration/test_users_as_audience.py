@@ -1,17 +1,14 @@
 """A push to users: their devices and no other, by each surface, found by an index."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, event, select, text
+from sqlalchemy import select, text
 
 from push_pipeline import db, publish, push_to_user, push_with_template
 from push_pipeline.audience import Selection, count_members, read_page
 from push_pipeline.clock import now_ms
 from push_pipeline.devices.zones import find_zones
-from push_pipeline.directory.apps import ensure_app
 from push_pipeline.directory.templates import PUSH, put_template
 from push_pipeline.errors import EmptyAudience, InvalidChannelName, InvalidParameter
 from push_pipeline.models import MESSAGE
@@ -19,6 +16,7 @@ from push_pipeline.publishing.push_template import push_immediately
 from push_pipeline.settings import Settings
 from push_workers.simulator import Simulator
 from tests.installation import APP, Installation
+from tests.integration.crowd import READS_ALL, plans_of, populate
 from tests.integration.gateway_stand import Answer, Client
 
 PHONE, TABLET, SPORTS, OTHER = "aa" * 32, "bb" * 32, "cc" * 32, "dd" * 32
@@ -122,32 +120,9 @@ def test_the_time_zones_are_those_of_the_users(installation: Installation) -> No
         assert find_zones(connection, APP, None, (), ["42"]) == ["Asia/Tokyo"]
 
 
-#: Devices, each of another user: so many that a planner reads none of them for nothing.
-CROWD = 20_000
-
-POPULATE = """
-WITH RECURSIVE number(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < :crowd)
-INSERT INTO pipeline_device (app_id, device_id, token, user_id, kind, platform, environment,
-                             state, created_at, registered_at)
-SELECT 'APP-1', 'd' || n, 't' || n, 'u' || n, 'apns', 'IOS', '', 'active', 0, 0 FROM number
-"""
-CHANNEL = "INSERT INTO pipeline_channel (id, app_id, name, created_at) VALUES (7, 'APP-1', 'c', 0)"
-SUBSCRIBE = "INSERT INTO pipeline_subscription SELECT 7, id FROM pipeline_device"
-
-#: What no plan may do: read all devices or subscriptions there are, or all of the app.
-READS_ALL = (
-    *("Seq Scan on pipeline_device", "Seq Scan on pipeline_subscription"),
-    *("device_of_app", "SCAN pipeline"),
-)
-
-
 @pytest.fixture
 def crowd(settings: Settings) -> None:
-    with db.writing() as connection:
-        ensure_app(connection, APP, APP, 0)
-        connection.execute(text(POPULATE), {"crowd": CROWD})
-        connection.execute(text(CHANNEL))
-        connection.execute(text(SUBSCRIBE))
+    populate()
 
 
 @pytest.mark.usefixtures("crowd")
@@ -170,22 +145,5 @@ def assert_users_come_first(channel: str | None) -> None:
     assert len(plans) == 3
     for plan in plans:
         assert "device_of_user" in plan, plan
+        assert "user_id>?" not in plan, "all devices that have a user"
         assert not any(words in plan for words in READS_ALL), plan
-
-
-@contextmanager
-def plans_of(connection: Connection) -> Iterator[list[str]]:
-    """Collect the plan of every statement that is sent; complete after the block."""
-    sent: list[tuple[str, Any]] = []
-    plans: list[str] = []
-
-    def note(_connection, _cursor, statement: str, values: Any, *_: object) -> None:
-        sent.append((statement, values))
-
-    event.listen(connection, "before_cursor_execute", note)
-    yield plans
-    event.remove(connection, "before_cursor_execute", note)
-    explain = "EXPLAIN" if connection.dialect.name == "postgresql" else "EXPLAIN QUERY PLAN"
-    for statement, values in sent:
-        rows = connection.exec_driver_sql(f"{explain} {statement}", values)
-        plans.append("\n".join(str(row[-1]) for row in rows))

@@ -27,7 +27,7 @@ up: setup  ## everything on this machine in one process tree; Ctrl-C stops it
 migrate: setup  ## create or upgrade the schema of PIPELINE_DATABASE_URL
 	@$(BIN)/push-pipeline migrate
 
-.PHONY: check lint format test bench packages
+.PHONY: check lint format test coverage bench packages
 check: lint test  ## what CI runs: lint and test
 
 lint: setup  ## style, types and the import contract
@@ -42,6 +42,11 @@ format: setup  ## sort, fix and format the code
 
 test: setup packages  ## all tests, on SQLite and PostgreSQL; ARGS="-k ledger" for some
 	$(BIN)/pytest -n $(PROCESSES) --maxschedchunk 1 $(ARGS)
+
+coverage: setup packages  ## which lines the unit and integration tests reach, programs included
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -n $(PROCESSES) --maxschedchunk 1 tests/unit tests/integration $(ARGS) || failed=1; \
+	$(BIN)/coverage combine --quiet; $(BIN)/coverage report; exit $$failed
 
 bench: setup packages  ## measure; the numbers belong to this machine
 	@for bench in $(BENCHES); do $(BIN)/python -m tests.bench.$$bench $(ARGS) || exit; done

@@ -10,16 +10,22 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from push_pipeline.api import status
     from push_pipeline.devices.register import register_device, unregister_device
+    from push_pipeline.errors import PipelineError, RequestError, SetupError
     from push_pipeline.ledger.messages import Receipt
     from push_pipeline.options import DeliveryOptions, PublishOptions
+    from push_pipeline.publishing.apublish import apublish
     from push_pipeline.publishing.control import cancel, pause, resume
     from push_pipeline.publishing.publish import publish, push_to_user
     from push_pipeline.publishing.push_template import push_with_template
 
 __all__ = [
     "DeliveryOptions",
+    "PipelineError",
     "PublishOptions",
     "Receipt",
+    "RequestError",
+    "SetupError",
+    "apublish",
     "cancel",
     "pause",
     "publish",
@@ -33,8 +39,12 @@ __all__ = [
 
 _HOMES = {
     "DeliveryOptions": "options",
+    "PipelineError": "errors",
     "PublishOptions": "options",
     "Receipt": "ledger.messages",
+    "RequestError": "errors",
+    "SetupError": "errors",
+    "apublish": "publishing.apublish",
     "cancel": "publishing.control",
     "pause": "publishing.control",
     "publish": "publishing.publish",
@@ -47,13 +57,15 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = found
-    return found
+if not TYPE_CHECKING:  # a type checker would take every name for one that is here
+
+    def __getattr__(name: str) -> Any:
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        found = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+        globals()[name] = found
+        return found
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})

@@ -3,12 +3,14 @@
 Imports nothing heavy: a host joins when it starts, and much later publishes.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
+
+T = TypeVar("T")
 
 
 class Host(Protocol):
@@ -28,6 +30,9 @@ class Host(Protocol):
 
     def after_commit(self, do: Callable[[], object]) -> None:
         """Call once the current transaction is committed; at once where there is none."""
+
+    def in_thread(self, do: Callable[[], T]) -> Awaitable[T]:
+        """Call for a coroutine, on a thread on which the host's connections are its own."""
 
 
 _host: Host | None = None

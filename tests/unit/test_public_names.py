@@ -8,7 +8,8 @@ import pytest
 import push_pipeline
 
 NAMES = [
-    *("DeliveryOptions", "PublishOptions", "Receipt", "cancel", "pause", "publish", "push_to_user"),
+    *("DeliveryOptions", "PipelineError", "PublishOptions", "Receipt", "RequestError"),
+    *("SetupError", "apublish", "cancel", "pause", "publish", "push_to_user"),
     *("push_with_template", "register_device", "resume", "status", "unregister_device"),
 ]
 
@@ -18,9 +19,15 @@ HEAVY = {"celery", "kombu", "cryptography", "lark", "sqlalchemy", "sqlmodel", "p
 
 def test_the_public_names_are_these_and_each_is_there() -> None:
     assert push_pipeline.__all__ == NAMES
-    assert set(NAMES) <= set(dir(push_pipeline))
+    assert [name for name in dir(push_pipeline) if not name.startswith("_")] == NAMES
     for name in NAMES:
         assert getattr(push_pipeline, name).__name__ == name
+
+
+def test_a_star_imports_these_and_nothing_else() -> None:
+    taken: dict[str, object] = {}
+    exec("from push_pipeline import *", taken)
+    assert sorted(taken.keys() - {"__builtins__"}) == NAMES
 
 
 def test_a_name_that_is_none_is_refused_as_by_any_module() -> None:

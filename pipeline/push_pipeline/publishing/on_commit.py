@@ -1,5 +1,6 @@
 """What waits for the commit of a caller's session: done once, and for what it commits only."""
 
+import asyncio
 from typing import Final
 
 from sqlalchemy import event
@@ -45,7 +46,18 @@ def _wake(session: Session) -> None:
     if session.in_nested_transaction():
         return
     waiting: _Waiting = session.info[_KEY]
-    queues.wake([wake for _, wakes in waiting for wake in wakes])
+    if woken := [wake for _, wakes in waiting for wake in wakes]:
+        _wake_beside_a_loop(woken)
+
+
+def _wake_beside_a_loop(woken: list[Wake]) -> None:
+    """Wake; an event loop, which commits by a session of asyncio, does not wait for the broker."""
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        queues.wake(woken)
+    else:
+        loop.run_in_executor(None, queues.wake, woken)
 
 
 def _drop(session: Session, ended: SessionTransaction) -> None:

@@ -29,7 +29,8 @@ def publish(  # noqa: PLR0913 - every one of them is the API's
 
     When this returns, the message and its run are committed and cannot be lost; with a
     `session` of yours they are committed with it. Redis being away costs at most two seconds
-    and loses nothing. The same `dedupe_key` returns the same receipt and sends nothing again.
+    and loses nothing. The same `dedupe_key` returns the same receipt and sends nothing again. It
+    blocks its thread for some milliseconds: a coroutine calls `apublish`.
 
     Args:
         channel: its name; created if it does not exist. None needs `users`: their devices.

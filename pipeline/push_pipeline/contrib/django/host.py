@@ -1,15 +1,18 @@
 """Django as the host of our calls: its settings, its connection, its transactions."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from asgiref.sync import sync_to_async
 from django.db import transaction
 
 from push_pipeline.contrib.django import conf
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
+
+T = TypeVar("T")
 
 
 class DjangoHost:
@@ -32,3 +35,7 @@ class DjangoHost:
     def after_commit(self, do: Callable[[], object]) -> None:
         """Call when Django's transaction is committed; never where it is rolled back."""
         transaction.on_commit(do, using=conf.shared_alias(), robust=True)
+
+    def in_thread(self, do: Callable[[], T]) -> Awaitable[T]:
+        """Call on the thread of Django's other calls."""
+        return sync_to_async(do, thread_sensitive=True)()

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from asgiref.sync import sync_to_async
 from django.db import transaction
 
 import push_pipeline
 from push_pipeline.clock import now_ms
 from push_pipeline.contrib.django.conf import shared_alias
 from push_pipeline.contrib.django.devices import user_id
+from push_pipeline.contrib.django.host import DjangoHost
 from push_pipeline.errors import SetupError
 from push_pipeline.ledger.messages import Receipt
 from push_pipeline.options import DeliveryOptions, PublishOptions
@@ -45,8 +45,7 @@ def push_to_user(user: Any, message: Any, *options: Any, **named: Any) -> Receip
 
 async def apublish(channel: str | None, message: Any, *options: Any, **named: Any) -> Receipt:
     """Publish from a coroutine, on the thread of Django's other calls. The rest as `publish`."""
-    call = partial(publish, channel, message, *options, **named)
-    return await sync_to_async(call, thread_sensitive=True)()
+    return await DjangoHost().in_thread(partial(publish, channel, message, *options, **named))
 
 
 def publish_on_commit(

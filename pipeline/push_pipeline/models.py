@@ -112,6 +112,9 @@ class AppAccess(Table, table=True):
     publish_rules: list[dict[str, Any]] = Field(sa_column=Column(Json, nullable=False))
     token_rules: dict[str, Any] | None = Field(default=None, sa_column=Column(Json))
     token_key: bytes | None = Field(default=None, sa_column=Column(LargeBinary))  # sealed
+    device_proof: bool = Field(
+        default=False, sa_column=Column(Boolean, nullable=False, server_default=false())
+    )  # a device is changed and removed only by who shows that it is theirs
     updated_at: int = instant(nullable=False)
 
 

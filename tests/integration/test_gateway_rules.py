@@ -133,3 +133,19 @@ def test_a_key_for_some_channels_is_made_by_the_shell(start: Callable[[], Client
     api.prefix = f"/{APP}/news-key-of-24-characters"
     assert api.publish("news").status == 200
     assert api.publish("sport").fault == (400, 5007)
+
+
+def test_who_changes_a_device_is_said_and_told(start: Callable[[], Client]) -> None:
+    assert "whoever knows their id" in auth("show", APP)
+    assert "who shows their token" in auth("devices", APP, "--proof")
+    assert "who shows their token" in auth("show", APP)
+    assert json.loads(auth("show", APP, "--json"))["device_proof"] is True
+
+    api = start()
+
+    assert api.register().status == 200
+    client = run_cli("app", "key", "add", APP, "--scopes", "register").stdout.strip()
+    refused = api("DELETE", "/messaging/registrations/dev-1", prefix=f"/{APP}/{client}")
+    assert refused.fault == (400, 2000)
+    auth("devices", APP, "--no-proof")
+    assert "whoever knows their id" in auth("show", APP)

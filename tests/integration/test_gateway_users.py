@@ -234,6 +234,28 @@ def test_a_new_token_keeps_the_user_of_who_shows_that_the_device_is_theirs(
             assert users_of_devices()[f"d{n}"] == "user-1"
 
 
+def test_an_app_may_demand_that_a_device_is_shown_to_be_theirs(api: Client) -> None:
+    with db.writing() as connection:
+        add_key(connection, APP, now_ms(), key="client", scopes=["register"])
+        put_access(connection, replace(find_access(connection, APP), device_proof=True), now_ms())
+    api.prefix = f"/{APP}/client"
+    old, new = _device("d1"), _device("d1", token="2" * 64)
+    assert api("POST", "/messaging/registrations", old, user_token=sign()).status == 200
+    assert api("POST", "/messaging/registrations", old).status == 200  # it brings the token
+
+    for stranger in ({}, {"device_token": "3" * 64}, {"user_token": sign(sub="stranger")}):
+        refused = api("POST", "/messaging/registrations", new, **stranger)
+        assert refused.fault == (400, 2000), stranger
+        for channels in ("", "?channels=default"):
+            refused = api("DELETE", f"/messaging/registrations/d1{channels}", **stranger)
+            assert refused.fault == (400, 2000), stranger
+    assert users_of_devices() == {"d1": "user-1"}
+
+    assert api("POST", "/messaging/registrations", new, device_token="1" * 64).status == 200
+    assert api("DELETE", "/messaging/registrations/d1", user_token=sign()).status == 200
+    assert api("DELETE", "/messaging/registrations/d1").fault == (400, 5001)
+
+
 def _device(device_id: str, *, token: str = "1" * 64, **fields: Any) -> dict[str, Any]:
     return {"deviceId": device_id, "deviceToken": token, "os": "IOS", **fields}
 

@@ -31,6 +31,7 @@ def show(app_id: AppId, as_json: Json = False) -> None:
         return
     say(f"domains        {' '.join(access.hosts) or 'none of its own'}")
     say(f"without a key  {' '.join(access.open_scopes) or 'nothing'}")
+    say(f"devices        {_changed_by(access.device_proof)}")
     for rule in access.publish_rules:
         say(f"publish to     {rule.channel}: {' '.join(rule.roles) or 'nobody'}")
     say(f"user tokens    {describe(access.token_rules)}")
@@ -93,6 +94,20 @@ def hosts(
     say(f"domains: {' '.join(wanted) or 'none of its own'}")
 
 
+@group.command("devices")
+def devices(
+    app_id: AppId,
+    proof: Annotated[
+        bool, typer.Option("--proof/--no-proof", help="Demand the token that the device has.")
+    ],
+) -> None:
+    """Say who may change and remove a device: whoever knows its id, or who shows its token."""
+    from push_pipeline.cli.app_changes import change_access
+
+    change_access(app_id, lambda access: replace(access, device_proof=proof))
+    say(f"devices: {_changed_by(proof)}")
+
+
 @group.command("allow")
 def allow(
     app_id: AppId,
@@ -115,3 +130,8 @@ def allow(
 
     change_access(app_id, changed)
     say(f"publish to {channel}: {'anybody' if anybody else ' '.join(rule.roles) or 'nobody'}")
+
+
+def _changed_by(proof: bool) -> str:
+    whose = "who shows their token or their user's" if proof else "whoever knows their id"
+    return f"changed by {whose}, and by keys with the scope admin"

@@ -79,6 +79,9 @@ def plan_room(registrations: Sequence[Registration], holders: Sequence[Holder], 
 
     A device of a user that gets another token from somebody who has not shown that it is theirs
     is a new one, in the same channels: what is under way to the user goes by the row's key.
+
+    Raises:
+        OperationDenied: the app demands that a device is shown to be theirs, and it was not.
     """
     coming = {one.token: one.device_id for one in registrations}
     staying = {one.device_id for one in registrations}
@@ -86,6 +89,7 @@ def plan_room(registrations: Sequence[Registration], holders: Sequence[Holder], 
     moved = [one for one in current if coming.get(one.token, one.device_id) != one.device_id]
     freed = [one.key for one in moved if one.device_id in staying]
     lost = {one.device_id for one in moved} - staying
+    _require_proof(registrations, current)
     replaced = _replaced(registrations, current)
     known = {one.device_id: one.key for one in current if one.device_id not in lost | {*replaced}}
     return Room(
@@ -95,6 +99,14 @@ def plan_room(registrations: Sequence[Registration], holders: Sequence[Holder], 
         known=known,
         replaced=replaced,
     )
+
+
+def _require_proof(registrations: Iterable[Registration], current: Iterable[Holder]) -> None:
+    coming = {one.device_id: one for one in registrations}
+    for one in current:
+        wanted = coming.get(one.device_id)
+        if wanted is not None and wanted.token != one.token:  # to bring it is to show it
+            wanted.claimant.require(one.token, one.user_id)
 
 
 def _replaced(registrations: Iterable[Registration], current: Iterable[Holder]) -> dict[str, int]:

@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, Connection, delete, func, select
 
 from push_pipeline.db import any_of
 from push_pipeline.devices.locks import lock_stripes
+from push_pipeline.devices.possession import Claimant
 from push_pipeline.devices.register import remove_device
 from push_pipeline.models import CHANNEL, DEVICE, SUBSCRIPTION, Subscription
 
@@ -53,6 +54,24 @@ def find_registration(
     if row is None:
         return None
     return Registered(*row, channels=tuple(_channels_of(connection, row.id)))
+
+
+def require_ownership(
+    connection: Connection, app_id: str, device_id: str, claimant: Claimant
+) -> None:
+    """Check whether who asks may remove a device; one that is unknown is nobody's.
+
+    It stays as it is until the transaction ends.
+
+    Raises:
+        OperationDenied: they may not.
+    """
+    lock_stripes(connection, app_id, [device_id])
+    statement = select(DEVICE.token, DEVICE.user_id).where(
+        DEVICE.app_id == app_id, DEVICE.device_id == device_id
+    )
+    for token, user_id in connection.execute(statement):
+        claimant.require(token, user_id)
 
 
 def leave_channels(

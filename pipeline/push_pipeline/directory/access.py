@@ -45,7 +45,11 @@ class TokenRules:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """The rules of one app. `token_key` is sealed: the key, where no JWKS is named."""
+    """The rules of one app.
+
+    `token_key` is sealed: the key, where no JWKS is named. `device_proof` demands of who changes
+    or removes a device that they show that it is theirs.
+    """
 
     app_id: str
     hosts: tuple[str, ...] = ()
@@ -53,6 +57,7 @@ class Access:
     publish_rules: tuple[PublishRule, ...] = ()
     token_rules: TokenRules | None = None
     token_key: bytes | None = None
+    device_proof: bool = False
 
 
 def find_grant(connection: Connection, app_id: str, key: str) -> Grant | None:
@@ -92,6 +97,7 @@ def put_access(connection: Connection, access: Access, now: int) -> None:
         "publish_rules": [asdict(rule) for rule in access.publish_rules],
         "token_rules": asdict(access.token_rules) if access.token_rules else None,
         "token_key": access.token_key,
+        "device_proof": access.device_proof,
         "updated_at": now,
     }
     statement = db.insert_into(connection, AppAccess).values(app_id=access.app_id, **values)
@@ -111,4 +117,5 @@ def _access(row: Any) -> Access:
         if rules
         else None,
         token_key=row.token_key,
+        device_proof=row.device_proof,
     )

@@ -1,5 +1,6 @@
 """Who asks, found out before anything else is looked at: key, domain, user token."""
 
+from dataclasses import replace
 from functools import partial
 from typing import Annotated
 
@@ -51,10 +52,11 @@ class Gatekeeper:
         else:
             access = await self._rules(await self._app_of(host))
             grant = Grant(access.app_id, frozenset(access.open_scopes))
+        asking = Caller(grant, access.publish_rules, device_proof=access.device_proof)
         if not user_token:
-            return Caller(grant, access.publish_rules)
+            return asking
         user = await read_user(user_token, access, self._key_sets)
-        return Caller(grant, access.publish_rules, user.user_id, user.roles)
+        return replace(asking, user_id=user.user_id, user_roles=user.roles)
 
     async def _by_key(self, app_id: str, key: str, client: str) -> Grant:
         name = (app_id, hash_key(key))

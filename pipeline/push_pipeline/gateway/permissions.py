@@ -21,6 +21,7 @@ class Caller:
     publish_rules: tuple[PublishRule, ...] = ()
     user_id: str | None = None
     user_roles: frozenset[str] = frozenset()
+    device_proof: bool = False
 
     @property
     def app_id(self) -> str:

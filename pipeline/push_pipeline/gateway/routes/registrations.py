@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Header, Query, Request
 
 from push_pipeline import db, telemetry
 from push_pipeline.clock import now_ms
-from push_pipeline.devices.lookup import find_registration, leave_channels
+from push_pipeline.devices.lookup import find_registration, leave_channels, require_ownership
 from push_pipeline.devices.possession import Claimant
 from push_pipeline.devices.register import Arrival, register_arrivals, remove_device
 from push_pipeline.devices.registration import check_registration
@@ -39,7 +39,8 @@ def claimant(
     ] = None,
 ) -> Claimant:
     """Say who speaks for a device, and what they have shown."""
-    return Claimant("admin" in asking.grant.scopes, asking.user_id, device_token)
+    trusted = "admin" in asking.grant.scopes
+    return Claimant(trusted, asking.user_id, device_token, must_show=asking.device_proof)
 
 
 Claiming = Annotated[Claimant, Depends(claimant)]
@@ -98,11 +99,14 @@ def read(device_id: Named, asking: Asking, claiming: Claiming) -> list[Registrat
     response_model_exclude_none=True,
     summary="Unregister a device",
 )
-def unregister(device_id: Named, asking: Asking, channels: Channels = None) -> Removed:
+def unregister(
+    device_id: Named, asking: Asking, claiming: Claiming, channels: Channels = None
+) -> Removed:
     """End a registration, in all channels or in some."""
     asking.require("register")
     now = now_ms()
     with db.writing() as connection:
+        require_ownership(connection, asking.app_id, device_id, claiming)
         if channels is None:
             remaining = None
             known = remove_device(connection, asking.app_id, device_id, now)

@@ -146,7 +146,7 @@ class Settings(BaseSettings):
         "push:", description="Before every key in Redis, so that others can share the server"
     )
     cors_origins: str = Field(
-        "*",
+        "",
         description="Web origins that may use the HTTP API from a browser, separated by blanks",
     )
     trusted_proxies: str = Field(

@@ -1,11 +1,16 @@
 """Where a request goes: every form of a URL, names in paths, methods, other origins."""
 
+from collections.abc import Callable
+
 import pytest
 from sqlalchemy import select
 
 from push_pipeline import db
 from push_pipeline.models import MESSAGE
-from tests.integration.gateway_stand import APP, KEY, Answer, Client
+from push_pipeline.settings import Settings
+from tests.integration.gateway_stand import APP, KEY, Answer, Client, make_app, running_gateway
+
+ASKED_HEADERS = "content-type,user-token,application-id,secret-key,application-type,auth-key"
 
 
 def stored_channel(answer: Answer) -> str:
@@ -120,24 +125,41 @@ def test_every_path_tells_what_may_be_done_with_it(api: Client) -> None:
         assert (told.status, told.headers["allow"], told.raw) == (204, allowed, b"")
 
 
-def test_a_browser_may_ask_from_anywhere(api: Client, subtests: pytest.Subtests) -> None:
+def preflight(api: Client, path: str, origin: str = "https://shop.example") -> Answer:
+    asked = {
+        "Origin": origin,
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": ASKED_HEADERS,
+    }
+    return api("OPTIONS", path, **asked)
+
+
+def test_a_web_page_may_ask_nothing_unless_its_origin_is_named(api: Client) -> None:
+    for answer in (
+        preflight(api, "/messaging/default"),
+        api("GET", "/info", Origin="https://shop.example"),
+    ):
+        assert not [name for name in answer.headers if name.startswith("access-control")]
+
+
+def test_a_web_page_of_a_named_origin_may_ask_all(
+    settings: Settings, configure: Callable[..., Settings], subtests: pytest.Subtests
+) -> None:
+    configure(app_id=APP, cors_origins="https://shop.example https://other.example")
+    make_app()
     cases = ["/info", "/messaging/default", "/messaging/push/t", "/messaging/push"]
     cases += ["/messaging/pushtemplates", "/messaging/pushtemplates/IOS", "/messaging/message:X"]
     cases += ["/messaging/registrations", "/messaging/registrations/a/b", "/messaging/channels/x"]
     cases += ["/messaging/email", "/emailtemplate/send", "/users/u", "/console/messaging/push"]
-    headers = "content-type,user-token,application-id,secret-key,application-type,auth-key"
-    for path in cases:
-        with subtests.test(path=path):
-            asked = {
-                "Origin": "https://shop.example",
-                "Access-Control-Request-Method": "POST",
-                "Access-Control-Request-Headers": headers,
-            }
-            allowed = api("OPTIONS", path, **asked)
-            assert allowed.status == 200
-            assert allowed.headers["access-control-allow-origin"] == "*"
-            methods = allowed.headers["access-control-allow-methods"].split(", ")
-            assert set(methods) >= {"GET", "POST", "PUT", "DELETE", "OPTIONS"}
-            assert allowed.headers["access-control-allow-headers"] == headers
-            answered = api("GET", "/info", Origin="https://shop.example")
-            assert answered.headers["access-control-allow-origin"] == "*"
+    with running_gateway() as api:
+        for path in cases:
+            with subtests.test(path=path):
+                allowed = preflight(api, path)
+                assert allowed.status == 200
+                assert allowed.headers["access-control-allow-origin"] == "https://shop.example"
+                methods = allowed.headers["access-control-allow-methods"].split(", ")
+                assert set(methods) >= {"GET", "POST", "PUT", "DELETE", "OPTIONS"}
+                assert allowed.headers["access-control-allow-headers"] == ASKED_HEADERS
+        answered = api("GET", "/info", Origin="https://shop.example")
+        assert answered.headers["access-control-allow-origin"] == "https://shop.example"
+        assert "access-control-allow-origin" not in preflight(api, "/info", "null").headers

@@ -125,20 +125,23 @@ def test_a_database_that_is_away_is_told_without_its_address(
 
 
 def test_a_fault_of_ours_is_logged_counted_and_shown_to_a_browser(
-    api: Client, caplog: pytest.LogCaptureFixture
+    settings: Settings, configure: Callable[..., Settings], caplog: pytest.LogCaptureFixture
 ) -> None:
+    configure(app_id=APP, cors_origins="*")
+    make_app()
     with db.writing() as connection:
         put_access(connection, Access(APP), now_ms())
         damaged = update(AppAccess).values(publish_rules=[{"canary-word": 1}])
         connection.execute(damaged)
-    before = metrics(api)
+    with running_gateway() as api:
+        before = metrics(api)
 
-    answer = api("GET", "/info", Origin="https://shop.example")
+        answer = api("GET", "/info", Origin="https://shop.example")
 
-    assert answer.fault == (500, 8011)
-    assert answer.headers["access-control-allow-origin"] == "*"
-    counted = 'pipeline_http_requests_total{method="GET",route="/info",status="500"}'
-    assert metrics(api)[counted] == before.get(counted, 0) + 1
+        assert answer.fault == (500, 8011)
+        assert answer.headers["access-control-allow-origin"] == "*"
+        counted = 'pipeline_http_requests_total{method="GET",route="/info",status="500"}'
+        assert metrics(api)[counted] == before.get(counted, 0) + 1
     assert caplog.text.count("Traceback") == 1
     assert "canary-word" not in caplog.text + answer.raw.decode()
 

@@ -12,6 +12,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Double,
     ForeignKey,
     Index,
     Integer,
@@ -46,6 +47,11 @@ def big_key(*, references: str | None = None, primary: bool = False) -> Any:
 def instant(*, nullable: bool = True) -> Any:
     """Build a column of epoch milliseconds."""
     return Field(default=None, sa_column=Column(BigInteger, nullable=nullable))
+
+
+def fading_counter() -> Any:
+    """Build a column that counts answers, of which older ones count less."""
+    return Field(default=0.0, sa_column=Column(Double, nullable=False, server_default=text("0")))
 
 
 def counter() -> Any:
@@ -123,7 +129,12 @@ class Credential(Table, table=True):
 
     A route is one credential: everything sent through it shares the provider's patience. While
     `paused_until` lies ahead nobody sends. `held_reason` is set while the provider refuses the
-    credential itself: after the pause one probe goes first.
+    credential itself. A route is in trouble from `troubled_since` until the provider answers
+    again, and after each pause one probe goes first; `rest_cause` and `rest_reason` say why.
+
+    What the provider answered lately is counted in `…_lately` as of `counted_at`; `accepted_at`
+    is None until something was accepted through this version of the credential. `believed` says
+    that an operator has looked: then refused tokens are put out of service, however many.
     """
 
     __tablename__ = "pipeline_credential"
@@ -138,6 +149,19 @@ class Credential(Table, table=True):
     version: int = Field(default=1, sa_column=Column(Integer, nullable=False))
     paused_until: int | None = instant()
     held_reason: str | None = Field(default=None, sa_column=Column(Text))
+    rest_cause: str | None = Field(default=None, sa_column=Column(Text))
+    rest_reason: str | None = Field(default=None, sa_column=Column(Text))
+    troubled_since: int | None = instant()
+    answered_at: int | None = instant()
+    accepted_at: int | None = instant()
+    counted_at: int | None = instant()
+    accepted_lately: float = fading_counter()
+    misrouted_lately: float = fading_counter()
+    dead_lately: float = fading_counter()
+    troubled_lately: float = fading_counter()
+    believed: bool = Field(
+        default=False, sa_column=Column(Boolean, nullable=False, server_default=false())
+    )
     updated_at: int = instant(nullable=False)
 
 

@@ -52,6 +52,20 @@ class RouteAction(StrEnum):
     HOLD = "hold"  # nobody sends until one probe gets through; an operator is told
 
 
+class RestCause(StrEnum):
+    """Why a route rests. The first four: nobody could be asked, or nobody answered."""
+
+    DNS = "dns"
+    CONNECT = "connect"
+    TLS = "tls"
+    SILENCE = "silence"  # connections that are lost, or that nobody answers on
+    SIGN_IN = "sign-in"  # the provider's token endpoint is away
+    UNAVAILABLE = "unavailable"  # the provider says so
+    THROTTLED = "throttled"
+    REFUSED = "refused"  # the credential, topic or project
+    GUARD = "guard"  # so many tokens are refused that something else must be wrong
+
+
 class Consequence(NamedTuple):
     """What follows from an outcome. `settles` is None where another attempt decides."""
 
@@ -87,6 +101,31 @@ class Verdict(NamedTuple):
     dead_since: int | None = None  # when the provider knew that the token was dead
     route: RouteAction = RouteAction.KEEP
     answered: bool = True  # False where the request surely never reached the provider
+
+
+#: Seconds after which a verdict counts half in what a route's provider answered lately.
+HALF_LIFE_SECONDS = 300.0
+
+
+class Recent(NamedTuple):
+    """How many of a route's latest verdicts said what; older ones count less and less."""
+
+    accepted: float = 0.0
+    misrouted: float = 0.0
+    dead: float = 0.0
+    troubled: float = 0.0  # throttled or unavailable
+
+    def faded(self, seconds: float) -> "Recent":
+        """Return what these count after so many seconds."""
+        share = 0.5 ** (max(seconds, 0.0) / HALF_LIFE_SECONDS)
+        return Recent(*(count * share for count in self))
+
+    def plus(self, other: "Recent") -> "Recent":
+        """Return these and the others together."""
+        return Recent(*(one + two for one, two in zip(self, other, strict=True)))
+
+
+NO_VERDICTS = Recent()
 
 
 class Evidence(NamedTuple):

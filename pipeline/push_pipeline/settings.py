@@ -135,7 +135,9 @@ class Settings(BaseSettings):
         description="Scales every back-off of ours, never a provider's Retry-After; for tests",
     )
     max_attempts: Annotated[int, Ge(1), Le(100)] = Field(
-        8, description="A device is given up after", json_schema_extra={"unit": "attempts"}
+        8,
+        description="A device that fails alone is given up after",
+        json_schema_extra={"unit": "attempts"},
     )
     connections: Annotated[int, Ge(1), Le(16)] = Field(
         2,

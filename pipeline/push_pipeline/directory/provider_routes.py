@@ -1,9 +1,34 @@
 """Routes: an app's sealed credentials, and whether anybody may send through them now."""
 
-from sqlalchemy import Connection, case, or_, select, update
+from typing import Any
+
+from sqlalchemy import Connection, case, func, or_, select, update
 
 from push_pipeline import db
 from push_pipeline.models import CREDENTIAL, Credential
+from push_pipeline.outcome import Recent, RestCause
+
+#: A route that is open, whatever had closed it.
+_OPEN: dict[str, Any] = {
+    "paused_until": None,
+    "held_reason": None,
+    "rest_cause": None,
+    "rest_reason": None,
+    "troubled_since": None,
+    "troubled_lately": 0,
+}
+
+#: What is known of a credential through which nothing was sent yet.
+_UNTRIED: dict[str, Any] = {
+    **_OPEN,
+    "answered_at": None,
+    "accepted_at": None,
+    "counted_at": None,
+    "accepted_lately": 0,
+    "misrouted_lately": 0,
+    "dead_lately": 0,
+    "believed": False,
+}
 
 
 def put_credential(
@@ -11,7 +36,7 @@ def put_credential(
 ) -> None:
     """Store a sealed credential, in place of the one before it.
 
-    Workers notice the new version at their next batch; a hold on the old one is lifted.
+    Workers notice the new version at their next batch; what held the old one is forgotten.
     """
     statement = db.insert_into(connection, Credential).values(
         app_id=app_id,
@@ -27,8 +52,7 @@ def put_credential(
             set_={
                 "sealed": statement.excluded.sealed,
                 "version": CREDENTIAL.version + 1,
-                "paused_until": None,
-                "held_reason": None,
+                **_UNTRIED,
                 "updated_at": now,
             },
         )
@@ -79,24 +103,70 @@ def apple_environments(connection: Connection, app_id: str) -> list[str]:
     return sorted(connection.scalars(statement))
 
 
-def pause_route(connection: Connection, credential_id: int, until: int, held: str | None) -> None:
-    """Close a route for everybody until a time; `held` says that the credential is refused.
+def pause_route(
+    connection: Connection,
+    credential_id: int,
+    now: int,
+    until: int,
+    why: tuple[RestCause, str | None],
+) -> None:
+    """Close a route for everybody until a time, and say why.
 
-    A pause is never shortened by another worker's shorter one.
+    A pause is never shortened by another worker's shorter one, and its cause stays with it.
     """
+    cause, reason = why
     longer = or_(CREDENTIAL.paused_until.is_(None), CREDENTIAL.paused_until < until)
-    values: dict[str, object] = {
-        "paused_until": case((longer, until), else_=CREDENTIAL.paused_until)
+    values: dict[str, Any] = {
+        "paused_until": case((longer, until), else_=CREDENTIAL.paused_until),
+        "rest_cause": case((longer, cause.value), else_=CREDENTIAL.rest_cause),
+        "rest_reason": case((longer, reason), else_=CREDENTIAL.rest_reason),
+        "troubled_since": func.coalesce(CREDENTIAL.troubled_since, now),
     }
-    if held is not None:
-        values["held_reason"] = held
+    if cause in (RestCause.REFUSED, RestCause.GUARD):
+        values["held_reason"] = reason
     connection.execute(update(Credential).where(CREDENTIAL.id == credential_id).values(**values))
 
 
+def begin_probe(
+    connection: Connection, credential_id: int, seen_until: int | None, until: int
+) -> bool:
+    """Let one worker probe a route that was closed, and the others wait for its news until then.
+
+    False where another worker has begun, or the route rests anew.
+    """
+    seen = (
+        CREDENTIAL.paused_until.is_(None)
+        if seen_until is None
+        else CREDENTIAL.paused_until == seen_until
+    )
+    begun = connection.execute(
+        update(Credential).where(CREDENTIAL.id == credential_id, seen).values(paused_until=until)
+    )
+    return begun.rowcount == 1
+
+
 def open_route(connection: Connection, credential_id: int) -> None:
-    """Lift a hold: the provider has taken a notification again."""
+    """Open a route that was closed: the provider answers again."""
+    connection.execute(update(Credential).where(CREDENTIAL.id == credential_id).values(**_OPEN))
+
+
+def add_recent(connection: Connection, credential_id: int, fresh: Recent, now: int) -> None:
+    """Add what a provider answered to what is counted of it, of which older answers fade."""
+    names = [f"{name}_lately" for name in Recent._fields]
+    row = connection.execute(
+        select(*(CREDENTIAL[name] for name in names), CREDENTIAL.counted_at)
+        .where(CREDENTIAL.id == credential_id)
+        .with_for_update()
+    ).one_or_none()
+    if row is None:
+        return
+    *counts, counted_at = row
+    total = Recent(*counts).faded((now - (counted_at or now)) / 1000).plus(fresh)
+    values: dict[str, Any] = dict(zip(names, total, strict=True))
+    if fresh.accepted:
+        values["accepted_at"] = now
     connection.execute(
         update(Credential)
-        .where(CREDENTIAL.id == credential_id, CREDENTIAL.held_reason.is_not(None))
-        .values(paused_until=None, held_reason=None)
+        .where(CREDENTIAL.id == credential_id)
+        .values(**values, counted_at=now, answered_at=now)
     )

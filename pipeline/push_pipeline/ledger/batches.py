@@ -58,6 +58,7 @@ def insert_batches(
     return [key for key in connection.scalars(statement, rows) if key is not None]
 
 
+_OF_ROUTE = frozenset(Standing._fields[Standing._fields.index("paused_until") :])
 _APPLE = BATCH.platform.in_(["IOS", "OSX"])
 
 #: The credential that a batch goes by, where its run is joined.
@@ -75,8 +76,7 @@ _STANDING = (
         RUN.guarded,
         CREDENTIAL.id.label("credential_id"),
         CREDENTIAL.version.label("credential_version"),
-        CREDENTIAL.paused_until,
-        CREDENTIAL.held_reason,
+        *(CREDENTIAL[name] for name in Standing._fields if name in _OF_ROUTE),
     )
     .join(Run, RUN.id == BATCH.run_id)
     .outerjoin(Credential, ROUTE_OF_BATCH)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from push_pipeline.outcome import Settled
+from push_pipeline.outcome import Recent, Settled
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,32 @@ class Standing(NamedTuple):
     credential_version: int | None
     paused_until: int | None
     held_reason: str | None
+    rest_cause: str | None = None
+    troubled_since: int | None = None
+    answered_at: int | None = None
+    accepted_at: int | None = None
+    counted_at: int | None = None
+    accepted_lately: float | None = None
+    misrouted_lately: float | None = None
+    dead_lately: float | None = None
+    troubled_lately: float | None = None
+    believed: bool | None = None
+
+    @property
+    def probes(self) -> bool:
+        """Whether the route was closed, so that one probe goes before all others."""
+        return self.held_reason is not None or self.troubled_since is not None
+
+    def recent(self, now: int) -> Recent:
+        """Return what the route's provider answered lately, as of now."""
+        counts = (
+            self.accepted_lately,
+            self.misrouted_lately,
+            self.dead_lately,
+            self.troubled_lately,
+        )
+        counted = Recent(*(count or 0.0 for count in counts))
+        return counted.faded((now - (self.counted_at or now)) / 1000)
 
 
 @dataclass(slots=True)

@@ -42,6 +42,7 @@ BATCH = Standing(
         ({"run_state": "fanning"}, Send(WINDOW)),
         ({"paused_until": NOW}, Send(WINDOW)),
         ({"held_reason": "InvalidProviderToken"}, Send(1)),
+        ({"troubled_since": NOW - 9}, Send(1)),
         ({"paused_until": NOW + 9}, Park(NOW + 9)),
         ({"finished_at": NOW}, Leave()),
         ({"lease_until": NOW}, Leave()),
@@ -121,14 +122,14 @@ def test_a_wait_is_never_negative_and_never_endless(
 
     wait = backoff.wait(outcome, attempt, retry_after, random.Random(attempt))
 
-    assert (wait is None) is (attempt >= 50)
-    assert wait is None or 0 <= wait <= max(LONGEST_WAIT * 1.25, LONGEST_RETRY_AFTER)
+    assert backoff.is_exhausted(attempt) is (attempt >= 50)
+    assert 10 <= wait <= max(LONGEST_WAIT * 1.25, LONGEST_RETRY_AFTER)
 
 
 def test_waits_double_until_the_longest() -> None:
     backoff = Backoff(max_attempts=99, factor=1.0)
     waits = [
-        backoff.wait(Outcome.UNAVAILABLE, attempt, None, random.Random(0)) or 0
+        backoff.wait(Outcome.UNAVAILABLE, attempt, None, random.Random(0))
         for attempt in range(1, 15)
     ]
 

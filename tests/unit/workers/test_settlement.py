@@ -7,13 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from push_pipeline.outcome import DeviceAction, Outcome, RouteAction, Settled, Verdict
+from push_pipeline.outcome import (
+    DeviceAction,
+    Outcome,
+    Recent,
+    RestCause,
+    RouteAction,
+    Settled,
+    Verdict,
+)
 from push_workers.delivery.backoff import Backoff
 from push_workers.delivery.settle import (
     DEAD_FLOOR,
     GUARD_FLOOR,
-    HOLD_SECONDS,
-    PAUSE_SECONDS,
     Report,
     Rules,
     may_resend,
@@ -31,6 +37,7 @@ RULES = Rules(
     expires_at=NOW + 10_000_000_000,
     keep="all",
     backoff=Backoff(max_attempts=3),
+    recent=Recent(accepted=100.0),
 )
 ACCEPTED = Verdict(Outcome.ACCEPTED, provider_id="id")
 
@@ -46,7 +53,7 @@ def test_an_accepted_device_is_counted_and_recorded_with_the_providers_id() -> N
     assert report.tally().ended[Settled.ACCEPTED] == 1
     (settlement,) = report.settlements(RULES, NOW)
     assert (settlement.outcome, settlement.devices) == ("accepted", [(1, "id")])
-    assert report.proven
+    assert report.reached
     assert not report.retries
 
 
@@ -79,10 +86,12 @@ def test_an_unavailable_provider_is_tried_again_later_as_another_attempt() -> No
     assert report.tally().moved == 1
 
 
-def test_a_providers_retry_after_is_obeyed_to_the_second() -> None:
-    report = report_of(Verdict(Outcome.THROTTLED, "QUOTA_EXCEEDED", retry_after=7.0))
+def test_a_wait_is_the_larger_of_the_providers_and_ours() -> None:
+    long = report_of(Verdict(Outcome.THROTTLED, "QUOTA_EXCEEDED", retry_after=700.0))
+    short = report_of(Verdict(Outcome.THROTTLED, "QUOTA_EXCEEDED", retry_after=1.0))
 
-    assert report.retries[0].not_before == NOW + 7_000
+    assert long.retries[0].not_before == NOW + 700_000
+    assert NOW + 60_000 <= short.retries[0].not_before <= NOW + 75_000
 
 
 def test_members_that_wait_alike_share_one_batch() -> None:
@@ -158,26 +167,66 @@ def test_a_refused_credential_holds_the_route_and_costs_no_attempt() -> None:
     report = report_of(refused, refused)
 
     assert report.route is not None
-    assert (report.route.seconds, report.route.held_reason) == (
-        HOLD_SECONDS,
-        "InvalidProviderToken",
-    )
+    assert (report.route.cause, report.route.reason) == (RestCause.REFUSED, "InvalidProviderToken")
+    assert 60 <= report.route.seconds <= 75
     assert report.retries[0].attempt == 1
-    assert not report.proven
+    assert not report.reached
 
 
-@pytest.mark.parametrize(("asked", "rest"), [(90.0, 90.0), (None, PAUSE_SECONDS)])
-def test_a_throttled_route_rests_as_long_as_the_provider_asks(
-    asked: float | None, rest: float
+@pytest.mark.parametrize(("asked", "least"), [(90.0, 90.0), (None, 60.0), (1.0, 60.0)])
+def test_a_throttled_route_rests_at_least_as_long_as_the_provider_asks(
+    asked: float | None, least: float
 ) -> None:
     verdict = Verdict(
         Outcome.THROTTLED, "QUOTA_EXCEEDED", retry_after=asked, route=RouteAction.PAUSE
     )
 
-    report = report_of(ACCEPTED, verdict)
+    report = report_of(ACCEPTED, verdict, rules=replace(RULES, attempt=2))
 
     assert report.route is not None
-    assert report.route.seconds == rest
+    assert report.route.cause is RestCause.THROTTLED
+    assert least <= report.route.seconds <= max(least, 75.0)
+    assert report.retries[0].attempt == 2
+    assert report.retries[0].not_before >= NOW + least * 1000
+
+
+@pytest.mark.parametrize(
+    ("word", "rests"), [("QUOTA_EXCEEDED", [60, 60, 600, 3600]), ("ConnectFailed", [1, 3, 30, 60])]
+)
+def test_a_route_rests_longer_the_longer_its_provider_is_in_trouble(
+    word: str, rests: list[int]
+) -> None:
+    full = Verdict(Outcome.THROTTLED, word, retry_after=1.0, route=RouteAction.PAUSE)
+    away = Verdict(Outcome.UNAVAILABLE, word, answered=False)
+    verdict = full if word == "QUOTA_EXCEEDED" else away
+
+    for troubled, least in zip([0.0, 60.0, 600.0, 10_000.0], rests, strict=True):
+        report = report_of(verdict, rules=replace(RULES, troubled=troubled))
+
+        assert report.route is not None
+        assert least <= report.route.seconds <= least * 1.25
+
+
+def test_a_storm_of_failures_rests_the_route_and_costs_no_attempt() -> None:
+    down = Verdict(Outcome.UNAVAILABLE, "InternalServerError")
+    tired = replace(RULES, attempt=3, recent=Recent())
+
+    report = report_of(*[down] * 20, rules=tired)
+
+    assert report.route is not None
+    assert report.route.cause is RestCause.UNAVAILABLE
+    assert [(retry.attempt, len(retry.members)) for retry in report.retries] == [(3, 20)]
+
+
+def test_an_outage_in_part_lasts_until_the_lifetime_and_a_device_alone_is_given_up() -> None:
+    down = Verdict(Outcome.UNAVAILABLE, "InternalServerError")
+    tired = replace(RULES, attempt=3)
+
+    in_part = report_of(*[down] * 40, *[ACCEPTED] * 60, rules=replace(tired, recent=Recent()))
+    alone = report_of(down, rules=tired)
+
+    assert (in_part.route, in_part.retries[0].attempt) == (None, 4)
+    assert alone.tally().ended[Settled.REJECTED] == 1
 
 
 def test_a_slice_that_is_mostly_refused_touches_no_device_and_stops_the_run() -> None:
@@ -220,7 +269,7 @@ def test_an_outage_rests_the_route_and_costs_no_attempt() -> None:
     report = report_of(Verdict(Outcome.UNKNOWN, "ConnectionLost"), unsent, unsent)
 
     assert report.route is not None
-    assert report.route.held_reason is None
+    assert report.route.cause is RestCause.CONNECT
     assert {retry.attempt: retry.members for retry in report.retries} == {2: [1], 1: [2, 3]}
 
 

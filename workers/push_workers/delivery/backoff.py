@@ -1,9 +1,10 @@
-"""(outcome, attempt) → how long to wait before the next one, or give up; pure."""
+"""(outcome, attempt) → how long to wait before the next one; how long a route rests; pure."""
 
 import random
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from push_pipeline.outcome import Outcome
+from push_pipeline.outcome import Outcome, RestCause
 
 #: Seconds. Google asks for ten at least after a 5xx, a minute after a 429 without Retry-After;
 #: Apple names no time for 429 and "later" for 5xx.
@@ -22,6 +23,30 @@ LONGEST_RETRY_AFTER = 86_400.0
 JITTER = 0.25
 
 
+class Rest(NamedTuple):
+    """How long a route rests, in seconds: at first, as a share of the trouble so far, at most."""
+
+    first: float
+    share: float
+    longest: float
+
+
+#: Who cannot be reached is asked again soon, by a single probe: it costs nobody anything, and
+#: all wait for its news. Who answers that it is overloaded is left alone for longer each time.
+_UNREACHABLE = Rest(1.0, 0.05, 60.0)
+RESTS = {
+    RestCause.DNS: _UNREACHABLE,
+    RestCause.CONNECT: _UNREACHABLE,
+    RestCause.TLS: _UNREACHABLE,
+    RestCause.SILENCE: _UNREACHABLE,
+    RestCause.SIGN_IN: Rest(5.0, 0.05, 60.0),
+    RestCause.UNAVAILABLE: Rest(10.0, 0.5, LONGEST_WAIT),
+    RestCause.THROTTLED: Rest(60.0, 1.0, LONGEST_WAIT),
+    RestCause.REFUSED: Rest(60.0, 0.0, 60.0),
+    RestCause.GUARD: Rest(60.0, 0.0, 60.0),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Backoff:
     """The operator's schedule of retries."""
@@ -32,21 +57,34 @@ class Backoff:
 
     def wait(
         self, outcome: Outcome, attempt: int, retry_after: float | None, rng: random.Random
-    ) -> float | None:
-        """Return the seconds to wait after `attempt` failed so, or None to give up.
+    ) -> float:
+        """Return the seconds to wait after `attempt` failed so.
 
-        A provider's Retry-After is obeyed to the second and never shortened.
+        The larger of ours and the provider's: a Retry-After is never shortened, and one of a
+        second does not turn the back-off into a hail of requests.
         """
-        if attempt >= self.max_attempts:
-            return None
-        ours = self._own_wait(outcome, attempt) * self.factor
-        stretched = ours * (1 + JITTER * rng.uniform(0, 1))
-        if retry_after is None:
-            return stretched
-        return max(min(retry_after, LONGEST_RETRY_AFTER), 0.0)
+        return self._at_least(self._own_wait(outcome, attempt), retry_after, rng)
+
+    def rest(
+        self, cause: RestCause, troubled: float, retry_after: float | None, rng: random.Random
+    ) -> float:
+        """Return the seconds that a route rests which has been in trouble for so many."""
+        rest = RESTS[cause]
+        ours = min(max(rest.first, rest.share * troubled), rest.longest)
+        if self.patient and cause is RestCause.UNAVAILABLE:
+            ours = max(ours, PATIENT_FIRST_WAIT)
+        return self._at_least(ours, retry_after, rng)
+
+    def is_exhausted(self, attempt: int) -> bool:
+        """Tell whether `attempt` was the last one."""
+        return attempt >= self.max_attempts
+
+    def _at_least(self, seconds: float, asked: float | None, rng: random.Random) -> float:
+        ours = seconds * self.factor * (1 + JITTER * rng.uniform(0, 1))
+        return max(ours, min(asked or 0.0, LONGEST_RETRY_AFTER))
 
     def _own_wait(self, outcome: Outcome, attempt: int) -> float:
         first = FIRST_WAIT[outcome]
         if self.patient and outcome is Outcome.UNAVAILABLE:
             first = PATIENT_FIRST_WAIT
-        return min(first * 2.0 ** (attempt - 1), LONGEST_WAIT)
+        return min(first * 2.0 ** min(attempt - 1, 30), LONGEST_WAIT)

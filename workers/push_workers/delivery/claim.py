@@ -54,8 +54,8 @@ def decide(batch: Standing, now: int, window: int) -> Decision:
         return end
     if batch.paused_until is not None and batch.paused_until > now:
         return Park(batch.paused_until)
-    # A credential that was refused gets one probe; a thousand refusals would prove no more.
-    return Send(1 if batch.held_reason else window)
+    # A route that was closed gets one probe; a thousand refusals would prove no more.
+    return Send(1 if batch.probes else window)
 
 
 def _is_not_ours(batch: Standing, now: int) -> bool:

@@ -16,6 +16,7 @@ from push_pipeline.directory.provider_routes import find_sealed
 from push_pipeline.errors import BadCredential
 from push_pipeline.ledger.runs import RunView, find_run
 from push_pipeline.ledger.values import Standing
+from push_pipeline.outcome import NO_VERDICTS, Recent
 from push_pipeline.platform import Platform
 from push_pipeline.settings import Settings, get_settings
 from push_pipeline.template.wording import Wording
@@ -99,6 +100,8 @@ class Context:
             patient=self.settings.retry_profile == "patient",
             factor=self.settings.retry_factor,
         )
+        #: What providers answered this process and the other workers were not told yet, by route.
+        self.news: dict[int, Recent] = {}
         self._run_facts = lru_cache(maxsize=RUNS_KEPT)(_read_facts)
         self._credential = lru_cache(maxsize=CREDENTIALS_KEPT)(self._unseal)
         self._senders = SenderPool(
@@ -111,8 +114,9 @@ class Context:
         """Return a run's message; what it says never changes, so it is read once."""
         return self._run_facts(run_id)
 
-    def rules(self, batch: Standing) -> Rules:
+    def rules(self, batch: Standing, now: int) -> Rules:
         """Return what decides of a batch's members beside the provider's answers."""
+        unshared = self.news.get(batch.credential_id or 0, NO_VERDICTS)
         return Rules(
             run_id=batch.run_id,
             attempt=batch.attempt,
@@ -121,6 +125,8 @@ class Context:
             expires_at=batch.run_expires_at,
             keep=self.settings.ledger,
             backoff=self.backoff,
+            recent=batch.recent(now).plus(unshared),
+            troubled=0.0 if batch.troubled_since is None else (now - batch.troubled_since) / 1000,
         )
 
     def sender(self, batch: Standing) -> Sender:

@@ -3,19 +3,24 @@
 A worker that was overtaken (its lease ran out) finds its claim number gone and records nothing.
 """
 
+from dataclasses import replace
+
 from push_pipeline import db, telemetry
 from push_pipeline.clock import now_ms
 from push_pipeline.db import Connection
 from push_pipeline.devices.targets import put_out_of_service
-from push_pipeline.directory.provider_routes import open_route, pause_route
+from push_pipeline.directory.provider_routes import add_recent, open_route, pause_route
 from push_pipeline.ledger import batches, runs
 from push_pipeline.ledger.deliveries import insert_deliveries
 from push_pipeline.ledger.state_machine import RunState
 from push_pipeline.ledger.values import NewBatch, Progress, Standing
-from push_pipeline.outcome import Settled
+from push_pipeline.outcome import NO_VERDICTS, Recent, RestCause, Settled
 from push_workers.delivery.claim import Claim, SettleRest, Slice
 from push_workers.delivery.process import Context
 from push_workers.delivery.settle import Report, Retry
+
+#: Milliseconds after which good news of a route are told to the other workers.
+NEWS_MS = 1_000
 
 
 def record_slice(claim: Claim, part: Slice, report: Report, context: Context) -> bool:
@@ -42,6 +47,7 @@ def record_slice(claim: Claim, part: Slice, report: Report, context: Context) ->
         else:
             progress = progress._replace(not_before=rest_until or now)
         _write(connection, claim, report, progress, now)
+    _share_news(claim, report, context, now)
     _stop_if_suspicious(batch, report)
     _tell(batch, report)
     return goes_on
@@ -72,11 +78,35 @@ def _change_route(connection: Connection, batch: Standing, report: Report, now: 
         return None
     if report.route is not None:
         until = now + round(report.route.seconds * 1000)
-        pause_route(connection, batch.credential_id, until, report.route.held_reason)
+        why = (report.route.cause, report.route.reason)
+        pause_route(connection, batch.credential_id, now, until, why)
         return until
-    if batch.held_reason is not None and report.proven:
+    if batch.probes and report.reached:
         open_route(connection, batch.credential_id)
     return None
+
+
+def _share_news(claim: Claim, report: Report, context: Context, now: int) -> None:
+    """Add what the provider answered to what all workers know of the route, once a second.
+
+    At once where it was bad, or the first good news of a credential. In a transaction of its
+    own, so that the route's row, which all share, is locked for a moment only.
+    """
+    route = claim.batch.credential_id
+    if route is None or not any(report.recent):
+        return
+    claim.rules = replace(claim.rules, recent=claim.rules.recent.plus(report.recent))
+    context.news[route] = fresh = context.news.get(route, NO_VERDICTS).plus(report.recent)
+    if _is_urgent(claim.batch, report.recent, now):
+        with db.writing() as connection:
+            add_recent(connection, route, fresh, now)
+        del context.news[route]
+
+
+def _is_urgent(batch: Standing, news: Recent, now: int) -> bool:
+    bad = news.misrouted or news.dead or news.troubled
+    told_at = min(batch.counted_at or 0, batch.accepted_at or 0)
+    return bool(bad) or now - told_at >= NEWS_MS
 
 
 def _write(
@@ -107,7 +137,8 @@ def _tell(batch: Standing, report: Report) -> None:
     if report.suspicion is not None:
         telemetry.run_stopped(batch.run_id, report.suspicion)
     if report.route is not None and batch.credential_id is not None:
-        telemetry.route_rested(batch.credential_id, report.route.seconds, report.route.held_reason)
+        held = report.route.reason if report.route.cause is RestCause.REFUSED else None
+        telemetry.route_rested(batch.credential_id, report.route.seconds, held)
 
 
 def settle_rest(connection: Connection, claim: Claim, end: SettleRest, now: int) -> None:

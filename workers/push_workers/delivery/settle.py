@@ -1,7 +1,7 @@
 """A slice's verdicts → what is recorded, and what follows for devices, route and run; pure."""
 
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
@@ -9,14 +9,17 @@ from typing import NamedTuple
 from push_pipeline.ledger.values import Settlement, Tally
 from push_pipeline.outcome import (
     CONSEQUENCES,
+    NO_VERDICTS,
     DeviceAction,
     Evidence,
     Outcome,
+    Recent,
+    RestCause,
     RouteAction,
     Settled,
     Verdict,
 )
-from push_workers.delivery.backoff import FIRST_WAIT, Backoff
+from push_workers.delivery.backoff import Backoff
 from push_workers.senders.base import Target
 
 #: A slice of at least this many targets …
@@ -31,14 +34,24 @@ MISROUTED_SHARE = 0.5
 DEAD_FLOOR = 200
 DEAD_SHARE = 0.8
 
-#: Seconds a refused credential rests before one probe tries it again.
-HOLD_SECONDS = 60.0
+#: A route is in a storm if at least so many of its latest verdicts, and more than this share,
+#: say that the provider is overloaded or fails; then it rests, and nobody's attempts count.
+STORM_FLOOR = 5
+STORM_SHARE = 0.5
 
-#: Seconds a route rests after a slice in which nobody answered at all.
-OUTAGE_SECONDS = 10.0
+#: Up to this share of such verdicts a device that fails again and again is the odd one out, and
+#: is given up after its attempts. Above it, it is the provider: that lasts until the lifetime.
+ODD_SHARE = 0.1
 
-#: Seconds a throttled route rests where the provider named no time.
-PAUSE_SECONDS = 60.0
+#: What nobody could be asked for, by the word for it; any other word is silence.
+_CAUSES = {
+    "DnsFailed": RestCause.DNS,
+    "ConnectFailed": RestCause.CONNECT,
+    "ConnectTimeout": RestCause.CONNECT,
+    "BackOff": RestCause.CONNECT,
+    "TlsFailed": RestCause.TLS,
+    "NoHttp2": RestCause.TLS,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +67,8 @@ class Rules:
     backoff: Backoff
     may_resend: bool = False  # the unknown policy, applied to this notification
     copies: int = 1  # of those that may have reached them, where they are doubtful
+    recent: Recent = NO_VERDICTS  # what the route's provider answered lately
+    troubled: float = 0.0  # seconds that the route has been in trouble
 
     def in_doubt(self, times_sent: int) -> "Rules":
         """Return the rules for members that workers may have sent to, and recorded nothing."""
@@ -73,7 +88,8 @@ class RouteChange(NamedTuple):
     """A route that is to rest."""
 
     seconds: float
-    held_reason: str | None
+    cause: RestCause
+    reason: str | None = None  # the provider's word, or ours
 
 
 @dataclass(slots=True)
@@ -88,6 +104,8 @@ class Report:
     resent: int = 0
     route: RouteChange | None = None
     suspicion: str | None = None  # why the run must stop
+    recent: Recent = NO_VERDICTS  # what this slice adds to the route's latest verdicts
+    reached: bool = False  # the provider took or refused something: it is there
 
     @classmethod
     def of_unsent(cls, settled: Settled, reason: str, keys: Sequence[int]) -> "Report":
@@ -107,11 +125,6 @@ class Report:
         """Note as well how the devices of another report ended."""
         for (settled, reason), devices in other.ended.items():
             self.end(settled, reason, devices)
-
-    @property
-    def proven(self) -> bool:
-        """Whether the provider took something, so that the credential works."""
-        return any(settled is Settled.ACCEPTED for settled, _ in self.ended)
 
     def tally(self) -> Tally:
         """Count the devices by how they ended, and those that did not end by their reason."""
@@ -161,8 +174,10 @@ def settle(
     """
     suspicious = rules.guarded and looks_misconfigured(verdicts)
     report = Report(
-        route=route_change(verdicts, rules.backoff.factor),
+        route=route_change(verdicts, rules, rng),
         suspicion=_suspicion(verdicts) if suspicious else None,
+        recent=count(verdicts),
+        reached=any(one.outcome in _DECIDED for one in verdicts),
     )
     accepted: list[tuple[int, str | None]] = []
     undecided: dict[Undecided, list[int]] = defaultdict(list)
@@ -214,15 +229,62 @@ def _suspicion(verdicts: Sequence[Verdict]) -> str:
     )
 
 
-def route_change(verdicts: Sequence[Verdict], factor: float) -> RouteChange | None:
-    """Decide whether the route must rest, and for how long; `factor` scales rests of ours."""
+def count(verdicts: Sequence[Verdict]) -> Recent:
+    """Count what the verdicts say of the route."""
+    found = Counter(one.outcome for one in verdicts if one.answered)
+    return Recent(
+        accepted=found[Outcome.ACCEPTED],
+        misrouted=found[Outcome.MISROUTED],
+        dead=found[Outcome.GONE],
+        troubled=found[Outcome.THROTTLED] + found[Outcome.UNAVAILABLE],
+    )
+
+
+def route_change(
+    verdicts: Sequence[Verdict], rules: Rules, rng: random.Random
+) -> RouteChange | None:
+    """Decide whether the route must rest, for how long and why."""
     held = next((one for one in verdicts if one.route is RouteAction.HOLD), None)
     if held is not None:
-        return RouteChange(HOLD_SECONDS * factor, held.reason or "refused")
+        return _rest(rules, RestCause.REFUSED, [held], rng)
     pauses = [one for one in verdicts if one.route is RouteAction.PAUSE]
-    if pauses:
-        return RouteChange(max(_pause_seconds(one, factor) for one in pauses), None)
-    return RouteChange(OUTAGE_SECONDS * factor, None) if _is_outage(verdicts) else None
+    if pauses or _is_storm(verdicts, rules):
+        answers = pauses or [one for one in verdicts if one.outcome in _TROUBLE]
+        throttled = any(one.outcome is Outcome.THROTTLED for one in answers)
+        cause = RestCause.THROTTLED if throttled else RestCause.UNAVAILABLE
+        return _rest(rules, cause, answers, rng)
+    if _is_outage(verdicts):
+        word = _most_common_word(verdicts)
+        return _rest(rules, _CAUSES.get(word, RestCause.SILENCE), verdicts, rng)
+    return None
+
+
+def _rest(
+    rules: Rules, cause: RestCause, verdicts: Sequence[Verdict], rng: random.Random
+) -> RouteChange:
+    asked = max((one.retry_after or 0.0 for one in verdicts), default=0.0)
+    seconds = rules.backoff.rest(cause, rules.troubled, asked, rng)
+    return RouteChange(seconds, cause, _most_common_word(verdicts))
+
+
+def _most_common_word(verdicts: Sequence[Verdict]) -> str:
+    words = Counter(one.reason or one.outcome.value for one in verdicts)
+    return words.most_common(1)[0][0]
+
+
+#: The provider is overloaded or fails, whoever the device is.
+_TROUBLE = frozenset({Outcome.THROTTLED, Outcome.UNAVAILABLE})
+
+
+def _is_storm(verdicts: Sequence[Verdict], rules: Rules) -> bool:
+    """Tell a provider that fails for most from one that fails for a few."""
+    here = count(verdicts)
+    lately = rules.recent.plus(here)
+    return (
+        here.troubled > STORM_SHARE * len(verdicts)
+        and lately.troubled >= STORM_FLOOR
+        and lately.troubled > STORM_SHARE * (lately.troubled + lately.accepted)
+    )
 
 
 def _is_outage(verdicts: Sequence[Verdict]) -> bool:
@@ -232,11 +294,8 @@ def _is_outage(verdicts: Sequence[Verdict]) -> bool:
     return silent and (unsent or len(verdicts) >= GUARD_FLOOR)
 
 
-def _pause_seconds(verdict: Verdict, factor: float) -> float:
-    if verdict.retry_after is not None:
-        return verdict.retry_after
-    ours = PAUSE_SECONDS if verdict.outcome is Outcome.THROTTLED else OUTAGE_SECONDS
-    return ours * factor
+#: The provider looked at the notification, so it is there.
+_DECIDED = frozenset({Outcome.ACCEPTED, Outcome.REJECTED, Outcome.GONE, Outcome.MISROUTED})
 
 
 def _kind_of(verdict: Verdict, rules: Rules) -> Undecided:
@@ -255,32 +314,47 @@ def _plan(
     rng: random.Random,
 ) -> None:
     """Give undecided members a later attempt, or the end that fits where there is none."""
-    wait = None if _forbidden(kind, rules) else _wait(kind, rules, rng)
-    not_before = now if wait is None else now + round(wait * 1000)
-    if wait is not None and not_before < rules.expires_at:
+    given_up = _is_given_up(kind, report, rules)
+    not_before = now + round(_wait(kind, report, rules, rng) * 1000)
+    if not given_up and not_before < rules.expires_at:
         attempt = rules.attempt + _costs_an_attempt(kind, report)
         report.retries.append(Retry(members, attempt, not_before, kind.doubtful))
         return
-    end = _end(kind, given_up=wait is None)
+    end = _end(kind, given_up=given_up)
     report.end(end, kind.reason or kind.outcome.value, [(key, None) for key in members])
 
 
 def _costs_an_attempt(kind: Undecided, report: Report) -> bool:
-    """Only what reached the provider counts: an outage of an hour must not use a push up."""
+    """Only what reached a provider that is well counts: an outage must not use a push up."""
+    if kind.outcome is Outcome.UNKNOWN:
+        return True  # each may be a copy that arrived
     consumes = CONSEQUENCES[kind.outcome].consumes_attempt
-    return consumes and kind.answered and report.suspicion is None
+    return consumes and kind.answered and report.suspicion is None and report.route is None
 
 
-def _forbidden(kind: Undecided, rules: Rules) -> bool:
-    return kind.outcome is Outcome.UNKNOWN and not rules.may_resend
+def _is_given_up(kind: Undecided, report: Report, rules: Rules) -> bool:
+    """Tell whether members have had their last attempt; an outage lasts until the lifetime."""
+    if kind.outcome is Outcome.UNKNOWN and not rules.may_resend:
+        return True
+    if not _costs_an_attempt(kind, report) or not rules.backoff.is_exhausted(rules.attempt):
+        return False
+    return kind.outcome is Outcome.UNKNOWN or _is_well(rules.recent.plus(report.recent))
 
 
-def _wait(kind: Undecided, rules: Rules, rng: random.Random) -> float | None:
-    if not kind.answered:
-        return OUTAGE_SECONDS * rules.backoff.factor
-    if kind.outcome in FIRST_WAIT:
-        return rules.backoff.wait(kind.outcome, rules.attempt, kind.retry_after, rng)
-    return HOLD_SECONDS * rules.backoff.factor
+def _is_well(lately: Recent) -> bool:
+    return lately.accepted > 0 and lately.troubled <= ODD_SHARE * (
+        lately.accepted + lately.troubled
+    )
+
+
+def _wait(kind: Undecided, report: Report, rules: Rules, rng: random.Random) -> float:
+    """Return how long members wait; where their route rests, until it does no longer."""
+    if not _costs_an_attempt(kind, report):
+        if report.route is not None:
+            return max(report.route.seconds, kind.retry_after or 0.0)
+        cause = RestCause.CONNECT if report.suspicion is None else RestCause.GUARD
+        return rules.backoff.rest(cause, 0.0, kind.retry_after, rng)
+    return rules.backoff.wait(kind.outcome, rules.attempt, kind.retry_after, rng)
 
 
 def _end(kind: Undecided, *, given_up: bool) -> Settled:

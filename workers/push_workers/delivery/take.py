@@ -4,12 +4,16 @@ from push_pipeline import db
 from push_pipeline.clock import now_ms
 from push_pipeline.db import Connection
 from push_pipeline.devices.targets import find_targets
+from push_pipeline.directory.provider_routes import begin_probe
 from push_pipeline.ledger import batches
 from push_pipeline.ledger.values import Standing
 from push_workers.delivery.claim import Claim, Leave, Park, Send, SettleRest, cut_slices, decide
 from push_workers.delivery.process import Context
 from push_workers.delivery.record import close_run, settle_rest
 from push_workers.senders.base import Target
+
+#: Seconds in which a probe of a closed route is waited for before somebody sends another.
+PROBE_SECONDS = 1.0
 
 
 def take(batch_id: int, context: Context) -> Claim | None:
@@ -28,7 +32,7 @@ def take(batch_id: int, context: Context) -> Claim | None:
             case Send(window):
                 return _lease(connection, batch, window, context, now)
             case SettleRest() as end:
-                settle_rest(connection, _claimed(batch, context), end, now)
+                settle_rest(connection, _claimed(batch, context, now), end, now)
     close_run(batch)
     return None
 
@@ -36,7 +40,9 @@ def take(batch_id: int, context: Context) -> Claim | None:
 def _lease(
     connection: Connection, batch: Standing, window: int, context: Context, now: int
 ) -> Claim | None:
-    claim = _claimed(batch, context)
+    if batch.probes and not _begin_probe(connection, batch, context, now):
+        return None
+    claim = _claimed(batch, context, now)
     claim.slices = list(cut_slices(batch, window, context.settings.doubt_window))
     lease_until = now + context.lease_ms
     if not batches.take(connection, batch, lease_until=lease_until, doubt_end=claim.slices[0].end):
@@ -47,8 +53,18 @@ def _lease(
     return claim
 
 
-def _claimed(batch: Standing, context: Context) -> Claim:
+def _begin_probe(connection: Connection, batch: Standing, context: Context, now: int) -> bool:
+    """Make this batch the one that asks whether its route's provider answers again."""
+    if batch.credential_id is None:
+        return True
+    until = now + max(1, round(PROBE_SECONDS * context.backoff.factor * 1000))
+    if begin_probe(connection, batch.credential_id, batch.paused_until, until):
+        return True
+    batches.postpone(connection, batch, until)
+    return False
+
+
+def _claimed(batch: Standing, context: Context, now: int) -> Claim:
     members = batches.unpack(batch.members)
-    return Claim(
-        batch, batch.claims + 1, members, context.rules(batch), reasons=dict(batch.reasons or {})
-    )
+    rules = context.rules(batch, now)
+    return Claim(batch, batch.claims + 1, members, rules, reasons=dict(batch.reasons or {}))

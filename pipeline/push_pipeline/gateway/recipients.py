@@ -5,8 +5,7 @@ from typing import Any
 
 from push_pipeline.errors import EmptyAudience
 from push_pipeline.field_warning import FieldWarning
-from push_pipeline.options import DeliveryOptions
-from push_pipeline.options.delivery import SINGLECAST
+from push_pipeline.options import DeliveryOptions, device_ids
 from push_pipeline.options.user_ids import read_user_ids
 from push_pipeline.settings import get_settings
 
@@ -54,5 +53,5 @@ def warnings_of_empty(body: Mapping[str, Any]) -> list[FieldWarning]:
 
     One SDK sends it with every publish.
     """
-    empty = [name for name in SINGLECAST if body.get(name) == []]
+    empty = [name for name in device_ids.NAMES if body.get(name) == []]
     return [FieldWarning(name, "is empty, so it was taken for not set") for name in empty]

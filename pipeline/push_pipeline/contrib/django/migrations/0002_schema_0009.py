@@ -1,4 +1,4 @@
-"""The schema as of its revision 0014."""
+"""The schema as of its revision 0009."""
 
 from typing import ClassVar
 
@@ -9,4 +9,4 @@ from push_pipeline.contrib.django.history import upgrade
 
 class Migration(migrations.Migration):
     dependencies: ClassVar[list[tuple[str, str]]] = [("push_pipeline", "0001_schema_0008")]
-    operations = [migrations.RunPython(upgrade, migrations.RunPython.noop)]
+    operations: ClassVar = [migrations.RunPython(upgrade, migrations.RunPython.noop)]

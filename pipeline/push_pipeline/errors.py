@@ -38,6 +38,7 @@ PipelineError
     ├── SettingsError
     ├── DatabaseUnavailable
     ├── SchemaMissing
+    ├── SchemaTooNew
     ├── BrokerUnavailable
     ├── BadCredential
     └── UserKeysUnavailable
@@ -268,6 +269,10 @@ class DatabaseUnavailable(SetupError):
 
 class SchemaMissing(SetupError):
     """The database has no schema yet: run `push-pipeline migrate`."""
+
+
+class SchemaTooNew(SetupError):
+    """A newer release made the database's schema, and this one cannot work with it."""
 
 
 class BrokerUnavailable(SetupError):

@@ -441,6 +441,16 @@ class Heartbeat(Table, table=True):
     at: int = instant(nullable=False)
 
 
+class SchemaNote(Table, table=True):
+    """Which release made the schema, and the oldest revision whose releases may work on it."""
+
+    __tablename__ = "pipeline_schema"
+
+    revision: str = Field(sa_column=Column(Text, primary_key=True))
+    release: str = Field(sa_column=Column(Text, nullable=False))
+    usable_from: str = Field(sa_column=Column(Text, nullable=False))
+
+
 def _columns(model: type[Table]) -> ReadOnlyColumnCollection[str, Column[Any]]:
     return Table.metadata.tables[str(model.__tablename__)].columns
 
@@ -458,6 +468,7 @@ HEARTBEAT = _columns(Heartbeat)
 MESSAGE = _columns(Message)
 RUN = _columns(Run)
 DEAD_LETTER = _columns(DeadLetter)
+SCHEMA_NOTE = _columns(SchemaNote)
 SUBSCRIPTION = _columns(Subscription)
 TEMPLATE = _columns(Template)
 USER = _columns(User)

@@ -7,7 +7,7 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, inspect, select, text
+from sqlalchemy import Connection, Engine, inspect, select, text
 
 from push_pipeline import db, errors, migrations, models, register_device, status, unregister_device
 from push_pipeline.directory.apps import ensure_app
@@ -125,3 +125,36 @@ def test_a_database_that_is_not_there_is_named(configure) -> None:
     with pytest.raises(errors.DatabaseUnavailable, match="cannot be used"):
         status("message:X")
     db.dispose()
+
+
+def made_by_a_newer_release(engine: Engine, usable_from: str) -> None:
+    migrations.upgrade(engine)
+    with engine.begin() as connection:
+        connection.execute(text(f"UPDATE {migrations.VERSION_TABLE} SET version_num = '9999'"))
+        note = (
+            "UPDATE pipeline_schema SET revision = '9999', release = '7.0', usable_from = :oldest"
+        )
+        connection.execute(text(note), {"oldest": usable_from})
+
+
+def test_a_newer_schema_that_still_serves_this_release_is_worked_with(empty_url: str) -> None:
+    engine = db.make_engine(empty_url)
+    made_by_a_newer_release(engine, usable_from=migrations.head())
+
+    assert migrations.upgrade(engine) == "9999"
+    with engine.connect() as connection:
+        migrations.check_usable(connection)
+        assert "push-pipeline 7.0" in migrations.state(connection).says
+    engine.dispose()
+
+
+def test_a_schema_that_is_too_new_is_named_with_the_release_that_is_needed(empty_url: str) -> None:
+    engine = db.make_engine(empty_url)
+    made_by_a_newer_release(engine, usable_from="9998")
+
+    needed = "install push-pipeline 7.0 or newer"
+    with pytest.raises(errors.SchemaTooNew, match=needed):
+        migrations.upgrade(engine)
+    with engine.connect() as connection, pytest.raises(errors.SchemaTooNew, match=needed):
+        migrations.check_usable(connection)
+    engine.dispose()

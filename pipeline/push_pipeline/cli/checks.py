@@ -84,11 +84,8 @@ def _database() -> Iterator[Finding]:
 
 def _schema() -> Iterator[Finding]:
     with db.reading() as connection:
-        found, newest = migrations.revision(connection), migrations.head()
-    says = f"revision {found}" if found else "there is none"
-    if found != newest:
-        says += f", this release needs {newest}: run `push-pipeline migrate`"
-    yield Finding("schema", found == newest, says)
+        schema = migrations.state(connection)
+    yield Finding("schema", schema.usable, schema.says)
 
 
 def _clock() -> Iterator[Finding]:

@@ -51,13 +51,13 @@ def _check_surroundings() -> None:
     """Refuse to start where nothing could be done.
 
     Raises:
-        SetupError: broker or database is away, or the schema is not this release's.
+        SetupError: broker or database is away, or the schema is none for this release.
     """
     from push_pipeline import db, migrations, queues
 
     queues.backlog(queues.PUBLISH)
     with db.reading() as connection:
-        migrations.check_current(connection)
+        migrations.check_usable(connection)
     db.dispose()
     queues.forget()
 

@@ -17,10 +17,15 @@ def migrate(as_json: Json = False) -> None:
         migrations.revision(connection)
     before = migrations.upgrade(db.engine())
     default_app.sync(settings)
-    after = migrations.head()
+    with db.reading() as connection:
+        schema = migrations.state(connection)
     if as_json:
-        print_json({"before": before, "after": after, "app": settings.app_id})
+        print_json({"before": before, "after": schema.revision, "app": settings.app_id})
         return
-    change = "is up to date" if before == after else f"was upgraded from {before or 'nothing'}"
+    change = "is up to date"
+    if schema.revision != before:
+        change = f"was upgraded from {before or 'nothing'}"
+    elif schema.too_new:
+        change = "is a newer release's, and this release works with it: nothing to do"
     app = f"; the default app is {settings.app_id}" if settings.app_id else ""
-    say(f"schema {after} {change}{app}")
+    say(f"schema {schema.revision} {change}{app}")

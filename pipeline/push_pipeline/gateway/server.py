@@ -31,11 +31,11 @@ def serve(host: str, port: int, operator_port: int | None = None) -> None:
     By `operator_port`, `/metrics` and `/readyz` need no key, and nothing else is there.
 
     Raises:
-        SetupError: a setting is missing, the schema is not this release's, the port is taken.
+        SetupError: a setting is missing, the schema is none for this release, the port is taken.
     """
     queues.broker_url()
     with db.reading() as connection:
-        migrations.check_current(connection)
+        migrations.check_usable(connection)
     listening = [listen(host, one) for one in (port, operator_port) if one is not None]
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)  # asked at each look at the schema

@@ -10,8 +10,9 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 
-from push_pipeline.errors import SchemaMissing
-from push_pipeline.migrations import prefixing
+from push_pipeline.errors import SchemaMissing, SchemaTooNew
+from push_pipeline.migrations import compatibility, prefixing
+from push_pipeline.migrations.compatibility import SchemaState
 
 #: Where this history notes its revision: the default name belongs to a host's own history.
 VERSION_TABLE = "pipeline_alembic_version"
@@ -25,10 +26,12 @@ def upgrade(engine: Engine) -> str | None:
 
     Safe to run twice and at the same time: the second waits for the first (an advisory lock
     on PostgreSQL, the write lock on SQLite) and then finds nothing to do. All or nothing. Tables
-    of a host in the same database, and its own Alembic history, are not touched.
+    of a host in the same database, and its own Alembic history, are not touched. Nor is the
+    schema of a newer release that this one can work with.
 
     Raises:
         SetupError: a table with a name of ours is somebody else's.
+        SchemaTooNew: a newer release made the schema, and this one cannot work with it.
     """
     with engine.connect() as connection, _tables_may_be_rebuilt(connection), connection.begin():
         return upgrade_within(connection)
@@ -39,14 +42,19 @@ def upgrade_within(connection: Connection) -> str | None:
 
     Raises:
         SetupError: a table with a name of ours is somebody else's.
+        SchemaTooNew: a newer release made the schema, and this one cannot work with it.
     """
     _wait_for_turn(connection)
     before = revision(connection)
     if before is None:
         before = prefixing.adopt(connection, VERSION_TABLE)
+    elif (found := state(connection)).too_new:
+        _refuse_unusable(found)
+        return before
     config = _config()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+    compatibility.leave_note(connection, head())
     return before
 
 
@@ -63,20 +71,30 @@ def head() -> str:
     return newest
 
 
-def check_current(connection: Connection) -> None:
-    """Make sure that a database has this release's schema.
+def state(connection: Connection) -> SchemaState:
+    """Tell what a database has, and whether this release can work with it."""
+    found, newest = revision(connection), head()
+    if found in (None, newest):
+        return compatibility.judge(found, newest, frozenset(), None)
+    script = ScriptDirectory.from_config(_config())
+    known = frozenset(one.revision for one in script.walk_revisions())
+    return compatibility.judge(found, newest, known, compatibility.read_note(connection))
+
+
+def check_usable(connection: Connection) -> None:
+    """Make sure that this release can work with a database's schema.
 
     Raises:
-        SchemaMissing: it has none, or another one.
+        SchemaMissing: it has none, or that of an older release.
+        SchemaTooNew: a newer release made it, and this one cannot work with it.
     """
-    found = revision(connection)
-    if found is None:
-        raise SchemaMissing
-    if found != head():
-        raise SchemaMissing(
-            f"the database's schema is {found}, this release needs {head()}: run"
-            " `push-pipeline migrate`"
-        )
+    _refuse_unusable(state(connection))
+
+
+def _refuse_unusable(found: SchemaState) -> None:
+    if not found.usable:
+        error = SchemaTooNew if found.too_new else SchemaMissing
+        raise error(f"the database's schema: {found.says}")
 
 
 def _wait_for_turn(connection: Connection) -> None:

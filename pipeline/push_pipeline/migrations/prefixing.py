@@ -60,7 +60,7 @@ def adopt(connection: Connection, version_table: str) -> str | None:
 
 
 def _refuse_foreign(tables: set[str]) -> None:
-    ours = {*RENAMED.values(), "pipeline_dead_letter"}
+    ours = {*RENAMED.values(), "pipeline_dead_letter", "pipeline_schema"}
     if taken := sorted(tables & ours):
         raise SetupError(
             f"the database has a table {taken[0]} that this release did not make: rename it, or"

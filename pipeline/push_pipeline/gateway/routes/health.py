@@ -67,10 +67,12 @@ def _text() -> bytes:
 def _database() -> str:
     try:
         with db.reading() as connection:
-            migrated = migrations.revision(connection) == migrations.head()
+            schema = migrations.state(connection)
     except SetupError as error:
         return type(error).__name__
-    return "ok" if migrated else "SchemaOutdated"
+    if schema.usable:
+        return "ok"
+    return "SchemaTooNew" if schema.too_new else "SchemaOutdated"
 
 
 def _broker() -> str:

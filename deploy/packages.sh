@@ -10,6 +10,7 @@ needed=(
   "nghttp nghttp2-client"
   "nghttpd nghttp2-server"
   "/usr/include/nghttp2/nghttp2.h libnghttp2-dev"
+  "systemd-analyze systemd"
   "/usr/include/openssl/ssl.h libssl-dev"
 )
 

@@ -156,7 +156,7 @@ def test_no_success_looks_like_a_fault_to_swift(api: Client) -> None:
     requests = [
         ("GET", "/info", None),
         ("POST", "/messaging/default", {"message": "x", "code": 5}),
-        ("POST", "/messaging/push", {"message": "x"}),
+        ("POST", "/messaging/push", {"message": "x", "platforms": []}),
         ("POST", "/messaging/push/welcome", {}),
         ("GET", "/messaging/pushtemplates", None),
         ("GET", f"/messaging/{published}", None),

@@ -3,12 +3,14 @@
 from collections.abc import Callable, Iterator
 
 import pytest
+from sqlalchemy import select
 
 from push_pipeline import db, push_with_template
 from push_pipeline.clock import iso, now_ms
 from push_pipeline.directory.access import Access, PublishRule, put_access
 from push_pipeline.directory.apps import add_key
 from push_pipeline.directory.templates import PUSH, put_template
+from push_pipeline.models import MESSAGE
 from push_pipeline.settings import Settings
 from tests.integration.gateway_stand import APP, Client, make_app, running_gateway
 
@@ -76,7 +78,7 @@ def test_a_push_of_a_template_can_go_by_the_clock_of_each_device(api: Client) ->
 
 
 def test_a_repeated_push_with_the_same_idempotency_key_is_sent_once(api: Client) -> None:
-    for path, body in (("push/plain", {}), ("push", {"message": "Now"})):
+    for path, body in (("push/plain", {}), ("push", {"message": "Now", "platforms": []})):
         first, second = (
             api("POST", f"/messaging/{path}", body, Idempotency_Key=f"once: {path}").body
             for _ in range(2)
@@ -124,6 +126,47 @@ def test_what_is_wrong_with_a_push_of_a_template_is_named(api: Client) -> None:
     assert api("POST", "/messaging/push/plain", {"templateValues": 7}).fault == (400, 8008)
 
 
+@pytest.mark.parametrize("values", [{"templateValues": {}}, {}, {"name": "Kari", "user": "K"}])
+def test_a_push_of_a_template_is_narrowed_by_what_the_body_names(api: Client, values: dict) -> None:
+    named = {
+        "pushSinglecast": ["dev-1"],
+        "pushBroadcast": "ANDROID|OSX",
+        "segmentQuery": "os = 'OSX'",
+    }
+
+    answer = api("POST", "/messaging/push/plain", {**named, **values})
+
+    assert answer.status == 200, answer.body
+    with db.reading() as connection:
+        wanted = select(MESSAGE.delivery_options).where(MESSAGE.id == answer.body["messageId"])
+        stored = connection.execute(wanted).scalar_one()
+    assert {name: stored[name] for name in named} == named
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({"pushSinglecasts": ["a"]}, 8008),
+        ({"pushsinglecast": "a"}, 8008),
+        ({"templateValues": {}, "users": ["a"]}, 8008),
+        ({"deliveryOptions": {"pushSinglecast": ["a"]}}, 8008),
+        ({"publishAt": None}, 5030),
+        ({"segmentQuery": "os ="}, 1017),
+    ],
+)
+def test_what_would_widen_a_push_of_a_template_is_refused(
+    api: Client, body: dict, code: int
+) -> None:
+    assert api("POST", "/messaging/push/plain", body).fault == (400, code)
+
+
+@pytest.mark.parametrize("more", [{}, {"headers": {}}, {"segmentQuery": "os = 'IOS'"}])
+def test_a_publish_to_a_channel_of_the_reserved_name_is_no_push_of_a_template(
+    api: Client, more: dict
+) -> None:
+    assert api("POST", "/messaging/push", {"message": "x", **more}).fault == (400, 5044)
+
+
 def test_a_template_that_is_not_stored_is_pushed_as_it_is(api: Client) -> None:
     answer = api("POST", "/messaging/push", {"message": "Now", "platforms": ["IOS"]})
 
@@ -137,7 +180,7 @@ def test_a_template_that_is_not_stored_is_pushed_as_it_is(api: Client) -> None:
         "successfulSendsAmount": 0,
         "failedSendsAmount": 0,
     }
-    assert api("POST", "/messaging/push", {"message": 7}).fault == (400, 8008)
+    assert api("POST", "/messaging/push", {"message": 7, "platforms": []}).fault == (400, 8008)
     assert api("POST", "/messaging/push", {}).fault[0] == 400
 
 

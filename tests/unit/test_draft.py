@@ -54,6 +54,42 @@ def test_a_template_makes_a_draft_as_a_message_does():
         draft_template(template, {}, DeliveryOptions(), None)
 
 
+def template(**fields):
+    return PushTemplate.read({"name": "t", "message": "Hi", **fields})
+
+
+def test_a_push_of_a_template_is_for_those_who_meet_both_it_and_the_options():
+    stored = template(platforms=["IOS", "OSX"], segmentQuery="osVersion = '{v}'")
+    asked = DeliveryOptions(
+        push_broadcast="IOS|ANDROID",
+        push_singlecast=["a"],
+        segment_query="locale = '{l}' OR os = 'X'",
+    )
+
+    to = draft_template(stored, {"v": "17", "l": "d'e"}, asked, None).to
+
+    assert [platform.value for platform in to.platforms] == ["IOS"]
+    assert to.device_ids == ("a",)
+    assert to.segment_query == "(osVersion = '17') AND (locale = 'd''e' OR os = 'X')"
+    alone = draft_template(template(), {}, DeliveryOptions(segment_query="os = 'IOS'"), None).to
+    assert alone.segment_query == "os = 'IOS'"
+
+
+def test_a_push_of_a_template_for_other_systems_reaches_nobody():
+    asked = DeliveryOptions(push_broadcast="ANDROID")
+
+    made = draft_template(template(platforms=["IOS"]), {}, asked, None)
+
+    assert made.message().failure == "no recipients"
+
+
+@pytest.mark.parametrize("clause", ["os = 'A') OR (os = 'B'", "os = 'A' OR", "1=1) --"])
+def test_a_clause_cannot_end_the_one_of_the_template(clause):
+    stored = template(segmentQuery="osVersion = '17'")
+    with pytest.raises(errors.InvalidWhereClause):
+        draft_template(stored, {}, DeliveryOptions(segment_query=clause), None)
+
+
 def test_only_a_message_by_local_time_looks_at_its_audience_when_it_is_written():
     assert draft(options={"publishAtLocal": "09:00"}).looks_at_its_audience
     assert not draft().looks_at_its_audience

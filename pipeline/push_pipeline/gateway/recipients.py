@@ -12,6 +12,12 @@ from push_pipeline.settings import get_settings
 #: Both spellings of the option, the preferred one first.
 NAMES = ("pushUsers", "push_users")
 
+#: Options that a template may have as variables of its own, where the body is the values.
+_VALUES_TOO = frozenset(("query", "ttl"))
+
+#: Letters. A shorter name that is nearly an option's may be a value as well.
+_SURE = 8
+
 
 def read_users(body: Mapping[str, Any]) -> tuple[str, ...] | None:
     """Return the users that a body narrows its audience to; None where it does not.
@@ -55,3 +61,22 @@ def warnings_of_empty(body: Mapping[str, Any]) -> list[FieldWarning]:
     """
     empty = [name for name in device_ids.NAMES if body.get(name) == []]
     return [FieldWarning(name, "is empty, so it was taken for not set") for name in empty]
+
+
+def read_template_push(body: Mapping[str, Any]) -> tuple[Any, DeliveryOptions]:
+    """Return the values of a template's variables, and the delivery options beside them.
+
+    One SDK sends the values as the body itself.
+
+    Raises:
+        RequestError: as `read_users` and `read_delivery`.
+    """
+    read_users(body)
+    if "templateValues" in body:
+        return body["templateValues"], read_delivery(body)
+    options = DeliveryOptions.spellings().keys() - _VALUES_TOO
+    said = {name: value for name, value in body.items() if name not in options}
+    if any(isinstance(value, dict | list) for value in said.values()):
+        return None, read_delivery(body)
+    judged = {name: body[name] for name in body if name in options or len(name) >= _SURE}
+    return said, read_delivery(judged)

@@ -107,7 +107,8 @@ TEMPLATE_VALUES = _body(
         name: _PUBLISH[name]
         for name in (
             *("templateValues", "publishAt", "publishAtLocal"),
-            *("repeatEvery", "repeatExpiresAt", "pushUsers"),
+            *("repeatEvery", "repeatExpiresAt", "pushBroadcast", "pushSinglecast"),
+            *("pushUsers", "segmentQuery", "ttl"),
         )
     }
 )

@@ -16,18 +16,14 @@ from push_pipeline.ledger.messages import Receipt
 from push_pipeline.options import DeliveryOptions, PublishOptions
 from push_pipeline.options.broadcast import read_broadcast
 from push_pipeline.platform import Platform
-from push_pipeline.publishing.draft import (
-    Draft,
-    UserIds,
-    fill_segment,
-    to_users,
-    warnings_of_delivery,
-)
+from push_pipeline.publishing.draft import Draft, UserIds, to_users, warnings_of_delivery
 from push_pipeline.publishing.write import write
 from push_pipeline.template import composing
 from push_pipeline.template.device_facing import for_device
+from push_pipeline.template.smart_text import fill_clause
 from push_pipeline.template.stored import PushTemplate
 from push_pipeline.template.wording import freeze, warnings_of
+from push_pipeline.whereclause import parse_clause
 
 Values = Mapping[str, str | int | float | bool | None]
 
@@ -74,17 +70,43 @@ def push_with_template(  # noqa: PLR0913 - every one of them is the API's
         RequestError: a typed error with the API's code; nothing was written.
         SetupError: the database or a setting; nothing was written.
     """
-    queues.broker_url()
     when = DeliveryOptions(
         publish_at=publish_at,
         publish_at_local=publish_at_local,
         repeat_every=repeat_every,
         repeat_expires_at=repeat_expires_at,
     )
-    when = to_users(when, users)
+    return push_stored(
+        name,
+        template_values,
+        to_users(when, users),
+        app=app,
+        dedupe_key=dedupe_key,
+        session=session,
+        strict=strict,
+    )
+
+
+def push_stored(
+    name: str,
+    template_values: Values | None,
+    to: DeliveryOptions,
+    *,
+    app: str | None = None,
+    dedupe_key: str | None = None,
+    session: Session | scoped_session[Session] | None = None,
+    strict: bool = False,
+) -> Receipt:
+    """Push a stored template to those of its audience that `to` is for; as `push_with_template`.
+
+    Raises:
+        RequestError: a typed error with the API's code; nothing was written.
+        SetupError: the database or a setting; nothing was written.
+    """
+    queues.broker_url()
     with _reading(session) as connection:
         template = get_template(connection, resolve_app(connection, app), PUSH, name)
-    draft = draft_template(template, template_values, when, dedupe_key, strict=strict)
+    draft = draft_template(template, template_values, to, dedupe_key, strict=strict)
     return write(draft, app=app, session=session)
 
 
@@ -122,13 +144,13 @@ def push_immediately(
 def draft_template(
     template: PushTemplate,
     values: Values | None,
-    when: DeliveryOptions,
+    to: DeliveryOptions,
     dedupe_key: str | None,
     brought: Mapping[Platform, Mapping[str, Any]] | None = None,
     *,
     strict: bool = False,
 ) -> Draft:
-    """Fill a template and check all of the push.
+    """Fill a template and check all of the push, to whom of its audience `to` is for.
 
     Raises:
         RequestError: a typed error with the API's code.
@@ -136,20 +158,33 @@ def draft_template(
     said = PublishOptions(template_values=values)
     wordings = composing.compose(template, said.template_values, brought)
     content = {"template": template.name, **said.to_json(), **freeze(wordings)}
-    to_whom = {
-        "push_broadcast": read_broadcast(template.reached),
-        "segment_query": template.segment_query,
+    narrowed = {
+        "push_broadcast": read_broadcast(template.reached) & to.push_broadcast,
+        "segment_query": _both(template.segment_query, to.segment_query, said.template_values),
     }
-    to = fill_segment(when.model_copy(update=to_whom), said.template_values)
+    meant = to.model_copy(update=narrowed)
     return Draft(
         template.channel_name,
         content,
-        to,
+        meant,
         dedupe_key,
         now_ms(),
-        warnings=(*warnings_of(wordings), *warnings_of_delivery(to)),
+        warnings=(*warnings_of(wordings), *warnings_of_delivery(meant)),
         strict=strict,
     )
+
+
+def _both(clause: str | None, other: str | None, values: Mapping[str, str]) -> str | None:
+    """Fill two where clauses and join them: who is meant must meet both.
+
+    Each is parsed by itself first, so that a parenthesis in one cannot end the other.
+    """
+    filled = [fill_clause(one, values) for one in (clause, other) if one is not None]
+    if len(filled) <= 1:
+        return filled[0] if filled else None
+    for one in filled:
+        parse_clause(one)
+    return " AND ".join(f"({one})" for one in filled)
 
 
 @contextmanager

@@ -1,31 +1,26 @@
 """Push templates: pushed by name, pushed without being stored, and told to devices."""
 
-from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header
 
-from push_pipeline import db, push_with_template
+from push_pipeline import db
 from push_pipeline.directory.templates import PUSH, get_template, templates_for_devices
-from push_pipeline.errors import UnknownOs
+from push_pipeline.errors import InvalidChannelName, UnknownOs
 from push_pipeline.gateway import recipients, requests
 from push_pipeline.gateway.auth import Asking
 from push_pipeline.gateway.body import JsonObject, OptionalObject
 from push_pipeline.gateway.paths import Named
 from push_pipeline.gateway.wire import MessageStatus, PushStatus
 from push_pipeline.platform import Platform
-from push_pipeline.publishing.push_template import push_immediately
+from push_pipeline.publishing.push_template import push_immediately, push_stored
 from push_pipeline.template.stored import PushTemplate
 
 router = APIRouter(tags=["templates"])
 
-#: When a push of a template goes out, by the names of a publish.
-WHEN = {
-    "publishAt": "publish_at",
-    "publishAtLocal": "publish_at_local",
-    "repeatEvery": "repeat_every",
-    "repeatExpiresAt": "repeat_expires_at",
-}
+#: What a template has and a publish has not: by them a body is known as one.
+TEMPLATE_FIELDS = frozenset(("id", "name", "platforms", "channelName", "options"))
 
 DeviceTemplates = dict[str, dict[str, Any]]
 
@@ -44,6 +39,8 @@ def push(asking: Asking, body: JsonObject, idempotency_key: IdempotencyKey = Non
     A request with the same `Idempotency-Key` as an earlier one pushes nothing again.
     """
     users, template = recipients.split_users(body)
+    if TEMPLATE_FIELDS.isdisjoint(template):
+        raise InvalidChannelName("'push' is no channel, and a template has name or platforms")
     asking.require_publish(PushTemplate.read(template).channel_name)
     receipt = push_immediately(template, app=asking.app_id, dedupe_key=idempotency_key, users=users)
     return PushStatus.of(receipt)
@@ -59,21 +56,17 @@ def push_template(
 ) -> MessageStatus:
     """Push a stored template now, later or repeatedly, filled with `templateValues`.
 
+    Whoever else the body names (`pushSinglecast`, `pushBroadcast`, `segmentQuery`, `pushUsers`),
+    it is pushed to those of them who are in the template's audience.
     A request with the same `Idempotency-Key` as an earlier one pushes nothing again.
     """
     with db.reading() as connection:
         template = get_template(connection, asking.app_id, PUSH, name)
     asking.require_publish(template.channel_name)
-    when: dict[str, Any] = {field: body.get(given) for given, field in WHEN.items()}
-    receipt = push_with_template(
-        name,
-        _values(body),
-        app=asking.app_id,
-        dedupe_key=idempotency_key,
-        users=recipients.read_users(body),
-        **when,
-    )
-    return MessageStatus.of(receipt)
+    values, to = recipients.read_template_push(body)
+    receipt = push_stored(name, values, to, app=asking.app_id, dedupe_key=idempotency_key)
+    ignored = recipients.warnings_of_empty(body)
+    return MessageStatus.of(replace(receipt, warnings=(*receipt.warnings, *ignored)))
 
 
 @router.get("/messaging/pushtemplates", summary="Templates for iOS")
@@ -93,12 +86,3 @@ def templates(device_type: Named, asking: Asking) -> DeviceTemplates:
 def _templates(app_id: str, platform: Platform) -> DeviceTemplates:
     with db.reading() as connection:
         return templates_for_devices(connection, app_id, platform)
-
-
-def _values(body: Mapping[str, Any]) -> Any:
-    """Return the values of variables; one SDK sends them as the body itself."""
-    if "templateValues" in body:
-        return body["templateValues"]
-    said = {name: value for name, value in body.items() if name not in {*WHEN, *recipients.NAMES}}
-    flat = not any(isinstance(value, dict | list) for value in said.values())
-    return said if flat else None

@@ -110,7 +110,7 @@ def test_an_unknown_name_is_refused_with_the_nearest_and_ignored_on_the_wire():
         ("headers", [["a", "b"]]),
         ("headers", {1: "a"}),
         ("headers", {"a": object()}),
-        ("headers", {"a": 2**70}),
+        ("headers", {"a": 10**5000}),
         ("headers", {"a": "\ud800"}),
         ("template_values", "x"),
         ("template_values", {"a": {}}),

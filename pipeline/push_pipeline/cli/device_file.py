@@ -4,11 +4,10 @@ import csv
 from collections.abc import Iterator, Mapping
 from typing import IO, Any, NamedTuple
 
-import orjson
-
 from push_pipeline.cli.records import LINE_MAX, records
 from push_pipeline.devices.registration import Registration, check_registration
 from push_pipeline.errors import InvalidParameter, RequestError
+from push_pipeline.options.json_values import parse_json
 
 #: Characters. A shorter value is no token, and may be repeated in a message.
 _SHORT = 16
@@ -43,7 +42,7 @@ class _Parser:
     def fields(self, text: bytes) -> dict[str, Any]:
         """Return a line's fields by the API's names."""
         if self._names is None:
-            fields = orjson.loads(text)
+            fields = parse_json("the line", text)
             if not isinstance(fields, dict):
                 raise InvalidParameter("the line is not a JSON object")
             return fields
@@ -109,5 +108,5 @@ def _typed(cells: dict[str, str]) -> dict[str, Any]:
     """Return what a row says: an empty cell says nothing, as a name that NDJSON leaves out."""
     fields: dict[str, Any] = {name: cell for name, cell in cells.items() if cell}
     if "properties" in fields:
-        fields["properties"] = orjson.loads(fields["properties"])
+        fields["properties"] = parse_json("properties", fields["properties"].encode())
     return fields

@@ -1,6 +1,5 @@
 """`publish`: a message to a channel, or with --dry-run a count of those who would get it."""
 
-import json
 from typing import Annotated, Any
 
 import typer
@@ -104,8 +103,10 @@ def _where_and_what(channel: str, message: str | None, users: list[str]) -> tupl
 
 
 def _json_value(text: str) -> Any:
+    from push_pipeline.options.json_values import parse_json
+
     try:
-        return json.loads(text)
+        return parse_json("the message", text.encode())
     except ValueError as wrong:
         raise InvalidParameter(f"the message is not JSON: {wrong}") from None
 

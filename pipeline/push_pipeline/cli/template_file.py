@@ -1,11 +1,11 @@
 """Stored templates as they come: a JSON document, or a list of them."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 from push_pipeline.directory.templates import CHANNEL, PUSH, Kind, buttons_for
 from push_pipeline.errors import InvalidParameter
+from push_pipeline.options.json_values import parse_json
 from push_pipeline.platform import Platform
 
 
@@ -21,7 +21,7 @@ def read_templates(file: Path, kind: str) -> list[tuple[Kind[Any], Any]]:
 
 def _bodies(file: Path) -> list[Any]:
     try:
-        content = json.loads(file.read_text())
+        content = parse_json(str(file), file.read_bytes())
     except OSError as error:
         raise InvalidParameter(f"{file} cannot be read: {error.strerror}") from None
     except ValueError as wrong:

@@ -10,6 +10,7 @@ from push_pipeline.content import android, apple
 from push_pipeline.content.values import compact_json, text_of
 from push_pipeline.errors import EmptyMessage, InvalidParameter
 from push_pipeline.field_warning import FieldWarning
+from push_pipeline.options.json_values import check_json
 from push_pipeline.platform import Platform
 
 #: Apple: "Sending notification requests to APNs", apns-collapse-id. Bytes. Also kept for FCM's
@@ -147,6 +148,7 @@ def _as_json(name: str, value: object) -> object:
     try:
         written = compact_json(value)
     except (TypeError, ValueError, RecursionError):
+        check_json(name, value)
         raise InvalidParameter(f"{name} must be JSON in valid Unicode") from None
     if b"\\u0000" in written.replace(b"\\\\", b""):
         raise InvalidParameter(f"{name} must not contain the NUL character")

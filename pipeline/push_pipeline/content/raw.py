@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from push_pipeline.content.values import compact_json
 from push_pipeline.errors import InvalidParameter
+from push_pipeline.options.json_values import parse_json
 
 JsonObject = dict[str, object]
 
@@ -20,7 +21,7 @@ def read_raw(name: str, value: object) -> JsonObject:
         InvalidParameter: it is no object, or not JSON in valid Unicode.
     """
     try:
-        read = json.loads(value) if isinstance(value, str) else value
+        read = parse_json(name, value.encode()) if isinstance(value, str) else value
         if not isinstance(read, Mapping):
             raise InvalidParameter(f"{name} must be a JSON object")
         written: JsonObject = json.loads(compact_json(read))

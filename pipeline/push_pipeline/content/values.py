@@ -10,6 +10,7 @@ _OFF = (0, "0", "false", "")
 
 #: Digits of the largest count that is read; APNs keeps a badge in 32 bits.
 _COUNT_DIGITS = 9
+_COUNT_END = 10**_COUNT_DIGITS
 
 
 def compact_json(value: object) -> bytes:
@@ -44,9 +45,10 @@ def count_of(value: object) -> int | None:
     """Return a count of zero or more, given as a whole number or as digits; None for others."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
-    digits = value if isinstance(value, str) else f"{value:.0f}"
-    readable = digits.isascii() and digits.isdigit() and len(digits) <= _COUNT_DIGITS
-    return int(digits) if readable and (isinstance(value, str) or value == int(digits)) else None
+    if isinstance(value, str):
+        readable = value.isascii() and value.isdigit() and len(value) <= _COUNT_DIGITS
+        return int(value) if readable else None
+    return int(value) if 0 <= value < _COUNT_END and value == int(value) else None
 
 
 def number_of(value: object) -> int | float | None:

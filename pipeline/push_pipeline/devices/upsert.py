@@ -5,6 +5,7 @@ database and kind of caller. It takes all its rows as one bound text: bound valu
 thousand rows cost more to compile and send than to write.
 """
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -213,7 +214,11 @@ def _renewed(new: Any, *, alive: bool) -> dict[str, Any]:
 
 def _as_text(rows: Iterable[Mapping[str, Any]]) -> str:
     """Write rows as `_columns_of` reads them."""
-    return orjson.dumps(list(rows)).decode()
+    listed = list(rows)
+    try:
+        return orjson.dumps(listed).decode()
+    except TypeError:  # an integer beyond 64 bits in some properties
+        return json.dumps(listed, ensure_ascii=False)
 
 
 def _columns_of(

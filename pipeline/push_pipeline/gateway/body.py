@@ -5,7 +5,6 @@ import re
 from collections.abc import Iterable
 from typing import Annotated, Any
 
-import orjson
 from fastapi import Depends, Request
 from starlette.requests import ClientDisconnect
 
@@ -18,6 +17,7 @@ from push_pipeline.errors import (
     RegistrationMalformed,
     RegistrationMissing,
 )
+from push_pipeline.options.json_values import parse_json
 
 #: Bytes. Ten thousand device ids of 64 characters fit; a provider's payload is 4 KiB.
 BODY_MAX = 1_048_576
@@ -96,8 +96,8 @@ async def read_registration(body: Annotated[bytes, Depends(read_body)]) -> dict[
         raise RegistrationMissing
     try:
         return await read_object(body)
-    except MalformedBody:
-        raise RegistrationMalformed from None
+    except MalformedBody as wrong:
+        raise RegistrationMalformed(str(wrong)) from None
 
 
 async def read_device_ids(body: Annotated[bytes, Depends(read_body)]) -> list[str]:
@@ -117,8 +117,10 @@ async def read_device_ids(body: Annotated[bytes, Depends(read_body)]) -> list[st
 
 def _parse(body: bytes) -> Any:
     try:
-        parsed = orjson.loads(body)
-    except orjson.JSONDecodeError:
+        parsed = parse_json("the body", body)
+    except InvalidParameter as wrong:
+        raise MalformedBody(str(wrong)) from None
+    except ValueError:
         raise MalformedBody from None
     if _NUL.search(body):
         raise InvalidParameter("a text holds the character U+0000")

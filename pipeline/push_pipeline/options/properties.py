@@ -1,11 +1,11 @@
 """Properties of a user or a device: a JSON object that both databases keep as it is."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
-
 from push_pipeline.errors import InvalidParameter
+from push_pipeline.options.json_values import copy_json
 
 #: Bytes of JSON. They are read for every device of a personal push or a segment.
 PROPERTIES_MAX_BYTES = 65_536
@@ -20,13 +20,10 @@ def check_properties(name: str, properties: object) -> dict[str, Any]:
     """
     if not isinstance(properties, Mapping):
         raise InvalidParameter(f"{name} must be an object")
-    try:
-        written = orjson.dumps(dict(properties))
-    except TypeError:  # also for text that is no Unicode, and numbers beyond 64 bits
-        raise InvalidParameter(f"{name} must hold JSON values only") from None
+    copy: dict[str, Any] = copy_json(name, dict(properties))
+    written = json.dumps(copy, ensure_ascii=False, separators=(",", ":")).encode()
     if len(written) > PROPERTIES_MAX_BYTES:
         raise InvalidParameter(f"{name} must have at most {PROPERTIES_MAX_BYTES} bytes")
     if b"\\u0000" in written.replace(b"\\\\", b""):
         raise InvalidParameter(f"{name} must not contain the NUL character")
-    copy: dict[str, Any] = orjson.loads(written)
     return copy

@@ -1,14 +1,15 @@
 """PublishOptions: what is said beside the message, and the check of the message itself."""
 
+import json
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, Any, TypedDict, Unpack
 
-import orjson
 from pydantic import Field, PlainSerializer, PlainValidator
 
 from push_pipeline.errors import EmptyMessage, InvalidParameter, MissingParameter
 from push_pipeline.options.base import Options
+from push_pipeline.options.json_values import copy_json
 
 JsonObject = Mapping[str, Any]
 
@@ -24,11 +25,7 @@ def read_object(value: object) -> JsonObject:
     """Return a deep copy of a JSON object that cannot be changed, or raise InvalidParameter."""
     if not isinstance(value, Mapping):
         raise InvalidParameter("headers and templateValues are objects")
-    try:
-        copy = orjson.loads(orjson.dumps(dict(value)))
-    except TypeError:  # also for names that are no text, and numbers beyond 64 bits
-        raise InvalidParameter("headers and templateValues hold JSON values only") from None
-    return MappingProxyType(copy)
+    return MappingProxyType(copy_json("headers or templateValues", dict(value)))
 
 
 def read_template_values(value: object) -> Mapping[str, str]:
@@ -40,8 +37,7 @@ def read_template_values(value: object) -> Mapping[str, str]:
     if any(isinstance(item, dict | list) for item in given.values()):
         raise InvalidParameter("a template value is text, a number or a truth value")
     texts = {
-        name: item if isinstance(item, str) else orjson.dumps(item).decode()
-        for name, item in given.items()
+        name: item if isinstance(item, str) else json.dumps(item) for name, item in given.items()
     }
     return MappingProxyType(texts)
 

@@ -4,7 +4,6 @@ The host authenticates, by its session or by what else sets `request.user`; its 
 stays in force. Errors are in the API's shape.
 """
 
-import json
 from typing import Any
 
 from django.contrib.auth.decorators import login_not_required
@@ -20,6 +19,7 @@ from push_pipeline.errors import (
     PipelineError,
     RegistrationMalformed,
 )
+from push_pipeline.options.json_values import parse_json
 
 
 @method_decorator(login_not_required, name="dispatch")  # answers 401 itself, not by a login page
@@ -69,7 +69,7 @@ class Message(_Asked):
 
 def _read_object(body: bytes) -> dict[str, Any]:
     try:
-        parsed = json.loads(body)
+        parsed = parse_json("the body", body)
     except ValueError:
         raise RegistrationMalformed from None
     if not isinstance(parsed, dict):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from push_pipeline.api import status
+    from push_pipeline.devices.inventory import list_devices, show_device
     from push_pipeline.devices.register import register_device, unregister_device
     from push_pipeline.errors import PipelineError, RequestError, SetupError
     from push_pipeline.ledger.messages import Receipt
@@ -27,12 +28,14 @@ __all__ = [
     "SetupError",
     "apublish",
     "cancel",
+    "list_devices",
     "pause",
     "publish",
     "push_to_user",
     "push_with_template",
     "register_device",
     "resume",
+    "show_device",
     "status",
     "unregister_device",
 ]
@@ -46,12 +49,14 @@ _HOMES = {
     "SetupError": "errors",
     "apublish": "publishing.apublish",
     "cancel": "publishing.control",
+    "list_devices": "devices.inventory",
     "pause": "publishing.control",
     "publish": "publishing.publish",
     "push_to_user": "publishing.publish",
     "push_with_template": "publishing.push_template",
     "register_device": "devices.register",
     "resume": "publishing.control",
+    "show_device": "devices.inventory",
     "status": "api",
     "unregister_device": "devices.register",
 }

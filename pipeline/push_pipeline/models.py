@@ -19,8 +19,10 @@ from sqlalchemy import (
     LargeBinary,
     SmallInteger,
     Text,
+    TextClause,
     UniqueConstraint,
     false,
+    literal_column,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -178,6 +180,9 @@ class Channel(Table, table=True):
     created_at: int = instant(nullable=False)
 
 
+OUT_OF_SERVICE = text("state <> 'active'")
+
+
 class Device(Table, table=True):
     """One installation of an app.
 
@@ -207,6 +212,18 @@ class Device(Table, table=True):
             postgresql_where=text("expires_at IS NOT NULL"),
             sqlite_where=text("expires_at IS NOT NULL"),
         ),
+        Index(
+            "pipeline_device_out_since",
+            *("app_id", "state_since", "id"),
+            postgresql_where=OUT_OF_SERVICE,
+            sqlite_where=OUT_OF_SERVICE,
+        ),
+        Index(
+            "pipeline_device_out_because",
+            *("app_id", "state_reason", "state_since", "id"),
+            postgresql_where=OUT_OF_SERVICE,
+            sqlite_where=OUT_OF_SERVICE,
+        ),
         {"sqlite_autoincrement": True},  # a batch under way holds keys: none is given out twice
     )
 
@@ -227,6 +244,9 @@ class Device(Table, table=True):
     expires_at: int | None = instant()
     state: str = Field(default="active", sa_column=Column(Text, nullable=False))
     state_reason: str | None = Field(default=None, sa_column=Column(Text))
+    state_since: int | None = (
+        instant()
+    )  # when it was put out of service; None: active, or not known
     created_at: int = instant(nullable=False)
     registered_at: int = instant(nullable=False)
 
@@ -274,6 +294,20 @@ class Template(Table, table=True):
 
 
 ENDED = text("ended_at IS NOT NULL")
+TO_USERS = text("(delivery_options -> 'pushUsers') IS NOT NULL")
+TO_DEVICES = text("(delivery_options -> 'pushSinglecast') <> '[]'")
+
+
+def _named_in(name: str, option: str, where: TextClause) -> Index:
+    """Build an index on the names in a list; SQLite has none such, and reads the messages."""
+    index = Index(
+        name,
+        literal_column(f"(delivery_options -> '{option}')").label("listed"),
+        postgresql_using="gin",
+        postgresql_ops={"listed": "jsonb_path_ops"},
+        postgresql_where=where,
+    )
+    return index.ddl_if(dialect="postgresql")
 
 
 class Message(Table, table=True):
@@ -284,6 +318,8 @@ class Message(Table, table=True):
     __table_args__ = (
         UniqueConstraint("app_id", "dedupe_key"),
         Index("pipeline_message_ended", "ended_at", postgresql_where=ENDED, sqlite_where=ENDED),
+        _named_in("pipeline_message_to_users", "pushUsers", TO_USERS),
+        _named_in("pipeline_message_to_devices", "pushSinglecast", TO_DEVICES),
     )
 
     id: str = Field(sa_column=Column(Text, primary_key=True))  # message:<UUID>

@@ -24,6 +24,8 @@ def empty_url(request: pytest.FixtureRequest, tmp_path) -> str:
     return server.url(server.create())
 
 
+# SQLite has none of them.
+@pytest.mark.filterwarnings("ignore:autogenerate skipping metadata-specified expression-based")
 def test_the_schema_is_what_the_models_say(settings: Settings) -> None:
     assert models.BATCH
     with db.reading() as connection:

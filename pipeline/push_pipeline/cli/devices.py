@@ -1,11 +1,11 @@
-"""`devices import`: a list of registrations."""
+"""`devices`: a list of them read in, looked at by pages or one by one."""
 
 import time
 from typing import Annotated
 
 import typer
 
-from push_pipeline.cli.output import print_json, say
+from push_pipeline.cli.output import console, note, print_json, say
 from push_pipeline.cli.parameters import App, Json
 
 group = typer.Typer(no_args_is_help=True, help="Devices.")
@@ -38,3 +38,46 @@ def import_file(
         bad = f", {totals.bad:,} bad lines skipped" if totals.bad else ""
         rate = totals.imported / max(seconds, 0.001)
         say(f"{totals.imported:,} devices in {seconds:.1f} s ({rate:,.0f} a second){bad}")
+
+
+DeviceId = Annotated[str, typer.Argument(metavar="ID", help="The device's id.")]
+
+
+@group.command("list")
+def list_page(
+    user: Annotated[
+        str | None, typer.Option(metavar="ID", help="Only this user's devices.")
+    ] = None,
+    channel: Annotated[str | None, typer.Option(help="Only the devices of this channel.")] = None,
+    os: Annotated[
+        str | None, typer.Option(metavar="IOS|ANDROID|OSX", help="Only those of this system.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1_000, help="Most devices.")] = 50,
+    after: Annotated[int, typer.Option(min=0, help="Go on where the page before ended.")] = 0,
+    app: App = None,
+    as_json: Json = False,
+) -> None:
+    """List devices, also those out of service, the oldest first. A token is shown by its end."""
+    from push_pipeline import list_devices
+    from push_pipeline.cli.device_view import draw_list
+
+    page = list_devices(user=user, channel=channel, os=os, limit=limit, after=after, app=app)
+    if as_json:
+        print_json(page)
+        return
+    console.print(draw_list(page["devices"]) if page["devices"] else "no devices here")
+    if page["next"] is not None:
+        note(f"there may be more: --after {page['next']}")
+
+
+@group.command("show")
+def show(device_id: DeviceId, app: App = None, as_json: Json = False) -> None:
+    """Show what is known of a device. Its token is shown by its end."""
+    from push_pipeline import show_device
+    from push_pipeline.cli.device_view import draw_one
+
+    device = show_device(device_id, app=app)
+    if as_json:
+        print_json(device)
+    else:
+        console.print(draw_one(device))

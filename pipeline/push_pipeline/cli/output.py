@@ -15,6 +15,11 @@ _WIDTH_OF_A_FILE = 160
 console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH_OF_A_FILE)
 
 
+def printable(text: str) -> str:
+    """Return somebody else's text so that a terminal shows it and obeys nothing in it."""
+    return text if text.isprintable() else repr(text)
+
+
 def say(text: str) -> None:
     """Print a line of a result."""
     print(text, flush=True)

@@ -9,6 +9,6 @@ A registration, step by step; `register` calls them in this order:
 5. `conflicts.plan_room`: who has to leave, or to give a token away? Pure; `register` does it.
 6. `upsert.upsert_devices`, `upsert.subscribe_devices`: the rows are written.
 
-The caller owns the transaction: nothing here commits, save `register_device` and
-`unregister_device`, which are Python's own surface.
+The caller owns the transaction: nothing here commits, save `register_device`,
+`unregister_device`, `inventory` and `owners`, which are Python's own surface.
 """

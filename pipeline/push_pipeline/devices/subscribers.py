@@ -69,7 +69,7 @@ def list_subscribers(
     statement = _among(select(*OF_REGISTERED), channel, clause, now)
     ordered = statement.order_by(*map(_sorted_by, order), DEVICE.id)
     rows = connection.execute(ordered.limit(limit).offset(offset)).all()
-    channels = _channels_of(connection, [row.id for row in rows])
+    channels = channels_of(connection, [row.id for row in rows])
     return [Registered(*row, channels=tuple(channels[row.id])) for row in rows]
 
 
@@ -131,7 +131,8 @@ def _among(
     return found.outerjoin(User, of_user).where(matches(parse_clause(clause)))
 
 
-def _channels_of(connection: Connection, keys: Sequence[int]) -> dict[int, list[str]]:
+def channels_of(connection: Connection, keys: Sequence[int]) -> dict[int, list[str]]:
+    """Return the names of the channels of devices, by device key; one query for all."""
     statement = (
         select(SUBSCRIPTION.device_key, CHANNEL.name)
         .join(Channel, CHANNEL.id == SUBSCRIPTION.channel_key)

@@ -25,7 +25,11 @@ _OUT_OF_SERVICE = (
         DEVICE.registered_at <= bindparam("dead_since"),
         DEVICE.state == "active",
     )
-    .values(state=bindparam("new_state"), state_reason=bindparam("why"))
+    .values(
+        state=bindparam("new_state"),
+        state_reason=bindparam("why"),
+        state_since=bindparam("since"),
+    )
 )
 
 
@@ -37,8 +41,8 @@ def find_targets(
     return connection.execute(_TARGETS, {"keys": keys, "now": now}).all()
 
 
-def put_out_of_service(connection: Connection, evidence: Sequence[Evidence]) -> None:
-    """Retire or quarantine devices, one conditional update each.
+def put_out_of_service(connection: Connection, evidence: Sequence[Evidence], now: int) -> None:
+    """Retire or quarantine devices, one conditional update each; `now` is epoch milliseconds.
 
     A device that registered again after the evidence, or whose token is another one by now,
     keeps its state, however the two race. The rows are locked in the order of keys, as the
@@ -51,6 +55,7 @@ def put_out_of_service(connection: Connection, evidence: Sequence[Evidence]) -> 
             "dead_since": one.dead_since,
             "new_state": _STATES[one.action],
             "why": one.reason,
+            "since": now,
         }
         for one in sorted(evidence, key=attrgetter("key"))
     ]

@@ -208,6 +208,7 @@ def _renewed(new: Any, *, alive: bool) -> dict[str, Any]:
         ),
         "state": case((known, DEVICE.state), else_="active"),
         "state_reason": case((known, DEVICE.state_reason), else_=None),
+        "state_since": case((known, DEVICE.state_since), else_=None),
         "registered_at": case((known, DEVICE.registered_at), else_=new.registered_at),
     }
 

@@ -117,7 +117,7 @@ def _write(
     batches.record(connection, batch.id, claim.number, report.tally(), progress)
     insert_deliveries(connection, report.settlements(claim.rules, now))
     batches.insert_batches(connection, [_later(batch, one) for one in report.retries], None)
-    put_out_of_service(connection, report.evidence)
+    put_out_of_service(connection, report.evidence, now)
 
 
 def _later(batch: Standing, retry: Retry) -> NewBatch:

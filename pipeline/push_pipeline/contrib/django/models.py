@@ -73,6 +73,7 @@ class Device(ReadOnly):
     time_zone = models.TextField(null=True)
     state = models.TextField()
     state_reason = models.TextField(null=True)
+    state_since = models.BigIntegerField(null=True)
     created_at = models.BigIntegerField()
     registered_at = models.BigIntegerField()
     channels = models.ManyToManyField(Channel, through="Subscription")

@@ -1,0 +1,139 @@
+"""Devices as an operator looks at them: by pages, one by one, at a cost that follows the answer."""
+
+import json
+from collections.abc import Callable, Iterator
+
+import pytest
+from sqlalchemy import text
+
+from push_pipeline import db, errors, list_devices, register_device, show_device
+from push_pipeline.cli.root import DONE, FAILED, run
+from push_pipeline.clock import now_ms
+from push_pipeline.devices import inventory
+from push_pipeline.directory.apps import ensure_app
+from push_pipeline.settings import Settings
+from tests.installation import APP
+from tests.integration.crowd import READS_ALL, plans_of, populate
+from tests.integration.gateway_stand import KEY, Client
+
+FCM_TOKEN = "fcm-token-of-a-device-0123456789"
+
+
+@pytest.fixture
+def shop(settings: Settings, configure: Callable[..., Settings]) -> Iterator[None]:
+    """Four devices: two of one user, one of another system, one out of service."""
+    configure(app_id=APP)
+    with db.writing() as connection:
+        ensure_app(connection, APP, APP, now_ms())
+    register_device("phone-1", "aa" * 30 + "cafe", "IOS", channels=["news", "sport"], userId="42")
+    register_device("phone-2", FCM_TOKEN, "ANDROID", channels=["news"], userId="43")
+    register_device("phone-3", "bb" * 32, "IOS", channels=["sport"], userId="42", locale="nb")
+    register_device("phone-4", "cc" * 32, "IOS", channels=["news"], properties={"beta": True})
+    with db.writing() as connection:
+        connection.execute(
+            text(
+                "UPDATE pipeline_device SET state = 'retired', state_reason = 'Unregistered',"
+                " state_since = 1800000000000 WHERE device_id = 'phone-4'"
+            )
+        )
+    yield
+    db.dispose()
+
+
+def ids(**wanted: object) -> list[str]:
+    return [one["deviceId"] for one in list_devices(**wanted)["devices"]]
+
+
+@pytest.mark.usefixtures("shop")
+def test_each_filter_narrows_and_all_of_them_together() -> None:
+    assert ids() == ["phone-1", "phone-2", "phone-3", "phone-4"]
+    assert ids(user="42") == ["phone-1", "phone-3"]
+    assert ids(channel="news") == ["phone-1", "phone-2", "phone-4"]
+    assert ids(os="android") == ["phone-2"]
+    assert ids(user="42", channel="sport", os="IOS") == ["phone-1", "phone-3"]
+    assert ids(user="42", channel="news") == ["phone-1"]
+    assert ids(user="nobody") == []
+    for wrong, code in (({"channel": "none"}, 5010), ({"os": "WP"}, 8008), ({"limit": 0}, 8008)):
+        with pytest.raises(errors.RequestError) as refused:
+            list_devices(**wrong)
+        assert refused.value.code == code
+
+
+@pytest.mark.usefixtures("shop")
+@pytest.mark.parametrize("wanted", [{}, {"channel": "news"}, {"user": "42"}, {"os": "IOS"}])
+def test_pages_together_are_the_list(wanted: dict, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = ids(**wanted)
+    monkeypatch.setattr(inventory, "LOOKED_AT", 2)
+    found, after = [], 0
+    while after is not None:
+        page = list_devices(**wanted, limit=1, after=after)
+        found += [one["deviceId"] for one in page["devices"]]
+        after = page["next"]
+    assert found == whole
+
+
+@pytest.mark.usefixtures("shop")
+def test_a_device_is_told_with_all_but_its_token() -> None:
+    out = show_device("phone-4")
+    assert out["state"] == "retired"
+    assert (out["stateReason"], out["stateSince"]) == ("Unregistered", "2027-01-15T08:00:00.000Z")
+    assert (out["channels"], out["properties"]) == (["news"], {"beta": True})
+    assert show_device("phone-1")["token"] == "…cafe"
+    assert "aaaa" not in str(list_devices())
+    with pytest.raises(errors.UnknownDevice):
+        show_device("phone-5")
+
+
+@pytest.mark.usefixtures("shop")
+def test_who_registers_again_is_not_out_of_service_any_more() -> None:
+    register_device("phone-4", "cc" * 32, "IOS")
+    assert (show_device("phone-4")["state"], show_device("phone-4")["stateSince"]) == (
+        "active",
+        None,
+    )
+
+
+def test_the_cost_of_a_page_does_not_depend_on_the_installation(
+    settings: Settings, configure: Callable[..., Settings], subtests: pytest.Subtests
+) -> None:
+    configure(app_id=APP)
+    populate()
+    wanted = {"channel": "c"}, {"user": "u17"}, {"user": "u17", "channel": "c"}, {"os": "OSX"}
+    for filters in (*wanted, {}):
+        with subtests.test(**filters), db.reading() as connection, plans_of(connection) as plans:
+            key = inventory._channel_key(connection, APP, "c") if "channel" in filters else None
+            asked = inventory._Wanted(APP, filters.get("user"), key, filters.get("os"))
+            page = inventory._read_page(connection, asked, 0, 10)
+        assert len(page["devices"]) == (0 if "os" in filters else 1 if "user" in filters else 10)
+        scans = [plan for plan in plans if any(words in plan for words in READS_ALL)]
+        assert [one for one in scans if "device_of_app" not in one] == [], scans
+
+
+@pytest.mark.usefixtures("shop")
+def test_the_commands_say_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["devices", "list", "--user", "42", "--limit", "1", "--json"]) == DONE
+    page = json.loads(capsys.readouterr().out)
+    assert [one["deviceId"] for one in page["devices"]] == ["phone-1"]
+    assert run(["devices", "list", "--limit", "1", "--after", str(page["next"])]) == DONE
+    told = capsys.readouterr()
+    assert "phone-2" in told.out
+    assert "phone-3" not in told.out
+    assert "--after" in told.err
+    assert run(["devices", "show", "phone-4"]) == DONE
+    assert "Unregistered" in capsys.readouterr().out
+    assert run(["devices", "show", "phone-5"]) == FAILED
+    assert "no device has the id 'phone-5'" in capsys.readouterr().err
+
+
+def test_the_console_lists_and_shows(api: Client) -> None:
+    api.register("a/b", channels=["news"])
+    api.register("dev-2", deviceToken="cd" * 32, channels=["sport"])
+    api.prefix, api.headers = f"/{APP}/console/messaging", {"auth-key": KEY}
+
+    page = api("GET", "/devices?channel=news&os=IOS&limit=1").body
+    assert [one["deviceId"] for one in page["devices"]] == ["a/b"]
+    assert api("GET", "/devices/a%2Fb").body == page["devices"][0]
+    assert page["devices"][0]["token"] == "…abab"
+    assert api("GET", "/devices/none").fault == (400, 5000)
+    assert api("GET", "/devices?limit=0").fault == (400, 8008)
+    assert api("GET", "/devices?channel=none").fault == (400, 5010)

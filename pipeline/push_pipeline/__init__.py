@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from push_pipeline.api import status
     from push_pipeline.devices.inventory import list_devices, show_device
     from push_pipeline.devices.register import register_device, unregister_device
+    from push_pipeline.devices.revival import revive_devices
     from push_pipeline.errors import PipelineError, RequestError, SetupError
     from push_pipeline.ledger.messages import Receipt
     from push_pipeline.options import DeliveryOptions, PublishOptions
@@ -35,6 +36,7 @@ __all__ = [
     "push_with_template",
     "register_device",
     "resume",
+    "revive_devices",
     "show_device",
     "status",
     "unregister_device",
@@ -56,6 +58,7 @@ _HOMES = {
     "push_with_template": "publishing.push_template",
     "register_device": "devices.register",
     "resume": "publishing.control",
+    "revive_devices": "devices.revival",
     "show_device": "devices.inventory",
     "status": "api",
     "unregister_device": "devices.register",

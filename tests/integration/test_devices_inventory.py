@@ -2,14 +2,15 @@
 
 import json
 from collections.abc import Callable, Iterator
+from datetime import datetime
 
 import pytest
 from sqlalchemy import text
 
-from push_pipeline import db, errors, list_devices, register_device, show_device
+from push_pipeline import db, errors, list_devices, register_device, revive_devices, show_device
 from push_pipeline.cli.root import DONE, FAILED, run
 from push_pipeline.clock import now_ms
-from push_pipeline.devices import inventory
+from push_pipeline.devices import inventory, revival
 from push_pipeline.directory.apps import ensure_app
 from push_pipeline.settings import Settings
 from tests.installation import APP
@@ -137,3 +138,97 @@ def test_the_console_lists_and_shows(api: Client) -> None:
     assert api("GET", "/devices/none").fault == (400, 5000)
     assert api("GET", "/devices?limit=0").fault == (400, 8008)
     assert api("GET", "/devices?channel=none").fault == (400, 5010)
+
+
+@pytest.fixture
+def out(shop: None) -> None:
+    """Beside phone-4 two more that are out of service, one of them since nobody knows when."""
+    with db.writing() as connection:
+        for device_id, since in (("phone-1", "NULL"), ("phone-3", "1800000060000")):
+            connection.execute(
+                text(
+                    "UPDATE pipeline_device SET state = 'quarantined', state_since = "
+                    f"{since}, state_reason = 'BadDeviceToken' WHERE device_id = '{device_id}'"
+                )
+            )
+
+
+def states() -> dict[str, str]:
+    return {one["deviceId"]: one["state"] for one in list_devices()["devices"]}
+
+
+@pytest.mark.usefixtures("out")
+def test_devices_are_revived_by_id_by_time_or_by_reason() -> None:
+    named = revive_devices(["phone-4", "phone-2", "phone-9"])
+    assert [(one["deviceId"], one["state"]) for one in named.devices] == [("phone-4", "retired")]
+    assert (named.unchanged, named.more) == (["phone-2", "phone-9"], False)
+
+    assert revive_devices(since=1_800_000_060_001).devices == []
+    late = revive_devices(since="2027-01-15T08:01:00Z", reason="BadDeviceToken")
+    assert [one["deviceId"] for one in late.devices] == ["phone-3"]
+    assert [one["deviceId"] for one in revive_devices(reason="BadDeviceToken").devices] == [
+        "phone-1"
+    ]
+    assert set(states().values()) == {"active"}
+    assert revive_devices(since=0).devices == []
+
+
+@pytest.mark.usefixtures("out")
+def test_what_means_nobody_or_two_things_revives_nobody() -> None:
+    for wrong in (
+        {},
+        {"device_ids": []},
+        {"device_ids": ["phone-1"], "reason": "BadDeviceToken"},
+        {"since": "yesterday"},
+        {"since": datetime(2027, 1, 1)},  # noqa: DTZ001 - what is refused
+        {"device_ids": [7]},
+    ):
+        with pytest.raises(errors.RequestError) as refused:
+            revive_devices(**wrong)
+        assert refused.value.code == 8008
+    assert list(states().values()).count("active") == 1
+
+
+@pytest.mark.usefixtures("out")
+def test_many_are_revived_in_several_calls(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(revival, "AT_ONCE", 1)
+    assert revive_devices(reason="BadDeviceToken").more
+    assert run(["devices", "revive", "--since", "2027-01-01T00:00Z"]) == DONE
+    told = capsys.readouterr()
+    assert "phone-4 (IOS): retired 2027-01-15T08:00:00.000Z, Unregistered" in told.out
+    assert "in service again" in told.err
+    assert run(["devices", "revive"]) == FAILED
+    assert run(["devices", "revive", "phone-9"]) == DONE
+    assert "phone-9 is not out of service" in capsys.readouterr().err
+
+
+def test_who_is_out_of_service_is_found_by_an_index(
+    settings: Settings, configure: Callable[..., Settings]
+) -> None:
+    configure(app_id=APP)
+    populate()
+    with db.writing() as connection:
+        connection.execute(text("UPDATE pipeline_device SET state = 'retired' WHERE id = 7"))
+    with db.reading() as connection, plans_of(connection) as plans:
+        for since, reason in ((5, None), (None, "x"), (5, "x")):
+            of_app = [revival.DEVICE.app_id == APP, *revival._put_out(since, reason)]
+            assert revival._find(connection, of_app) == []
+    assert len(plans) == 3
+    for plan in plans:
+        assert "pipeline_device_out_" in plan, plan
+
+
+def test_the_console_revives(api: Client) -> None:
+    api.register("dev-1")
+    with db.writing() as connection:
+        connection.execute(text("UPDATE pipeline_device SET state = 'retired'"))
+    api.prefix, api.headers = f"/{APP}/console/messaging", {"auth-key": KEY}
+
+    for wrong in ({}, {"deviceIds": "dev-1"}, {"deviceIds": []}, {"reson": "x"}, {"reason": 7}):
+        assert api("POST", "/devices/revive", wrong).fault == (400, 8008)
+    done = api("POST", "/devices/revive", {"deviceIds": ["dev-1", "dev-2"]}).body
+    assert [one["state"] for one in done["devices"]] == ["retired"]
+    assert (done["more"], done["unchanged"]) == (False, ["dev-2"])
+    assert api("GET", "/devices/dev-1").body["state"] == "active"

@@ -10,8 +10,8 @@ import push_pipeline
 NAMES = [
     *("DeliveryOptions", "PipelineError", "PublishOptions", "Receipt", "RequestError"),
     *("SetupError", "apublish", "cancel", "list_devices", "pause", "publish", "push_to_user"),
-    *("push_with_template", "register_device", "resume", "show_device", "status"),
-    "unregister_device",
+    *("push_with_template", "register_device", "resume", "revive_devices", "show_device"),
+    *("status", "unregister_device"),
 ]
 
 #: Packages that a web application does not need before its first publish.

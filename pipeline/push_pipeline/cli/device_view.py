@@ -35,6 +35,14 @@ def draw_one(device: DeviceView) -> Table:
     return table
 
 
+def out_of_service(device: DeviceView) -> str:
+    """Say in a line who was put out of service, when and why."""
+    since = device["stateSince"] or "at a time that was not noted"
+    reason = device["stateReason"] or "no reason given"
+    named = f"{device['deviceId']} ({device['os']})"
+    return printable(f"{named}: {device['state']} {since}, {reason}")
+
+
 def _cell(text: str) -> str:
     return escape(printable(text))
 

@@ -5,8 +5,10 @@ from typing import Annotated
 
 import typer
 
-from push_pipeline.cli.output import console, note, print_json, say
+from push_pipeline.cli.output import console, note, print_json, print_row, printable, say
 from push_pipeline.cli.parameters import App, Json
+from push_pipeline.cli.times import past
+from push_pipeline.clock import now_ms
 
 group = typer.Typer(no_args_is_help=True, help="Devices.")
 
@@ -81,3 +83,37 @@ def show(device_id: DeviceId, app: App = None, as_json: Json = False) -> None:
         print_json(device)
     else:
         console.print(draw_one(device))
+
+
+@group.command("revive")
+def revive(
+    device_ids: Annotated[
+        list[str] | None, typer.Argument(metavar="[ID]...", help="These devices.")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="ISO|2h", help="All that were put out since then.")
+    ] = None,
+    reason: Annotated[
+        str | None, typer.Option(metavar="REASON", help="All that were put out for it.")
+    ] = None,
+    app: App = None,
+    as_json: Json = False,
+) -> None:
+    """Take devices back into service that were retired or quarantined, and say which and why.
+
+    --since and --reason together narrow each other. A token that really is dead is put out again
+    by the next push to it. JSON is a line for each device, as it was before.
+    """
+    from push_pipeline import revive_devices
+    from push_pipeline.cli.device_view import out_of_service
+
+    began = None if since is None else past(since, now_ms())
+    count, more = 0, True
+    while more:
+        done = revive_devices(device_ids or None, since=began, reason=reason, app=app)
+        count, more = count + len(done.devices), done.more
+        for device in done.devices:
+            print_row(device) if as_json else say(out_of_service(device))
+        for device_id in done.unchanged:
+            note(f"{printable(device_id)} is not out of service")
+    note(f"{count:,} devices are in service again")

@@ -33,3 +33,17 @@ def moment(text: str, now_ms: int) -> datetime | str:
     if text.startswith("+"):
         return datetime.fromtimestamp(now_ms / 1000, UTC) + span(text[1:])
     return text
+
+
+def past(text: str, now_ms: int) -> datetime | str:
+    """Read a moment that has passed: `2h` before now, or what the options read.
+
+    Raises:
+        InvalidParameter: it looks like a span of time and is too long for a date.
+    """
+    if not _NUMBER.fullmatch(text) and not _SPAN.fullmatch(text):
+        return text
+    try:
+        return datetime.fromtimestamp(now_ms / 1000, UTC) - span(text)
+    except OverflowError:
+        raise InvalidParameter(f"{text!r} is before the first date") from None

@@ -1,13 +1,16 @@
-"""The console's routes about devices: listed, looked at. No token is told in full."""
+"""The console's routes about devices: listed, looked at, revived. No token is told in full."""
 
-from typing import Annotated
+from dataclasses import asdict
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
-from push_pipeline import list_devices, show_device
+from push_pipeline import list_devices, revive_devices, show_device
 from push_pipeline.devices.inventory import KEY_MAX, PAGE, PAGE_MAX
 from push_pipeline.devices.views import DevicePage, DeviceView
+from push_pipeline.errors import InvalidParameter
 from push_pipeline.gateway.auth import Asking
+from push_pipeline.gateway.body import JsonObject
 from push_pipeline.gateway.paths import Listed, Named
 
 router = APIRouter(prefix="/console/messaging", include_in_schema=False)
@@ -34,3 +37,18 @@ def device(device_id: Named, asking: Asking) -> DeviceView:
     """Tell what is known of a device."""
     asking.require("admin")
     return show_device(device_id, app=asking.app_id)
+
+
+@router.post("/devices/revive")
+def revive(asking: Asking, body: JsonObject) -> dict[str, Any]:
+    """Take devices back into service: `deviceIds`, or those put out `since` or for a `reason`.
+
+    At most a thousand at a call; `more` says that others are left, `unchanged` which ids were
+    not out of service.
+    """
+    asking.require("admin")
+    wanted = [body.pop(name, None) for name in ("deviceIds", "since", "reason")]
+    ids, since, reason = wanted
+    if body or not isinstance(ids, list | None) or not isinstance(reason, str | None):
+        raise InvalidParameter("name deviceIds (a list), or since and reason, and nothing else")
+    return asdict(revive_devices(ids, since=since, reason=reason, app=asking.app_id))

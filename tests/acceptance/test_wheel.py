@@ -1,6 +1,7 @@
 """The built wheel, installed and used beside packages whose names it must not take."""
 
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -30,9 +31,10 @@ def run(*command: str | Path, cwd: Path, **env: str) -> str:
     return done.stdout
 
 
-@pytest.fixture
-def python(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An environment with the wheel, a neighbour, and the dependencies of this one."""
+    tmp_path = tmp_path_factory.mktemp("wheel")
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path]
     run(*build, cwd=ROOT)
     (wheel,) = tmp_path.glob("*.whl")
@@ -71,10 +73,18 @@ def test_the_wheel_works_beside_django_pipeline_and_a_hosts_own_workers(
                 "print(push_pipeline.__file__, push_workers.__file__, pipeline.__file__,"
                 " workers.OF_THE_HOST)", cwd=host)  # fmt: skip
     ours, own, neighbours, of_the_host = files.split()
-    assert Path(ours).is_relative_to(tmp_path)
-    assert Path(own).is_relative_to(tmp_path)
+    assert Path(ours).is_relative_to(python.parents[1])
+    assert Path(own).is_relative_to(python.parents[1])
     assert (Path(neighbours).parent.name, of_the_host) == ("pipeline", "True")
     tasks = (
         "from push_workers.app import app; app.loader.import_default_modules(); print(*app.tasks)"
     )
     assert "pipeline.deliver_apns" in run(python, "-c", tasks, cwd=host, **settings)
+
+
+def test_a_type_checker_knows_the_package_as_it_is_installed(python: Path, tmp_path: Path) -> None:
+    typing = ROOT / "tests" / "typing"
+    shutil.copy(typing / "api.py", tmp_path)
+    options = ["--config-file", typing / "mypy.ini", "--python-executable", python]
+    said = run(sys.executable, "-m", "mypy", *options, "api.py", cwd=tmp_path)
+    assert said == "Success: no issues found in 1 source file\n"

@@ -3,7 +3,7 @@
 Imports nothing heavy: a host joins when it starts, and much later publishes.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -18,6 +18,12 @@ class Host(Protocol):
 
     def setting_values(self) -> Mapping[str, Any]:
         """Return the settings that it gives, by field name; they win over the environment."""
+
+    def scope(self) -> Hashable:
+        """Name whose settings count now, where a process has several applications."""
+
+    def spelling(self, field: str) -> str:
+        """Return how its developers write a setting, for what is said about it."""
 
     def shares_database(self) -> bool:
         """Say whether our tables are in its database, so that its transactions can be ours."""

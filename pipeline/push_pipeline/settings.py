@@ -6,6 +6,8 @@ that is silently ignored is found out in production.
 """
 
 import os
+import re
+from collections.abc import Hashable, Iterable
 from functools import lru_cache
 from ipaddress import ip_network
 from pathlib import Path
@@ -19,7 +21,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from push_pipeline.broker_address import check_broker_url
 from push_pipeline.environment import ENV_FILE
 from push_pipeline.errors import SettingsError
-from push_pipeline.host import joined
+from push_pipeline.host import Host, joined
 from push_pipeline.key_strength import check_key
 from push_pipeline.settings_report import (
     PREFIX,
@@ -245,22 +247,45 @@ class Settings(BaseSettings):
             raise ValueError(f"{missing[0]}: set it too, APNs needs key file, key, team and topic")
 
 
-@lru_cache(maxsize=1)
 def get_settings() -> Settings:
-    """Return the settings of this process, read at the first call.
+    """Return the settings of this process, or of the application that is at work in it now.
 
-    What a host gives wins over the environment.
+    They are read at the first call. What a host gives wins over the environment.
 
     Raises:
         SettingsError: as `Settings`.
     """
     host = joined()
-    return Settings(**(host.setting_values() if host else {}))
+    return _read(host, host.scope() if host else None)
+
+
+@lru_cache(maxsize=8)
+def _read(host: Host | None, _scope: Hashable) -> Settings:
+    if host is None:
+        return Settings()
+    given = host.setting_values()
+    try:
+        return Settings(**given)
+    except SettingsError as error:
+        raise SettingsError(_as_spelled(host, given, str(error))) from None
+
+
+def _as_spelled(host: Host, given: Iterable[str], said: str) -> str:
+    """Name the settings that a host gave as it writes them, in what is said about them."""
+    for field in given:
+        said = re.sub(rf"\b{variable(field)}\b", lambda _, name=field: host.spelling(name), said)
+    return said
+
+
+def spelled(field: str) -> str:
+    """Return the name of a setting as those write it who give it: a host, or the environment."""
+    host = joined()
+    return host.spelling(field) if host else variable(field)
 
 
 def reset_settings() -> None:
     """Forget what was read, so that the next `get_settings` reads again."""
-    get_settings.cache_clear()
+    _read.cache_clear()
 
 
 def settings_table() -> str:

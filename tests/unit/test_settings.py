@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from push_pipeline.errors import SettingsError
-from push_pipeline.queues import horizon_ms
+from push_pipeline.host import join
+from push_pipeline.queues import broker_url, horizon_ms
 from push_pipeline.settings import Settings, get_settings, reset_settings, settings_table
 
 
@@ -215,3 +216,50 @@ def test_a_tick_looks_ahead_by_two_ticks_and_never_by_more_than_a_third_of_the_v
 
     assert horizon_ms() == ahead
     assert 2_000 * tick <= ahead <= visibility * 1_000 / 3
+
+
+class Applications:
+    """A process of two applications; the one at work is `now`."""
+
+    def __init__(self) -> None:
+        self.now = "a"
+        self.values = {"a": {"batch_size": 10}, "b": {"batch_size": 20}}
+
+    def scope(self) -> str:
+        return self.now
+
+    def setting_values(self) -> dict[str, int]:
+        return self.values[self.now]
+
+    def spelling(self, field: str) -> str:
+        return f"SHOP_{field.upper()}"
+
+
+@pytest.fixture
+def applications():
+    host = Applications()
+    join(host)
+    yield host
+    join(None)
+
+
+def test_a_host_s_values_are_those_of_the_application_at_work(applications, monkeypatch):
+    monkeypatch.setenv("PIPELINE_BATCH_SIZE", "30")
+    assert get_settings().batch_size == 10
+    applications.now = "b"
+    assert get_settings().batch_size == 20
+    join(None)
+    assert get_settings().batch_size == 30
+
+
+def test_a_wrong_value_is_named_as_its_giver_writes_it(applications, monkeypatch):
+    monkeypatch.setenv("PIPELINE_TICK_SECONDS", "never")
+    applications.values["a"] = {"batch_size": 0}
+    with pytest.raises(SettingsError) as raised:
+        get_settings()
+    names = [line.partition(":")[0] for line in str(raised.value).splitlines()]
+    assert sorted(names) == ["PIPELINE_TICK_SECONDS", "SHOP_BATCH_SIZE"]
+    applications.values["a"] = {}
+    monkeypatch.delenv("PIPELINE_TICK_SECONDS")
+    with pytest.raises(SettingsError, match="SHOP_BROKER_URL is not set"):
+        broker_url()

@@ -14,7 +14,7 @@ from push_pipeline.directory.scopes import SCOPES, check_scopes
 from push_pipeline.errors import InvalidParameter, UnknownApp
 from push_pipeline.models import API_KEY, APP, ApiKey, App
 from push_pipeline.options.time_zone import check_time_zone
-from push_pipeline.settings import get_settings
+from push_pipeline.settings import get_settings, spelled
 
 #: Bytes of randomness in a key that we make: too many to guess, so a fast hash is enough.
 KEY_BYTES = 24
@@ -46,7 +46,9 @@ def resolve_app(connection: Connection, app: str | None) -> str:
     ids = connection.scalars(select(APP.id).limit(2)).all()
     if len(ids) != 1:
         found = "there is no app yet" if not ids else "there are several apps"
-        raise UnknownApp(f"{found}: set PIPELINE_APP_ID or name one (`push-pipeline app create`)")
+        raise UnknownApp(
+            f"{found}: set {spelled('app_id')} or name one (`push-pipeline app create`)"
+        )
     return str(ids[0])
 
 

@@ -1,36 +1,40 @@
 """What waits for the commit of a caller's session: done once, and for what it commits only."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Final
 
 from sqlalchemy import event
 from sqlalchemy.orm import Session, SessionTransaction, scoped_session
 
-from push_pipeline import queues
-from push_pipeline.queues import Wake
+#: Where a session keeps what waits, each with the transaction or savepoint that it belongs to.
+_KEY: Final = "push_pipeline.after_commit"
 
-#: Where a session keeps its wake-ups, each with the transaction or savepoint that wrote its run.
-_KEY: Final = "push_pipeline.wakes"
-
-_Waiting = list[tuple[SessionTransaction, list[Wake]]]
+_Waiting = list[tuple[SessionTransaction, Callable[[], object]]]
 
 
-def wake_after_commit(session: Session | scoped_session[Session], wakes: list[Wake]) -> None:
-    """Wake when the session's transaction is committed.
+def after_commit(session: Session | scoped_session[Session], do: Callable[[], object]) -> None:
+    """Call when the session's transaction is committed.
 
     Never where it, or the savepoint that is open now, is rolled back. The commit of a savepoint
-    makes nothing durable, so that nothing is woken by it.
+    makes nothing durable, so that nothing is done at it.
     """
     real = _real(session)
-    wrote = real.get_nested_transaction() or real.get_transaction()
-    if wrote is None or not wakes:
+    part = real.get_nested_transaction() or real.get_transaction()
+    if part is None:
+        do()
         return
     if _KEY not in real.info:
         real.info[_KEY] = []
-        event.listen(real, "after_commit", _wake)
+        event.listen(real, "after_commit", _committed)
         event.listen(real, "after_soft_rollback", _drop)
         event.listen(real, "after_transaction_end", _forget)
-    real.info[_KEY].append((wrote, wakes))
+    real.info[_KEY].append((part, do))
+
+
+def waits_for_commit(session: Session) -> bool:
+    """Say whether anything waits for the commit of a session."""
+    return bool(session.info.get(_KEY))
 
 
 def _real(session: Session | scoped_session[Session]) -> Session:
@@ -42,22 +46,22 @@ def _real(session: Session | scoped_session[Session]) -> Session:
     return session() if isinstance(session, scoped_session) else session
 
 
-def _wake(session: Session) -> None:
+def _committed(session: Session) -> None:
     if session.in_nested_transaction():
         return
     waiting: _Waiting = session.info[_KEY]
-    if woken := [wake for _, wakes in waiting for wake in wakes]:
-        _wake_beside_a_loop(woken)
+    for _, do in waiting:
+        _do_beside_a_loop(do)
 
 
-def _wake_beside_a_loop(woken: list[Wake]) -> None:
-    """Wake; an event loop, which commits by a session of asyncio, does not wait for the broker."""
+def _do_beside_a_loop(do: Callable[[], object]) -> None:
+    """Do it; an event loop, which commits by a session of asyncio, does not wait for it."""
     try:
         loop = asyncio.get_running_loop()
     except RuntimeError:
-        queues.wake(woken)
+        do()
     else:
-        loop.run_in_executor(None, queues.wake, woken)
+        loop.run_in_executor(None, do)
 
 
 def _drop(session: Session, ended: SessionTransaction) -> None:
@@ -66,7 +70,7 @@ def _drop(session: Session, ended: SessionTransaction) -> None:
 
 
 def _forget(session: Session, ended: SessionTransaction) -> None:
-    """Forget what a session kept that was closed without a commit, or has been woken."""
+    """Forget what a session kept that was closed without a commit, or that has been done."""
     if ended.parent is None:
         session.info[_KEY] = []
 

@@ -14,7 +14,7 @@ from push_pipeline.directory.apps import resolve_app
 from push_pipeline.ledger.messages import NewMessage, NewRun, Receipt, write_messages
 from push_pipeline.options import EVERY_CHANNEL
 from push_pipeline.publishing.draft import Draft
-from push_pipeline.publishing.on_commit import wake_after_commit
+from push_pipeline.publishing.on_commit import after_commit
 from push_pipeline.queues import Wake
 from push_pipeline.schedule import plan_waves
 
@@ -30,7 +30,8 @@ def write(
     """
     if session is not None:
         receipt, wakes = _write_one(session.connection(), app, draft)
-        wake_after_commit(session, wakes)
+        if wakes:
+            after_commit(session, lambda: queues.wake(wakes))
         return receipt
     with db.writing() as connection:
         receipt, wakes = _write_one(connection, app, draft)

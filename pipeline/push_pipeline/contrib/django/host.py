@@ -22,6 +22,13 @@ class DjangoHost:
         """Return what `PUSH_PIPELINE` says, by field name."""
         return conf.setting_values()
 
+    def scope(self) -> None:
+        """Return nothing: Django's settings are those of the process."""
+
+    def spelling(self, field: str) -> str:
+        """Return the name of a setting as `PUSH_PIPELINE` has it."""
+        return f"{conf.NAME}[{field.upper()!r}]"
+
     def shares_database(self) -> bool:
         """Say whether the pipeline's tables are in a database of Django's."""
         return conf.shared_alias() is not None

@@ -80,3 +80,42 @@ def open_routes() -> None:
     """Let every rest be over."""
     with db.writing() as connection:
         connection.execute(update(Credential).values(paused_until=None))
+
+
+@pytest.mark.parametrize("fault", ["error", "untrusted"])
+def test_nobody_is_given_up_while_googles_token_endpoint_is_away(
+    patient: Installation, configure: Callable[..., Settings], fault: str
+) -> None:
+    trusted = patient.simulator.ca_file
+    if fault == "error":
+        patient.simulator.behave(oauth_fault=fault)
+    else:
+        configure(ca_file=None)
+        patient.context = Context()
+    patient.register(android(DEVICES), "ANDROID")
+    message_id = patient.publish()
+
+    for _ in range(ROUNDS):
+        open_routes()
+        patient.hurry()
+        run = patient.work(message_id)
+
+    assert (run["inFlight"], run["rejected"]) == (DEVICES, 0)
+    with db.reading() as connection:
+        assert set(connection.scalars(select(BATCH.attempt))) == {1}
+        (why,) = connection.execute(
+            select(CREDENTIAL.rest_cause, CREDENTIAL.rest_reason).where(CREDENTIAL.paused_until > 0)
+        )
+    assert tuple(why) == (
+        "sign-in",
+        "OAuthUnavailable" if fault == "error" else "OAuthTlsFailed",
+    )
+
+    patient.simulator.behave(oauth_fault="")
+    configure(ca_file=trusted)
+    patient.context = Context()
+    while run["inFlight"]:
+        open_routes()
+        patient.hurry()
+        run = patient.work(message_id)
+    assert run["accepted"] == DEVICES

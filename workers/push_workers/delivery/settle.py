@@ -51,6 +51,8 @@ _CAUSES = {
     "BackOff": RestCause.CONNECT,
     "TlsFailed": RestCause.TLS,
     "NoHttp2": RestCause.TLS,
+    "OAuthUnavailable": RestCause.SIGN_IN,
+    "OAuthTlsFailed": RestCause.SIGN_IN,
 }
 
 

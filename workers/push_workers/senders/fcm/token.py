@@ -43,7 +43,9 @@ _REFUSALS = frozenset((400, 401, 403, 404, 405))
 #: What may stand in an Authorization header (RFC 6750, 2.1).
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]+")
 
-UNAVAILABLE = Verdict(Outcome.UNAVAILABLE, "OAuthUnavailable")
+#: Nobody signed in, so no request left us.
+UNAVAILABLE = Verdict(Outcome.UNAVAILABLE, "OAuthUnavailable", answered=False)
+UNTRUSTED = UNAVAILABLE._replace(reason="OAuthTlsFailed")
 
 
 class AccessTokens:
@@ -90,8 +92,10 @@ class AccessTokens:
             self._credentials.refresh(self._endpoint)
         except RefreshError as error:
             self._failure, self._rest_until = held(str(error)), now + REST_SECONDS
-        except (GoogleAuthError, requests.RequestException):
-            self._failure, self._rest_until = UNAVAILABLE, now + REST_SECONDS
+        except (GoogleAuthError, requests.RequestException) as error:
+            untrusted = isinstance(error.__cause__ or error, requests.exceptions.SSLError)
+            self._failure = UNTRUSTED if untrusted else UNAVAILABLE
+            self._rest_until = now + REST_SECONDS
         else:
             life = _life_seconds(self._credentials.expiry)
             self._token = str(self._credentials.token).encode()

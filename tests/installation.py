@@ -39,8 +39,14 @@ class Installation:
             ensure_app(connection, APP, "The tests' app", now_ms())
         self.put_credentials()
 
-    def put_credentials(self, *, topic: str | None = None, environment: str = "production") -> None:
-        """Store both providers' credentials; a wrong topic or environment on request."""
+    def put_credentials(
+        self,
+        *,
+        topic: str | None = None,
+        environment: str = "production",
+        apns_url: str | None = None,
+    ) -> None:
+        """Store both providers' credentials; a wrong topic, environment or address on request."""
         sim = self.simulator
         apns = ApnsCredential.from_key_file(
             sim.key_file,
@@ -48,7 +54,7 @@ class Installation:
             team_id=sim.team_id,
             topic=topic or sim.topic,
             environment=environment,
-            url=sim.apns_url,
+            url=apns_url or sim.apns_url,
         )
         fcm = FcmCredential.from_service_account_file(sim.service_account_file, url=sim.fcm_url)
         secret = get_settings().secret_key

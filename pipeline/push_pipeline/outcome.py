@@ -66,6 +66,26 @@ class RestCause(StrEnum):
     GUARD = "guard"  # so many tokens are refused that something else must be wrong
 
 
+REST_WORDS: dict[RestCause, str] = {
+    RestCause.DNS: "the provider's name has no address",
+    RestCause.CONNECT: "no connection to the provider comes about",
+    RestCause.TLS: "the provider is not trusted, or does not trust us",
+    RestCause.SILENCE: "the provider loses our connections, or is silent",
+    RestCause.SIGN_IN: "the provider's token endpoint gives no token",
+    RestCause.UNAVAILABLE: "the provider fails",
+    RestCause.THROTTLED: "the provider throttles us",
+    RestCause.REFUSED: "the provider refuses the credential",
+    RestCause.GUARD: "nearly all tokens are refused, which looks like a wrong environment or app",
+}
+
+
+def why_it_rests(cause: str | None, reason: str | None) -> str:
+    """Say in words why a route rests; a cause that a newer release wrote is said as it is."""
+    known = {one.value: words for one, words in REST_WORDS.items()}
+    words = known.get(cause or "", cause or "the provider asked for it")
+    return f"{words} ({reason})" if reason else words
+
+
 class Consequence(NamedTuple):
     """What follows from an outcome. `settles` is None where another attempt decides."""
 

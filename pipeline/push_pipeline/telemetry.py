@@ -9,7 +9,7 @@
 | lease_lost | batch_id | a worker was overtaken and recorded nothing |
 | run_closed | run_id | nothing of a run is open any more |
 | run_stopped | run_id, reason | the guard stopped a run |
-| route_rested | credential_id, seconds, held_reason | a route is closed for everybody |
+| route_rested | credential_id, seconds, cause, reason | a route is closed for everybody |
 | dead_letter_kept | queue, reason | a task message could not be read |
 | woken_again | runs, batches | the tick sent wake-ups that went missing |
 | registrations_expired | devices | registrations that expired were removed |
@@ -22,9 +22,12 @@ from collections.abc import Mapping, Sequence
 from prometheus_client import Counter, Histogram
 
 from push_pipeline.field_warning import FieldWarning
-from push_pipeline.outcome import Settled
+from push_pipeline.outcome import RestCause, Settled, why_it_rests
 
 logger = logging.getLogger("push_pipeline")
+
+#: These end by themselves only if somebody else has caused them.
+_FOR_AN_OPERATOR = frozenset({RestCause.TLS, RestCause.REFUSED, RestCause.GUARD})
 
 _deliveries = Counter(
     "pipeline_deliveries_total", "Devices by how their delivery ended", ["platform", "outcome"]
@@ -44,6 +47,7 @@ _registrations_expired = Counter(
     "pipeline_registrations_expired_total", "Registrations removed at their expiry"
 )
 _pruned = Counter("pipeline_pruned_total", "Rows deleted after the retention", ["kind"])
+_rests = Counter("pipeline_route_rests_total", "Times that a route was closed", ["cause"])
 _lease_lost = Counter("pipeline_lease_lost_total", "Workers that were overtaken in mid batch")
 
 
@@ -102,15 +106,16 @@ def run_stopped(run_id: int, reason: str) -> None:
     logger.error("run %d %s", run_id, reason, extra={"action": "run_stopped", "run_id": run_id})
 
 
-def route_rested(credential_id: int, seconds: float, held_reason: str | None) -> None:
+def route_rested(credential_id: int, seconds: float, cause: RestCause, reason: str | None) -> None:
     """A route is closed for everybody."""
+    _rests.labels(cause.value).inc()
     logger.log(
-        logging.ERROR if held_reason else logging.WARNING,
-        "credential %d rests for %.0f s%s",
+        logging.ERROR if cause in _FOR_AN_OPERATOR else logging.WARNING,
+        "credential %d rests for %.0f s: %s",
         credential_id,
         seconds,
-        f": the provider refuses it ({held_reason})" if held_reason else "",
-        extra={"action": "route_rested", "credential_id": credential_id},
+        why_it_rests(cause, reason),
+        extra={"action": "route_rested", "credential_id": credential_id, "cause": cause.value},
     )
 
 

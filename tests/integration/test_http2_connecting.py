@@ -50,7 +50,7 @@ def test_a_name_that_does_not_exist(connect):
 def test_a_certificate_that_is_not_trusted(connect):
     with PeerServer() as server:
         stranger = connect(server.port, tls=ssl.create_default_context())
-        assert send(stranger) == {(Ended.NOT_SENT, "TlsFailed"): 100}
+        assert send(stranger) == {(Ended.NOT_SENT, "CertificateUntrusted"): 100}
 
 
 @pytest.mark.parametrize("protocols", [("http/1.1",), ()])
@@ -80,7 +80,7 @@ def test_while_a_back_off_is_in_force_nothing_is_dialled_and_nobody_waits(connec
     dialled = transport.stats.connects
     started = time.monotonic()
     for _ in range(20):
-        assert send(transport) == {(Ended.NOT_SENT, "BackOff"): 100}
+        assert send(transport) == {(Ended.NOT_SENT, "ConnectFailed"): 100}
     assert time.monotonic() - started < 0.5
     assert transport.stats.connects == dialled <= 2
 
@@ -113,7 +113,7 @@ def test_a_host_that_hangs_up_each_time_is_not_stormed(connect):
         assert found[Ended.UNKNOWN, "ConnectionLost"] <= 1  # the first request went alone
         assert sum(found.values()) == 100
         assert transport.stats.connects == 1
-        assert send(transport) == {(Ended.NOT_SENT, "BackOff"): 100}
+        assert send(transport) == {(Ended.NOT_SENT, "ConnectionLost"): 100}
 
 
 def test_tls_1_2_is_the_least_that_is_offered(connect):

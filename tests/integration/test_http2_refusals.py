@@ -95,5 +95,5 @@ def test_a_host_that_refuses_by_goaway_each_time_is_not_stormed():
         assert {ending.kind for ending in endings} <= {Ended.REFUSED, Ended.NOT_SENT}
         assert {ending.detail for ending in endings} == {"GoAway:BadCertificate"}
         assert transport.stats.connects == 1
-        assert kinds(send(transport, 5)) == {(Ended.NOT_SENT, "BackOff"): 5}
+        assert kinds(send(transport, 5)) == {(Ended.NOT_SENT, "GoAway:BadCertificate"): 5}
         assert transport.stats.connects == 1

@@ -13,6 +13,7 @@ from push_pipeline.directory.heartbeat import last_beat
 from push_pipeline.directory.provider_routes import find_credential, list_routes
 from push_pipeline.errors import BadCredential, PipelineError, SettingsError
 from push_pipeline.ledger.due_batches import oldest_due
+from push_pipeline.outcome import why_it_rests
 from push_pipeline.settings import get_settings
 
 #: Milliseconds by which two machines' clocks may differ before leases and due times suffer.
@@ -143,10 +144,14 @@ def _route_problem(route: dict[str, Any]) -> str | None:
         _open(route)
     except (BadCredential, SettingsError) as error:
         return str(error)
-    if route["held_reason"]:
-        return f"held: the provider refuses it ({route['held_reason']})"
-    wait = ((route["paused_until"] or 0) - now_ms()) / 1000
-    return f"paused by the provider for another {wait:.0f} s" if wait > 0 else None
+    now = now_ms()
+    wait = max((route["paused_until"] or 0) - now, 0) / 1000
+    if route["troubled_since"] is None and not route["held_reason"]:
+        return f"rests for another {wait:.0f} s" if wait else None
+    state = "held" if route["held_reason"] else "rests"
+    why = why_it_rests(route["rest_cause"], route["rest_reason"] or route["held_reason"])
+    since = (now - (route["troubled_since"] or now)) / 1000
+    return f"{state} since {since:.0f} s: {why}; the next probe goes in {wait:.0f} s"
 
 
 def _open(route: dict[str, Any]) -> None:

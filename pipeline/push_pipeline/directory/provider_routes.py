@@ -88,6 +88,9 @@ def list_routes(connection: Connection, app_id: str | None = None) -> list[dict[
         CREDENTIAL.version,
         CREDENTIAL.paused_until,
         CREDENTIAL.held_reason,
+        CREDENTIAL.rest_cause,
+        CREDENTIAL.rest_reason,
+        CREDENTIAL.troubled_since,
     )
     statement = select(*columns).order_by(CREDENTIAL.app_id, CREDENTIAL.provider)
     if app_id is not None:

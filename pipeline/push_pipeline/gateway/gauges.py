@@ -6,11 +6,13 @@
 | pipeline_open_batches | | batches that are not finished |
 | pipeline_oldest_wait_seconds | | how long the longest waiting batch could have been sent |
 | pipeline_held_routes | provider | routes whose credential the provider refuses |
+| pipeline_resting_routes | provider, cause | routes that are closed, by why |
 | pipeline_dead_letter_messages | | task messages that nobody could read |
 | pipeline_component_up | component | whether the database and the broker answer |
 """
 
 import logging
+from collections import Counter
 from collections.abc import Iterator
 
 from prometheus_client.core import GaugeMetricFamily
@@ -22,6 +24,7 @@ from push_pipeline.directory.dead_letters import count_dead_letters
 from push_pipeline.directory.provider_routes import list_routes
 from push_pipeline.errors import SetupError
 from push_pipeline.ledger.due_batches import count_open_batches, oldest_due
+from push_pipeline.outcome import RestCause
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +64,23 @@ def _from_database() -> Iterator[GaugeMetricFamily]:
         refused = [r for r in routes if r["provider"] == provider and r["held_reason"] is not None]
         held.add_metric([provider], len(refused))
     yield held
+    yield _resting(routes)
     yield GaugeMetricFamily("pipeline_dead_letter_messages", "Messages nobody could read", aside)
+
+
+def _resting(routes: list[dict[str, object]]) -> GaugeMetricFamily:
+    resting = GaugeMetricFamily(
+        "pipeline_resting_routes", "Routes that are closed", labels=["provider", "cause"]
+    )
+    closed = Counter(
+        (str(route["provider"]), str(route["rest_cause"]))
+        for route in routes
+        if route["troubled_since"] is not None
+    )
+    for provider in queues.FAMILIES:
+        for cause in RestCause:
+            resting.add_metric([provider, cause.value], closed[provider, cause.value])
+    return resting
 
 
 def _from_broker() -> Iterator[GaugeMetricFamily]:

@@ -10,11 +10,12 @@ from typing import Any, cast
 from sqlalchemy import Connection, RowMapping, func, select
 
 from push_pipeline.clock import iso
+from push_pipeline.ledger.batches import ROUTE_OF_BATCH
 from push_pipeline.ledger.messages import Receipt
 from push_pipeline.ledger.state_machine import MessageState
 from push_pipeline.ledger.views import Counts, Ledger, RunLedger
-from push_pipeline.models import BATCH, MESSAGE, RUN, Run
-from push_pipeline.outcome import Settled
+from push_pipeline.models import BATCH, CREDENTIAL, MESSAGE, RUN, Batch, Credential, Run
+from push_pipeline.outcome import Settled, why_it_rests
 
 #: Only first attempts' rows are the audience: a later attempt's members were moved to it.
 _AUDIENCE = BATCH.size - BATCH.moved
@@ -35,7 +36,10 @@ def find_receipt(connection: Connection, app_id: str, message_id: str) -> Receip
     message = _find(connection, message_id, app_id)
     if message is None:
         return Receipt(message_id, MessageState.UNKNOWN)
-    return Receipt(message.id, message.state, message.error_message)
+    waiting = (
+        why_it_waits(connection, message_id) if message.state == MessageState.SCHEDULED else []
+    )
+    return Receipt(message.id, message.state, message.error_message or _sentence(waiting))
 
 
 def find_channel(connection: Connection, app_id: str, message_id: str) -> str | None:
@@ -56,13 +60,52 @@ def read_ledger(connection: Connection, message_id: str, app_id: str | None = No
         return Ledger(messageId=message_id, status=MessageState.UNKNOWN, errorMessage=None, runs=[])
     statement = select(Run).where(RUN.message_id == message_id).order_by(RUN.n)
     runs = connection.execute(statement).mappings().all()
-    stopped = next((run["error_message"] for run in runs if run["error_message"]), None)
+    waiting = (
+        why_it_waits(connection, message_id) if message.state == MessageState.SCHEDULED else []
+    )
     return Ledger(
         messageId=message.id,
         status=message.state,
-        errorMessage=message.error_message or stopped,
+        errorMessage=message.error_message or _sentence(waiting),
         runs=[_run_ledger(connection, run) for run in runs],
     )
+
+
+def why_it_waits(connection: Connection, message_id: str) -> list[str]:
+    """Say what keeps a message that goes on: runs that were stopped, and routes that rest."""
+    stopped = select(RUN.error_message).where(
+        RUN.message_id == message_id, RUN.finished_at.is_(None), RUN.error_message.is_not(None)
+    )
+    resting = (
+        select(
+            CREDENTIAL.provider,
+            CREDENTIAL.environment,
+            CREDENTIAL.rest_cause,
+            func.coalesce(CREDENTIAL.rest_reason, CREDENTIAL.held_reason),
+        )
+        .distinct()
+        .select_from(Run)
+        .join(Batch, BATCH.run_id == RUN.id)
+        .join(Credential, ROUTE_OF_BATCH)
+        .where(
+            RUN.message_id == message_id,
+            RUN.finished_at.is_(None),
+            BATCH.finished_at.is_(None),
+            CREDENTIAL.troubled_since.is_not(None),
+        )
+        .order_by(CREDENTIAL.provider, CREDENTIAL.environment)
+    )
+    return [
+        *dict.fromkeys(connection.scalars(stopped)),
+        *(
+            f"{' '.join(filter(None, (provider, environment)))} rests: {why_it_rests(*why)}"
+            for provider, environment, *why in connection.execute(resting)
+        ),
+    ]
+
+
+def _sentence(waiting: list[str]) -> str | None:
+    return "; ".join(waiting) or None
 
 
 def _find(connection: Connection, message_id: str, app_id: str | None) -> Any:

@@ -14,7 +14,7 @@ from push_pipeline.ledger import batches, runs
 from push_pipeline.ledger.deliveries import insert_deliveries
 from push_pipeline.ledger.state_machine import RunState
 from push_pipeline.ledger.values import NewBatch, Progress, Standing
-from push_pipeline.outcome import NO_VERDICTS, Recent, RestCause, Settled
+from push_pipeline.outcome import NO_VERDICTS, Recent, Settled
 from push_workers.delivery.claim import Claim, SettleRest, Slice
 from push_workers.delivery.process import Context
 from push_workers.delivery.settle import Report, Retry
@@ -137,8 +137,7 @@ def _tell(batch: Standing, report: Report) -> None:
     if report.suspicion is not None:
         telemetry.run_stopped(batch.run_id, report.suspicion)
     if report.route is not None and batch.credential_id is not None:
-        held = report.route.reason if report.route.cause is RestCause.REFUSED else None
-        telemetry.route_rested(batch.credential_id, report.route.seconds, held)
+        telemetry.route_rested(batch.credential_id, *report.route)
 
 
 def settle_rest(connection: Connection, claim: Claim, end: SettleRest, now: int) -> None:

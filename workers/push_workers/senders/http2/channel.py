@@ -15,6 +15,16 @@ from typing import Any
 
 from push_workers.senders.http2.patience import Patience
 
+#: What is wrong with a certificate, by OpenSSL's number for it (X509_V_ERR_…); any other is of
+#: an authority that we do not trust.
+_FAULTS = {
+    9: "CertificateNotYetValid",
+    10: "CertificateExpired",
+    23: "CertificateRevoked",
+    62: "CertificateOfAnotherName",
+    64: "CertificateOfAnotherName",
+}
+
 Address = tuple[Any, ...]  # one row of socket.getaddrinfo
 
 #: Bytes taken from the kernel at once: a few hundred answers, and a socket's usual buffer.
@@ -92,6 +102,9 @@ class Channel:
         except ssl.SSLWantReadError:
             if self.ended:
                 raise ChannelError("TlsFailed") from None
+        except ssl.SSLCertVerificationError as error:
+            self.flush()  # the alert, so that the peer knows as well
+            raise ChannelError(_FAULTS.get(error.verify_code, "CertificateUntrusted")) from None
         except ssl.SSLError as error:
             self.flush()
             refused = "NO_APPLICATION_PROTOCOL" in (error.reason or "")

@@ -78,6 +78,7 @@ class Transport:
         self._id_header = request_id_header
         self._patience = patience
         self._closed = False
+        self._failure = ""  # why the last connection did not come about, until one does
         self._connections: list[Connection] = []
         self._start_afresh()
 
@@ -167,7 +168,9 @@ class Transport:
         while usable < wanted and not self._closed and self._pace.allows(now):
             usable += self._dial(call, now)
         if not usable:
-            call.settle_pending("Closed" if self._closed else call.failure or "BackOff")
+            call.settle_pending(
+                "Closed" if self._closed else call.failure or self._failure or "BackOff"
+            )
 
     def _dial(self, call: Call, now: float) -> bool:
         self._pace.connecting(now)
@@ -176,7 +179,7 @@ class Transport:
             addresses = resolve(self._host, self._port)
             channel = Channel(addresses, self._host, self._tls, now, self._patience)
         except ChannelError as error:
-            call.failure = error.word
+            call.failure = self._failure = error.word
             self._pace.failed(now)
             return False
         codec = Codec(self._tally, stream_cap=self._stream_cap, id_header=self._id_header)
@@ -221,10 +224,11 @@ class Transport:
             call.give_back(connection.returned())
             if connection.takes_credit():
                 self._pace.answered()
+                self._failure = ""
             if connection.phase is not Phase.CLOSED:
                 continue
             if connection.useless:
-                call.failure = connection.failure
+                call.failure = self._failure = connection.failure
                 self._pace.failed(now)
             elif connection.fruitful:
                 self._pace.earned()

@@ -9,7 +9,7 @@ WRITTEN_BY_US: Final = "the pipeline writes it itself"
 class FieldWarning(NamedTuple):
     """One thing that was said and has no effect, or another one.
 
-    `field` is its name as the caller wrote it; values are never told.
+    `field` is its name as the caller wrote it; texts and values of headers are never told.
     """
 
     field: str

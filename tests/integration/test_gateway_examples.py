@@ -27,6 +27,7 @@ def api(
         put_template(connection, APP, PUSH, PUSH.read(template), now_ms())
     with running_gateway() as client:
         client.prefix = request.param
+        client.register()
         yield client
 
 

@@ -16,6 +16,7 @@ def now() -> int:
 
 
 def test_a_publish_is_answered_as_scheduled_with_an_id_and_no_error(api: Client) -> None:
+    api.register()
     answer = api.publish(headers={"ios-alert-title": "Kitchen"}, publishPolicy="PUSH")
 
     assert answer.status == 200
@@ -117,6 +118,7 @@ def test_a_payload_that_no_provider_takes_is_refused_at_once(api: Client) -> Non
 
 
 def test_a_message_is_found_by_its_id_with_a_raw_or_an_escaped_colon(api: Client) -> None:
+    api.register()
     published = api.publish().body
     for message_id in (published["messageId"], published["messageId"].replace(":", "%3A")):
         assert api("GET", f"/messaging/{message_id}").body == published

@@ -39,6 +39,7 @@ def test_a_template_is_pushed_by_its_name(api: Client, subtests: pytest.Subtests
         ("my%20tpl%20x", {"templateValues": {"name": "Kari", "n": 1}}),
         ("my%20tpl%20x", {"name": "Kari"}),
     ]
+    api.register()
     for name, body in cases:
         with subtests.test(name=name, body=body):
             answer = api("POST", f"/messaging/push/{name}", body)
@@ -168,6 +169,7 @@ def test_a_publish_to_a_channel_of_the_reserved_name_is_no_push_of_a_template(
 
 
 def test_a_template_that_is_not_stored_is_pushed_as_it_is(api: Client) -> None:
+    api.register()
     answer = api("POST", "/messaging/push", {"message": "Now", "platforms": ["IOS"]})
 
     assert answer.status == 200

@@ -161,7 +161,7 @@ def test_a_header_that_no_provider_has_a_place_for_is_told_by_name_alone(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     dropped = {"ios-sound": [1, 2], "google.x": "secret", "from": "secret", "aps": {"badge": 1}}
-    publish("news", "hello", {"headers": {**dropped, "ios-badge": 1, "google\nforged": "x"}})
+    publish("news", "hello", {"headers": {**dropped, "ios-badge": 1, "google.\nforged": "x"}})
 
     told = [record.getMessage() for record in caplog.records]
     for name in dropped:

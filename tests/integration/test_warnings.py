@@ -9,13 +9,15 @@ from sqlalchemy import func, select
 from push_pipeline import db, publish, register_device
 from push_pipeline.cli.root import DONE, FAILED, run
 from push_pipeline.clock import now_ms
+from push_pipeline.devices import channels
 from push_pipeline.directory.apps import ensure_app
 from push_pipeline.directory.templates import PUSH, put_template
-from push_pipeline.models import MESSAGE
+from push_pipeline.models import CHANNEL, MESSAGE
 from push_pipeline.settings import Settings
 from tests.integration.gateway_stand import Client
 
 TOKEN = "ab" * 32
+EVERYBODY = "everybody"
 BADGE = {"field": "ios-badge", "reason": "APNs has no place for it"}
 
 
@@ -96,3 +98,37 @@ def test_the_command_line_says_them_and_strict_writes_nothing(
         assert "APNs has no place for it" in capsys.readouterr().err
     assert count_messages() == written
     assert run(["publish", "news", "x", "--strict"]) == DONE
+
+
+def test_a_publish_to_a_channel_that_nobody_is_in_names_the_one_that_was_meant(shop: str) -> None:
+    for channel in ("nwes", "weather", EVERYBODY):
+        publish(channel, "x")  # which makes a channel, that nobody is in all the same
+
+    asked = {"News": "news", "nwes": "news", "newss": "news", "weathr": None, EVERYBODY: None}
+    for channel, meant in asked.items():
+        [warning] = publish(channel, "x").warnings
+        hint = f", did you mean {meant!r}?" if meant else ""
+        assert warning == ("channel", f"nobody is in {channel!r}{hint}")
+    assert publish("news", "x").warnings == ()
+    assert publish(None, "x", users=["42"]).warnings == ()
+    assert [one.field for one in publish("nwes", "x", users=["42"]).warnings] == ["channel"]
+
+
+def test_strict_refuses_a_channel_of_nobody(shop: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for dry in ([], ["--dry-run"]):
+        assert run(["publish", "nwes", "x", "--strict", *dry]) == FAILED
+        assert "nobody is in 'nwes', did you mean 'news'?" in capsys.readouterr().err
+    assert run(["publish", "nwes", "x", "--dry-run"]) == DONE
+    assert "warning: channel: nobody is in 'nwes'" in capsys.readouterr().err
+    with db.reading() as connection:
+        assert connection.scalars(select(CHANNEL.name)).all() == ["news"]
+
+
+def test_only_the_neighbours_of_a_channel_are_looked_at(
+    shop: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(channels, "NEIGHBOURS_MAX", 2)
+    register_device("phone-2", "cd" * 32, "IOS", channels=["a", "b", "m1", "m2", "y", "z"])
+
+    with db.reading() as connection:
+        assert channels.find_neighbours(connection, shop, "m3") == ["news", "y", "m2", "m1"]

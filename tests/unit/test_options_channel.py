@@ -4,6 +4,7 @@ import pytest
 
 from push_pipeline import errors
 from push_pipeline.options import check_channel_name
+from push_pipeline.options.channel import near_name
 
 
 @pytest.mark.parametrize("name", ["default", "my channel", "a@b:c&d+e;f,g=h$", "ä€😀", "x" * 255])
@@ -23,3 +24,18 @@ def test_a_channel_name_that_is_lost_on_the_way_is_5044(wrong):
     with pytest.raises(errors.InvalidChannelName) as refused:
         check_channel_name(wrong)
     assert refused.value.code == 5044
+
+
+@pytest.mark.parametrize(
+    ("wrong", "meant"),
+    [
+        ("nwes", "news"),
+        ("NEWS", "news"),
+        ("wether", "weather"),
+        ("orders-2", None),  # as good a channel as that of another order
+        ("room 12", None),
+        ("entirely else", None),
+    ],
+)
+def test_a_name_that_was_meant_is_found_among_those_that_there_are(wrong, meant):
+    assert near_name(wrong, ["news", "weather", "orders-1", "room 11"]) == meant

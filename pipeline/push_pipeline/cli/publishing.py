@@ -86,8 +86,9 @@ def publish(
     )
     if dry_run:
         draft = draft_message(where, content, said, to, strict=strict, now=now_ms())
-        warn(draft.warnings)
-        _print_audience(count_audience(draft, app=app), as_json=as_json)
+        audience, foreseen = count_audience(draft, app=app)
+        warn((*draft.warnings, *foreseen.warnings))
+        _print_audience(audience, as_json=as_json)
         return
     receipt = publish_message(where, content, said, to, app=app, dedupe_key=key, strict=strict)
     tell(receipt, watch=watch, as_json=as_json)

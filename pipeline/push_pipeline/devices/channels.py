@@ -1,5 +1,6 @@
 """Channels as an operator keeps them; registering and publishing make those that they name."""
 
+from collections.abc import Collection
 from typing import NoReturn
 
 from sqlalchemy import Connection, Text, cast, delete, select, update
@@ -9,8 +10,22 @@ from push_pipeline import db
 from push_pipeline.devices.locks import lock_all_stripes
 from push_pipeline.devices.registration import DEFAULT_CHANNEL
 from push_pipeline.errors import ChannelExists, OperationDenied, UnknownChannel
-from push_pipeline.models import CHANNEL, Channel
+from push_pipeline.models import CHANNEL, SUBSCRIPTION, Channel
 from push_pipeline.options import check_channel_name
+
+#: Channels on either side that are looked at. Whoever publishes to a channel of nobody pays for
+#: them, and an app may do so all the time.
+NEIGHBOURS_MAX = 100
+
+# The first one, not EXISTS: a planner may make a join of that, and read all subscriptions.
+_HAS_SOMEBODY = (
+    select(SUBSCRIPTION.device_key)
+    .where(SUBSCRIPTION.channel_key == CHANNEL.id)
+    .correlate(Channel)
+    .limit(1)
+    .scalar_subquery()
+    .is_not(None)
+)
 
 
 def create_channel(connection: Connection, app_id: str, name: object, now: int) -> int:
@@ -37,6 +52,20 @@ def list_channels(connection: Connection, app_id: str) -> list[tuple[int, str]]:
     statement = select(CHANNEL.id, CHANNEL.name).where(CHANNEL.app_id == app_id)
     rows = connection.execute(statement.order_by(CHANNEL.name))
     return [(key, name) for key, name in rows if key is not None]
+
+
+def find_populated(connection: Connection, app_id: str, names: Collection[str]) -> set[str]:
+    """Return those of some channels that anybody is in."""
+    populated = select(CHANNEL.name).where(CHANNEL.app_id == app_id, _HAS_SOMEBODY)
+    return set(connection.scalars(populated.where(db.any_of(CHANNEL.name, tuple(names)))))
+
+
+def find_neighbours(connection: Connection, app_id: str, name: str) -> list[str]:
+    """Return channels with somebody in them whose names stand near a name, in the index's order."""
+    populated = select(CHANNEL.name).where(CHANNEL.app_id == app_id, _HAS_SOMEBODY)
+    after = populated.where(CHANNEL.name > name).order_by(CHANNEL.name)
+    before = populated.where(CHANNEL.name < name).order_by(CHANNEL.name.desc())
+    return [one for way in (after, before) for one in connection.scalars(way.limit(NEIGHBOURS_MAX))]
 
 
 def find_channel(connection: Connection, app_id: str, wanted: str) -> tuple[int, str]:

@@ -1,6 +1,9 @@
 """What a channel may be called."""
 
+import re
 import unicodedata
+from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import Final
 
 from push_pipeline.errors import InvalidChannelName
@@ -22,6 +25,11 @@ RESERVED_NAMES: Final = frozenset(
     {"push", "registrations", "email", "channels", "pushtemplates", ".", ".."}
 )
 
+#: Of difflib: a letter more or less in a word of five is likely enough.
+_LIKENESS: Final = 0.75
+
+_DIGITS: Final = re.compile("[0-9]+")
+
 
 def check_channel_name(name: object) -> str:
     """Return the name of a channel.
@@ -36,6 +44,20 @@ def check_channel_name(name: object) -> str:
     if any(_forbidden(character) for character in name):
         raise InvalidChannelName
     return name
+
+
+def near_name(name: str, names: Iterable[str]) -> str | None:
+    """Return the one of some names that `name` may have been meant as, if any.
+
+    Names that differ in their digits alone, as those of rooms or orders do, are not meant.
+    """
+    by_look = {one.casefold(): one for one in names if _kind(one) != _kind(name)}
+    found = get_close_matches(name.casefold(), by_look, n=1, cutoff=_LIKENESS)
+    return by_look[found[0]] if found else None
+
+
+def _kind(name: str) -> str:
+    return _DIGITS.sub("0", name)
 
 
 def _forbidden(character: str) -> bool:

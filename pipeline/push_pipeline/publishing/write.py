@@ -14,6 +14,7 @@ from push_pipeline.directory.apps import resolve_app
 from push_pipeline.ledger.messages import NewMessage, NewRun, Receipt, write_messages
 from push_pipeline.options import EVERY_CHANNEL
 from push_pipeline.publishing.draft import Draft
+from push_pipeline.publishing.foresight import Foresight, foresee
 from push_pipeline.publishing.on_commit import after_commit
 from push_pipeline.queues import Wake
 from push_pipeline.schedule import plan_waves
@@ -25,6 +26,7 @@ def write(
     """Write a draft once, in the caller's session or a transaction of ours, and wake.
 
     Raises:
+        StrictRefusal: it is strict, and would reach nobody as things stand.
         UnknownApp: it is not clear which app is meant.
         SetupError: the database; nothing was written.
     """
@@ -60,19 +62,22 @@ def _write_one(connection: Connection, app: str | None, draft: Draft) -> tuple[R
 def _write(
     connection: Connection, drafts: Sequence[Draft], now: int
 ) -> list[tuple[Receipt, list[Wake]]]:
+    foreseen = foresee(connection, drafts)
     news = [draft.message() for draft in drafts]
     _ensure_channels(connection, news, now)
     planned = [(new, _plan_runs(connection, new, now)) for new in news]
     written = write_messages(connection, planned, now)
     return [
-        (_told(draft, receipt), _wakes_for(keys, runs, now))
-        for draft, (receipt, keys), (_, runs) in zip(drafts, written, planned, strict=True)
+        (_told(draft, known, receipt), _wakes_for(keys, runs, now))
+        for draft, known, (receipt, keys), (_, runs) in zip(
+            drafts, foreseen, written, planned, strict=True
+        )
     ]
 
 
-def _told(draft: Draft, receipt: Receipt) -> Receipt:
-    telemetry.publish_changed(draft.warnings)
-    return replace(receipt, warnings=draft.warnings)
+def _told(draft: Draft, known: Foresight, receipt: Receipt) -> Receipt:
+    telemetry.publish_changed(draft.warnings)  # the others tell whom it is for
+    return replace(receipt, warnings=(*draft.warnings, *known.warnings))
 
 
 def _ensure_channels(connection: Connection, news: Sequence[NewMessage], now: int) -> None:

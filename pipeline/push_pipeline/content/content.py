@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Self
 
 from push_pipeline.content import android, apple
+from push_pipeline.content.languages import looks_unfinished
 from push_pipeline.content.values import compact_json, text_of
 from push_pipeline.errors import EmptyMessage, InvalidParameter
 from push_pipeline.field_warning import FieldWarning
@@ -88,6 +89,8 @@ class Content:
         """Name what of the headers has no effect on these platforms."""
         asked = frozenset(platforms)
         found = [one for platform in Platform if platform in asked for one in self._idle(platform)]
+        if looks_unfinished(self.message):
+            found.append(FieldWarning("message", "is sent as JSON: its languages need a default"))
         return tuple(dict.fromkeys(found))  # what has no effect on two of them is named once
 
     def _idle(self, platform: Platform) -> list[FieldWarning]:

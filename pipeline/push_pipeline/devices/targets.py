@@ -17,6 +17,10 @@ _TARGETS = select(DEVICE.id, DEVICE.token, DEVICE.kind).where(
     DEVICE.expires_at.is_(None) | (DEVICE.expires_at > bindparam("now")),
 )
 
+_LOCALES = select(DEVICE.id, DEVICE.locale).where(
+    db.any_of(DEVICE.id, bindparam("keys", type_=db.List(BigInteger))), DEVICE.locale.is_not(None)
+)
+
 _OUT_OF_SERVICE = (
     update(Device)
     .where(
@@ -39,6 +43,12 @@ def find_targets(
     """Return (key, token, kind) of those devices that may be sent to now."""
     # All in one call: row by row costs as much as the query.
     return connection.execute(_TARGETS, {"keys": keys, "now": now}).all()
+
+
+def find_locales(connection: Connection, keys: Sequence[int]) -> dict[int, str]:
+    """Return the locales of those devices that have one, by device key."""
+    rows = connection.execute(_LOCALES, {"keys": keys}).all()
+    return {key: locale for key, locale in rows if key is not None and locale is not None}
 
 
 def put_out_of_service(connection: Connection, evidence: Sequence[Evidence], now: int) -> None:

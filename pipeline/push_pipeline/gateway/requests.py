@@ -13,7 +13,10 @@ _MOMENT = {
 }
 
 _PUBLISH: dict[str, Any] = {
-    "message": {"description": "any JSON value but null; the text of the notification"},
+    "message": {
+        "description": "any JSON value but null; the text of the notification, or its texts by"
+        " language with one called `default`"
+    },
     "publisherId": _TEXT,
     "subtopic": _TEXT,
     "headers": {

@@ -1,15 +1,22 @@
 """A draft: what a publish says, to whom and when, checked and not written yet."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from push_pipeline.content import Content, check_sizes
-from push_pipeline.errors import InvalidChannelName, InvalidParameter, StrictRefusal
+from push_pipeline.content.languages import DEFAULT, headers_in, message_in, spoken_in
+from push_pipeline.errors import (
+    InvalidChannelName,
+    InvalidParameter,
+    PayloadTooLarge,
+    StrictRefusal,
+)
 from push_pipeline.field_warning import FieldWarning
 from push_pipeline.ledger.messages import NewMessage, new_message_id
 from push_pipeline.options import EVERY_CHANNEL, DeliveryOptions, PublishOptions, check_channel_name
 from push_pipeline.options.user_ids import read_user_ids
+from push_pipeline.platform import Platform
 from push_pipeline.template.smart_text import fill_clause
 from push_pipeline.template.wording import Wording, freeze, warnings_of
 from push_pipeline.whereclause import parse_clause
@@ -98,22 +105,18 @@ def draft_message(
     where = _check_channel(channel, to)
     if message is None and not to.pushes:
         message = ""  # only a text for devices must be one
+    words = in_languages(
+        spoken_in(message, said.headers), lambda language: _say(language, message, said, to)
+    )
     if said.template_values:
-        wording = Wording.fill(message, said.headers, said.template_values)
-        wordings = dict.fromkeys(to.platforms, wording)
-        content, warnings = freeze(wordings), warnings_of(wordings)
         to = fill_segment(to, said.template_values)
-    else:
-        plain = Content.from_publish(message, dict(said.headers))
-        check_sizes(plain, to.platforms, new_message_id())
-        content, warnings = plain.to_json(), plain.warnings(to.platforms)
     return Draft(
         where,
-        {**said.to_json(), **content},
+        {**said.to_json(), **words.content},
         to,
         dedupe_key,
         now,
-        warnings=(*warnings, *warnings_of_delivery(to)),
+        warnings=(*words.warnings, *warnings_of_delivery(to)),
         strict=strict,
     )
 
@@ -126,6 +129,51 @@ def warnings_of_delivery(to: DeliveryOptions) -> list[FieldWarning]:
     if not to.pushes:
         found.append(FieldWarning("publishPolicy", "subscribers are not served: nobody gets it"))
     return found
+
+
+class Frozen(NamedTuple):
+    """What a message keeps of what it says, and what of that has no effect."""
+
+    content: dict[str, Any]
+    warnings: tuple[FieldWarning, ...]
+
+
+def in_languages(languages: Iterable[str], say: Callable[[str], Frozen]) -> Frozen:
+    """Return what a message keeps: its default, and beside it what it says in each language.
+
+    Raises:
+        PayloadTooLarge: as `say`; the language is named.
+    """
+    default = say(DEFAULT)
+    others: dict[str, Any] = {}
+    warnings = dict.fromkeys(default.warnings)
+    for language in languages:
+        try:
+            others[language], more = say(language)
+        except PayloadTooLarge as wrong:
+            raise PayloadTooLarge(f"in {language!r}: {wrong}") from None
+        warnings |= dict.fromkeys(more)
+    content = {**default.content, "languages": others} if others else default.content
+    return Frozen(content, tuple(warnings))
+
+
+def _say(language: str, message: Any, said: PublishOptions, to: DeliveryOptions) -> Frozen:
+    words, headers = message_in(language, message), headers_in(language, said.headers)
+    if said.template_values:
+        wording = Wording.fill(words, headers, said.template_values)
+        return freeze_wordings(dict.fromkeys(to.platforms, wording))
+    plain = Content.from_publish(words, headers)
+    check_sizes(plain, to.platforms, new_message_id())
+    return Frozen(plain.to_json(), plain.warnings(to.platforms))
+
+
+def freeze_wordings(wordings: Mapping[Platform, Wording]) -> Frozen:
+    """Freeze what a message says by platform.
+
+    Raises:
+        RequestError: as `freeze`.
+    """
+    return Frozen(freeze(wordings), warnings_of(wordings))
 
 
 def to_users(to: DeliveryOptions, users: UserIds | None) -> DeliveryOptions:

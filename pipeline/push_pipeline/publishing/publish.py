@@ -34,7 +34,8 @@ def publish(  # noqa: PLR0913 - every one of them is the API's
 
     Args:
         channel: its name; created if it does not exist. None needs `users`: their devices.
-        message: any JSON value; the text of the notification where no header gives one.
+        message: any JSON value; the text of the notification where no header gives one. An
+            object of texts by language with a `default` gives each device that of its locale.
         publish_options: publisher id and headers.
         delivery_options: which devices, when, how long.
         app: an app's id; the default app without it.

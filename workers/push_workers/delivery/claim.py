@@ -7,7 +7,7 @@ from typing import NamedTuple
 from push_pipeline.ledger.state_machine import SENDABLE, BatchState, RunState, batch_state
 from push_pipeline.ledger.values import Standing
 from push_pipeline.outcome import Settled
-from push_workers.delivery.personalise import Words
+from push_workers.delivery.personalise import Said
 from push_workers.delivery.settle import Rules
 from push_workers.senders.base import Target
 
@@ -97,7 +97,7 @@ class Claim:
     rules: Rules
     slices: list[Slice] = field(default_factory=list)
     targets: dict[int, Target] = field(default_factory=dict)  # those that are still registered
-    words: dict[int, Words] = field(default_factory=dict)  # of the users, where they are said
+    said: dict[int, Said] = field(default_factory=dict)  # to whom, where not all get the same
     read_at: int = 0
     reasons: dict[str, int] = field(default_factory=dict)
 

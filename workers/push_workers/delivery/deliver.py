@@ -11,7 +11,7 @@ from push_pipeline.ledger.batches import LeaseLost
 from push_pipeline.ledger.values import Tally
 from push_workers.delivery.process import Context
 from push_workers.delivery.record import close_run, record_slice
-from push_workers.delivery.send import read_words, send_slice
+from push_workers.delivery.send import read_said, send_slice
 from push_workers.delivery.take import take
 
 
@@ -26,7 +26,7 @@ def deliver(batch_id: int, context: Context) -> None:
     if claim is None:
         return
     run = context.run_facts(claim.batch.run_id)
-    claim.words = read_words(claim, run)
+    claim.said = read_said(claim, run)
     try:
         for part in claim.slices:
             began = time.monotonic()

@@ -1,4 +1,4 @@
-"""A user's own words, put into a notification that was rendered once for all.
+"""A user's own words, put into a notification that was rendered once for all of a language.
 
 The places are rendered as marks that occur nowhere else, and the rendered bytes are cut at them.
 What differs between two devices is then a few bytes between pieces that are encoded already.
@@ -6,8 +6,9 @@ What differs between two devices is then a few bytes between pieces that are enc
 
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -32,10 +33,17 @@ _ID_COLUMN: Final = "objectId"
 Words = tuple[str, ...]
 
 
+class Said(NamedTuple):
+    """What decides of a device's text: the language that its locale chooses, its user's words."""
+
+    language: str
+    words: Words
+
+
 class Marks:
     """Marks in the place of a user's columns, new ones for each message and process."""
 
-    def __init__(self, columns: Sequence[str]) -> None:
+    def __init__(self, columns: Iterable[str]) -> None:
         self.columns = tuple(columns)
         self._secret = secrets.token_hex(_MARK_BYTES)
         self._pattern = re.compile(f"{self._secret}([0-9a-f]{{{_NUMBER_DIGITS}}})".encode())
@@ -69,15 +77,10 @@ class Splice:
     room: int
     counts_texts: bool
 
-    def bodies(self, words: Sequence[Words]) -> list[bytes | None]:
-        """Return the body for each device's words, None where it would be too large."""
-        made: dict[Words, bytes | None] = {}
-        for one in words:
-            if one not in made:
-                made[one] = self._body(one)
-        return [made[one] for one in words]
-
-    def _body(self, words: Words) -> bytes | None:
+    def body(self, words: Words) -> bytes | None:
+        """Return the body with a device's words, None where it would be too large."""
+        if not self.places:
+            return self.pieces[0]
         encoded = [orjson.dumps(word)[1:-1] for word in words]
         counted = [word.encode() for word in words] if self.counts_texts else encoded
         if sum(len(counted[place]) for place in self.places) > self.room:
@@ -89,10 +92,15 @@ class Splice:
 
 
 class Prepared(NamedTuple):
-    """A notification for a platform, and where its users' words go in, if any do."""
+    """A notification for a platform; by language its bodies, where not all devices get the same."""
 
     rendered: Rendered
-    splice: Splice | None = None
+    splices: Mapping[str, Splice] = MappingProxyType({})
+
+    def bodies(self, said: Sequence[Said]) -> list[bytes | None]:
+        """Return the body for each device, None where it would be too large."""
+        made = {one: self.splices[one.language].body(one.words) for one in {*said}}
+        return [made[one] for one in said]
 
 
 def send_each_its_own(
@@ -100,14 +108,13 @@ def send_each_its_own(
     prepared: Prepared,
     targets: Sequence[Target],
     ids: Sequence[str],
-    words: Sequence[Words],
+    said: Sequence[Said],
 ) -> list[Verdict]:
     """Send to each target its own words, and return one verdict each.
 
     A device for whom the notification is too large is refused here; the others are sent to.
     """
-    bodies = prepared.splice.bodies(words) if prepared.splice is not None else []
-    fit = [(n, body) for n, body in enumerate(bodies) if body is not None]
+    fit = [(n, body) for n, body in enumerate(prepared.bodies(said)) if body is not None]
     sent = sender.send(
         prepared.rendered,
         [targets[n] for n, _ in fit],

@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from push_pipeline import db
 from push_pipeline.content import Content
+from push_pipeline.content.languages import DEFAULT
 from push_pipeline.content.sizes import size_of
 from push_pipeline.credentials import Credential, unseal
 from push_pipeline.directory.apps import android_style
@@ -37,21 +38,29 @@ RENDERED_SECONDS = 60.0
 
 
 class RunFacts:
-    """A run's message, rendered once per platform in this process."""
+    """A run's message, rendered once per platform and language in this process."""
 
     def __init__(self, run: RunView, android_style: str = "data") -> None:
         self.run = run
         self._android_style = android_style
+        others = run.content.get("languages", {})
+        self._said = {DEFAULT: run.content, **others}
+        self.languages = frozenset(others)  # beside the default
         self._wordings = {
-            platform: Wording.from_json(stored)
-            for platform, stored in run.content.get("wordings", {}).items()
+            (language, platform): Wording.from_json(stored)
+            for language, content in self._said.items()
+            for platform, stored in content.get("wordings", {}).items()
         }
-        self._marks = {name: Marks(one.columns) for name, one in self._wordings.items()}
+        self._marks = {platform.value: self._mark(platform) for platform in Platform}
         self._prepared: dict[str, tuple[float, Prepared]] = {}
 
     def columns(self, platform: str) -> tuple[str, ...]:
         """Return the columns of users that the message asks for on a platform."""
-        return self._marks[platform].columns if platform in self._marks else ()
+        return self._marks[platform].columns
+
+    def _mark(self, platform: Platform) -> Marks:
+        wordings = (one for (_, where), one in self._wordings.items() if where == platform)
+        return Marks(dict.fromkeys(column for one in wordings for column in one.columns))
 
     def prepared(self, platform: str, now: float) -> Prepared:
         """Return the notification for a platform; `now` is epoch seconds.
@@ -65,16 +74,24 @@ class RunFacts:
         return prepared
 
     def _prepare(self, platform: Platform, now: float) -> Prepared:
-        if platform not in self._wordings:
-            plain = Content.from_json(self.run.content).styled(self._android_style)
-            return Prepared(self._render(plain, platform, now))
-        wording, marks = self._wordings[platform], self._marks[platform]
-        content = wording.content(marks.words).styled(self._android_style)
-        rendered = self._render(content, platform, now)
-        if not marks.columns:
-            return Prepared(rendered)
-        size = size_of(content, platform, self.run.message_id)
-        return Prepared(rendered, marks.splice(rendered.body, platform, *size))
+        marks = self._marks[platform]
+        contents = {language: self._content(language, platform) for language in self._said}
+        rendered = {tag: self._render(content, platform, now) for tag, content in contents.items()}
+        if not marks.columns and not self.languages:
+            return Prepared(rendered[DEFAULT])
+        splices = {
+            tag: marks.splice(
+                rendered[tag].body, platform, *size_of(content, platform, self.run.message_id)
+            )
+            for tag, content in contents.items()
+        }
+        return Prepared(rendered[DEFAULT], splices)
+
+    def _content(self, language: str, platform: Platform) -> Content:
+        wording = self._wordings.get((language, platform.value))
+        if wording is None:
+            return Content.from_json(self._said[language]).styled(self._android_style)
+        return wording.content(self._marks[platform].words).styled(self._android_style)
 
     def _render(self, content: Content, platform: Platform, now: float) -> Rendered:
         run = self.run

@@ -4,25 +4,36 @@ from dataclasses import replace
 
 from push_pipeline import db
 from push_pipeline.clock import now_ms
+from push_pipeline.content.languages import DEFAULT, choose
+from push_pipeline.devices.targets import find_locales
 from push_pipeline.directory.users import users_of_devices
 from push_pipeline.errors import BadCredential
 from push_pipeline.outcome import Outcome, RouteAction, Settled, Verdict
 from push_workers.delivery.claim import Claim, Slice
 from push_workers.delivery.notification_id import notification_ids
-from push_workers.delivery.personalise import Prepared, Words, send_each_its_own, words_of
+from push_workers.delivery.personalise import Prepared, Said, send_each_its_own, words_of
 from push_workers.delivery.process import Context, RunFacts
 from push_workers.delivery.settle import Report, Rules, may_resend, settle
 from push_workers.senders.base import Target
 
 
-def read_words(claim: Claim, run: RunFacts) -> dict[int, Words]:
-    """Read what a personal message says of each device's user: one query for the batch."""
+def read_said(claim: Claim, run: RunFacts) -> dict[int, Said]:
+    """Read what decides of each device's text, where not all get the same.
+
+    For the batch one query of the devices' users, and one of their locales.
+    """
     columns = run.columns(claim.batch.platform)
-    if not columns:
+    if not columns and not run.languages:
         return {}
+    keys = list(claim.targets)
     with db.reading() as connection:
-        users = users_of_devices(connection, list(claim.targets))
-    return {key: words_of(columns, users.get(key)) for key in claim.targets}
+        users = users_of_devices(connection, keys) if columns else {}
+        locales = find_locales(connection, keys) if run.languages else {}
+    chosen = {locale: choose(locale, run.languages) for locale in {*locales.values()}}
+    return {
+        key: Said(chosen.get(locales.get(key, ""), DEFAULT), words_of(columns, users.get(key)))
+        for key in keys
+    }
 
 
 def send_slice(claim: Claim, part: Slice, run: RunFacts, context: Context) -> Report:
@@ -60,10 +71,10 @@ def _ask_provider(
         return []
     try:
         sender = context.sender(claim.batch)
-        if prepared.splice is None:
+        if not prepared.splices:
             return sender.send(prepared.rendered, targets, ids)
-        words = [claim.words[one.device_key] for one in targets]
-        return send_each_its_own(sender, prepared, targets, ids, words)
+        said = [claim.said[one.device_key] for one in targets]
+        return send_each_its_own(sender, prepared, targets, ids, said)
     except BadCredential:
         refused = Verdict(Outcome.MISCONFIGURED, "BadCredential", route=RouteAction.HOLD)
         return [refused] * len(targets)

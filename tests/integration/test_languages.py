@@ -4,8 +4,9 @@ import json
 
 from sqlalchemy import event
 
-from push_pipeline import db, publish, status
+from push_pipeline import db, publish, push_with_template, status
 from push_pipeline.clock import now_ms
+from push_pipeline.directory.templates import PUSH, put_template
 from push_pipeline.directory.users import put_users
 from push_workers.delivery import process
 from tests.installation import APP, Installation
@@ -102,3 +103,27 @@ def test_a_batch_asks_once_for_locales_and_renders_each_language_once(
     assert run["accepted"] == 60
     assert len(asked) == 1
     assert sorted(rendered) == ["Hallo", "Hello", "Oi"]
+
+
+def test_a_stored_template_speaks_the_languages_of_its_texts(installation: Installation) -> None:
+    register(installation)
+    body = {
+        "name": "hello",
+        "channelName": "news",
+        "message": {"de": "Hallo {n}", "pt_BR": "Oi {n}", "default": "Hello {n}"},
+        "options": {"ios": {"alertTitle": {"de": "Küche", "default": "Kitchen"}}},
+    }
+    with db.writing() as connection:
+        put_template(connection, APP, PUSH, PUSH.read(body), now_ms())
+
+    run = installation.work(push_with_template("hello", {"n": 7}).message_id)
+
+    assert run["accepted"] == 8
+    got = documents(installation)
+    assert {n: got[ios(n)]["aps"]["alert"]["body"] for n in LOCALES} == {
+        n: f"{text} 7" for n, text in SAID.items()
+    }
+    assert {n: got[android(n)]["message"] for n in LOCALES} == {
+        n: f"{text} 7" for n, text in SAID.items()
+    }
+    assert got[ios(1)]["aps"]["alert"]["title"] == got[ios(1)]["ios-alert-title"] == "Küche"

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from push_pipeline.cli.parameters import read_pair, read_times
+from push_pipeline.cli.publishing import in_languages
 from push_pipeline.errors import InvalidParameter
 
 NOTHING = dict.fromkeys(
@@ -38,3 +39,21 @@ def test_a_pair_is_cut_at_its_first_equals_sign():
     for wrong in ("sum", "=1"):
         with pytest.raises(InvalidParameter, match="write NAME=VALUE"):
             read_pair("--value", wrong)
+
+
+def test_texts_in_more_languages_stand_beside_the_default():
+    texts = ["de=Hallo", "pt-BR=Oi", "de:ios-alert-title=a=b"]
+    assert in_languages("Hello", {"ios-alert-title": "T", "x": "y"}, texts) == (
+        {"de": "Hallo", "pt-br": "Oi", "default": "Hello"},
+        {"ios-alert-title": {"de": "a=b", "default": "T"}, "x": "y"},
+    )
+    assert in_languages("Hello", {"x": "y"}, []) == ("Hello", {"x": "y"})
+    for message, wrong in (
+        ("Hello", "de"),
+        ("Hello", "german=a"),
+        ("Hello", "de:ios-alert-title=a"),
+        ("Hello", "de:deep-link=a"),
+        ({"id": 1}, "de=a"),
+    ):
+        with pytest.raises(InvalidParameter, match="--text"):
+            in_languages(message, {}, [wrong])

@@ -136,3 +136,18 @@ def test_apple_s_devices_are_told_what_their_sdk_reads() -> None:
 def test_a_button_template_that_is_gone_counts_as_none() -> None:
     template = PushTemplate.read({**CONSOLE, "options": {"ios": {"buttonTemplate": "gone"}}})
     assert for_device(template, Platform.IOS, NOTHING)["actions"] == []
+
+
+def test_a_text_may_be_one_for_each_language() -> None:
+    texts = {"de-AT": "Servus {name}", "default": "Hi {name}"}
+    options = {"ios": {"alertTitle": texts}, "android": {"contentTitle": texts}}
+    template = PushTemplate.read({**CONSOLE, "message": texts, "options": options})
+
+    assert template.to_json()["message"] == texts
+    assert template.to_json()["options"]["ios"]["alertTitle"] == texts
+    assert PushTemplate.read(template.to_json()) == template
+    assert for_device(template, Platform.IOS, NOTHING)["alertTitle"] == "Hi {name}"
+    assert for_device(template, Platform.ANDROID, NOTHING)["contentTitle"] == "Hi {name}"
+    for wrong in ({"de": "a"}, {"default": "", "de": "a"}, {"default": "{a.b}"}, {5: "a"}):
+        with pytest.raises(InvalidParameter):
+            PushTemplate.read({**CONSOLE, "message": wrong})

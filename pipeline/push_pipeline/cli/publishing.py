@@ -21,6 +21,7 @@ from push_pipeline.cli.parameters import (
 )
 from push_pipeline.cli.times import span
 from push_pipeline.clock import now_ms
+from push_pipeline.content.languages import TEXT_HEADERS, read_texts
 from push_pipeline.errors import EmptyMessage, InvalidParameter
 
 
@@ -36,6 +37,14 @@ def publish(
     header: Annotated[
         list[str], typer.Option(metavar="NAME=VALUE", help="A header, such as ios-alert-title.")
     ] = [],  # noqa: B006 - typer copies it
+    text: Annotated[
+        list[str],
+        typer.Option(
+            metavar="LANG=TEXT",
+            help="The message in a language, such as de=Hallo; MESSAGE is for all others."
+            " LANG:HEADER=TEXT is a header in it.",
+        ),
+    ] = [],  # noqa: B006
     os: Annotated[
         list[str], typer.Option(metavar="IOS|ANDROID|OSX", help="Only devices with this system.")
     ] = [],  # noqa: B006
@@ -75,7 +84,9 @@ def publish(
     content = _json_value(words) if json_message else words
     if not words.strip() and not header:
         raise EmptyMessage("the message is empty: a silent push takes a header that says so")
-    said = PublishOptions(headers=dict(read_pair("--header", text) for text in header))
+    headers = dict(read_pair("--header", pair) for pair in header)
+    content, headers = in_languages(content, headers, text)
+    said = PublishOptions(headers=headers)
     to = DeliveryOptions(
         push_broadcast=os or None,
         push_singlecast=device or None,
@@ -101,6 +112,36 @@ def _where_and_what(channel: str, message: str | None, users: list[str]) -> tupl
     if not users:
         raise typer.BadParameter("write CHANNEL and MESSAGE, or MESSAGE and --user ID")
     return None, channel
+
+
+def in_languages(
+    message: Any, headers: dict[str, Any], texts: list[str]
+) -> tuple[Any, dict[str, Any]]:
+    """Return message and headers with texts in more languages; what there was is the default.
+
+    Raises:
+        InvalidParameter: one is not LANG=TEXT or LANG:HEADER=TEXT, its language is none, its
+            header is no text, or there is no default for it.
+    """
+    said: dict[str, dict[str, str]] = {}
+    for pair in texts:
+        where, text = read_pair("--text", pair)
+        language, _, name = where.partition(":")
+        said.setdefault(name, {})[language] = text
+    if data := said.keys() - TEXT_HEADERS - {""}:
+        raise InvalidParameter(f"--text: the header {min(data)!r} is not shown as text")
+    if "" in said:
+        message = _with_default("MESSAGE", message, said.pop(""))
+    return message, headers | {
+        name: _with_default(f"--header {name}", headers.get(name), words)
+        for name, words in said.items()
+    }
+
+
+def _with_default(name: str, default: object, texts: dict[str, str]) -> dict[str, str]:
+    if not isinstance(default, str):
+        raise InvalidParameter(f"--text needs a text in {name}: other languages get it")
+    return read_texts("--text", {**texts, "default": default})
 
 
 def _json_value(text: str) -> Any:

@@ -87,7 +87,10 @@ _REGISTRATION: dict[str, Any] = {
 
 _TEMPLATE: dict[str, Any] = {
     "name": _TEXT,
-    "message": _TEXT,
+    "message": {
+        "description": "the text, or its texts by language with one called `default`",
+        "anyOf": [_TEXT, {"type": "object", "additionalProperties": _TEXT}],
+    },
     "platforms": {"type": "array", "items": {"type": "string", "enum": ["IOS", "ANDROID", "OSX"]}},
     "channelName": _TEXT,
     "segmentQuery": {"anyOf": [_TEXT, {"type": "null"}]},

@@ -16,13 +16,19 @@ from push_pipeline.ledger.messages import Receipt
 from push_pipeline.options import DeliveryOptions, PublishOptions
 from push_pipeline.options.broadcast import read_broadcast
 from push_pipeline.platform import Platform
-from push_pipeline.publishing.draft import Draft, UserIds, to_users, warnings_of_delivery
+from push_pipeline.publishing.draft import (
+    Draft,
+    UserIds,
+    freeze_wordings,
+    in_languages,
+    to_users,
+    warnings_of_delivery,
+)
 from push_pipeline.publishing.write import write
 from push_pipeline.template import composing
 from push_pipeline.template.device_facing import for_device
 from push_pipeline.template.smart_text import fill_clause
 from push_pipeline.template.stored import PushTemplate
-from push_pipeline.template.wording import freeze, warnings_of
 from push_pipeline.whereclause import parse_clause
 
 Values = Mapping[str, str | int | float | bool | None]
@@ -156,8 +162,13 @@ def draft_template(
         RequestError: a typed error with the API's code.
     """
     said = PublishOptions(template_values=values)
-    wordings = composing.compose(template, said.template_values, brought)
-    content = {"template": template.name, **said.to_json(), **freeze(wordings)}
+    words = in_languages(
+        composing.languages(template),
+        lambda one: freeze_wordings(
+            composing.compose(template, said.template_values, brought, one)
+        ),
+    )
+    content = {"template": template.name, **said.to_json(), **words.content}
     narrowed = {
         "push_broadcast": read_broadcast(template.reached) & to.push_broadcast,
         "segment_query": _both(template.segment_query, to.segment_query, said.template_values),
@@ -169,7 +180,7 @@ def draft_template(
         meant,
         dedupe_key,
         now_ms(),
-        warnings=(*warnings_of(wordings), *warnings_of_delivery(meant)),
+        warnings=(*words.warnings, *warnings_of_delivery(meant)),
         strict=strict,
     )
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from push_pipeline.content import compact_json
+from push_pipeline.content.languages import DEFAULT, headers_in, message_in, spoken_in
 from push_pipeline.platform import Platform
 from push_pipeline.template.stored import AndroidOptions, IosOptions, OsxOptions, PushTemplate
 from push_pipeline.template.wording import Wording
@@ -33,12 +34,21 @@ _SAID_BESIDE: Final = frozenset(
 IMMEDIATE_NAME: Final = "ImmediateMessage"
 
 
+def languages(template: PushTemplate) -> tuple[str, ...]:
+    """Return the languages in which a template has a text of its own, beside its default."""
+    headers: Headers = {}
+    for platform in template.reached:
+        headers |= _headers(platform, template)[0]
+    return spoken_in(template.message, headers)
+
+
 def compose(
     template: PushTemplate,
     values: Mapping[str, str],
     brought: Mapping[Platform, Mapping[str, Any]] | None = None,
+    language: str = DEFAULT,
 ) -> dict[Platform, Wording]:
-    """Fill a template for the platforms that it is for.
+    """Fill a template in one language for the platforms that it is for.
 
     `brought` are the device-facing templates of a push that is not stored.
 
@@ -47,7 +57,7 @@ def compose(
         InvalidParameter: a variable is unknown.
     """
     return {
-        platform: _compose_for(platform, template, values, (brought or {}).get(platform))
+        platform: _compose_for(platform, template, values, (brought or {}).get(platform), language)
         for platform in template.reached
     }
 
@@ -57,9 +67,11 @@ def _compose_for(
     template: PushTemplate,
     values: Mapping[str, str],
     brought: Mapping[str, Any] | None,
+    language: str,
 ) -> Wording:
     headers, hidden = _headers(platform, template)
-    wording = Wording.fill(template.message, _present(headers), values, hidden=hidden)
+    said = message_in(language, template.message), headers_in(language, _present(headers))
+    wording = Wording.fill(*said, values, hidden=hidden)
     if hidden:
         return wording  # nothing is looked up for what is not shown
     # Put in last: braces in a name, or in JSON, are no variables.

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from push_pipeline.content.languages import DEFAULT, text_in
 from push_pipeline.platform import Platform
 from push_pipeline.template.stored import (
     AndroidOptions,
@@ -11,9 +12,13 @@ from push_pipeline.template.stored import (
     IosOptions,
     OsxOptions,
     PushTemplate,
+    Stored,
 )
 
 JsonObject = dict[str, Any]
+
+#: What may be a text for each language; a device keeps the default, as each push brings its own.
+_SHOWN = ("alertTitle", "alertSubtitle", "contentTitle", "summarySubText")
 
 
 class Looks(NamedTuple):
@@ -41,17 +46,17 @@ def for_device(template: PushTemplate, platform: Platform, looks: Looks) -> Json
 
 
 def _for_ios(options: IosOptions, looks: Looks) -> JsonObject:
-    kept = options.to_json()
+    kept = _kept(options)
     named = kept.pop("buttonTemplate")
     return {**kept, "actions": _actions(looks, named)}
 
 
 def _for_osx(options: OsxOptions) -> JsonObject:
-    return options.to_json()
+    return _kept(options)
 
 
 def _for_android(options: AndroidOptions, looks: Looks) -> JsonObject:
-    kept = options.to_json()
+    kept = _kept(options)
     for spent in ("directBoot", "deliveryPriority", "ttlSeconds", "lights"):  # they steer FCM
         del kept[spent]
     cancel = kept.pop("cancel")
@@ -64,6 +69,11 @@ def _for_android(options: AndroidOptions, looks: Looks) -> JsonObject:
         "actions": _actions(looks, buttons_name),
         **_channel(looks.channels.get(channel_name)),
     }
+
+
+def _kept(options: Stored) -> JsonObject:
+    kept = options.to_json()
+    return kept | {name: text_in(DEFAULT, kept[name]) for name in _SHOWN if name in kept}
 
 
 def _actions(looks: Looks, name: str) -> list[JsonObject]:

@@ -5,9 +5,20 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal, Self
 from unicodedata import category
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
 
+from push_pipeline.content.languages import read_texts
 from push_pipeline.errors import InvalidParameter, MissingParameter
 from push_pipeline.options import check_channel_name
 from push_pipeline.options.channel import (
@@ -51,7 +62,19 @@ def _check_channel(name: str) -> str:
     return name and check_channel_name(name)
 
 
+def _read_shown(value: object, info: ValidationInfo) -> str | Mapping[str, str]:
+    """Read smart text, or one for each language; their tags stay as the author wrote them."""
+    if isinstance(value, str):
+        return check_smart_text(value)
+    if not isinstance(value, Mapping):
+        raise PydanticCustomError("string_type", "Input should be a valid string")
+    name = str(info.field_name)
+    read_texts(name, value, blank=name != "message")
+    return {tag: check_smart_text(text) for tag, text in value.items()}
+
+
 SmartText = Annotated[str, AfterValidator(check_smart_text)]
+Shown = Annotated[str | Mapping[str, str], PlainValidator(_read_shown)]
 Colour = Annotated[str, AfterValidator(_check_colour)]
 Name = Annotated[str, AfterValidator(check_template_name)]
 Switch = Annotated[int, Field(ge=0, le=1)]
@@ -97,8 +120,8 @@ class Stored(BaseModel):
 class IosOptions(Stored):
     """How a push looks on iOS."""
 
-    alert_title: SmartText | None = None
-    alert_subtitle: SmartText | None = None
+    alert_title: Shown | None = None
+    alert_subtitle: Shown | None = None
     custom_headers: CustomHeaders | None = None
     badge: Count = 1
     sound: str | None = None
@@ -113,8 +136,8 @@ class IosOptions(Stored):
 class OsxOptions(Stored):
     """How a push looks on macOS."""
 
-    alert_title: SmartText | None = None
-    alert_subtitle: SmartText | None = None
+    alert_title: Shown | None = None
+    alert_subtitle: Shown | None = None
     custom_headers: CustomHeaders | None = None
     badge: Count = 1
     sound: str | None = "default"
@@ -131,8 +154,8 @@ class Cancelling(Stored):
 class AndroidOptions(Stored):
     """How a push looks on Android, and how FCM delivers it."""
 
-    content_title: SmartText | None = None
-    summary_sub_text: SmartText | None = None
+    content_title: Shown | None = None
+    summary_sub_text: Shown | None = None
     custom_headers: CustomHeaders | None = None
     badge: Annotated[int, Field(ge=0, le=2)] = 0  # its icon: none, small, large
     badge_number: Count = 1
@@ -167,7 +190,7 @@ class PushTemplate(Stored):
 
     id: str | None = None
     name: Name | None = None
-    message: SmartText
+    message: Shown
     platforms: tuple[Platform, ...] = ()
     channel_name: Annotated[str, AfterValidator(_check_channel)] = "default"
     segment_query: Annotated[str | None, AfterValidator(read_clause)] = None

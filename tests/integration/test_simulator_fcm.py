@@ -171,6 +171,45 @@ def test_a_broken_apple_key_hits_ios_registrations_only(sim, peer):
     assert peer.ask(message(token="other" + TOKEN)).status == 200
 
 
+@pytest.mark.parametrize(
+    ("block", "fields"),
+    [
+        ({"headers": {"apns-priority": "7"}}, ["message.apns.headers"]),
+        ({"headers": {"apns-push-type": "shout"}}, ["message.apns.headers"]),
+        ({"headers": {"apns-collapse-id": "c" * 65}}, ["message.apns.headers"]),
+        ({"headers": {"apns-expiration": "soon"}}, ["message.apns.headers"]),
+        ({"headers": {"apns-expiration": 5}}, ["message.apns.headers[0].value"]),
+        ({"payload": {"aps": []}}, ["message.apns.payload.aps"]),
+        ({"payload": [], "x": 1}, ["message.apns.payload", "message.apns"]),
+        (
+            {
+                "headers": {"apns-push-type": "background", "apns-priority": "5"},
+                "payload": {"aps": {"badge": 1}},
+            },
+            ["message.apns.payload.aps"],
+        ),
+    ],
+)
+def test_what_apple_would_refuse_of_the_apns_block_is_named(peer, block, fields):
+    assert violations(peer.ask(message(apns=block))) == fields
+
+
+def test_an_iphone_is_handed_the_apns_block(sim, peer):
+    sim.devices([{"token": TOKEN, "provider": "fcm", "platform": "ios"}])
+    block = {"headers": {"apns-collapse-id": "c"}, "payload": {"aps": {"alert": "a"}, "n": "é"}}
+
+    replies = [peer.ask({"token": TOKEN, "apns": block}) for _ in range(2)]
+
+    assert [reply.status for reply in replies] == [200, 200]
+    [screen] = sim.device(TOKEN)["screens"].values()
+    assert (screen["alerts"], [one["collapse"] for one in screen["shown"]]) == (2, ["c"])
+    assert violations(peer.ask({"token": TOKEN, "data": {"k": "v"}})) == ["message.apns"]
+    patient = {"headers": {"apns-priority": "5"}}
+    assert peer.ask({"token": TOKEN, "data": {"k": "v"}, "apns": patient}).status == 200
+    large = {"payload": {"aps": {"alert": "é" * 2048}}}
+    assert peer.ask({"token": TOKEN, "apns": large}).status == 400
+
+
 def test_retry_after_comes_as_seconds_as_a_date_or_not_at_all(sim, peer):
     sim.rules(
         [

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from push_workers.simulator.fcm import errors, fields
+from push_workers.simulator.fcm import apple, errors, fields
 from push_workers.simulator.fcm.errors import Violation
 from push_workers.simulator.messages import Answer
 
@@ -42,6 +42,8 @@ class Facts(NamedTuple):
     logical_id: str = ""
     collapse: str = ""
     ttl_seconds: float | None = None
+    for_apple: apple.Handed = apple.Handed()
+    empty_on_apple: bool = False
 
 
 def parse(body: bytes) -> Parsed | Answer:
@@ -100,6 +102,8 @@ def facts(raw: bytes, logical_key: str, *, to_topic: bool) -> Facts:
         android.get("data", {}), "message.android.data"
     )
     wrong += _malformed(message, android)
+    block = message.get("apns", {})
+    wrong += apple.violations(block)
     if seconds is not None and not 0 <= seconds <= TTL_MAX_SECONDS:
         wrong.append(Violation("message.android.ttl", "ttl is out of range"))
     if wrong:
@@ -107,7 +111,14 @@ def facts(raw: bytes, logical_key: str, *, to_topic: bool) -> Facts:
     if _size(message, android) > (TOPIC_PAYLOAD_MAX_BYTES if to_topic else PAYLOAD_MAX_BYTES):
         return Facts(errors.rejection("PAYLOAD_TOO_LARGE"))
     tag = android.get("notification", {}).get("tag", "")
-    return Facts(None, data.get(logical_key, ""), tag or android.get("collapse_key", ""), seconds)
+    return Facts(
+        None,
+        data.get(logical_key, ""),
+        tag or android.get("collapse_key", ""),
+        seconds,
+        apple.handed(block, logical_key),
+        apple.says_nothing(message),
+    )
 
 
 def _malformed(message: dict[str, Any], android: dict[str, Any]) -> list[Violation]:

@@ -108,7 +108,7 @@ class FcmService(Service):
         )
         fault = facts.fault or checks.target_fault(kind, value)
         if fault is None and not to_topic:
-            fault = self._device_fault(project, value)
+            fault = self._device_fault(project, value, facts)
         if fault is not None:
             return Finding(fault, value, project)
         return self._accepted(project, value, parsed, facts, rest)
@@ -127,12 +127,23 @@ class FcmService(Service):
         answer = Answer(200, errors.JSON_HEADERS, content)
         if parsed.validate_only:
             return Finding(answer, token, project)
+        digest = hashlib.blake2b(raw, digest_size=8).hexdigest()
+        logical = facts.logical_id or facts.for_apple.logical_id or digest
+        return Finding(answer, token, project, logical, self._push(token, facts, raw))
+
+    def _push(self, token: str, facts: checks.Facts, raw: bytes) -> Push:
+        """Return what the device gets: one of Apple's what the `apns` block says."""
+        if self._is_apple(token):
+            return Push(raw, facts.for_apple.collapse, facts.for_apple.expires_at)
         ttl = facts.ttl_seconds
         expires_at = None if ttl is None else (self.world.clock.now() + ttl if ttl else 0.0)
-        logical = facts.logical_id or hashlib.blake2b(raw, digest_size=8).hexdigest()
-        return Finding(answer, token, project, logical, Push(raw, facts.collapse, expires_at))
+        return Push(raw, facts.collapse, expires_at)
 
-    def _device_fault(self, project: str, token: str) -> Answer | None:
+    def _is_apple(self, token: str) -> bool:
+        device = self.world.registry.devices.get(token)
+        return device is not None and device.platform == "ios"
+
+    def _device_fault(self, project: str, token: str, facts: checks.Facts) -> Answer | None:
         behaviour = self.world.behaviour
         device = self.world.registry.devices.get(token)
         if device is not None and device.project not in (None, project):
@@ -141,6 +152,9 @@ class FcmService(Service):
             return errors.rejection("UNREGISTERED")
         if device is not None and device.platform != "android" and behaviour.ios_auth_broken:
             return errors.rejection("THIRD_PARTY_AUTH_ERROR")
+        if facts.empty_on_apple and self._is_apple(token):
+            text = "data alone goes to iOS with apns-priority 5"
+            return errors.bad_request([errors.Violation("message.apns", text)])
         if self._may(token, behaviour.fcm_device_per_minute):
             return None
         answer = errors.rejection("QUOTA_EXCEEDED")

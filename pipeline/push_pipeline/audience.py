@@ -61,6 +61,7 @@ class Member(NamedTuple):
     key: int
     platform: str
     environment: str
+    kind: str  # of its token
 
 
 class Page(NamedTuple):
@@ -98,11 +99,11 @@ def _last_of_page(selection: Selection, after: int, limit: int) -> Select[int]:
 
 def page_query(
     selection: Selection, after: int, end: int | None, now: int
-) -> Select[int, str, str]:
-    """Select key, platform and environment of the audience after `after` up to `end`."""
+) -> Select[int, str, str, str]:
+    """Select what a member is made of, of the audience after `after` up to `end`."""
     segment = parse_clause(selection.segment) if selection.segment else None
     statement = (
-        select(DEVICE.id, DEVICE.platform, DEVICE.environment)
+        select(DEVICE.id, DEVICE.platform, DEVICE.environment, DEVICE.kind)
         .select_from(_with_user(segment))
         .where(DEVICE.id.in_(_looked_at(selection, after, end)), *_fit(selection, now))
         .where(*_between(DEVICE.id, after, end), *_in_zone(selection.zone))

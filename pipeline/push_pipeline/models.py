@@ -231,7 +231,7 @@ class Device(Table, table=True):
     app_id: str = app_key()
     device_id: str = Field(sa_column=Column(Text, nullable=False))
     token: str = Field(sa_column=Column(Text, nullable=False))
-    kind: str = Field(sa_column=Column(Text, nullable=False))  # apns; FCM: token or fid
+    kind: str = Field(sa_column=Column(Text, nullable=False))  # apns; FCM, also on iOS: token, fid
     platform: str = Field(sa_column=Column(Text, nullable=False))
     os_version: str | None = Field(default=None, sa_column=Column(Text))
     environment: str = Field(default="", sa_column=Column(Text, nullable=False))  # "": the app's
@@ -393,6 +393,7 @@ class Run(Table, table=True):
 class Batch(Table, table=True):
     """At most a thousand members of one run and one route: the unit of everything.
 
+    `environment` is APNs'; a batch without one goes by FCM, also where its devices are iPhones.
     Members before `settled` are done with. Members from `settled` to `doubt_end` belong to the
     slice that is being sent: after a crash they, and only they, are in doubt. `claims` counts
     how often a worker took the batch and fences it: a worker whose number is no longer in the

@@ -7,7 +7,8 @@ from typing import Self
 class Platform(StrEnum):
     """The operating system of a device, by the API's names, with its `family`.
 
-    `family` is the provider: `apns` or `fcm`. Also the name of its queue and its folder.
+    `family` is the provider of its tokens, `apns` or `fcm`, unless a registration says
+    otherwise. Also the name of its queue and its folder.
     """
 
     family: str
@@ -23,3 +24,8 @@ class Platform(StrEnum):
         member._value_ = name
         member.family = family
         return member
+
+
+def provider_of(environment: str) -> str:
+    """Return the provider that a batch goes by: only APNs has environments, FCM has none."""
+    return "apns" if environment else "fcm"

@@ -21,7 +21,7 @@ from redis.exceptions import RedisError
 
 from push_pipeline.broker_address import verified
 from push_pipeline.errors import BrokerUnavailable, SettingsError
-from push_pipeline.platform import Platform
+from push_pipeline.platform import provider_of
 from push_pipeline.settings import get_settings, spelled
 
 logger = logging.getLogger(__name__)
@@ -100,9 +100,9 @@ def horizon_ms() -> int:
     return min(ahead, settings.visibility_timeout_seconds * 1000 // 3)
 
 
-def wake_for_batch(batch_id: int, platform: str, *, bulk: bool) -> Wake:
-    """Build the wake-up that delivers a batch, on its family's lane."""
-    family = Platform(platform).family
+def wake_for_batch(batch_id: int, environment: str, *, bulk: bool) -> Wake:
+    """Build the wake-up that delivers a batch, on its provider's lane."""
+    family = provider_of(environment)
     return Wake(DELIVER[family], family + BULK if bulk else family, batch_id)
 
 

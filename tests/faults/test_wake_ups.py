@@ -25,11 +25,11 @@ _OTHERS_IN_TRANSACTION = text(
 
 def wakes_of(stand: Stand, message_id: str) -> list[queues.Wake]:
     """Return the wake-ups of a message's run and of all its batches."""
-    statement = text("SELECT id, platform, bulk FROM pipeline_batch WHERE run_id = :run")
+    statement = text("SELECT id, environment, bulk FROM pipeline_batch WHERE run_id = :run")
     run_id = stand.installation.run_id(message_id)
     with db.reading() as connection:
         rows = connection.execute(statement, {"run": run_id}).all()
-    batches = [queues.wake_for_batch(key, platform, bulk=bulk) for key, platform, bulk in rows]
+    batches = [queues.wake_for_batch(key, where, bulk=bulk) for key, where, bulk in rows]
     return [queues.wake_for_run(run_id), *batches]
 
 

@@ -169,6 +169,11 @@ def test_fcm_tokens_and_installation_ids_are_taken(api: Client) -> None:
         assert api.register(os="android", deviceToken=token).status == 200
         with db.reading() as connection:
             assert connection.scalars(select(DEVICE.kind)).all() == [kind]
+    told = {"os": "IOS", "deviceToken": "x" * 150 + ":z"}
+    assert api.register(**told).fault == (400, 8008)
+    assert api.register(**told, tokenType="fcm").status == 200
+    with db.reading() as connection:
+        assert connection.execute(select(DEVICE.platform, DEVICE.kind)).all() == [("IOS", "token")]
 
 
 def test_what_is_wrong_has_its_code_and_nothing_is_written(

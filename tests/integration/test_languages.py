@@ -88,10 +88,10 @@ def test_a_batch_asks_once_for_locales_and_renders_each_language_once(
     def note(_connection, _cursor, statement: str, *_: object) -> None:
         asked.extend([statement] if "SELECT" in statement and ".locale" in statement else [])
 
-    def render_for(platform):
+    def render_for(provider):
         def render(content, *args, **named):
             rendered.append(content.text)
-            return real(platform)(content, *args, **named)
+            return real(provider)(content, *args, **named)
 
         return render
 

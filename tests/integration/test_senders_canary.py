@@ -47,7 +47,7 @@ def test_nothing_confidential_is_shown(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     content = Content.from_publish(TEXT)
-    rendered = render_for(platform)(
+    rendered = render_for(platform.family)(
         content, platform, message_id="m", collapse_id="r", expires_at=None, now=0
     )
     with stand(tmp_path, script) as provider:

@@ -38,7 +38,7 @@ def credential(apns: Stand) -> ApnsCredential:
 
 def send(pool: SenderPool, credential: ApnsCredential, version: int = 1) -> Outcome:
     content = Content.from_publish("Hello")
-    rendered = render_for(Platform.IOS)(
+    rendered = render_for(Platform.IOS.family)(
         content, Platform.IOS, message_id="m", collapse_id="r", expires_at=None, now=0
     )
     identity = "00000000-0000-0000-0000-000000000001"
@@ -107,7 +107,7 @@ def test_closing_twice_does_nothing(pool: SenderPool, credential: ApnsCredential
 
 @pytest.mark.parametrize("platform", list(Platform))
 def test_every_platform_can_be_rendered(platform: Platform) -> None:
-    rendered = render_for(platform)(
+    rendered = render_for(platform.family)(
         Content.from_publish("x"), platform, message_id="m", collapse_id="r", expires_at=9, now=0
     )
     assert rendered.platform is platform

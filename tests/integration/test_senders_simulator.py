@@ -58,7 +58,7 @@ def fcm_targets(count: int = COUNT, prefix: str = "a1") -> list[Target]:
 def send(
     sender: Sender, platform: Platform, targets: list[Target], content: Content | None = None
 ) -> list[Verdict]:
-    rendered = render_for(platform)(
+    rendered = render_for(platform.family)(
         content or Content.from_publish("Hello é😀"),
         platform,
         message_id="message-1",

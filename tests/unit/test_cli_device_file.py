@@ -42,6 +42,13 @@ def test_ndjson_and_csv_of_the_same_devices_read_alike():
     assert read[0][0].platform is Platform.IOS
 
 
+def test_the_type_of_a_token_may_be_a_column_where_it_is_not_its_system_s_own():
+    token = "d:" + "x" * 150
+    table = f"deviceId,deviceToken,os,tokenType\na,{token},IOS,fcm\nb,{TOKEN},IOS,\n"
+    kinds = [line.registration and line.registration.kind for line in lines(table)]
+    assert kinds == ["token", "apns"]
+
+
 def test_numbers_are_those_of_an_editor_blank_lines_and_header_included():
     table = f"deviceId,deviceToken,os\n\na,{TOKEN},IOS\nb,{TOKEN},PALM\n"
     assert [(line.number, line.reason is None) for line in lines(table)] == [(3, True), (4, False)]

@@ -113,7 +113,7 @@ def _claim_batches(now: int) -> list[Wake]:
             found += due_batches.find_forgotten(connection, now, now - GRACE_MS, limit)
         due_batches.mark_woken(connection, [one.id for one in found], now)
     telemetry.woken_again(0, len(found))
-    return [queues.wake_for_batch(one.id, one.platform, bulk=one.bulk) for one in found]
+    return [queues.wake_for_batch(one.id, one.environment, bulk=one.bulk) for one in found]
 
 
 def _waiting(names: Sequence[str]) -> int:

@@ -44,6 +44,12 @@ _VISIBLE_KEYS = frozenset(("alert", "badge", "sound"))
 
 #: Apple: "Pushing background updates to your App": `aps` holds nothing else.
 _BACKGROUND = "content-available"
+
+#: A background push with any other priority is an error; an alert is to be shown now. Source:
+#: Apple, "Sending notification requests to APNs".
+_BACKGROUND_HEADERS = {"apns-push-type": "background", "apns-priority": "5"}
+_ALERT_HEADERS = {"apns-push-type": "alert", "apns-priority": "10"}
+
 _TEMPLATES = frozenset(("template_name", "ios_immediate_push", "osx_immediate_push"))
 
 #: Top-level keys that the pipeline writes itself.
@@ -76,6 +82,26 @@ def is_silent(platform: Platform, headers: Mapping[str, object], *, blank: bool)
     return blank and hidden and is_on(given.get(_BACKGROUND, steering.get(_BACKGROUND)))
 
 
+def request_headers(
+    platform: Platform,
+    headers: Mapping[str, object],
+    collapse_id: str,
+    expires_at: int | None,
+    *,
+    blank: bool,
+) -> dict[str, str]:
+    """Return what APNs is told beside the document; FCM hands it on to APNs.
+
+    `collapse_id` stands where the publisher chose none.
+    """
+    silent = is_silent(platform, headers, blank=blank)
+    told = dict(_BACKGROUND_HEADERS if silent else _ALERT_HEADERS)
+    told["apns-collapse-id"] = chosen_collapse_id(platform, headers) or collapse_id
+    if expires_at is not None:
+        told["apns-expiration"] = str(expires_at)
+    return told
+
+
 def raw_patch(platform: Platform, headers: Mapping[str, object]) -> JsonObject:
     """Return the publisher's own JSON (`ios-raw`), which is merged in last; empty without one.
 
@@ -97,7 +123,7 @@ def raw_patch(platform: Platform, headers: Mapping[str, object]) -> JsonObject:
     return raw
 
 
-def collapse_id(platform: Platform, headers: Mapping[str, object]) -> str | None:
+def chosen_collapse_id(platform: Platform, headers: Mapping[str, object]) -> str | None:
     """Return the collapse id that the publisher asks for (our extension), if any."""
     wanted = _steering(platform, headers).get("collapse-id")
     return None if wanted is None else text_of(wanted)

@@ -102,6 +102,13 @@ class Content:
         """Return the whole APNs document for iOS or macOS."""
         return apple.document(platform, self.text, self.headers, message_id, blank=self._blank)
 
+    def apple_headers(
+        self, platform: Platform, collapse_id: str, expires_at: int | None
+    ) -> dict[str, str]:
+        """Return what APNs is told beside the document; `expires_at` is epoch seconds."""
+        told = platform, self.headers, collapse_id, expires_at
+        return apple.request_headers(*told, blank=self._blank)
+
     def for_android(self, message_id: str) -> dict[str, str]:
         """Return FCM's data map."""
         return android.data_map(self.text, self.headers, message_id)
@@ -128,8 +135,8 @@ class Content:
 
     def _check_collapsing(self) -> None:
         wanted = {
-            "ios-collapse-id": apple.collapse_id(Platform.IOS, self.headers),
-            "osx-collapse-id": apple.collapse_id(Platform.OSX, self.headers),
+            "ios-collapse-id": apple.chosen_collapse_id(Platform.IOS, self.headers),
+            "osx-collapse-id": apple.chosen_collapse_id(Platform.OSX, self.headers),
             "android-collapse-key": android.collapse_key(self.headers),
         }
         for name, value in wanted.items():

@@ -31,13 +31,15 @@ def register_device(
     *,
     channels: Sequence[str] | None = None,
     app: str | None = None,
+    token_type: str | None = None,
     **details: Any,
 ) -> None:
     """Register a device, or renew its registration. Durable on return; twice is as good as once.
 
     Channels are added to those it has. `details` are the API's other fields: `osVersion`,
     `userId`, `properties`, `locale`, `timezone`, `environment` (APNs), `expiration`. A `userId`
-    that is None or empty unlinks the device from its user; left out, it keeps the user.
+    that is None or empty unlinks the device from its user; left out, it keeps the user. An app
+    for iOS with the Firebase SDK says `token_type="fcm"`: its pushes go by FCM then.
 
     Raises:
         RequestError: a typed error with the API's code; nothing was written.
@@ -48,6 +50,7 @@ def register_device(
         "deviceToken": device_token,
         "os": os,
         "channels": list(channels) if channels is not None else None,
+        "tokenType": token_type,
         **details,
     }
     registration = check_registration(fields, now)

@@ -38,6 +38,9 @@ _SHOWN = 20
 #: Apple says not to assume a length; it is bytes in hexadecimal.
 _APNS_TOKEN = re.compile(r"(?:[0-9a-f]{2})+")
 
+#: What Apple's systems give in fact. A plugin that hands over the wrong one of both is common.
+_APNS_USUAL = re.compile(r"[0-9A-Fa-f]{64}")
+
 #: A Firebase installation id: 22 characters of base64url, without the colon of a token.
 _FID = re.compile(r"[A-Za-z0-9_-]{22}")
 
@@ -92,12 +95,13 @@ def check_registration(fields: Mapping[str, Any], now: int) -> Registration:
     """
     device_id = _device_id(fields.get("deviceId"))
     platform = _platform(fields.get("os"))
-    token = _token(fields.get("deviceToken"), platform)
+    provider = _provider(fields.get("tokenType"), platform)
+    token = _token(fields.get("deviceToken"), provider)
     time_zone, warnings = _time_zone(fields)
     return Registration(
         device_id=device_id,
         token=token,
-        kind=_kind(token, platform),
+        kind=_kind(token, provider),
         platform=platform,
         channels=_channels(fields.get("channels")),
         os_version=_optional_text(fields, "osVersion"),
@@ -148,23 +152,36 @@ def _platform(value: object) -> Platform:
         raise UnknownOs(f"os {shown} is unknown: use IOS, ANDROID or OSX") from None
 
 
-def _token(value: object, platform: Platform) -> str:
+def _provider(token_type: object, platform: Platform) -> str:
+    """Read whose token it is: the system's own provider's, or on iOS FCM's."""
+    if token_type in (None, ""):
+        return platform.family
+    word = str(token_type).lower()
+    if word == platform.family or (word == "fcm" and platform is Platform.IOS):
+        return word
+    raise InvalidParameter("tokenType is fcm or apns: ANDROID has FCM's alone, OSX Apple's alone")
+
+
+def _token(value: object, provider: str) -> str:
     if value is None or value == "":
         raise MissingParameter("deviceToken is missing")
     if not isinstance(value, str) or len(value) > TOKEN_MAX:
         raise InvalidParameter(f"deviceToken must be a string of at most {TOKEN_MAX} characters")
-    if platform.family == "apns":
+    if provider == "apns":
         token = value.lower()
         if _APNS_TOKEN.fullmatch(token):
             return token
-        raise InvalidParameter("deviceToken is malformed: an APNs token is bytes in hexadecimal")
-    if _FCM_TOKEN.fullmatch(value):
+        raise InvalidParameter(
+            "deviceToken is malformed: an APNs token is bytes in hexadecimal"
+            " (one of FCM on iOS needs tokenType fcm)"
+        )
+    if _FCM_TOKEN.fullmatch(value) and not _APNS_USUAL.fullmatch(value):
         return value
     raise InvalidParameter("deviceToken is malformed: neither an FCM token nor an installation id")
 
 
-def _kind(token: str, platform: Platform) -> str:
-    if platform.family == "apns":
+def _kind(token: str, provider: str) -> str:
+    if provider == "apns":
         return "apns"
     return "fid" if _FID.fullmatch(token) else "token"
 

@@ -64,6 +64,11 @@ _REGISTRATION: dict[str, Any] = {
     "deviceToken": {"type": "string", "maxLength": 4096},
     "deviceId": {"type": "string", "minLength": 1, "maxLength": 512},
     "os": {"type": "string", "enum": ["IOS", "ANDROID", "OSX"]},
+    "tokenType": {
+        "type": "string",
+        "enum": ["apns", "fcm"],
+        "description": "whose token it is; fcm on IOS is one of the Firebase SDK",
+    },
     "osVersion": _TEXT,
     "channels": {"type": "array", "items": _TEXT},
     "expiration": {

@@ -9,7 +9,6 @@ from sqlalchemy import (
     bindparam,
     case,
     insert,
-    literal,
     select,
     update,
 )
@@ -59,12 +58,11 @@ def insert_batches(
 
 
 _OF_ROUTE = frozenset(Standing._fields[Standing._fields.index("paused_until") :])
-_APPLE = BATCH.platform.in_(["IOS", "OSX"])
 
 #: The credential that a batch goes by, where its run is joined.
 ROUTE_OF_BATCH = (
     (CREDENTIAL.app_id == RUN.app_id)
-    & (CREDENTIAL.provider == case((_APPLE, literal("apns")), else_=literal("fcm")))
+    & (CREDENTIAL.provider == case((BATCH.environment != "", "apns"), else_="fcm"))
     & (CREDENTIAL.environment == BATCH.environment)
 )
 _STANDING = (

@@ -14,7 +14,7 @@ class DueBatch(NamedTuple):
     """A batch that waits for a worker."""
 
     id: int
-    platform: str
+    environment: str
     bulk: bool
 
 
@@ -43,7 +43,7 @@ def _find(
     connection: Connection, now: int, woken: ColumnElement[bool], limit: int
 ) -> list[DueBatch]:
     statement = (
-        select(BATCH.id, BATCH.platform, BATCH.bulk)
+        select(BATCH.id, BATCH.environment, BATCH.bulk)
         .join(Run, RUN.id == BATCH.run_id)
         .where(*_waits(now), woken)
         .order_by(BATCH.not_before)

@@ -137,6 +137,30 @@ def test_an_installation_id_is_told_from_a_registration_token() -> None:
     assert check_registration(ANDROID, NOW).kind == "token"
 
 
+def test_a_token_on_ios_may_be_one_of_fcm() -> None:
+    told = {**IOS, "tokenType": "FCM", "deviceToken": "d:" + "x" * 150}
+    assert check_registration(told, NOW).kind == "token"
+    assert check_registration({**told, "deviceToken": "a" * 22}, NOW).kind == "fid"
+    assert check_registration({**IOS, "tokenType": "apns"}, NOW).kind == "apns"
+    assert check_registration({**ANDROID, "tokenType": "fcm"}, NOW).kind == "token"
+
+
+@pytest.mark.parametrize(
+    ("base", "change"),
+    [
+        (IOS, {"deviceToken": "d:" + "x" * 150}),
+        (IOS, {"tokenType": "fcm"}),  # the other of the two tokens that such an app has
+        (IOS, {"tokenType": "gcm"}),
+        (IOS, {"tokenType": ["fcm"]}),
+        (ANDROID, {"tokenType": "apns"}),
+        (IOS, {"os": "OSX", "tokenType": "fcm", "deviceToken": "d:" + "x" * 150}),
+    ],
+)
+def test_a_token_that_is_not_of_its_type_is_refused(base, change) -> None:
+    with pytest.raises(InvalidParameter, match=r"tokenType|FCM token"):
+        check_registration({**base, **change}, NOW)
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),

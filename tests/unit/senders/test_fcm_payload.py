@@ -42,6 +42,33 @@ def test_a_message_is_data_alone() -> None:
 
 
 @pytest.mark.parametrize(
+    ("message", "headers", "kind", "priority"),
+    [
+        ("Hi é😀", {"ios-alert-title": "T", "ios-badge": 3, "deal": {"n": 1}}, "alert", "10"),
+        ("", {"ios-content-available": 1}, "background", "5"),
+    ],
+)
+def test_an_iphone_gets_by_fcm_what_apns_would_get(message, headers, kind, priority) -> None:
+    content = Content.from_publish(message, headers)
+    notification = render(
+        content, Platform.IOS, message_id="m1", collapse_id="run-7", expires_at=99, now=0
+    )
+
+    assert message_of(notification) == {
+        "apns": {
+            "headers": {
+                "apns-push-type": kind,
+                "apns-priority": priority,
+                "apns-collapse-id": "run-7",
+                "apns-expiration": "99",
+            },
+            "payload": content.for_apple(Platform.IOS, "m1"),
+        }
+    }
+    assert notification.collapsible
+
+
+@pytest.mark.parametrize(
     ("expires_at", "now", "ttl"),
     [
         (None, 0, "2419200s"),

@@ -19,6 +19,7 @@ from push_workers.delivery.claim import (
     SettleRest,
     cut_slices,
     decide,
+    without_others_hold,
 )
 from push_workers.delivery.notification_id import notification_ids
 from push_workers.fanout.fan_out import cut_evenly
@@ -56,6 +57,21 @@ BATCH = Standing(
 )
 def test_a_batchs_row_decides_what_a_worker_does_with_it(row: dict, decision: object) -> None:
     assert decide(BATCH._replace(**row), NOW, WINDOW) == decision
+
+
+@pytest.mark.parametrize(
+    ("reason", "platform", "decision"),
+    [
+        ("THIRD_PARTY_AUTH_ERROR", "ANDROID", Send(WINDOW)),
+        ("THIRD_PARTY_AUTH_ERROR", "IOS", Park(NOW + 9)),
+        ("PERMISSION_DENIED", "ANDROID", Park(NOW + 9)),
+    ],
+)
+def test_a_key_that_apple_refuses_holds_no_android(reason, platform, decision) -> None:
+    held = BATCH._replace(
+        held_reason=reason, paused_until=NOW + 9, troubled_since=NOW, platform=platform
+    )
+    assert decide(without_others_hold(held), NOW, WINDOW) == decision
 
 
 @given(

@@ -7,9 +7,11 @@ from typing import NamedTuple
 from push_pipeline.ledger.state_machine import SENDABLE, BatchState, RunState, batch_state
 from push_pipeline.ledger.values import Standing
 from push_pipeline.outcome import Settled
+from push_pipeline.platform import Platform
 from push_workers.delivery.personalise import Said
 from push_workers.delivery.settle import Rules
 from push_workers.senders.base import Target
+from push_workers.senders.fcm.responses import ABOUT_APPLES_KEY
 
 #: Claims without a recorded slice between them after which a batch is taken for poisoned: it
 #: kills its worker, and would do so for ever.
@@ -56,6 +58,19 @@ def decide(batch: Standing, now: int, window: int) -> Decision:
         return Park(batch.paused_until)
     # A route that was closed gets one probe; a thousand refusals would prove no more.
     return Send(1 if batch.probes else window)
+
+
+def without_others_hold(batch: Standing) -> Standing:
+    """Return a batch as if its route were open, where what holds it concerns other devices.
+
+    A key that Apple refuses holds the pushes that go to iOS by FCM. Android's go on by the same
+    credential, and prove nothing of that key.
+    """
+    if batch.held_reason in ABOUT_APPLES_KEY and batch.platform == Platform.ANDROID:
+        return batch._replace(
+            held_reason=None, paused_until=None, rest_cause=None, troubled_since=None
+        )
+    return batch
 
 
 def _is_not_ours(batch: Standing, now: int) -> bool:

@@ -52,7 +52,7 @@ class RunFacts:
             for platform, stored in content.get("wordings", {}).items()
         }
         self._marks = {platform.value: self._mark(platform) for platform in Platform}
-        self._prepared: dict[str, tuple[float, Prepared]] = {}
+        self._prepared: dict[tuple[str, str], tuple[float, Prepared]] = {}
 
     def columns(self, platform: str) -> tuple[str, ...]:
         """Return the columns of users that the message asks for on a platform."""
@@ -62,21 +62,23 @@ class RunFacts:
         wordings = (one for (_, where), one in self._wordings.items() if where == platform)
         return Marks(dict.fromkeys(column for one in wordings for column in one.columns))
 
-    def prepared(self, platform: str, now: float) -> Prepared:
-        """Return the notification for a platform; `now` is epoch seconds.
+    def prepared(self, platform: str, provider: str, now: float) -> Prepared:
+        """Return the notification for a platform by a provider; `now` is epoch seconds.
 
         Rendered once a minute at the most: FCM counts a lifetime from the time of rendering.
         """
-        at, prepared = self._prepared.get(platform, (0.0, None))
+        at, prepared = self._prepared.get((platform, provider), (0.0, None))
         if prepared is None or now - at > RENDERED_SECONDS:
-            prepared = self._prepare(Platform(platform), now)
-            self._prepared[platform] = now, prepared
+            prepared = self._prepare(Platform(platform), provider, now)
+            self._prepared[platform, provider] = now, prepared
         return prepared
 
-    def _prepare(self, platform: Platform, now: float) -> Prepared:
+    def _prepare(self, platform: Platform, provider: str, now: float) -> Prepared:
         marks = self._marks[platform]
         contents = {language: self._content(language, platform) for language in self._said}
-        rendered = {tag: self._render(content, platform, now) for tag, content in contents.items()}
+        rendered = {
+            tag: self._render(content, platform, provider, now) for tag, content in contents.items()
+        }
         if not marks.columns and not self.languages:
             return Prepared(rendered[DEFAULT])
         splices = {
@@ -93,9 +95,9 @@ class RunFacts:
             return Content.from_json(self._said[language]).styled(self._android_style)
         return wording.content(self._marks[platform].words).styled(self._android_style)
 
-    def _render(self, content: Content, platform: Platform, now: float) -> Rendered:
+    def _render(self, content: Content, platform: Platform, provider: str, now: float) -> Rendered:
         run = self.run
-        return render_for(platform)(
+        return render_for(provider)(
             content,
             platform,
             message_id=run.message_id,

@@ -9,6 +9,7 @@ from push_pipeline.devices.targets import find_locales
 from push_pipeline.directory.users import users_of_devices
 from push_pipeline.errors import BadCredential
 from push_pipeline.outcome import Outcome, RouteAction, Settled, Verdict
+from push_pipeline.platform import provider_of
 from push_workers.delivery.claim import Claim, Slice
 from push_workers.delivery.notification_id import notification_ids
 from push_workers.delivery.personalise import Prepared, Said, send_each_its_own, words_of
@@ -38,7 +39,8 @@ def read_said(claim: Claim, run: RunFacts) -> dict[int, Said]:
 
 def send_slice(claim: Claim, part: Slice, run: RunFacts, context: Context) -> Report:
     """Send one slice; one that is in doubt only if the policy allows it."""
-    prepared = run.prepared(claim.batch.platform, now_ms() / 1000)
+    batch = claim.batch
+    prepared = run.prepared(batch.platform, provider_of(batch.environment), now_ms() / 1000)
     rules = _rules(claim, part, prepared, context)
     keys = claim.members[part.start : part.end]
     if part.doubtful and not rules.may_resend:

@@ -7,7 +7,16 @@ from push_pipeline.devices.targets import find_targets
 from push_pipeline.directory.provider_routes import begin_probe
 from push_pipeline.ledger import batches
 from push_pipeline.ledger.values import Standing
-from push_workers.delivery.claim import Claim, Leave, Park, Send, SettleRest, cut_slices, decide
+from push_workers.delivery.claim import (
+    Claim,
+    Leave,
+    Park,
+    Send,
+    SettleRest,
+    cut_slices,
+    decide,
+    without_others_hold,
+)
 from push_workers.delivery.process import Context
 from push_workers.delivery.record import close_run, settle_rest
 from push_workers.senders.base import Target
@@ -23,6 +32,7 @@ def take(batch_id: int, context: Context) -> Claim | None:
         batch = batches.find_batch(connection, batch_id)
         if batch is None:
             return None
+        batch = without_others_hold(batch)
         match decide(batch, now, context.settings.doubt_window):
             case Leave():
                 return None

@@ -21,7 +21,6 @@ from push_pipeline.ledger.runs import RunView
 from push_pipeline.ledger.state_machine import RunState
 from push_pipeline.ledger.values import NewBatch
 from push_pipeline.options import EVERY_CHANNEL
-from push_pipeline.platform import Platform
 from push_pipeline.schedule import is_due, is_missed
 from push_pipeline.settings import get_settings
 from push_workers.fanout.recurrence import write_next
@@ -134,7 +133,7 @@ def _advance(run: RunView) -> RunView | None:
         keys = batches.insert_batches(connection, step.batches, woken_at=now)
     telemetry.fanned_out(run.id, step.added, len(keys))
     queues.wake(
-        queues.wake_for_batch(key, batch.platform, bulk=batch.bulk)
+        queues.wake_for_batch(key, batch.environment, bulk=batch.bulk)
         for key, batch in zip(keys, step.batches, strict=True)
     )
     return moved
@@ -193,14 +192,16 @@ def _default_environment(connection: Connection, app_id: str) -> str:
 def plan_batches(
     run: RunView, members: Sequence[Member], default: str, *, bulk: bool, now: int
 ) -> list[NewBatch]:
-    """Cut a page into batches: one platform and APNs environment each, of even sizes."""
-    alike: dict[tuple[str, str], list[int]] = defaultdict(list)
-    for key, platform, environment in members:
-        alike[platform, environment].append(key)
+    """Cut a page into batches: one platform and APNs environment each, of even sizes.
+
+    A batch without an environment goes by FCM, whatever its platform.
+    """
+    alike: dict[tuple[str, str, str], list[int]] = defaultdict(list)
+    for key, platform, environment, kind in members:
+        alike[platform, environment, kind].append(key)
     routes: dict[tuple[str, str], list[int]] = defaultdict(list)
-    for (platform, environment), keys in alike.items():
-        apple = Platform(platform).family == "apns"
-        routes[platform, (environment or default) if apple else ""] += keys
+    for (platform, environment, kind), keys in alike.items():
+        routes[platform, (environment or default) if kind == "apns" else ""] += keys
     return [
         NewBatch(run.id, platform, environment, part, bulk, not_before=now)
         for (platform, environment), keys in routes.items()

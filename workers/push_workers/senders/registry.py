@@ -5,7 +5,6 @@ from collections import OrderedDict
 from typing import NamedTuple
 
 from push_pipeline.credentials import ApnsCredential, Credential
-from push_pipeline.platform import Platform
 from push_workers.senders.apns.payload import render as render_apns
 from push_workers.senders.apns.sender import ApnsSender
 from push_workers.senders.base import Render, Sender
@@ -74,6 +73,6 @@ class SenderPool:
             self._kept, self._pid = OrderedDict(), os.getpid()
 
 
-def render_for(platform: Platform) -> Render:
-    """Return the renderer of the platform's provider."""
-    return _RENDERERS[platform.family]
+def render_for(provider: str) -> Render:
+    """Return a provider's renderer."""
+    return _RENDERERS[provider]

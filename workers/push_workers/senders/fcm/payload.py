@@ -49,29 +49,43 @@ def render(
     platform: Platform,
     *,
     message_id: str,
-    collapse_id: str,  # noqa: ARG001 — one signature for every platform; see collapsible below
+    collapse_id: str,
     expires_at: int | None,
     now: float,
 ) -> Rendered:
-    """Render for Android; see `push_workers.senders.base.Render`.
+    """Render for Android, or for iOS in FCM's `apns` block; see `push_workers.senders.base.Render`.
 
-    Only a publisher's own `android-collapse-key` becomes FCM's: FCM keeps four keys per device
-    ("About FCM messages", collapsible messages), so a key per run would drop other pushes.
-    Without one a second copy would be shown twice.
+    On iOS it is what APNs would get; FCM adds the topic. On Android only a publisher's own
+    `android-collapse-key` becomes FCM's: FCM keeps four keys per device ("About FCM messages",
+    collapsible messages), so a key per run would drop other pushes. Without one a second copy
+    would be shown twice.
     """
+    if platform is not Platform.ANDROID:
+        block = {
+            "headers": content.apple_headers(platform, collapse_id, expires_at),
+            "payload": content.for_apple(platform, message_id),
+        }
+        body = compact_json({"message": {"apns": block}})
+        return _rendered(body, platform, expires_at, collapsible=True)
     key = android.collapse_key(content.headers)
-    body: bytes = _BUILDER.parse_payload(
+    body = _BUILDER.parse_payload(
         data_payload=content.for_android(message_id),
         android_config=_android_config(content, key, _lifetime(content, expires_at, now)),
     )
     if raw := android.raw_patch(content.headers):
         body = compact_json({"message": merged(json.loads(body)["message"], raw)})
+    return _rendered(body, platform, expires_at, collapsible=key is not None)
+
+
+def _rendered(
+    body: bytes, platform: Platform, expires_at: int | None, *, collapsible: bool
+) -> Rendered:
     return Rendered(
         body,
         platform,
         {"content-type": "application/json"},
         expires_at,
-        collapsible=key is not None,
+        collapsible=collapsible,
         target_at=len(_HEAD),
     )
 

@@ -23,6 +23,10 @@ from push_workers.senders.answers import (
 #: What a new access token may cure. None of these was processed.
 CURED_BY_SIGNING_IN = frozenset(("UNAUTHENTICATED", "ACCESS_TOKEN_EXPIRED", "Status401"))
 
+#: What FCM says where Apple refuses the key that Firebase was given (the second is the older
+#: word). It stops pushes to iOS alone.
+ABOUT_APPLES_KEY = frozenset(("THIRD_PARTY_AUTH_ERROR", "APNS_AUTH_ERROR"))
+
 _FCM_ERROR = "google.firebase.fcm.v1.FcmError"
 _ERROR_INFO = "google.rpc.ErrorInfo"
 _BAD_REQUEST = "google.rpc.BadRequest"

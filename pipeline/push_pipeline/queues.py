@@ -67,26 +67,30 @@ RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_step": 0.1, "in
 
 
 class Wake(NamedTuple):
-    """One wake-up: which task, on which queue, for which row, and not before when."""
+    """One wake-up: which task, on which queue, for which row, and not before when.
+
+    `of` is the message's id, for who looks at the task in Flower; the task itself reads the row.
+    """
 
     task: str
     queue: str
     key: int
     at: datetime | None = None
+    of: str | None = None
 
 
-def wake_for_run(run_id: int) -> Wake:
+def wake_for_run(run_id: int, *, of: str | None = None) -> Wake:
     """Build the wake-up that fans a run out."""
-    return Wake(FAN_OUT, PUBLISH, run_id)
+    return Wake(FAN_OUT, PUBLISH, run_id, of=of)
 
 
-def wake_at(run_id: int, due_at: int) -> Wake:
+def wake_at(run_id: int, due_at: int, *, of: str | None = None) -> Wake:
     """Build the wake-up that begins a run at its time (epoch milliseconds).
 
     Only for times inside the horizon: a worker keeps it in memory until then, and Redis hands
     it out again if that took longer than the visibility time-out.
     """
-    return Wake(START_RUN, SCHEDULE, run_id, datetime.fromtimestamp(due_at / 1000, UTC))
+    return Wake(START_RUN, SCHEDULE, run_id, datetime.fromtimestamp(due_at / 1000, UTC), of)
 
 
 def horizon_ms() -> int:
@@ -100,10 +104,10 @@ def horizon_ms() -> int:
     return min(ahead, settings.visibility_timeout_seconds * 1000 // 3)
 
 
-def wake_for_batch(batch_id: int, environment: str, *, bulk: bool) -> Wake:
+def wake_for_batch(batch_id: int, environment: str, *, bulk: bool, of: str | None = None) -> Wake:
     """Build the wake-up that delivers a batch, on its provider's lane."""
     family = provider_of(environment)
-    return Wake(DELIVER[family], family + BULK if bulk else family, batch_id)
+    return Wake(DELIVER[family], family + BULK if bulk else family, batch_id, of=of)
 
 
 def broker_url() -> str:
@@ -225,6 +229,7 @@ def _send(app: Celery, wakes: list[Wake]) -> None:
                 (one.key,),
                 queue=one.queue,
                 eta=one.at,
+                argsrepr=f"({one.key},)" if one.of is None else f"({one.key}, {one.of})",
                 producer=producer,
                 ignore_result=True,
             )

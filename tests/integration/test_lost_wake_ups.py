@@ -52,6 +52,35 @@ def empty_queues() -> None:
             connection.default_channel.queue_purge(name)
 
 
+def shown() -> set[str]:
+    """Empty the queues; return how Flower shows what the tasks in them are asked."""
+    with queues._current().app.connection_or_acquire() as connection:
+        taken = [
+            connection.default_channel.basic_get(name, no_ack=True)
+            for name in queues.QUEUES
+            for _ in range(queues.backlog(name))
+        ]
+    return {message.headers["argsrepr"] for message in taken}
+
+
+def test_each_task_shows_the_message_that_it_works_for() -> None:
+    message_id = publish("news", "hello").message_id
+    run_id = run_of(message_id)
+    assert shown() == {f"({run_id}, {message_id})"}
+    age_wake_ups(GRACE_MS + 1)
+    tick()
+    assert shown() == {f"({run_id}, {message_id})"}
+
+    fan_out(run_id)
+    by_fan_out = shown()
+    age_wake_ups(GRACE_MS + 1)
+    tick()
+
+    assert len(by_fan_out) == 5
+    assert all(one.endswith(f", {message_id})") for one in by_fan_out)
+    assert shown() == by_fan_out
+
+
 def test_a_message_whose_wake_up_never_left_is_woken() -> None:
     publish("news", "hello")
     empty_queues()

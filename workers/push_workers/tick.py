@@ -12,6 +12,7 @@ from push_pipeline.devices.expiry import remove_expired
 from push_pipeline.directory.heartbeat import beat
 from push_pipeline.errors import BrokerUnavailable
 from push_pipeline.ledger import due_batches, due_runs, runs
+from push_pipeline.ledger.due_runs import DueRun
 from push_pipeline.ledger.retention import prune
 from push_pipeline.queues import Wake
 from push_pipeline.settings import get_settings
@@ -92,9 +93,13 @@ def _claim_runs(now: int) -> list[Wake]:
         found = due_runs.claim_due(connection, now + queues.horizon_ms(), now, before, LIMIT)
     late = sum(one.due_at < before for one in found)
     telemetry.woken_again(late, 0)
-    return [
-        queues.wake_at(*one) if one.due_at > now else queues.wake_for_run(one.id) for one in found
-    ]
+    return [_wake_for(one, now) for one in found]
+
+
+def _wake_for(run: DueRun, now: int) -> Wake:
+    if run.due_at > now:
+        return queues.wake_at(run.id, run.due_at, of=run.message_id)
+    return queues.wake_for_run(run.id, of=run.message_id)
 
 
 def _claim_batches(now: int) -> list[Wake]:
@@ -113,7 +118,10 @@ def _claim_batches(now: int) -> list[Wake]:
             found += due_batches.find_forgotten(connection, now, now - GRACE_MS, limit)
         due_batches.mark_woken(connection, [one.id for one in found], now)
     telemetry.woken_again(0, len(found))
-    return [queues.wake_for_batch(one.id, one.environment, bulk=one.bulk) for one in found]
+    return [
+        queues.wake_for_batch(one.id, one.environment, bulk=one.bulk, of=one.message_id)
+        for one in found
+    ]
 
 
 def _waiting(names: Sequence[str]) -> int:

@@ -16,6 +16,7 @@ class DueBatch(NamedTuple):
     id: int
     environment: str
     bulk: bool
+    message_id: str
 
 
 def _waits(now: int) -> tuple[ColumnElement[bool], ...]:
@@ -43,7 +44,7 @@ def _find(
     connection: Connection, now: int, woken: ColumnElement[bool], limit: int
 ) -> list[DueBatch]:
     statement = (
-        select(BATCH.id, BATCH.environment, BATCH.bulk)
+        select(BATCH.id, BATCH.environment, BATCH.bulk, RUN.message_id)
         .join(Run, RUN.id == BATCH.run_id)
         .where(*_waits(now), woken)
         .order_by(BATCH.not_before)

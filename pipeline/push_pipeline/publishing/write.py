@@ -68,7 +68,7 @@ def _write(
     planned = [(new, _plan_runs(connection, new, now)) for new in news]
     written = write_messages(connection, planned, now)
     return [
-        (_told(draft, known, receipt), _wakes_for(keys, runs, now))
+        (_told(draft, known, receipt), _wakes_for(keys, runs, receipt.message_id, now))
         for draft, known, (receipt, keys), (_, runs) in zip(
             drafts, foreseen, written, planned, strict=True
         )
@@ -89,9 +89,11 @@ def _ensure_channels(connection: Connection, news: Sequence[NewMessage], now: in
         ensure_channels(connection, app_id, sorted(named[app_id]), now)
 
 
-def _wakes_for(keys: Sequence[int], runs: Sequence[NewRun], now: int) -> list[Wake]:
+def _wakes_for(
+    keys: Sequence[int], runs: Sequence[NewRun], message_id: str, now: int
+) -> list[Wake]:
     return [
-        _wake_for(key, run.due_at, now)
+        _wake_for(key, run.due_at, message_id, now)
         for key, run in zip(keys, runs, strict=False)  # no key where nothing new was written
         if run.woken_at is not None
     ]
@@ -115,5 +117,7 @@ def _woken_at(due_at: int, now: int) -> int | None:
     return max(due_at, now) if due_at <= now + queues.horizon_ms() else None
 
 
-def _wake_for(run_id: int, due_at: int, now: int) -> Wake:
-    return queues.wake_for_run(run_id) if due_at <= now else queues.wake_at(run_id, due_at)
+def _wake_for(run_id: int, due_at: int, message_id: str, now: int) -> Wake:
+    if due_at <= now:
+        return queues.wake_for_run(run_id, of=message_id)
+    return queues.wake_at(run_id, due_at, of=message_id)

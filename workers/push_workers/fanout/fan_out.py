@@ -82,7 +82,7 @@ def _close_if_empty(run: RunView) -> None:
 def _queue_again(run: RunView) -> None:
     with db.writing() as connection:
         runs.release(connection, run, now_ms())
-    queues.wake([queues.wake_for_run(run.id)])
+    queues.wake([queues.wake_for_run(run.id, of=run.message_id)])
 
 
 def _begin(run_id: int) -> RunView | None:
@@ -99,7 +99,7 @@ def _begin(run_id: int) -> RunView | None:
             return None
         if first_time:
             later = write_next(connection, run, now)
-    queues.wake(queues.wake_at(*one) for one in later)
+    queues.wake(queues.wake_at(one.id, one.due_at, of=one.message_id) for one in later)
     return None if skipped else run._replace(state=RunState.FANNING)
 
 
@@ -133,7 +133,7 @@ def _advance(run: RunView) -> RunView | None:
         keys = batches.insert_batches(connection, step.batches, woken_at=now)
     telemetry.fanned_out(run.id, step.added, len(keys))
     queues.wake(
-        queues.wake_for_batch(key, batch.environment, bulk=batch.bulk)
+        queues.wake_for_batch(key, batch.environment, bulk=batch.bulk, of=run.message_id)
         for key, batch in zip(keys, step.batches, strict=True)
     )
     return moved

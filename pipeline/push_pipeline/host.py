@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Host(Protocol):
+class Host(Hashable, Protocol):
     """An application whose settings, connection and transaction our calls in its process use."""
 
     def setting_values(self) -> Mapping[str, Any]:

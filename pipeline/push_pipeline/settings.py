@@ -273,7 +273,7 @@ def _read(host: Host | None, _scope: Hashable) -> Settings:
 def _as_spelled(host: Host, given: Iterable[str], said: str) -> str:
     """Name the settings that a host gave as it writes them, in what is said about them."""
     for field in given:
-        said = re.sub(rf"\b{variable(field)}\b", lambda _, name=field: host.spelling(name), said)
+        said = re.sub(rf"\b{variable(field)}\b", host.spelling(field), said)
     return said
 
 

@@ -6,7 +6,7 @@ A registration is never deleted on a provider's word, only put out of service (`
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Text, cast, delete, literal, update
+from sqlalchemy import ColumnElement, Connection, Text, and_, cast, delete, literal, select, update
 
 from push_pipeline import db, telemetry
 from push_pipeline.clock import now_ms
@@ -21,7 +21,7 @@ from push_pipeline.devices.upsert import (
 )
 from push_pipeline.directory.apps import resolve_app
 from push_pipeline.errors import UnknownRegistration
-from push_pipeline.models import DEVICE, Device
+from push_pipeline.models import DEVICE, SUBSCRIPTION, Device, Subscription
 
 
 def register_device(
@@ -137,7 +137,9 @@ def register_devices(
 
 def _make_room(connection: Connection, app_id: str, room: Room) -> None:
     if room.gone:
-        connection.execute(delete(Device).where(db.any_of(DEVICE.id, room.gone)))
+        gone = db.any_of(DEVICE.id, room.gone)
+        _leave_channels(connection, gone)
+        connection.execute(delete(Device).where(gone))
     if room.freed:
         placeholder = literal("released:").concat(cast(DEVICE.id, Text))
         freed = db.any_of(DEVICE.id, room.freed)
@@ -150,9 +152,14 @@ def _make_room(connection: Connection, app_id: str, room: Room) -> None:
 
 def remove_device(connection: Connection, app_id: str, device_id: str, now: int) -> bool:
     """Remove a device and its subscriptions; False where it is not registered, or not any more."""
-    statement = (
-        delete(Device)
-        .where(DEVICE.app_id == app_id, DEVICE.device_id == device_id)
-        .returning(DEVICE.expires_at)
-    )
+    wanted = and_(DEVICE.app_id == app_id, DEVICE.device_id == device_id)
+    _leave_channels(connection, wanted)
+    statement = delete(Device).where(wanted).returning(DEVICE.expires_at)
     return any(ends is None or ends > now for ends in connection.scalars(statement))
+
+
+def _leave_channels(connection: Connection, devices: ColumnElement[bool]) -> None:
+    """Remove subscriptions where the database may not do it: SQLite on a host's connection."""
+    if connection.dialect.name == "sqlite":
+        keys = select(DEVICE.id).where(devices)
+        connection.execute(delete(Subscription).where(SUBSCRIPTION.device_key.in_(keys)))

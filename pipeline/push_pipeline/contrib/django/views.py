@@ -13,13 +13,8 @@ from django.views import View
 
 from push_pipeline import status
 from push_pipeline.contrib.django import devices
-from push_pipeline.errors import (
-    InvalidParameter,
-    OperationDenied,
-    PipelineError,
-    RegistrationMalformed,
-)
-from push_pipeline.options.json_values import parse_json
+from push_pipeline.contrib.pages import SIGN_IN, read_object, told
+from push_pipeline.errors import OperationDenied, PipelineError
 
 
 @method_decorator(login_not_required, name="dispatch")  # answers 401 itself, not by a login page
@@ -29,14 +24,11 @@ class _Asked(View):
     def dispatch(self, request: HttpRequest, *arguments: Any, **named: Any) -> Any:
         """Answer a signed-in user, and turn what was refused into its error."""
         if not request.user.is_authenticated:
-            return JsonResponse(
-                {"code": 3064, "message": "Sign in first.", "errorData": {}}, status=401
-            )
+            return JsonResponse(SIGN_IN, status=401)
         try:
             return super().dispatch(request, *arguments, **named)
         except PipelineError as error:
-            told = {"code": error.code, "message": str(error), "errorData": {}}
-            return JsonResponse(told, status=error.http_status)
+            return JsonResponse(told(error), status=error.http_status)
 
 
 class Devices(_Asked):
@@ -44,7 +36,7 @@ class Devices(_Asked):
 
     def post(self, request: HttpRequest) -> JsonResponse:
         """Register a device: `deviceId`, `deviceToken`, `os`, and the API's other fields."""
-        devices.register(request, _read_object(request.body))
+        devices.register(request, read_object(request.body))
         return JsonResponse({"registered": True})
 
 
@@ -65,15 +57,3 @@ class Message(_Asked):
         if not request.user.has_perm("push_pipeline.view_message"):
             raise OperationDenied
         return JsonResponse(status(message_id))
-
-
-def _read_object(body: bytes) -> dict[str, Any]:
-    try:
-        parsed = parse_json("the body", body)
-    except ValueError:
-        raise RegistrationMalformed from None
-    if not isinstance(parsed, dict):
-        raise RegistrationMalformed
-    if b"\\u0000" in body:
-        raise InvalidParameter("a text holds the character U+0000")
-    return parsed

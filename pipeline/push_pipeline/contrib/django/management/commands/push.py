@@ -1,6 +1,5 @@
 """`manage.py push …`: the whole command line, with the settings of the host."""
 
-import os
 import sys
 from argparse import REMAINDER
 from collections.abc import Sequence
@@ -8,12 +7,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from push_pipeline import host
-from push_pipeline.cli.root import run
+from push_pipeline.contrib.command_line import run_with
 from push_pipeline.contrib.django import conf
 from push_pipeline.errors import PipelineError
-from push_pipeline.settings import reset_settings
-from push_pipeline.settings_report import variable
 
 #: What Django's own parser took already, each with its value.
 _OF_DJANGO = ("--settings", "--pythonpath")
@@ -44,27 +40,11 @@ class Command(BaseCommand):
 
 
 def _run(arguments: Sequence[str]) -> int:
-    before = host.joined()
     try:
-        os.environ.update(_environment())
+        said = conf.setting_values()
     except PipelineError as error:
         raise CommandError(str(error)) from error
-    host.join(None)  # a command has connections of its own, as the processes that it starts
-    reset_settings()
-    try:
-        return run(arguments)
-    finally:
-        host.join(before)
-        reset_settings()
-
-
-def _environment() -> dict[str, str]:
-    said = conf.setting_values()
-    return {variable(name): _text(value) for name, value in said.items() if value is not None}
-
-
-def _text(value: object) -> str:
-    return " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    return run_with(said, arguments)
 
 
 def _without_djangos(arguments: Sequence[str]) -> list[str]:

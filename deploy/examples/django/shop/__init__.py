@@ -1,0 +1,1 @@
+"""A small shop that tells its buyers when an order is paid."""

@@ -32,6 +32,7 @@ PipelineError
 │   ├── ChannelExists            5012
 │   ├── DevicesNotRemoved        5042
 │   ├── UnknownTemplate          5060
+│   ├── DedupeKeyReused          5061, HTTP 422
 │   ├── NotCancellable           5040
 │   └── EmailNotConfigured       5050
 └── SetupError                   the installation; the text names the remedy
@@ -239,6 +240,13 @@ class UnknownTemplate(RequestError):
     """The push template does not exist."""
 
     code = 5060
+
+
+class DedupeKeyReused(RequestError):
+    """This dedupe key (Idempotency-Key) has said something else: another message, time, place."""
+
+    code = 5061
+    http_status = 422
 
 
 class NotCancellable(RequestError):

@@ -328,6 +328,9 @@ class Message(Table, table=True):
     content: dict[str, Any] = Field(sa_column=Column(Json, nullable=False))  # message, headers, …
     delivery_options: dict[str, Any] = Field(sa_column=Column(Json, nullable=False))
     dedupe_key: str | None = Field(default=None, sa_column=Column(Text))
+    fingerprint: bytes | None = Field(
+        default=None, sa_column=Column(LargeBinary)
+    )  # SHA-256 of what was asked under that key; none in rows of before
     state: str = Field(sa_column=Column(Text, nullable=False))  # the API's word
     error_message: str | None = Field(default=None, sa_column=Column(Text))
     created_at: int = instant(nullable=False)

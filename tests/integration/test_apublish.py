@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
+from uuid import uuid4
 
 import pytest
 from fastapi import Depends, HTTPException
@@ -84,7 +85,7 @@ def test_the_readme_s_recipe_for_fastapi() -> None:
     async def two() -> tuple[str, str]:
         transport = ASGITransport(host["api"])
         async with AsyncClient(transport=transport, base_url="http://host") as client:
-            paid = await client.post("/orders/7/paid")
+            paid = await client.post(f"/orders/{uuid4()}/paid")
             failed = await client.post("/fails")
         await engine.dispose()
         return paid.json(), failed.json()["detail"]

@@ -56,6 +56,17 @@ def test_a_message_to_users_needs_no_channel(says) -> None:
     assert sorted(told.values()) == [("default", ["42"]), ("news", ["42"])]
 
 
+def test_a_key_that_was_used_says_so_and_one_that_said_something_else_is_refused(
+    says, capsys: pytest.CaptureFixture[str]
+) -> None:
+    publish = ("publish", "news", "Hello", "--key", "order-7", "--json")
+    first, again = (json.loads(says(*publish)) for _ in range(2))
+
+    assert again == {**first, "replayed": True}
+    assert run(("publish", "news", "Bye", "--key", "order-7")) == FAILED
+    assert "has said something else" in capsys.readouterr().err
+
+
 def test_a_dry_run_counts_the_devices_of_the_users(says) -> None:
     counted = json.loads(says("publish", "Hello", "--user", "42", "--dry-run", "--json"))
 

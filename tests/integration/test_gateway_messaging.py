@@ -3,12 +3,13 @@
 import time
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
-from push_pipeline import db
+from push_pipeline import db, publish
+from push_pipeline.directory.apps import add_key
 from push_pipeline.ledger.views import PARTS
-from push_pipeline.models import MESSAGE
-from tests.integration.gateway_stand import Client, make_app
+from push_pipeline.models import MESSAGE, Message
+from tests.integration.gateway_stand import APP, Client, make_app
 
 
 def now() -> int:
@@ -173,7 +174,60 @@ def test_a_repeated_request_with_the_same_idempotency_key_publishes_once(
     api: Client,
 ) -> None:
     answers = [
-        api("POST", "/messaging/default", {"message": n}, Idempotency_Key="order-7").body
-        for n in range(3)
+        api("POST", "/messaging/default", {"message": "x"}, Idempotency_Key="order-7")
+        for _ in range(3)
     ]
-    assert len({answer["messageId"] for answer in answers}) == 1
+    assert len({answer.body["messageId"] for answer in answers}) == 1
+    told = [answer.headers.get("idempotent-replayed") for answer in answers]
+    assert told == [None, "true", "true"]
+
+
+def test_an_idempotency_key_with_another_request_is_refused(api: Client) -> None:
+    first = {"message": "x", "pushBroadcast": 3}
+    assert api("POST", "/messaging/default", first, Idempotency_Key="order-7").status == 200
+
+    same = {"pushBroadcast": "IOS|ANDROID", "message": "x"}
+    assert api("POST", "/messaging/default", same, Idempotency_Key="order-7").status == 200
+    for path, body in (
+        ("default", {"message": "y"}),
+        ("default", {**first, "publishAt": 4102444800000}),
+        ("other", first),
+        ("users/42", first),
+    ):
+        answer = api("POST", f"/messaging/{path}", body, Idempotency_Key="order-7")
+        assert answer.fault == (422, 5061), body
+    for wrong in ("", "k" * 256):
+        assert api("POST", "/messaging/default", first, Idempotency_Key=wrong).fault == (400, 8008)
+
+
+def test_an_idempotency_key_is_its_callers_own_and_apart_from_those_of_the_host(
+    api: Client,
+) -> None:
+    with db.writing() as connection:
+        add_key(connection, APP, now(), key="another key")
+
+    def ask(prefix: str) -> str:
+        answer = api(
+            "POST", "/messaging/orders", {"message": "x"}, prefix=prefix, Idempotency_Key="k"
+        )
+        assert "idempotent-replayed" not in answer.headers
+        return answer.body["messageId"]
+
+    ids = [ask(prefix) for prefix in (api.prefix, f"/{APP}/another%20key")]
+    ids.append(publish("orders", "x", app=APP, dedupe_key="k").message_id)
+
+    assert len(set(ids)) == 3
+
+
+def test_an_idempotency_key_of_a_release_that_took_no_fingerprints_is_replayed(
+    api: Client,
+) -> None:
+    first = publish("default", "hello", app=APP, dedupe_key="order-7")  # as it stored them
+    asked = {"message": "hello"}
+    with db.writing() as connection:
+        connection.execute(update(Message).values(fingerprint=None))
+
+    again = api("POST", "/messaging/default", asked, Idempotency_Key="order-7")
+
+    assert again.body["messageId"] == first.message_id
+    assert again.headers["idempotent-replayed"] == "true"

@@ -8,17 +8,19 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import redis
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import scoped_session, sessionmaker
 from sqlmodel import Session
 
 from push_pipeline import DeliveryOptions, PublishOptions, db, errors, publish, queues, status
 from push_pipeline.clock import now_ms
 from push_pipeline.directory.apps import ensure_app
-from push_pipeline.models import CHANNEL, MESSAGE, RUN
+from push_pipeline.models import CHANNEL, MESSAGE, RUN, Message
 from push_pipeline.queues import Wake
 from push_pipeline.settings import Settings
 from tests.services import Valkey
+
+TTL = {"ttl": 60}
 
 
 @pytest.fixture(autouse=True)
@@ -55,6 +57,45 @@ def test_the_same_dedupe_key_gives_the_same_receipt_to_everybody_at_once() -> No
 
     assert len(set(receipts)) == 1
     assert count(RUN.id) == 1
+
+
+def test_a_replay_says_that_the_message_existed_already() -> None:
+    first, again = (publish("news", "hello", dedupe_key="order-1") for _ in range(2))
+
+    assert (first.replayed, again.replayed) == (False, True)
+    assert first == again
+
+
+@pytest.mark.parametrize(
+    "other", [{"channel": "other"}, {"message": "bye"}, {"users": ["7"]}, {"delivery_options": TTL}]
+)
+def test_a_dedupe_key_that_said_something_else_is_refused_and_nothing_is_written(
+    other: dict,
+) -> None:
+    asked = {"channel": "news", "message": "hello", "dedupe_key": "order-1"}
+    first = publish(**asked)
+
+    with pytest.raises(errors.DedupeKeyReused) as refused:
+        publish(**{**asked, **other})
+
+    assert (refused.value.code, refused.value.http_status) == (5061, 422)
+    assert (count(MESSAGE.id), count(CHANNEL.id)) == (1, 1)
+    assert publish(**asked) == first
+
+
+def test_a_key_of_a_release_that_took_no_fingerprints_is_replayed_as_it_was() -> None:
+    first = publish("news", "hello", dedupe_key="order-1")
+    with db.writing() as connection:
+        connection.execute(update(Message).values(fingerprint=None))
+
+    again = publish("news", "something else", dedupe_key="order-1")
+
+    assert (again, again.replayed) == (first, True)
+
+
+def test_keys_of_http_requests_are_none_of_a_host() -> None:
+    with pytest.raises(errors.InvalidParameter):
+        publish("news", "hello", dedupe_key="idempotency-key:1")
 
 
 def test_a_publish_in_a_session_is_committed_with_it() -> None:

@@ -19,6 +19,8 @@ def tell(receipt: Receipt, *, watch: bool, as_json: bool) -> None:
         print_json(_as_json(receipt))
     else:
         say(receipt.message_id)
+    if receipt.replayed:
+        note("it was published before under this key: nothing is sent again")
     warn(receipt.warnings)
     if receipt.error_message is not None:
         note(f"nobody can get it: {receipt.error_message}")
@@ -28,10 +30,11 @@ def tell(receipt: Receipt, *, watch: bool, as_json: bool) -> None:
 
 
 def _as_json(receipt: Receipt) -> dict[str, Any]:
-    told = {
+    told: dict[str, Any] = {
         "messageId": receipt.message_id,
         "status": receipt.status,
         "errorMessage": receipt.error_message,
+        **({"replayed": True} if receipt.replayed else {}),
     }
     warnings = [one._asdict() for one in receipt.warnings]
     return {**told, "warnings": warnings} if warnings else told

@@ -21,6 +21,7 @@ class Grant:
     app_id: str
     scopes: frozenset[str]
     channel_patterns: tuple[str, ...] | None = None
+    key_id: int | None = None  # of whoever has no key: none
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,10 @@ def find_grant(connection: Connection, app_id: str, key: str) -> Grant | None:
     """Return what a key grants; None where it is unknown, revoked or another app's."""
     key_hash = hash_key(key)
     row = connection.execute(
-        select(API_KEY.key_hash, API_KEY.app_id, API_KEY.scopes, API_KEY.channel_patterns)
+        select(
+            *(API_KEY.id, API_KEY.key_hash, API_KEY.app_id, API_KEY.scopes),
+            API_KEY.channel_patterns,
+        )
         .select_from(ApiKey)
         .where(API_KEY.key_hash == key_hash, API_KEY.revoked_at.is_(None))
     ).one_or_none()
@@ -72,7 +76,7 @@ def find_grant(connection: Connection, app_id: str, key: str) -> Grant | None:
     if row is None or not hmac.compare_digest(row.key_hash, key_hash) or row.app_id != app_id:
         return None
     patterns = tuple(row.channel_patterns) if row.channel_patterns else None
-    return Grant(app_id, frozenset(row.scopes), patterns)
+    return Grant(app_id, frozenset(row.scopes), patterns, row.id)
 
 
 def find_access(connection: Connection, app_id: str) -> Access:

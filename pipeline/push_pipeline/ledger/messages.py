@@ -2,12 +2,13 @@
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, insert, select, update
 
 from push_pipeline import db
+from push_pipeline.errors import DedupeKeyReused
 from push_pipeline.field_warning import FieldWarning
 from push_pipeline.ledger.state_machine import MessageMove, MessageState, RunState
 from push_pipeline.models import MESSAGE, RUN, Message, Run
@@ -20,13 +21,26 @@ class Receipt:
 
     `status` is the API's word: `scheduled` once it was accepted, `failed` where by construction
     nobody can be reached. `error_message` is None where all is well. `warnings` are what was
-    dropped or changed of what was said.
+    dropped or changed of what was said. `replayed` says that the message existed already: its
+    dedupe key was used before, for the same.
     """
 
     message_id: str
     status: str
     error_message: str | None = None
     warnings: tuple[FieldWarning, ...] = ()
+    replayed: bool = field(default=False, compare=False)
+
+
+class Once(NamedTuple):
+    """What is noted of a message that is to be said once.
+
+    `key_before` is the key under which a release that took no fingerprints noted the same.
+    """
+
+    key: str
+    fingerprint: bytes
+    key_before: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +51,7 @@ class NewMessage:
     channel: str
     content: dict[str, Any]
     delivery_options: DeliveryOptions
-    dedupe_key: str | None
+    once: Once | None
     due_at: int
     ttl_ms: int
     failure: str | None = None  # why it can reach nobody, where that is certain
@@ -73,9 +87,12 @@ def write_messages(
 ) -> list[Written]:
     """Write messages and their runs, two statements for all; return what became of each.
 
-    One that is certain to reach nobody has no runs. With a dedupe key that was used before
+    One that is certain to reach nobody has no runs. With a dedupe key that was used meanwhile
     nothing is written and the first receipt is returned: two callers at once get the same one,
     and so do two in one call.
+
+    Raises:
+        DedupeKeyReused: it was used for another message.
     """
     by_id = {new_message_id(): one for one in planned}
     fresh = _insert_messages(connection, {key: new for key, (new, _) in by_id.items()}, now)
@@ -83,11 +100,48 @@ def write_messages(
     run_keys = _insert_runs(connection, going)
     return [
         Written(
-            _receipt(key, new) if key in fresh else _receipt_of(connection, new),
+            _receipt(key, new) if key in fresh else find_said(connection, [new])[0],
             run_keys.get(key, []),
         )
         for key, (new, _) in by_id.items()
     ]
+
+
+def find_said(connection: Connection, news: Sequence[NewMessage]) -> dict[int, Receipt]:
+    """Return the receipts of messages that were said before, by their places in `news`.
+
+    Raises:
+        DedupeKeyReused: a key was used for another message.
+    """
+    once = [new.once for new in news if new.once is not None]
+    if not once:
+        return {}
+    keys = {key for one in once for key in (one.key, one.key_before) if key is not None}
+    columns = (MESSAGE.app_id, MESSAGE.dedupe_key, MESSAGE.fingerprint)
+    rows = connection.execute(
+        select(*columns, MESSAGE.id, MESSAGE.state, MESSAGE.error_message).where(
+            MESSAGE.app_id.in_({new.app_id for new in news}), MESSAGE.dedupe_key.in_(keys)
+        )
+    )
+    known = {(row.app_id, row.dedupe_key): row for row in rows}
+    found = ((place, _said(new, known)) for place, new in enumerate(news))
+    return {place: receipt for place, receipt in found if receipt is not None}
+
+
+def _said(new: NewMessage, known: Mapping[tuple[str, str], Any]) -> Receipt | None:
+    if new.once is None:
+        return None
+    row = known.get((new.app_id, new.once.key))
+    if row is None and new.once.key_before is not None:
+        row = known.get((new.app_id, new.once.key_before))
+        if row is not None and row.fingerprint is not None:  # a host's, of a key that looks alike
+            return None
+    if row is None:
+        return None
+    if row.fingerprint not in (None, new.once.fingerprint):
+        raise DedupeKeyReused
+    status = row.state if row.state == MessageState.FAILED else MessageState.SCHEDULED
+    return Receipt(row.id, status, row.error_message, replayed=True)
 
 
 def _insert_messages(
@@ -101,14 +155,15 @@ def _insert_messages(
             "channel": new.channel,
             "content": new.content,
             "delivery_options": new.delivery_options.to_json(),
-            "dedupe_key": new.dedupe_key,
+            "dedupe_key": new.once and new.once.key,
+            "fingerprint": new.once and new.once.fingerprint,
             "state": _state(new),
             "error_message": new.failure,
             "created_at": now,
             "ended_at": None if new.failure is None else now,
         }
         # In one order, so that two callers with the same keys do not wait in a circle.
-        for message_id, new in sorted(news.items(), key=lambda one: one[1].dedupe_key or "")
+        for message_id, new in sorted(news.items(), key=lambda one: one[1].once or ("",))
     ]
     statement = db.insert_into(connection, Message)
     if any(row["dedupe_key"] is not None for row in rows):
@@ -148,16 +203,6 @@ def _state(new: NewMessage) -> MessageState:
 
 def _receipt(message_id: str, new: NewMessage) -> Receipt:
     return Receipt(message_id, _state(new), new.failure)
-
-
-def _receipt_of(connection: Connection, new: NewMessage) -> Receipt:
-    row = connection.execute(
-        select(MESSAGE.id, MESSAGE.state, MESSAGE.error_message).where(
-            MESSAGE.app_id == new.app_id, MESSAGE.dedupe_key == new.dedupe_key
-        )
-    ).one()
-    status = row.state if row.state == MessageState.FAILED else MessageState.SCHEDULED
-    return Receipt(row.id, status, row.error_message)
 
 
 def close_message(

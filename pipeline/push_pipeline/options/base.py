@@ -70,6 +70,10 @@ class Options(BaseModel):
         """Return a JSON object with the names of the wire, for storage."""
         return self.model_dump(by_alias=True, exclude_none=True)
 
+    def said(self) -> dict[str, Any]:
+        """Return a JSON object of what was said: what has its default value is not in it."""
+        return self.model_dump(by_alias=True, exclude_defaults=True)
+
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:
         """Return the options that `to_json` wrote."""

@@ -13,16 +13,14 @@ from push_pipeline.errors import (
     StrictRefusal,
 )
 from push_pipeline.field_warning import FieldWarning
-from push_pipeline.ledger.messages import NewMessage, new_message_id
+from push_pipeline.ledger.messages import NewMessage, Once, new_message_id
 from push_pipeline.options import EVERY_CHANNEL, DeliveryOptions, PublishOptions, check_channel_name
 from push_pipeline.options.user_ids import read_user_ids
 from push_pipeline.platform import Platform
+from push_pipeline.publishing.dedupe import DedupeKey, fingerprint
 from push_pipeline.template.smart_text import fill_clause
 from push_pipeline.template.wording import Wording, freeze, warnings_of
 from push_pipeline.whereclause import parse_clause
-
-#: Characters. Long enough for any natural key, short enough for an index.
-DEDUPE_KEY_MAX = 255
 
 #: Milliseconds. A push with a ttl of 0 is not stored by the provider for a device that is away;
 #: the time that our own sending takes must not end it.
@@ -42,7 +40,7 @@ class Draft:
     channel: str
     content: dict[str, Any]
     to: DeliveryOptions
-    dedupe_key: str | None
+    once: Once | None
     now: int  # epoch milliseconds
     warnings: tuple[FieldWarning, ...] = ()
     strict: bool = False  # whether a warning refuses it
@@ -53,8 +51,6 @@ class Draft:
         self.to.check(self.now)
         if self.to.segment_query is not None:
             parse_clause(self.to.segment_query)
-        if self.dedupe_key is not None and not 0 < len(self.dedupe_key) <= DEDUPE_KEY_MAX:
-            raise InvalidParameter(f"a dedupe key has 1 to {DEDUPE_KEY_MAX} characters")
 
     def refuse_if_strict(self, warnings: Sequence[FieldWarning]) -> None:
         """Refuse a strict one that has warnings.
@@ -77,7 +73,7 @@ class Draft:
             channel=self.channel,
             content=self.content,
             delivery_options=self.to,
-            dedupe_key=self.dedupe_key,
+            once=self.once,
             due_at=max(self.now, self.to.publish_at_ms or self.now),
             ttl_ms=self.to.ttl_seconds * 1000 or NOW_OR_NEVER_MS,
             failure="no recipients" if self.to.reaches_nobody else None,
@@ -90,7 +86,7 @@ def draft_message(
     publish_options: PublishOptions | Mapping[str, Any] | None,
     delivery_options: DeliveryOptions | Mapping[str, Any] | None,
     *,
-    dedupe_key: str | None = None,
+    dedupe_key: DedupeKey | None = None,
     strict: bool = False,
     now: int,
 ) -> Draft:
@@ -103,6 +99,7 @@ def draft_message(
     said = PublishOptions.of(publish_options)
     to = DeliveryOptions.of(delivery_options)
     where = _check_channel(channel, to)
+    asked = to
     if message is None and not to.pushes:
         message = ""  # only a text for devices must be one
     words = in_languages(
@@ -114,11 +111,20 @@ def draft_message(
         where,
         {**said.to_json(), **words.content},
         to,
-        dedupe_key,
+        once(dedupe_key, asked, channel=where, message=message, options=said.said()),
         now,
         warnings=(*words.warnings, *warnings_of_delivery(to)),
         strict=strict,
     )
+
+
+def once(key: DedupeKey | None, to: DeliveryOptions, **said: object) -> Once | None:
+    """Return what is noted beside a dedupe key, so that it says one thing only."""
+    if key is None:
+        return None
+    named = to.said()
+    sets = {name: sorted(ids) for name, ids in named.items() if isinstance(ids, list)}
+    return Once(key.stored, fingerprint({**said, "delivery": {**named, **sets}}), key.before)
 
 
 def warnings_of_delivery(to: DeliveryOptions) -> list[FieldWarning]:

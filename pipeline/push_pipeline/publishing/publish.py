@@ -9,6 +9,7 @@ from push_pipeline import queues
 from push_pipeline.clock import now_ms
 from push_pipeline.ledger.messages import Receipt
 from push_pipeline.options import DeliveryOptions, PublishOptions
+from push_pipeline.publishing.dedupe import key_of_host
 from push_pipeline.publishing.draft import UserIds, draft_message, to_users
 from push_pipeline.publishing.write import write
 
@@ -29,8 +30,8 @@ def publish(  # noqa: PLR0913 - every one of them is the API's
 
     When this returns, the message and its run are committed and cannot be lost; with a
     `session` of yours they are committed with it. Redis being away costs at most two seconds
-    and loses nothing. The same `dedupe_key` returns the same receipt and sends nothing again. It
-    blocks its thread for some milliseconds: a coroutine calls `apublish`.
+    and loses nothing. The same `dedupe_key` returns the same receipt, `replayed`, and sends nothing
+    again. It blocks its thread for some milliseconds: a coroutine calls `apublish`.
 
     Args:
         channel: its name; created if it does not exist. None needs `users`: their devices.
@@ -39,7 +40,8 @@ def publish(  # noqa: PLR0913 - every one of them is the API's
         publish_options: publisher id and headers.
         delivery_options: which devices, when, how long.
         app: an app's id; the default app without it.
-        dedupe_key: at most 255 characters, one per thing that is to be said once.
+        dedupe_key: at most 255 characters, one per thing that is to be said once: no number that
+            another row may get. A later call with it has to say the same, its times included.
         session: write in this SQLAlchemy session's transaction; the wake-up follows its commit.
             Flask-SQLAlchemy's `db.session` is as good.
         users: only the devices of these users, by the ids that they were registered with.
@@ -49,13 +51,15 @@ def publish(  # noqa: PLR0913 - every one of them is the API's
     Raises:
         StrictRefusal: it is strict, and the receipt would have warnings (code 8008).
         EmptyAudience: `users` is a list without anybody (code 8008).
+        DedupeKeyReused: the key was used for another message (code 5061).
         RequestError: a typed error with the API's code; nothing was written.
         SetupError: the database or a setting; nothing was written.
     """
     queues.broker_url()
     to = to_users(DeliveryOptions.of(delivery_options), users)
+    key = key_of_host(dedupe_key)
     draft = draft_message(
-        channel, message, publish_options, to, dedupe_key=dedupe_key, strict=strict, now=now_ms()
+        channel, message, publish_options, to, dedupe_key=key, strict=strict, now=now_ms()
     )
     return write(draft, app=app, session=session)
 

@@ -16,11 +16,13 @@ from push_pipeline.ledger.messages import Receipt
 from push_pipeline.options import DeliveryOptions, PublishOptions
 from push_pipeline.options.broadcast import read_broadcast
 from push_pipeline.platform import Platform
+from push_pipeline.publishing.dedupe import DedupeKey, key_of_host
 from push_pipeline.publishing.draft import (
     Draft,
     UserIds,
     freeze_wordings,
     in_languages,
+    once,
     to_users,
     warnings_of_delivery,
 )
@@ -59,7 +61,7 @@ def push_with_template(  # noqa: PLR0913 - every one of them is the API's
         name: the template's name.
         template_values: values of its variables, by name.
         app: an app's id; the default app without it.
-        dedupe_key: at most 255 characters, one per thing that is to be said once.
+        dedupe_key: as for `publish`; the template's name and values count.
         publish_at: an aware datetime, epoch milliseconds or ISO 8601; now without it.
         publish_at_local: instead, a time that each device is sent to at in its own zone.
         repeat_every: a timedelta or seconds.
@@ -72,6 +74,7 @@ def push_with_template(  # noqa: PLR0913 - every one of them is the API's
         StrictRefusal: it is strict, and the receipt would have warnings (code 8008).
         EmptyAudience: `users` is a list without anybody (code 8008).
         UnknownTemplate: there is none of this name (code 5060).
+        DedupeKeyReused: the key was used for another message (code 5061).
         MissingParameter: a variable has no value; it is named (code 8007).
         RequestError: a typed error with the API's code; nothing was written.
         SetupError: the database or a setting; nothing was written.
@@ -87,7 +90,7 @@ def push_with_template(  # noqa: PLR0913 - every one of them is the API's
         template_values,
         to_users(when, users),
         app=app,
-        dedupe_key=dedupe_key,
+        dedupe_key=key_of_host(dedupe_key),
         session=session,
         strict=strict,
     )
@@ -99,7 +102,7 @@ def push_stored(
     to: DeliveryOptions,
     *,
     app: str | None = None,
-    dedupe_key: str | None = None,
+    dedupe_key: DedupeKey | None = None,
     session: Session | scoped_session[Session] | None = None,
     strict: bool = False,
 ) -> Receipt:
@@ -121,7 +124,7 @@ def push_immediately(
     template_values: Values | None = None,
     *,
     app: str | None = None,
-    dedupe_key: str | None = None,
+    dedupe_key: DedupeKey | None = None,
     session: Session | scoped_session[Session] | None = None,
     users: UserIds | None = None,
 ) -> Receipt:
@@ -151,7 +154,7 @@ def draft_template(
     template: PushTemplate,
     values: Values | None,
     to: DeliveryOptions,
-    dedupe_key: str | None,
+    dedupe_key: DedupeKey | None,
     brought: Mapping[Platform, Mapping[str, Any]] | None = None,
     *,
     strict: bool = False,
@@ -178,11 +181,16 @@ def draft_template(
         template.channel_name,
         content,
         meant,
-        dedupe_key,
+        once(dedupe_key, to, template=_asked(template, brought), values=said.said()),
         now_ms(),
         warnings=(*words.warnings, *warnings_of_delivery(meant)),
         strict=strict,
     )
+
+
+def _asked(template: PushTemplate, brought: object) -> object:
+    """Return what names a template: its name, or where it is not stored all of it."""
+    return template.name if brought is None else template.model_dump(exclude_defaults=True)
 
 
 def _both(clause: str | None, other: str | None, values: Mapping[str, str]) -> str | None:

@@ -11,7 +11,7 @@ from push_pipeline.clock import now_ms
 from push_pipeline.devices.upsert import ensure_channels
 from push_pipeline.devices.zones import default_zone, find_zones
 from push_pipeline.directory.apps import resolve_app
-from push_pipeline.ledger.messages import NewMessage, NewRun, Receipt, write_messages
+from push_pipeline.ledger.messages import NewMessage, NewRun, Receipt, find_said, write_messages
 from push_pipeline.options import EVERY_CHANNEL
 from push_pipeline.publishing.draft import Draft
 from push_pipeline.publishing.foresight import Foresight, foresee
@@ -28,6 +28,7 @@ def write(
     Raises:
         StrictRefusal: it is strict, and would reach nobody as things stand.
         UnknownApp: it is not clear which app is meant.
+        DedupeKeyReused: its key was used for another message.
         SetupError: the database; nothing was written.
     """
     if session is not None:
@@ -45,6 +46,7 @@ def write_all(drafts: Sequence[Draft]) -> list[Receipt]:
     """Write drafts, each with its app's id, in one transaction, and wake their runs.
 
     Raises:
+        DedupeKeyReused: one's key was used for another message; nothing was written.
         SetupError: the database; nothing was written.
     """
     with db.writing() as connection:
@@ -64,15 +66,16 @@ def _write(
 ) -> list[tuple[Receipt, list[Wake]]]:
     foreseen = foresee(connection, drafts)
     news = [draft.message() for draft in drafts]
-    _ensure_channels(connection, news, now)
-    planned = [(new, _plan_runs(connection, new, now)) for new in news]
-    written = write_messages(connection, planned, now)
-    return [
-        (_told(draft, known, receipt), _wakes_for(keys, runs, receipt.message_id, now))
-        for draft, known, (receipt, keys), (_, runs) in zip(
-            drafts, foreseen, written, planned, strict=True
-        )
-    ]
+    said = find_said(connection, news)
+    fresh = {place: new for place, new in enumerate(news) if place not in said}
+    _ensure_channels(connection, list(fresh.values()), now)
+    planned = [(new, _plan_runs(connection, new, now)) for new in fresh.values()]
+    done: dict[int, tuple[Receipt, list[Wake]]] = {place: (said[place], []) for place in said}
+    written = write_messages(connection, planned, now) if planned else []
+    for place, (receipt, keys), (_, runs) in zip(fresh, written, planned, strict=True):
+        done[place] = receipt, _wakes_for(keys, runs, receipt.message_id, now)
+    answers = ((*one, *done[place]) for place, one in enumerate(zip(drafts, foreseen, strict=True)))
+    return [(_told(draft, known, receipt), wakes) for draft, known, receipt, wakes in answers]
 
 
 def _told(draft: Draft, known: Foresight, receipt: Receipt) -> Receipt:

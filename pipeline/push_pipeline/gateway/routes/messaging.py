@@ -2,9 +2,8 @@
 
 from dataclasses import replace
 from functools import partial
-from typing import Annotated
 
-from fastapi import APIRouter, Header, Request
+from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from push_pipeline import cancel, db
@@ -14,6 +13,7 @@ from push_pipeline.gateway import requests
 from push_pipeline.gateway.auth import Asking
 from push_pipeline.gateway.batcher import Batcher
 from push_pipeline.gateway.body import JsonObject
+from push_pipeline.gateway.idempotency import IdempotencyKey, say_if_replayed
 from push_pipeline.gateway.paths import Named
 from push_pipeline.gateway.recipients import read_delivery, read_users, warnings_of_empty
 from push_pipeline.gateway.wire import MessageStatus
@@ -21,12 +21,11 @@ from push_pipeline.ledger.messages import Receipt
 from push_pipeline.ledger.status import find_channel, find_receipt, read_ledger
 from push_pipeline.ledger.views import Ledger
 from push_pipeline.options import EVERY_CHANNEL, PublishOptions, check_message
+from push_pipeline.publishing.dedupe import DedupeKey
 from push_pipeline.publishing.draft import Draft, draft_message
 from push_pipeline.publishing.write import write_all
 
 router = APIRouter(tags=["messages"])
-
-IdempotencyKey = Annotated[str | None, Header()]
 
 #: Bytes of a body that is checked in a thread: nobody is to wait for it. One that a provider
 #: takes is smaller, and checked sooner than a thread is found.
@@ -47,18 +46,22 @@ async def publish_message(
     channel: Named,
     asking: Asking,
     body: JsonObject,
-    idempotency_key: IdempotencyKey = None,
+    dedupe_key: IdempotencyKey,
+    response: Response,
 ) -> MessageStatus:
     """Publish to a channel.
 
     The answer means that the message is stored and will be sent. A request with the same
-    `Idempotency-Key` as an earlier one gets its answer and sends nothing again.
+    `Idempotency-Key` as an earlier one, by the same API key, gets its answer with the header
+    `Idempotent-Replayed` and sends nothing again; one that asks for something else is refused.
     """
     asking.require_publish(channel)
     weight = int(request.headers.get("content-length", LARGE))
-    drafting = partial(_draft, channel, body, idempotency_key)
+    drafting = partial(_draft, channel, body, dedupe_key)
     draft = drafting() if weight < LARGE else await run_in_threadpool(drafting)
-    return MessageStatus.of(await _write(request, replace(draft, app_id=asking.app_id)))
+    receipt = await _write(request, replace(draft, app_id=asking.app_id))
+    say_if_replayed(response, receipt)
+    return MessageStatus.of(receipt)
 
 
 @router.post(
@@ -71,7 +74,8 @@ async def publish_to_user(
     user_id: Named,
     asking: Asking,
     body: JsonObject,
-    idempotency_key: IdempotencyKey = None,
+    dedupe_key: IdempotencyKey,
+    response: Response,
 ) -> MessageStatus:
     """Publish to the devices of a user, whatever channels they are in.
 
@@ -80,11 +84,13 @@ async def publish_to_user(
     asking.require_publish(EVERY_CHANNEL)
     if read_users(body) is not None:
         raise InvalidParameter("pushUsers is for a channel: here the path names the user")
-    draft = _draft(None, {**body, "pushUsers": [user_id]}, idempotency_key)
-    return MessageStatus.of(await _write(request, replace(draft, app_id=asking.app_id)))
+    draft = _draft(None, {**body, "pushUsers": [user_id]}, dedupe_key)
+    receipt = await _write(request, replace(draft, app_id=asking.app_id))
+    say_if_replayed(response, receipt)
+    return MessageStatus.of(receipt)
 
 
-def _draft(channel: str | None, body: JsonObject, dedupe_key: str | None) -> Draft:
+def _draft(channel: str | None, body: JsonObject, dedupe_key: DedupeKey | None) -> Draft:
     read_users(body)
     draft = draft_message(
         channel,

@@ -1,9 +1,9 @@
 """Push templates: pushed by name, pushed without being stored, and told to devices."""
 
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Header
+from fastapi import APIRouter, Response
 
 from push_pipeline import db
 from push_pipeline.directory.templates import PUSH, get_template, templates_for_devices
@@ -11,6 +11,7 @@ from push_pipeline.errors import InvalidChannelName, UnknownOs
 from push_pipeline.gateway import recipients, requests
 from push_pipeline.gateway.auth import Asking
 from push_pipeline.gateway.body import JsonObject, OptionalObject
+from push_pipeline.gateway.idempotency import IdempotencyKey, say_if_replayed
 from push_pipeline.gateway.paths import Named
 from push_pipeline.gateway.wire import MessageStatus, PushStatus
 from push_pipeline.platform import Platform
@@ -24,8 +25,6 @@ TEMPLATE_FIELDS = frozenset(("id", "name", "platforms", "channelName", "options"
 
 DeviceTemplates = dict[str, dict[str, Any]]
 
-IdempotencyKey = Annotated[str | None, Header()]
-
 
 @router.post("/console/messaging/push", include_in_schema=False)
 @router.post(
@@ -33,7 +32,9 @@ IdempotencyKey = Annotated[str | None, Header()]
     openapi_extra=requests.TEMPLATE,
     summary="Push a template that is not stored",
 )
-def push(asking: Asking, body: JsonObject, idempotency_key: IdempotencyKey = None) -> PushStatus:
+def push(
+    asking: Asking, body: JsonObject, dedupe_key: IdempotencyKey, response: Response
+) -> PushStatus:
     """Push a template that is not stored. Its counts are nought: nothing has been sent yet.
 
     A request with the same `Idempotency-Key` as an earlier one pushes nothing again.
@@ -42,7 +43,8 @@ def push(asking: Asking, body: JsonObject, idempotency_key: IdempotencyKey = Non
     if TEMPLATE_FIELDS.isdisjoint(template):
         raise InvalidChannelName("'push' is no channel, and a template has name or platforms")
     asking.require_publish(PushTemplate.read(template).channel_name)
-    receipt = push_immediately(template, app=asking.app_id, dedupe_key=idempotency_key, users=users)
+    receipt = push_immediately(template, app=asking.app_id, dedupe_key=dedupe_key, users=users)
+    say_if_replayed(response, receipt)
     return PushStatus.of(receipt)
 
 
@@ -52,7 +54,11 @@ def push(asking: Asking, body: JsonObject, idempotency_key: IdempotencyKey = Non
     summary="Push a stored template",
 )
 def push_template(
-    name: Named, asking: Asking, body: OptionalObject, idempotency_key: IdempotencyKey = None
+    name: Named,
+    asking: Asking,
+    body: OptionalObject,
+    dedupe_key: IdempotencyKey,
+    response: Response,
 ) -> MessageStatus:
     """Push a stored template now, later or repeatedly, filled with `templateValues`.
 
@@ -64,7 +70,8 @@ def push_template(
         template = get_template(connection, asking.app_id, PUSH, name)
     asking.require_publish(template.channel_name)
     values, to = recipients.read_template_push(body)
-    receipt = push_stored(name, values, to, app=asking.app_id, dedupe_key=idempotency_key)
+    receipt = push_stored(name, values, to, app=asking.app_id, dedupe_key=dedupe_key)
+    say_if_replayed(response, receipt)
     ignored = recipients.warnings_of_empty(body)
     return MessageStatus.of(replace(receipt, warnings=(*receipt.warnings, *ignored)))
 

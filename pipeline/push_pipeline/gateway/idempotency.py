@@ -1,0 +1,32 @@
+"""The header `Idempotency-Key`: whose it is, and the answer to one that was used before."""
+
+from typing import Annotated, Final
+
+from fastapi import Depends, Header, Response
+
+from push_pipeline.gateway.auth import Asking
+from push_pipeline.ledger.messages import Receipt
+from push_pipeline.publishing.dedupe import DedupeKey, key_of_request
+
+#: Tells that an answer is one to an earlier request, as others who take the header call it.
+REPLAYED: Final = "Idempotent-Replayed"
+
+
+async def read_key(
+    asking: Asking, idempotency_key: Annotated[str | None, Header()] = None
+) -> DedupeKey | None:
+    """Return the key of a request: of this API key and user only, so that nobody meets another's.
+
+    Raises:
+        InvalidParameter: it is empty or too long.
+    """
+    return key_of_request(f"{asking.grant.key_id}\n{asking.user_id}", idempotency_key)
+
+
+def say_if_replayed(response: Response, receipt: Receipt) -> None:
+    """Put into an answer's head that its message existed already."""
+    if receipt.replayed:
+        response.headers[REPLAYED] = "true"
+
+
+IdempotencyKey = Annotated[DedupeKey | None, Depends(read_key)]

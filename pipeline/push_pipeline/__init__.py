@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from push_pipeline.errors import PipelineError, RequestError, SetupError
     from push_pipeline.ledger.messages import Receipt
     from push_pipeline.options import DeliveryOptions, PublishOptions
+    from push_pipeline.privacy import erase_user, export_user, forget_device
     from push_pipeline.publishing.apublish import apublish
     from push_pipeline.publishing.control import cancel, pause, resume
     from push_pipeline.publishing.publish import publish, push_to_user
@@ -29,6 +30,9 @@ __all__ = [
     "SetupError",
     "apublish",
     "cancel",
+    "erase_user",
+    "export_user",
+    "forget_device",
     "list_devices",
     "pause",
     "publish",
@@ -51,6 +55,9 @@ _HOMES = {
     "SetupError": "errors",
     "apublish": "publishing.apublish",
     "cancel": "publishing.control",
+    "erase_user": "privacy",
+    "export_user": "privacy",
+    "forget_device": "privacy",
     "list_devices": "devices.inventory",
     "pause": "publishing.control",
     "publish": "publishing.publish",

@@ -184,7 +184,7 @@ class any_of(FunctionElement[bool]):  # noqa: N801 - reads as a function in a qu
         self, column: Any, values: Sequence[int] | Sequence[str] | BindParameter[Any]
     ) -> None:
         if not isinstance(values, BindParameter):
-            item = Text if values and isinstance(values[0], str) else BigInteger
+            item = Text if isinstance(column.type, Text) else BigInteger
             values = bindparam(None, list(values), type_=List(item), unique=True)
         super().__init__(column, values)
 

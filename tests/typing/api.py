@@ -19,12 +19,18 @@ from push_pipeline import (
     SetupError,
     apublish,
     cancel,
+    erase_user,
+    export_user,
+    forget_device,
+    list_devices,
     pause,
     publish,
     push_to_user,
     push_with_template,
     register_device,
     resume,
+    revive_devices,
+    show_device,
     status,
     unregister_device,
 )
@@ -100,3 +106,16 @@ def catches() -> int:
         return error.http_status
     push_pipeline.publsh("news", "Hello")  # type: ignore[attr-defined]
     return 0
+
+
+def devices_and_people() -> list[str]:
+    page = list_devices(user="42", channel="news", os="IOS", limit=10, after=0)
+    list_devices("42")  # type: ignore[call-arg]
+    revive_devices(["phone-1"])
+    revive_devices(since=datetime.now(UTC) - timedelta(hours=2), reason="BadDeviceToken")
+    done = forget_device("phone-1")
+    erase_user(42)  # type: ignore[arg-type]
+    held = export_user("42", app="shop")
+    return [show_device("phone-1")["state"], *page["devices"][0]["channels"], str(done.renamed)] + [
+        one["deviceId"] for one in held["devices"]
+    ]

@@ -9,7 +9,8 @@ import push_pipeline
 
 NAMES = [
     *("DeliveryOptions", "PipelineError", "PublishOptions", "Receipt", "RequestError"),
-    *("SetupError", "apublish", "cancel", "list_devices", "pause", "publish", "push_to_user"),
+    *("SetupError", "apublish", "cancel", "erase_user", "export_user", "forget_device"),
+    *("list_devices", "pause", "publish", "push_to_user"),
     *("push_with_template", "register_device", "resume", "revive_devices", "show_device"),
     *("status", "unregister_device"),
 ]

@@ -117,3 +117,18 @@ def revive(
         for device_id in done.unchanged:
             note(f"{printable(device_id)} is not out of service")
     note(f"{count:,} devices are in service again")
+
+
+@group.command("forget")
+def forget(device_id: DeviceId, app: App = None, as_json: Json = False) -> None:
+    """Remove a device and its id, also from messages that were addressed to listed devices.
+
+    The counts of the ledger stay, without it. A phone that registers again is a new device.
+    """
+    from push_pipeline import forget_device
+
+    done = forget_device(device_id, app=app)
+    if as_json:
+        print_json({"devices": done.devices, "renamed": done.renamed})
+    else:
+        say(f"forgotten, with its name in {done.renamed:,} messages")

@@ -29,6 +29,7 @@ from push_pipeline.cli import (
     setup,
     templates,
     up,
+    users,
 )
 from push_pipeline.errors import PipelineError, SettingsError
 
@@ -59,6 +60,7 @@ for command in (
 app.command(add_help_option=False, context_settings=processes.PASS_ALL_ON)(processes.simulate)
 app.add_typer(apps.group, name="app")
 app.add_typer(devices.group, name="devices")
+app.add_typer(users.group, name="users")
 app.add_typer(templates.group, name="template")
 app.add_typer(schedule.group, name="schedule")
 

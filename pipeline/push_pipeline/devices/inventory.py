@@ -86,6 +86,13 @@ def show_device(device_id: str, *, app: str | None = None) -> DeviceView:
     return views[0]
 
 
+def devices_of_user(connection: Connection, app_id: str, user_id: str) -> list[DeviceView]:
+    """Return all devices of a user, the oldest registration first."""
+    return views_of(
+        connection, select(Device).where(of_users(app_id, [user_id])).order_by(DEVICE.id)
+    )
+
+
 def views_of(connection: Connection, statement: Select[Any]) -> list[DeviceView]:
     """Return the devices that a statement selects, with their channels."""
     return _views(connection, connection.execute(statement).mappings().all())

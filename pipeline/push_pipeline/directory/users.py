@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, and_, bindparam, select
+from sqlalchemy import BigInteger, Connection, and_, bindparam, delete, select
 
 from push_pipeline import db
 from push_pipeline.models import DEVICE, USER, Device, User
@@ -51,6 +51,19 @@ def put_users(
     connection.execute(
         statement.on_conflict_do_update(index_elements=["app_id", "user_id"], set_=renewed), rows
     )
+
+
+def find_user(connection: Connection, app_id: str, user_id: str) -> Properties | None:
+    """Return a user's properties, or None where nothing was told of them."""
+    of_user = (USER.app_id == app_id, USER.user_id == user_id)
+    found: Properties | None = connection.execute(select(USER.properties).where(*of_user)).scalar()
+    return found
+
+
+def remove_user(connection: Connection, app_id: str, user_id: str) -> bool:
+    """Delete a user's properties; False where there are none. Devices keep their link."""
+    of_user = (USER.app_id == app_id, USER.user_id == user_id)
+    return bool(connection.execute(delete(User).where(*of_user)).rowcount)
 
 
 def users_of_devices(

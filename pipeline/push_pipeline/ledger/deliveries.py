@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, func, insert, select
 
+from push_pipeline import db
 from push_pipeline.clock import iso
 from push_pipeline.ledger.values import Settlement
 from push_pipeline.models import DELIVERY, DEVICE, RUN, Delivery, Device, Run
@@ -48,6 +49,18 @@ def _rows(settlement: Settlement) -> Iterator[dict[str, Any]]:
         yield {**alike, "device_key": key, "provider_id": identity}
 
 
+#: What is told of a delivery.
+_TOLD = (
+    RUN.n,
+    DEVICE.device_id,
+    DEVICE.platform,
+    DELIVERY.outcome,
+    DELIVERY.reason,
+    DELIVERY.provider_id,
+    DELIVERY.attempts,
+    DELIVERY.settled_at,
+)
+
 #: Rows read from the database at once while exporting.
 EXPORT_PAGE = 5_000
 
@@ -60,16 +73,8 @@ def export(
     Devices whose outcome is still open have no row yet. Tokens are never part of it.
     """
     statement = (
-        select(
-            RUN.n,
-            DEVICE.device_id,
-            DEVICE.platform,
-            DELIVERY.outcome,
-            DELIVERY.reason,
-            DELIVERY.provider_id,
-            DELIVERY.attempts,
-            DELIVERY.settled_at,
-        )
+        select(*_TOLD)
+        .select_from(Delivery)
         .join(Run, RUN.id == DELIVERY.run_id)
         .outerjoin(Device, DEVICE.id == DELIVERY.device_key)
         .where(RUN.message_id == message_id)
@@ -78,13 +83,54 @@ def export(
     if only is not None:
         statement = statement.where(DELIVERY.outcome == only)
     for row in connection.execution_options(yield_per=EXPORT_PAGE).execute(statement):
-        yield {
-            "run": row.n,
-            "deviceId": row.device_id,
-            "os": row.platform,
-            "outcome": row.outcome,
-            "reason": row.reason,
-            "providerId": row.provider_id,
-            "attempts": row.attempts,
-            "settledAt": iso(row.settled_at),
-        }
+        yield _view(row)
+
+
+#: Runs that are looked at for the deliveries of a device: by device there is no index, which
+#: each delivery would have to pay for.
+RUNS_LOOKED_AT = 1_000
+
+#: Runs of all apps, the newest, among which those of one app are looked for.
+_RUNS_OF_ALL = 10_000
+
+
+def deliveries_of(
+    connection: Connection, app_id: str, keys: Sequence[int], message_ids: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Return what became of devices, the newest runs first: at a cost that is bounded.
+
+    Looked at are the newest runs of these messages, and the newest of the app: what was
+    delivered by older ones, to a channel or to everybody, is not found.
+    """
+    of_messages = select(RUN.id).where(db.any_of(RUN.message_id, message_ids))
+    newest = select(func.max(RUN.id)).scalar_subquery()
+    of_app = select(RUN.id).where(RUN.app_id == app_id, RUN.id > newest - _RUNS_OF_ALL)
+    runs = {
+        key
+        for looked_at in (of_messages, of_app)
+        for key in connection.scalars(looked_at.order_by(RUN.id.desc()).limit(RUNS_LOOKED_AT))
+    }
+    if not runs or not keys:
+        return []
+    statement = (
+        select(RUN.message_id, *_TOLD)
+        .select_from(Delivery)
+        .join(Run, RUN.id == DELIVERY.run_id)
+        .outerjoin(Device, DEVICE.id == DELIVERY.device_key)
+        .where(db.any_of(DELIVERY.run_id, sorted(runs)), db.any_of(DELIVERY.device_key, keys))
+        .order_by(DELIVERY.run_id.desc(), DELIVERY.device_key)
+    )
+    return [{"messageId": row.message_id, **_view(row)} for row in connection.execute(statement)]
+
+
+def _view(row: Any) -> dict[str, Any]:
+    return {
+        "run": row.n,
+        "deviceId": row.device_id,
+        "os": row.platform,
+        "outcome": row.outcome,
+        "reason": row.reason,
+        "providerId": row.provider_id,
+        "attempts": row.attempts,
+        "settledAt": iso(row.settled_at),
+    }

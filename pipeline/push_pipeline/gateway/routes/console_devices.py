@@ -1,11 +1,14 @@
-"""The console's routes about devices: listed, looked at, revived. No token is told in full."""
+"""The console's routes about devices: listed, looked at, revived, forgotten.
+
+No token is told in full.
+"""
 
 from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
-from push_pipeline import list_devices, revive_devices, show_device
+from push_pipeline import forget_device, list_devices, revive_devices, show_device
 from push_pipeline.devices.inventory import KEY_MAX, PAGE, PAGE_MAX
 from push_pipeline.devices.views import DevicePage, DeviceView
 from push_pipeline.errors import InvalidParameter
@@ -52,3 +55,11 @@ def revive(asking: Asking, body: JsonObject) -> dict[str, Any]:
     if body or not isinstance(ids, list | None) or not isinstance(reason, str | None):
         raise InvalidParameter("name deviceIds (a list), or since and reason, and nothing else")
     return asdict(revive_devices(ids, since=since, reason=reason, app=asking.app_id))
+
+
+@router.delete("/devices/{device_id:path}")
+def forget(device_id: Named, asking: Asking) -> dict[str, Any]:
+    """Remove a device and its id, also from messages that were addressed to listed devices."""
+    asking.require("admin")
+    done = forget_device(device_id, app=asking.app_id)
+    return {"devices": done.devices, "renamed": done.renamed}

@@ -84,13 +84,16 @@ def configure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., 
 
 
 @pytest.fixture
-def settings(configure: Callable[..., Settings], database_url: str, broker_url: str) -> Settings:
+def settings(
+    configure: Callable[..., Settings], database_url: str, broker_url: str, tmp_path: Path
+) -> Settings:
     """The settings of a complete installation: a database with the schema, and a broker."""
     return configure(
         database_url=database_url,
         broker_url=broker_url,
         secret_key="a secret of the tests only",
         operator_key="the operators' key of the tests",
+        metrics_dir=tmp_path / "metrics",
     )
 
 

@@ -157,6 +157,11 @@ class Settings(BaseSettings):
         "",
         description="Addresses or networks of proxies whose X-Forwarded-For and -Proto count",
     )
+    metrics_dir: Path | None = Field(
+        None,
+        description="Where this machine's processes keep what they count; the same for all of"
+        " them. A private folder in the temporary directory without it",
+    )
     visibility_timeout_seconds: Annotated[int, Ge(1), Le(86_400)] = Field(
         180,
         description="Redis hands an unacknowledged task out again after; the same in all processes",

@@ -1,5 +1,7 @@
 """Metrics and log actions: one function per event. No token, text or key is ever part of one.
 
+`pipeline_events_total` counts each of them; what is more than one has a counter beside it.
+
 | event | fields | when |
 |---|---|---|
 | publish_changed | warnings | a publish says what has no effect, or not the one that was meant |
@@ -19,40 +21,78 @@
 import logging
 from collections.abc import Mapping, Sequence
 
-from prometheus_client import Counter, Histogram
-
 from push_pipeline.field_warning import FieldWarning
+from push_pipeline.metrics.counts import Count, Times
 from push_pipeline.outcome import RestCause, Settled, why_it_rests
+from push_pipeline.platform import Platform
 
 logger = logging.getLogger("push_pipeline")
 
 #: These end by themselves only if somebody else has caused them.
 _FOR_AN_OPERATOR = frozenset({RestCause.TLS, RestCause.REFUSED, RestCause.GUARD})
 
-_deliveries = Counter(
-    "pipeline_deliveries_total", "Devices by how their delivery ended", ["platform", "outcome"]
+#: Seconds. A slice is a few round trips to a provider; at the most it takes the send time-out.
+SLICE_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+
+_EVENTS = (
+    *("publish_changed", "registration_changed", "fanned_out", "slice_recorded"),
+    *("lease_lost", "run_closed", "run_stopped", "route_rested", "dead_letter_kept"),
+    *("woken_again", "registrations_expired", "ledger_pruned"),
 )
-_resent = Counter(
-    "pipeline_resent_total", "Devices sent to again after an unknown outcome", ["platform"]
+_PLATFORMS = [(platform.value,) for platform in Platform]
+
+_events = Count(
+    "pipeline_events_total", "What happened, by event", ["event"], [(name,) for name in _EVENTS]
 )
-_slice_seconds = Histogram(
-    "pipeline_slice_seconds", "Time to send and record a slice", ["platform"]
+_deliveries = Count(
+    "pipeline_deliveries_total",
+    "Devices by how their delivery ended",
+    ["platform", "outcome"],
+    [(platform.value, settled.value) for platform in Platform for settled in Settled],
 )
-_fanned_out = Counter("pipeline_fanned_out_total", "Members that got their batch row")
-_dead_letters = Counter(
-    "pipeline_dead_letters_total", "Task messages that could not be read", ["queue"]
+_resent = Count(
+    "pipeline_resent_total",
+    "Devices sent to again after an unknown outcome",
+    ["platform"],
+    _PLATFORMS,
 )
-_woken_again = Counter("pipeline_woken_again_total", "Wake-ups that the tick sent again", ["kind"])
-_registrations_expired = Counter(
+_slice_seconds = Times(
+    "pipeline_slice_seconds",
+    "Time to send and record a slice",
+    SLICE_BUCKETS,
+    labels=["platform"],
+    known=_PLATFORMS,
+)
+_fanned_out = Count("pipeline_fanned_out_total", "Members that got their batch row")
+_dead_letters = Count("pipeline_dead_letters_total", "Task messages that nobody read", ["queue"])
+_woken_again = Count(
+    "pipeline_woken_again_total",
+    "Wake-ups that the tick sent again",
+    ["kind"],
+    [("run",), ("batch",)],
+)
+_registrations_expired = Count(
     "pipeline_registrations_expired_total", "Registrations removed at their expiry"
 )
-_pruned = Counter("pipeline_pruned_total", "Rows deleted after the retention", ["kind"])
-_rests = Counter("pipeline_route_rests_total", "Times that a route was closed", ["cause"])
-_lease_lost = Counter("pipeline_lease_lost_total", "Workers that were overtaken in mid batch")
+_pruned = Count(
+    "pipeline_pruned_total",
+    "Rows deleted after the retention",
+    ["kind"],
+    [("messages",), ("runs",), ("deliveries",)],
+)
+_rests = Count(
+    "pipeline_route_rests_total",
+    "Times that a route was closed",
+    ["cause"],
+    [(cause.value,) for cause in RestCause],
+)
+_lease_lost = Count("pipeline_lease_lost_total", "Workers that were overtaken in mid batch")
 
 
 def publish_changed(warnings: Sequence[FieldWarning]) -> None:
     """A publish does not do all that was said: told by field, without values."""
+    if warnings:
+        _events.add(1, "publish_changed")
     for warning in warnings:
         # As a literal: a name is the publisher's, and a line break in it would forge a line.
         logger.warning("of a publish: %.200r", str(warning), extra={"action": "publish_changed"})
@@ -60,13 +100,16 @@ def publish_changed(warnings: Sequence[FieldWarning]) -> None:
 
 def registration_changed(warnings: Sequence[FieldWarning]) -> None:
     """A registration was stored in another way than it was told: by field, without values."""
+    if warnings:
+        _events.add(1, "registration_changed")
     for warning in warnings:
         logger.warning("of a registration: %s", warning, extra={"action": "registration_changed"})
 
 
 def fanned_out(run_id: int, members: int, batches: int) -> None:
     """A page of a run was committed."""
-    _fanned_out.inc(members)
+    _events.add(1, "fanned_out")
+    _fanned_out.add(members)
     logger.debug(
         "fanned out %d members of run %d",
         members,
@@ -79,16 +122,18 @@ def slice_recorded(
     platform: str, ended: Mapping[Settled, int], resent: int, seconds: float
 ) -> None:
     """A slice's outcomes were committed."""
+    _events.add(1, "slice_recorded")
     for settled, count in ended.items():
-        _deliveries.labels(platform, settled.value).inc(count)
+        _deliveries.add(count, platform, settled.value)
     if resent:
-        _resent.labels(platform).inc(resent)
-    _slice_seconds.labels(platform).observe(seconds)
+        _resent.add(resent, platform)
+    _slice_seconds.add(seconds, platform)
 
 
 def lease_lost(batch_id: int) -> None:
     """A worker was overtaken and recorded nothing."""
-    _lease_lost.inc()
+    _events.add(1, "lease_lost")
+    _lease_lost.add()
     logger.warning(
         "batch %d was taken over; its slice is left to the new owner",
         batch_id,
@@ -98,17 +143,20 @@ def lease_lost(batch_id: int) -> None:
 
 def run_closed(run_id: int) -> None:
     """Nothing of a run is open any more."""
+    _events.add(1, "run_closed")
     logger.info("run %d is finished", run_id, extra={"action": "run_closed", "run_id": run_id})
 
 
 def run_stopped(run_id: int, reason: str) -> None:
     """The guard stopped a run."""
+    _events.add(1, "run_stopped")
     logger.error("run %d %s", run_id, reason, extra={"action": "run_stopped", "run_id": run_id})
 
 
 def route_rested(credential_id: int, seconds: float, cause: RestCause, reason: str | None) -> None:
     """A route is closed for everybody."""
-    _rests.labels(cause.value).inc()
+    _events.add(1, "route_rested")
+    _rests.add(1, cause.value)
     logger.log(
         logging.ERROR if cause in _FOR_AN_OPERATOR else logging.WARNING,
         "credential %d rests for %.0f s: %s",
@@ -121,7 +169,8 @@ def route_rested(credential_id: int, seconds: float, cause: RestCause, reason: s
 
 def dead_letter_kept(queue: str, reason: str) -> None:
     """A task message could not be read."""
-    _dead_letters.labels(queue).inc()
+    _events.add(1, "dead_letter_kept")
+    _dead_letters.add(1, queue)
     logger.error(
         "a message on queue %s was kept as a dead letter: %s",
         queue,
@@ -134,8 +183,9 @@ def woken_again(runs: int, batches: int) -> None:
     """The tick sent wake-ups that went missing."""
     if not runs and not batches:
         return
-    _woken_again.labels("run").inc(runs)
-    _woken_again.labels("batch").inc(batches)
+    _events.add(1, "woken_again")
+    _woken_again.add(runs, "run")
+    _woken_again.add(batches, "batch")
     logger.info("woke %d runs and %d batches again", runs, batches, extra={"action": "woken_again"})
 
 
@@ -143,7 +193,8 @@ def registrations_expired(devices: int) -> None:
     """Registrations that expired were removed."""
     if not devices:
         return
-    _registrations_expired.inc(devices)
+    _events.add(1, "registrations_expired")
+    _registrations_expired.add(devices)
     logger.info(
         "removed %d registrations that expired",
         devices,
@@ -156,8 +207,9 @@ def ledger_pruned(messages: int, runs: int, deliveries: int) -> None:
     counts = {"messages": messages, "runs": runs, "deliveries": deliveries}
     if not any(counts.values()):
         return
+    _events.add(1, "ledger_pruned")
     for kind, count in counts.items():
-        _pruned.labels(kind).inc(count)
+        _pruned.add(count, kind)
     logger.info(
         "deleted %d messages, %d runs and %d deliveries past the retention",
         messages,

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import pytest
-from prometheus_client import REGISTRY
 
 from push_pipeline import db, status
 from push_pipeline.cli.checks import examine
@@ -14,6 +13,7 @@ from push_pipeline.ledger.status import find_receipt
 from push_pipeline.settings import Settings
 from push_workers.delivery.process import Context
 from tests.audience import ios
+from tests.counted import counted
 from tests.installation import APP, Installation
 from tests.processes import free_port
 
@@ -81,7 +81,7 @@ def break_provider(installation: Installation, case: Case) -> None:
 
 
 def count_rests(cause: str) -> float:
-    return REGISTRY.get_sample_value("pipeline_route_rests_total", {"cause": cause}) or 0.0
+    return counted("pipeline_route_rests_total", cause=cause)
 
 
 def gauge(cause: str) -> float:

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from prometheus_client import REGISTRY
 from sqlalchemy import select, update
 
 from push_pipeline import db, publish, status, unregister_device
@@ -18,6 +17,7 @@ from push_pipeline.models import BATCH, DEVICE, RUN, Device, Run
 from push_pipeline.settings import Settings
 from push_workers.fanout import fan_out as fanout
 from push_workers.fanout.fan_out import fan_out
+from tests.counted import counted
 
 APP = "APP-1"
 
@@ -101,11 +101,11 @@ def test_devices_that_are_not_active_are_no_part_of_it() -> None:
 
 def test_members_that_got_their_batch_row_are_counted() -> None:
     register(7, "IOS", "news")
-    before = REGISTRY.get_sample_value("pipeline_fanned_out_total") or 0
+    before = counted("pipeline_fanned_out_total")
 
     fan_out(run_of(publish("news", "hello").message_id))
 
-    assert REGISTRY.get_sample_value("pipeline_fanned_out_total") == before + 7
+    assert counted("pipeline_fanned_out_total") == before + 7
 
 
 def test_an_empty_audience_closes_at_once_as_published() -> None:

@@ -12,7 +12,7 @@ from kombu.entity import Queue
 
 from push_pipeline import queues
 from push_pipeline.settings import Settings, get_settings
-from push_workers.consumer import dead_letters, pools, transport
+from push_workers.consumer import counting, dead_letters, pools, transport
 
 #: Children per core: while one waits for a provider's answers another one works.
 CHILDREN_PER_CORE = 4
@@ -115,3 +115,4 @@ def _beat_config(settings: Settings) -> dict[str, Any]:
 transport.install()
 dead_letters.install()
 app = make_app(get_settings())
+counting.install(app)

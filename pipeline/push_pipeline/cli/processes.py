@@ -20,6 +20,13 @@ def worker(
     concurrency: Annotated[
         int | None, typer.Option(min=1, help="Child processes; four per core without it.")
     ] = None,
+    metrics_port: Annotated[
+        int | None,
+        typer.Option(min=1, max=65_535, help="Serve what this worker and its children count."),
+    ] = None,
+    metrics_host: Annotated[
+        str, typer.Option(help="0.0.0.0 to be scraped from outside.")
+    ] = "127.0.0.1",
     loglevel: LogLevel = "INFO",
 ) -> None:
     """Run one worker process.
@@ -33,7 +40,8 @@ def worker(
         raise SettingsError(f"there is no queue {unknown[0]!r}: {', '.join(QUEUES)}")
     _check_surroundings()
     label = "worker-" + "-".join(dict.fromkeys(name.partition(".")[0] for name in names))
-    _become(commands.worker(label, names, concurrency=concurrency, loglevel=loglevel))
+    more = [] if metrics_port is None else _metrics(metrics_host, metrics_port)
+    _become(commands.worker(label, names, *more, concurrency=concurrency, loglevel=loglevel))
 
 
 def beat(loglevel: LogLevel = "INFO") -> None:
@@ -47,6 +55,13 @@ def simulate(context: typer.Context) -> None:
     _become(commands.simulator(*context.args))
 
 
+def _metrics(host: str, port: int) -> list[str]:
+    from push_pipeline.supervisor.web import check_port
+
+    check_port(host, port)
+    return ["--metrics-port", str(port), "--metrics-host", host]
+
+
 def _check_surroundings() -> None:
     """Refuse to start where nothing could be done.
 
@@ -54,7 +69,9 @@ def _check_surroundings() -> None:
         SetupError: broker or database is away, or the schema is none for this release.
     """
     from push_pipeline import db, migrations, queues
+    from push_pipeline.metrics.folder import check_metrics_folder
 
+    check_metrics_folder()
     queues.backlog(queues.PUBLISH)
     with db.reading() as connection:
         migrations.check_usable(connection)

@@ -35,6 +35,7 @@ from push_pipeline.gateway.routes import (
 from push_pipeline.gateway.routes.health import Readings
 from push_pipeline.gateway.routes.registrations import register_all
 from push_pipeline.gateway.waker import waking_behind
+from push_pipeline.metrics import counts
 from push_pipeline.publishing.write import write_all
 from push_pipeline.settings import get_settings
 
@@ -84,6 +85,7 @@ def create_app(operator_port: int | None = None) -> FastAPI:
             Middleware(Defects),
         ],
     )
+    counts.keep()
     errors.install(app)
     for module in _ROUTES:
         app.include_router(module.router)

@@ -12,6 +12,7 @@ from push_pipeline.errors import SetupError
 from push_pipeline.gateway.app import create_app
 from push_pipeline.gateway.crowd import Crowd
 from push_pipeline.gateway.protocol import protocol_with
+from push_pipeline.metrics.folder import check_metrics_folder, share_counts
 from push_pipeline.settings import get_settings
 
 #: Seconds an idle connection is kept: longer than the minute of usual load balancers, so that
@@ -34,11 +35,13 @@ def serve(host: str, port: int, operator_port: int | None = None) -> None:
         SetupError: a setting is missing, the schema is none for this release, the port is taken.
     """
     queues.broker_url()
+    check_metrics_folder()
     with db.reading() as connection:
         migrations.check_usable(connection)
     listening = [listen(host, one) for one in (port, operator_port) if one is not None]
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)  # asked at each look at the schema
+    share_counts()
     names = ["listening on", "for operators"]
     for name, one in zip(names, listening, strict=False):
         print(f"{name} {_url(one)}", flush=True)  # noqa: T201 - for people and scripts

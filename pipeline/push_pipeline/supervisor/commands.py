@@ -10,9 +10,13 @@ _QUIET = ("--without-gossip", "--without-mingle")
 
 
 def worker(
-    name: str, queues: Sequence[str], *, concurrency: int | None = None, loglevel: str = "WARNING"
+    name: str,
+    queues: Sequence[str],
+    *more: str,
+    concurrency: int | None = None,
+    loglevel: str = "WARNING",
 ) -> list[str]:
-    """Return the command of a worker process for some queues.
+    """Return the command of a worker process for some queues, with `more` options.
 
     The host name is unique, so that a worker that is started again is not taken for its
     predecessor by those who watch. Concurrency None means the workers' own default.
@@ -20,7 +24,7 @@ def worker(
     children = [] if concurrency is None else ["--concurrency", str(concurrency)]
     host = f"{name}-{os.getpid()}-{secrets.token_hex(2)}@%h"
     where = ["--queues", ",".join(queues), "--hostname", host]
-    return [*_celery("worker"), *where, *children, *_QUIET, "--loglevel", loglevel]
+    return [*_celery("worker"), *where, *children, *_QUIET, "--loglevel", loglevel, *more]
 
 
 def beat(*, loglevel: str = "WARNING") -> list[str]:

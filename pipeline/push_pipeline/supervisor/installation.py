@@ -51,6 +51,7 @@ _DESCRIBED = (
     "PIPELINE_OPERATOR_KEY",
     "PIPELINE_SECRET_KEY",
     "PIPELINE_CA_FILE",
+    "PIPELINE_METRICS_DIR",
 )
 
 
@@ -126,13 +127,14 @@ class Installation:
             self.tell("no HTTP API: it needs pip install push-pipeline[gateway]")
 
     def _identity(self) -> dict[str, str]:
-        """Return the embedded values of what is not configured: database, app, secrets."""
+        """Return the embedded values of what is not configured."""
         embedded = {
             "database_url": f"sqlite:///{self.folder.path / 'pipeline.db'}",
             "app_id": DEFAULT_APP_ID,
             "api_key": self.folder.secret("api.key"),
             "operator_key": self.folder.secret("operator.key"),
             "secret_key": self.folder.secret("secret.key"),
+            "metrics_dir": str(self.folder.path / "metrics"),
         }
         return {
             f"PIPELINE_{name.upper()}": value

@@ -29,15 +29,23 @@ def free_port(wanted: int) -> int:
     Raises:
         SetupError: somebody has it.
     """
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, wanted))
-        except OSError as error:
-            raise SetupError(
-                f"port {wanted} cannot be used ({error.strerror}): choose another with --port"
-            ) from None
-        return int(probe.getsockname()[1])
+    return check_port(HOST, wanted, "--port")
+
+
+def check_port(host: str, wanted: int, option: str = "--metrics-port") -> int:
+    """Return the port itself, or any free one for 0.
+
+    Raises:
+        SetupError: somebody has it, or the host is not this machine; `option` names another.
+    """
+    try:
+        family = socket.getaddrinfo(host, wanted, type=socket.SOCK_STREAM)[0][0]
+        with socket.create_server((host, wanted), family=family) as probe:
+            return int(probe.getsockname()[1])
+    except OSError as error:
+        raise SetupError(
+            f"port {wanted} cannot be used ({error.strerror}): choose another with {option}"
+        ) from None
 
 
 def program(port: int) -> Program:

@@ -1,1 +1,1 @@
-"""What this release changes in Celery's consumer: its transport, its dead letters, its fork."""
+"""What this release changes in Celery's consumer: its transport, dead letters, fork, counts."""

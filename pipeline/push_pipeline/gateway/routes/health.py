@@ -5,13 +5,19 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    ProcessCollector,
+    generate_latest,
+)
 
 from push_pipeline import db, migrations, queues
 from push_pipeline.errors import SetupError
 from push_pipeline.gateway.gauges import PipelineGauges
 from push_pipeline.gateway.operators import Operators
 from push_pipeline.gateway.ttl_cache import TtlCache
+from push_pipeline.metrics import counts
 
 #: Seconds. Each reading asks database and broker, which are not there for whoever asks most.
 FRESH_SECONDS = 1.0
@@ -25,6 +31,10 @@ _LOOKING = ["GET", "HEAD"]
 
 _gauges = CollectorRegistry()
 _gauges.register(PipelineGauges())
+
+#: Memory and processor time of this gateway itself.
+_process = CollectorRegistry()
+ProcessCollector(registry=_process)
 
 
 @router.api_route("/healthz", methods=_LOOKING)
@@ -43,7 +53,7 @@ async def readyz(request: Request) -> JSONResponse:
 
 @router.get("/metrics", dependencies=[Operators])
 async def metrics(request: Request) -> Response:
-    """Give this process's counters and the pipeline's gauges to Prometheus."""
+    """Give Prometheus what all processes of this machine count, and the pipeline's gauges."""
     return Response(await _reading(request, _text), media_type=CONTENT_TYPE_LATEST)
 
 
@@ -61,7 +71,7 @@ def _parts() -> dict[str, str]:
 
 
 def _text() -> bytes:
-    return generate_latest(REGISTRY) + generate_latest(_gauges)
+    return counts.text() + generate_latest(_gauges) + generate_latest(_process)
 
 
 def _database() -> str:

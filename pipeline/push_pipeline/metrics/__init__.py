@@ -1,0 +1,1 @@
+"""What the processes of a machine count, each for itself, and who is scraped adds up."""

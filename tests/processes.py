@@ -35,14 +35,22 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def wait_until(condition: Callable[[], object], timeout: float = 10.0, what: str = "") -> object:
-    """Poll until the condition is true and return its value; an AssertionError after `timeout`."""
+def wait_until(
+    condition: Callable[[], object],
+    timeout: float = 10.0,
+    what: str = "",
+    every: float = POLL_SECONDS,
+) -> object:
+    """Poll until the condition is true and return its value; an AssertionError after `timeout`.
+
+    `every` is for a look that costs what the test is about.
+    """
     deadline = time.monotonic() + timeout
     pause = threading.Event()
     while not (value := condition()):
         if time.monotonic() > deadline:
             raise AssertionError(f"{what or 'the condition'} did not come true in {timeout} s")
-        pause.wait(POLL_SECONDS)
+        pause.wait(every)
     return value
 
 

@@ -89,6 +89,9 @@ class App(Table, table=True):
     android_style: str = Field(
         default="data", sa_column=Column(Text, nullable=False, server_default=text("'data'"))
     )  # who shows a push on Android: data (the app), notification (the system), both
+    counts_badges: bool = Field(
+        default=False, sa_column=Column(Boolean, nullable=False, server_default=false())
+    )  # a push has raised one: from then on those that set one are noted as well
     created_at: int = instant(nullable=False)
 
 
@@ -242,6 +245,7 @@ class Device(Table, table=True):
     zone_before: str | None = Field(default=None, sa_column=Column(Text))
     zone_since: int | None = instant()
     expires_at: int | None = instant()
+    badge: int | None = Field(default=None, sa_column=Column(Integer))  # as last set or raised
     state: str = Field(default="active", sa_column=Column(Text, nullable=False))
     state_reason: str | None = Field(default=None, sa_column=Column(Text))
     state_since: int | None = (
@@ -431,6 +435,7 @@ class Batch(Table, table=True):
     stalls: int = counter()
     settled: int = counter()
     doubt_end: int = counter()
+    badged: int = counter()  # members before it had their badges changed for this run
     accepted: int = counter()
     rejected: int = counter()
     expired: int = counter()

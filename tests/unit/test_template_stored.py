@@ -60,6 +60,8 @@ def test_a_message_is_enough_and_the_rest_is_the_console_s_default() -> None:
         ({"platforms": ["WP"]}, "platforms.0"),
         ({"colour": "red"}, "colour"),
         ({"options": {"ios": {"badge": -1}}}, "options.ios.badge"),
+        ({"options": {"ios": {"badge": "-1"}}}, "options.ios.badge"),
+        ({"options": {"osx": {"badge": "+0"}}}, "options.osx.badge"),
         ({"options": {"android": {"colorCode": "red"}}}, "#RRGGBB"),
         ({"options": {"android": {"deliveryPriority": "urgent"}}}, "deliveryPriority"),
         ({"options": {"android": {"ttlSeconds": 2419201}}}, "ttlSeconds"),
@@ -151,3 +153,10 @@ def test_a_text_may_be_one_for_each_language() -> None:
     for wrong in ({"de": "a"}, {"default": "", "de": "a"}, {"default": "{a.b}"}, {5: "a"}):
         with pytest.raises(InvalidParameter):
             PushTemplate.read({**CONSOLE, "message": wrong})
+
+
+def test_a_template_may_raise_the_badge_and_the_device_keeps_none() -> None:
+    template = PushTemplate.read({**CONSOLE, "options": {"ios": {"badge": "+1"}}})
+    assert template.to_json()["options"]["ios"]["badge"] == "+1"
+    assert for_device(template, Platform.IOS, NOTHING)["badge"] is None
+    assert for_device(template, Platform.OSX, NOTHING)["badge"] == 1

@@ -10,6 +10,7 @@ App" (what a silent push may hold).
 from collections.abc import Mapping
 
 from push_pipeline.content import aps
+from push_pipeline.content.badge import BadgeChange, change_of
 from push_pipeline.content.raw import merged, read_raw
 from push_pipeline.content.values import is_on, switch_of, text_of
 from push_pipeline.errors import InvalidParameter
@@ -60,16 +61,33 @@ _READERS = {**aps.READERS, "content-available": switch_of, "mutable-content": sw
 
 
 def document(
-    platform: Platform, text: str, headers: Mapping[str, object], message_id: str, *, blank: bool
+    platform: Platform,
+    text: str,
+    headers: Mapping[str, object],
+    message_id: str,
+    *,
+    blank: bool,
+    count: int | None = None,
 ) -> JsonObject:
-    """Build the whole document. `blank` says that the publish had no text of its own."""
+    """Build the whole document. `blank` says that the publish had no text of its own.
+
+    `count` is the badge where the push raises it: what is kept of the device, or its mark.
+    """
     ours = _meant_for(platform, headers)
     steering = _steering(platform, ours)
     silent = is_silent(platform, headers, blank=blank)
     steered: JsonObject = {} if silent else _visible_aps(text, steering, ours)
+    change = badge_change(platform, headers)
+    if count is not None and steered and change is not None and change.raised:
+        steered["badge"] = count
     built = {"aps": steered, **_beside(platform, ours), "message": text, "messageId": message_id}
     whole = merged(built, raw_patch(platform, headers))
     return {**whole, "aps": {_BACKGROUND: 1}} if silent else whole
+
+
+def badge_change(platform: Platform, headers: Mapping[str, object]) -> BadgeChange | None:
+    """Return what the push does to the badge on this system, if anything."""
+    return change_of(_steering(platform, headers).get("badge"))
 
 
 def is_silent(platform: Platform, headers: Mapping[str, object], *, blank: bool) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
+from push_pipeline.content.badge import badge_of
 from push_pipeline.content.values import count_of, number_of, object_of, text_of, texts_of
 
 JsonObject = dict[str, object]
@@ -63,7 +64,7 @@ def sound_of(value: object) -> str | JsonObject | None:
 #: Keys of `aps` that a header of the same name fills.
 KEYS: Final[Mapping[str, Reader]] = MappingProxyType(
     {
-        "badge": count_of,
+        "badge": badge_of,
         "sound": sound_of,
         "category": text_of,
         "thread-id": text_of,

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Self
 
 from push_pipeline.content import android, apple
+from push_pipeline.content.badge import BadgeChange
 from push_pipeline.content.languages import looks_unfinished
 from push_pipeline.content.values import compact_json, text_of
 from push_pipeline.errors import EmptyMessage, InvalidParameter
@@ -33,6 +34,7 @@ class Content:
     message: object = field(repr=False)
     text: str = field(repr=False)
     headers: Mapping[str, object] = field(repr=False)
+    count: int | None = field(default=None, repr=False)  # a badge that is kept of the device
 
     @classmethod
     def from_publish(cls, message: object, headers: object = None) -> Self:
@@ -100,7 +102,16 @@ class Content:
 
     def for_apple(self, platform: Platform, message_id: str) -> dict[str, object]:
         """Return the whole APNs document for iOS or macOS."""
-        return apple.document(platform, self.text, self.headers, message_id, blank=self._blank)
+        said = platform, self.text, self.headers, message_id
+        return apple.document(*said, blank=self._blank, count=self.count)
+
+    def badge_change(self, platform: Platform) -> BadgeChange | None:
+        """Return what the push does to the badge of a system's devices, if anything."""
+        return None if platform is Platform.ANDROID else apple.badge_change(platform, self.headers)
+
+    def counting(self, count: int) -> Self:
+        """Return the same with this badge where it is raised."""
+        return replace(self, count=count)
 
     def apple_headers(
         self, platform: Platform, collapse_id: str, expires_at: int | None

@@ -37,7 +37,8 @@ def register_device(
     """Register a device, or renew its registration. Durable on return; twice is as good as once.
 
     Channels are added to those it has. `details` are the API's other fields: `osVersion`,
-    `userId`, `properties`, `locale`, `timezone`, `environment` (APNs), `expiration`. A `userId`
+    `userId`, `properties`, `locale`, `timezone`, `environment` (APNs), `expiration`, `badge` (0
+    once the app has cleared it; a push with `+1` counts on from there). A `userId`
     that is None or empty unlinks the device from its user; left out, it keeps the user. An app
     for iOS with the Firebase SDK says `token_type="fcm"`: its pushes go by FCM then.
 

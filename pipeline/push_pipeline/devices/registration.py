@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from push_pipeline.content.values import count_of
 from push_pipeline.devices.possession import HOST, Claimant
 from push_pipeline.errors import (
     InvalidExpiration,
@@ -57,7 +58,7 @@ _ID_PARTS = re.compile(r"([0-9]{1,18})::(.*)")
 
 #: What a registration may leave unsaid; what was said before then stays. Some SDKs can say none
 #: of these.
-KEPT = ("user_id", "properties", "locale", "time_zone")
+KEPT = ("user_id", "properties", "locale", "time_zone", "badge")
 
 #: The user of a device that says that it has none; one that says nothing keeps its user.
 NOBODY = ""
@@ -78,6 +79,7 @@ class Registration:
     properties: Mapping[str, Any] | None = None
     locale: str | None = None
     time_zone: str | None = None
+    badge: int | None = None
     expires_at: int | None = None
     claimant: Claimant = HOST
     warnings: tuple[FieldWarning, ...] = field(default=(), compare=False)  # what was changed
@@ -110,6 +112,7 @@ def check_registration(fields: Mapping[str, Any], now: int) -> Registration:
         properties=_properties(fields.get("properties")),
         locale=_optional_text(fields, "locale"),
         time_zone=time_zone,
+        badge=_badge(fields.get("badge")),
         expires_at=_expiration(fields.get("expiration"), now),
         warnings=warnings,
     )
@@ -230,6 +233,15 @@ def _environment(value: object) -> str:
     if value in (None, "", "production", "sandbox"):
         return str(value or "")
     raise InvalidParameter("environment must be production or sandbox")
+
+
+def _badge(value: object) -> int | None:
+    if value in (None, ""):
+        return None
+    badge = count_of(value)
+    if badge is None:
+        raise InvalidParameter("badge must be a count: 0 where the app has cleared it")
+    return badge
 
 
 def _properties(value: object) -> Mapping[str, Any] | None:

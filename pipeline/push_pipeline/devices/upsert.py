@@ -45,7 +45,7 @@ RENEWED = ("token", "kind", "platform", "os_version", "expires_at")
 #: The columns of a registration that are no text.
 _TYPES: dict[str, TypeEngine[Any]] = {
     "properties": Json,
-    **dict.fromkeys(("expires_at", "created_at", "registered_at"), BigInteger()),
+    **dict.fromkeys(("expires_at", "created_at", "registered_at", "badge"), BigInteger()),
 }
 
 #: The statement's parameter that takes what `_as_text` wrote.

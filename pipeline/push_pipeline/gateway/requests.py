@@ -80,6 +80,11 @@ _REGISTRATION: dict[str, Any] = {
         "enum": ["production", "sandbox"],
         "description": "of APNs, where it is not the app's",
     },
+    "badge": {
+        "type": "integer",
+        "minimum": 0,
+        "description": "what the app's icon shows: 0 once it is cleared; `+1` counts on from it",
+    },
     "properties": {"type": "object", "description": "of the device, for segments"},
     "locale": _TEXT,
     "timezone": {"type": "string", "examples": ["Europe/Oslo"]},

@@ -48,6 +48,7 @@ def insert_batches(
             "size": len(one.members),
             "attempt": one.attempt,
             "doubtful": one.doubtful,
+            "badged": one.badged,
             "not_before": one.not_before,
             "woken_at": woken_at,
         }
@@ -132,6 +133,20 @@ def take(connection: Connection, batch: Standing, *, lease_until: int, doubt_end
         "new_doubt_end": doubt_end,
     }
     return connection.execute(_TAKE, values).rowcount == 1
+
+
+_NOTE_BADGED = update(Batch).where(*_OURS).values(badged=bindparam("new_badged"))
+
+
+def note_badged(connection: Connection, batch_id: int, claim: int, badged: int) -> None:
+    """Note that the badges of the members before `badged` are changed.
+
+    Raises:
+        LeaseLost: the claim is no longer ours; the transaction must be rolled back.
+    """
+    values = {"batch_id": batch_id, "claim": claim, "new_badged": badged}
+    if connection.execute(_NOTE_BADGED, values).rowcount != 1:
+        raise LeaseLost
 
 
 def record(

@@ -20,6 +20,7 @@ class NewBatch:
     not_before: int
     attempt: int = 1
     doubtful: bool = False  # an earlier attempt may have reached them
+    badged: int = 0  # members whose badges an earlier attempt has changed
 
 
 class Standing(NamedTuple):
@@ -40,6 +41,7 @@ class Standing(NamedTuple):
     stalls: int
     settled: int
     doubt_end: int
+    badged: int
     reasons: dict[str, int] | None
     finished_at: int | None
     app_id: str

@@ -73,6 +73,8 @@ def _for_android(options: AndroidOptions, looks: Looks) -> JsonObject:
 
 def _kept(options: Stored) -> JsonObject:
     kept = options.to_json()
+    if isinstance(kept.get("badge"), str):
+        kept["badge"] = None  # a count of ours, which each push says
     return kept | {name: text_in(DEFAULT, kept[name]) for name in _SHOWN if name in kept}
 
 

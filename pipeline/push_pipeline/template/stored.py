@@ -18,6 +18,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
+from push_pipeline.content.badge import change_of
 from push_pipeline.content.languages import read_texts
 from push_pipeline.errors import InvalidParameter, MissingParameter
 from push_pipeline.options import check_channel_name
@@ -73,11 +74,19 @@ def _read_shown(value: object, info: ValidationInfo) -> str | Mapping[str, str]:
     return {tag: check_smart_text(text) for tag, text in value.items()}
 
 
+def _read_badge(value: object) -> int | str:
+    """Read a badge: a count, or `+1` where the push raises it."""
+    if isinstance(value, bool) or not isinstance(value, int | str) or change_of(value) is None:
+        raise PydanticCustomError("badge", "Input should be a count, or +1 to raise it")
+    return value
+
+
 SmartText = Annotated[str, AfterValidator(check_smart_text)]
 Shown = Annotated[str | Mapping[str, str], PlainValidator(_read_shown)]
 Colour = Annotated[str, AfterValidator(_check_colour)]
 Name = Annotated[str, AfterValidator(check_template_name)]
 Switch = Annotated[int, Field(ge=0, le=1)]
+Badge = Annotated[int | str, PlainValidator(_read_badge)]
 Count = Annotated[int, Field(ge=0, le=999_999_999)]
 Seconds = Annotated[int, Field(ge=0, le=TTL_MAX_SECONDS)]
 Milliseconds = Annotated[int, Field(ge=0, le=60_000)]
@@ -123,7 +132,7 @@ class IosOptions(Stored):
     alert_title: Shown | None = None
     alert_subtitle: Shown | None = None
     custom_headers: CustomHeaders | None = None
-    badge: Count = 1
+    badge: Badge = 1
     sound: str | None = None
     attachment_url: SmartText | None = None
     mutable_content: Switch = 0
@@ -139,7 +148,7 @@ class OsxOptions(Stored):
     alert_title: Shown | None = None
     alert_subtitle: Shown | None = None
     custom_headers: CustomHeaders | None = None
-    badge: Count = 1
+    badge: Badge = 1
     sound: str | None = "default"
     content_available: Switch = 0
 

@@ -29,7 +29,8 @@ WINDOW = 512
 BATCH = Standing(
     id=1, run_id=1, platform="IOS", environment="production", bulk=False, members=b"",
     size=1000, attempt=1, doubtful=False, not_before=NOW, lease_until=None, claims=0, stalls=0,
-    settled=0, doubt_end=0, reasons=None, finished_at=None, app_id="A", run_state="sending",
+    settled=0, doubt_end=0, badged=0, reasons=None, finished_at=None, app_id="A",
+    run_state="sending",
     run_expires_at=NOW + 1, guarded=True, credential_id=1, credential_version=1,
     paused_until=None, held_reason=None,
 )  # fmt: skip

@@ -114,6 +114,7 @@ class Claim:
     targets: dict[int, Target] = field(default_factory=dict)  # those that are still registered
     said: dict[int, Said] = field(default_factory=dict)  # to whom, where not all get the same
     read_at: int = 0
+    badged: int = 0  # members before it had their badges changed
     reasons: dict[str, int] = field(default_factory=dict)
 
 

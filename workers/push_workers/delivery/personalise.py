@@ -24,6 +24,9 @@ TOO_LARGE: Final = Verdict(Outcome.REJECTED, "PayloadTooLarge")
 #: Bytes of a mark's random part: 128 bits, which no text has by chance.
 _MARK_BYTES: Final = 16
 
+#: Decimal digits of the badge's mark: more than 128 bits, too.
+_BADGE_DIGITS: Final = 39
+
 #: Hexadecimal digits of a mark's number.
 _NUMBER_DIGITS: Final = 4
 
@@ -41,12 +44,18 @@ class Said(NamedTuple):
 
 
 class Marks:
-    """Marks in the place of a user's columns, new ones for each message and process."""
+    """Marks in the place of a user's columns, new ones for each message and process.
+
+    The badge of a device has one as well: a number, since its place is one. Its word comes after
+    those of the columns.
+    """
 
     def __init__(self, columns: Iterable[str]) -> None:
         self.columns = tuple(columns)
         self._secret = secrets.token_hex(_MARK_BYTES)
-        self._pattern = re.compile(f"{self._secret}([0-9a-f]{{{_NUMBER_DIGITS}}})".encode())
+        self.badge = 10**_BADGE_DIGITS + secrets.randbelow(10**_BADGE_DIGITS)
+        pattern = f"{self._secret}([0-9a-f]{{{_NUMBER_DIGITS}}})|{self.badge}"
+        self._pattern = re.compile(pattern.encode())
 
     @property
     def words(self) -> dict[str, str]:
@@ -58,10 +67,14 @@ class Marks:
 
     def splice(self, body: bytes, platform: Platform, size: int, limit: int) -> "Splice":
         """Cut a body at its marks. `size` is what the provider counts of it with them."""
-        parts = self._pattern.split(body)
-        places = [int(number, 16) for number in parts[1::2]]
-        fixed = size - (len(self._secret) + _NUMBER_DIGITS) * len(places)
-        return Splice(parts[::2], places, limit - fixed, platform is Platform.ANDROID)
+        pieces: list[bytes] = []
+        places: list[int] = []
+        at, room = 0, limit - size
+        for mark in self._pattern.finditer(body):
+            pieces.append(body[at : mark.start()])
+            places.append(len(self.columns) if mark[1] is None else int(mark[1], 16))
+            at, room = mark.end(), room + len(mark[0])
+        return Splice([*pieces, body[at:]], places, room, platform is Platform.ANDROID)
 
 
 @dataclass(frozen=True, slots=True)

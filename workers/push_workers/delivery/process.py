@@ -9,10 +9,11 @@ from functools import lru_cache
 
 from push_pipeline import db
 from push_pipeline.content import Content
+from push_pipeline.content.badge import BadgeChange
 from push_pipeline.content.languages import DEFAULT
 from push_pipeline.content.sizes import size_of
 from push_pipeline.credentials import Credential, unseal
-from push_pipeline.directory.apps import android_style
+from push_pipeline.directory.apps import android_style, counts_badges
 from push_pipeline.directory.provider_routes import find_sealed
 from push_pipeline.errors import BadCredential
 from push_pipeline.ledger.runs import RunView, find_run
@@ -40,8 +41,11 @@ RENDERED_SECONDS = 60.0
 class RunFacts:
     """A run's message, rendered once per platform and language in this process."""
 
-    def __init__(self, run: RunView, android_style: str = "data") -> None:
+    def __init__(
+        self, run: RunView, android_style: str = "data", *, counts_badges: bool = False
+    ) -> None:
         self.run = run
+        self.counts_badges = counts_badges
         self._android_style = android_style
         others = run.content.get("languages", {})
         self._said = {DEFAULT: run.content, **others}
@@ -52,11 +56,21 @@ class RunFacts:
             for platform, stored in content.get("wordings", {}).items()
         }
         self._marks = {platform.value: self._mark(platform) for platform in Platform}
+        self._badge_changes = {
+            platform.value: self._content(DEFAULT, platform).badge_change(platform)
+            for platform in Platform
+        }
         self._prepared: dict[tuple[str, str], tuple[float, Prepared]] = {}
 
     def columns(self, platform: str) -> tuple[str, ...]:
         """Return the columns of users that the message asks for on a platform."""
         return self._marks[platform].columns
+
+    def badge_change(self, platform: str) -> BadgeChange | None:
+        """Return what becomes of the badges of a platform's devices; None where none is kept."""
+        change = self._badge_changes[platform]
+        kept = change is not None and (change.raised or self.counts_badges)
+        return change if kept else None
 
     def _mark(self, platform: Platform) -> Marks:
         wordings = (one for (_, where), one in self._wordings.items() if where == platform)
@@ -79,7 +93,9 @@ class RunFacts:
         rendered = {
             tag: self._render(content, platform, provider, now) for tag, content in contents.items()
         }
-        if not marks.columns and not self.languages:
+        change = self._badge_changes[platform.value]
+        raised = change is not None and change.raised
+        if not (marks.columns or self.languages or raised):
             return Prepared(rendered[DEFAULT])
         splices = {
             tag: marks.splice(
@@ -91,9 +107,13 @@ class RunFacts:
 
     def _content(self, language: str, platform: Platform) -> Content:
         wording = self._wordings.get((language, platform.value))
-        if wording is None:
-            return Content.from_json(self._said[language]).styled(self._android_style)
-        return wording.content(self._marks[platform].words).styled(self._android_style)
+        marks = self._marks[platform.value]
+        content = (
+            Content.from_json(self._said[language])
+            if wording is None
+            else wording.content(marks.words)
+        )
+        return content.styled(self._android_style).counting(marks.badge)
 
     def _render(self, content: Content, platform: Platform, provider: str, now: float) -> Rendered:
         run = self.run
@@ -177,4 +197,5 @@ def _read_facts(run_id: int) -> RunFacts:
         run = find_run(connection, run_id)
         if run is None:
             raise LookupError(f"run {run_id} has batches but no row")
-        return RunFacts(run, android_style(connection, run.app_id))
+        style, counts = android_style(connection, run.app_id), counts_badges(connection, run.app_id)
+        return RunFacts(run, style, counts_badges=counts)

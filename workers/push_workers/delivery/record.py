@@ -130,6 +130,7 @@ def _later(batch: Standing, retry: Retry) -> NewBatch:
         not_before=retry.not_before,
         attempt=retry.attempt,
         doubtful=retry.doubtful,
+        badged=len(retry.members),
     )
 
 

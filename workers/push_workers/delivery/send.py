@@ -1,5 +1,6 @@
 """Send one slice of a batch through the app's credential, and say what follows."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from push_pipeline import db
@@ -10,12 +11,16 @@ from push_pipeline.directory.users import users_of_devices
 from push_pipeline.errors import BadCredential
 from push_pipeline.outcome import Outcome, RouteAction, Settled, Verdict
 from push_pipeline.platform import provider_of
+from push_workers.delivery.badges import count_badges
 from push_workers.delivery.claim import Claim, Slice
 from push_workers.delivery.notification_id import notification_ids
 from push_workers.delivery.personalise import Prepared, Said, send_each_its_own, words_of
 from push_workers.delivery.process import Context, RunFacts
 from push_workers.delivery.settle import Report, Rules, may_resend, settle
 from push_workers.senders.base import Target
+
+#: What every device is told of a message that says nothing of its own to any.
+_TO_ALL = Said(DEFAULT, ())
 
 
 def read_said(claim: Claim, run: RunFacts) -> dict[int, Said]:
@@ -47,7 +52,9 @@ def send_slice(claim: Claim, part: Slice, run: RunFacts, context: Context) -> Re
         return Report.of_unsent(Settled.UNKNOWN, "WorkerLost", keys)
     here = [claim.targets[key] for key in keys if key in claim.targets]
     ids = notification_ids(run.run.message_id, run.run.n, [one.device_key for one in here])
-    verdicts = _ask_provider(claim, prepared, here, ids, context)
+    counts = count_badges(claim, part, run)
+    said = [_said(claim, one.device_key, counts) for one in here] if prepared.splices else []
+    verdicts = _ask_provider(claim, prepared, (here, ids, said), context)
     report = settle(here, verdicts, rules, sent_at=claim.read_at, now=now_ms(), rng=context.rng)
     gone = [key for key in keys if key not in claim.targets]
     report.absorb(Report.of_unsent(_end_of_the_gone(rules), "NotRegistered", gone))
@@ -66,16 +73,25 @@ def _end_of_the_gone(rules: Rules) -> Settled:
     return Settled.UNKNOWN if rules.doubtful else Settled.REJECTED
 
 
+def _said(claim: Claim, key: int, counts: Mapping[int, int]) -> Said:
+    """Return what a device is told; where its badge is raised, the count is the last word."""
+    said = claim.said.get(key, _TO_ALL)
+    return said._replace(words=(*said.words, str(counts[key]))) if key in counts else said
+
+
 def _ask_provider(
-    claim: Claim, prepared: Prepared, targets: list[Target], ids: list[str], context: Context
+    claim: Claim,
+    prepared: Prepared,
+    to_whom: tuple[list[Target], list[str], list[Said]],
+    context: Context,
 ) -> list[Verdict]:
+    targets, ids, said = to_whom
     if not targets:
         return []
     try:
         sender = context.sender(claim.batch)
         if not prepared.splices:
             return sender.send(prepared.rendered, targets, ids)
-        said = [claim.said[one.device_key] for one in targets]
         return send_each_its_own(sender, prepared, targets, ids, said)
     except BadCredential:
         refused = Verdict(Outcome.MISCONFIGURED, "BadCredential", route=RouteAction.HOLD)

@@ -77,4 +77,5 @@ def _begin_probe(connection: Connection, batch: Standing, context: Context, now:
 def _claimed(batch: Standing, context: Context, now: int) -> Claim:
     members = batches.unpack(batch.members)
     rules = context.rules(batch, now)
-    return Claim(batch, batch.claims + 1, members, rules, reasons=dict(batch.reasons or {}))
+    reasons = dict(batch.reasons or {})
+    return Claim(batch, batch.claims + 1, members, rules, reasons=reasons, badged=batch.badged)

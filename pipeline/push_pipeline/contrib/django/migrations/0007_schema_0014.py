@@ -1,4 +1,4 @@
-"""The schema as of its revision 0021: the badge of each device."""
+"""The schema as of its revision 0014: the badge of each device."""
 
 from typing import ClassVar
 
@@ -8,5 +8,5 @@ from push_pipeline.contrib.django.history import upgrade
 
 
 class Migration(migrations.Migration):
-    dependencies: ClassVar[list[tuple[str, str]]] = [("push_pipeline", "0005_schema_0012")]
+    dependencies: ClassVar[list[tuple[str, str]]] = [("push_pipeline", "0006_schema_0013")]
     operations = [migrations.RunPython(upgrade, migrations.RunPython.noop)]

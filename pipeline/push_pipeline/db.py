@@ -28,6 +28,7 @@ from push_pipeline.engines import make_engine as make_engine  # noqa: PLC0414 - 
 from push_pipeline.errors import DatabaseUnavailable, SchemaMissing
 from push_pipeline.host import sharing
 from push_pipeline.settings import get_settings
+from push_pipeline.shown_address import shown
 
 _engines: dict[str, Engine] = {}
 _owner = os.getpid()
@@ -137,8 +138,13 @@ def translate(error: DBAPIError) -> Exception:
         return SchemaMissing()
     if isinstance(error, OperationalError) or error.connection_invalidated:
         first_line = words.strip().splitlines()[0] if words.strip() else "no answer"
-        return DatabaseUnavailable(f"the database cannot be used: {first_line}")
+        return DatabaseUnavailable(f"the database cannot be used ({whereabouts()}): {first_line}")
     return error
+
+
+def whereabouts() -> str:
+    """Say for an operator which database is meant."""
+    return "the one of the application" if sharing() else shown(get_settings().database_url)
 
 
 def insert_into(connection: Connection, table: type[SQLModel]) -> postgresql.Insert | sqlite.Insert:

@@ -23,6 +23,7 @@ from push_pipeline.broker_address import verified
 from push_pipeline.errors import BrokerUnavailable, SettingsError
 from push_pipeline.platform import provider_of
 from push_pipeline.settings import get_settings, spelled
+from push_pipeline.shown_address import shown
 
 logger = logging.getLogger(__name__)
 
@@ -124,6 +125,11 @@ def broker_url() -> str:
             " (redis://host:6379/0), or use `push-pipeline up`, which starts one"
         )
     return verified(url, str(settings.ca_file) if settings.ca_file else None)
+
+
+def whereabouts() -> str:
+    """Say for an operator which broker is meant."""
+    return shown(broker_url())
 
 
 def base_config() -> dict[str, Any]:
@@ -245,7 +251,9 @@ def backlog(queue: str) -> int:
         with _current().app.connection_or_acquire() as connection:
             return int(connection.default_channel.queue_declare(queue=queue).message_count)
     except (OperationalError, RedisError, OSError) as error:
-        raise BrokerUnavailable(f"the broker does not answer: {type(error).__name__}") from error
+        raise BrokerUnavailable(
+            f"the broker does not answer ({whereabouts()}): {type(error).__name__}"
+        ) from error
 
 
 def remote_control() -> Any:

@@ -79,6 +79,7 @@ def test_a_database_that_cannot_be_reached_is_named_without_its_password(shop):
     for command in (("migrate",), ("app", "list")):
         line = fails(*command, PIPELINE_DATABASE_URL=away)
         assert "database" in line
+        assert "postgresql://127.0.0.1:1/push" in line
         assert "opensesame" not in line
 
 
@@ -87,7 +88,9 @@ def test_no_broker_set_is_a_wrong_setting(shop):
 
 
 def test_a_broker_that_is_away_keeps_a_worker_from_starting(shop):
-    assert "broker" in fails("worker", PIPELINE_BROKER_URL="redis://127.0.0.1:1/0")
+    away = "redis://:opensesame@127.0.0.1:1/0"
+    line = fails("worker", PIPELINE_BROKER_URL=away)
+    assert "the broker does not answer (redis://127.0.0.1:1/0)" in line
 
 
 def test_a_broker_that_is_away_does_not_keep_a_message_from_being_published(shop):

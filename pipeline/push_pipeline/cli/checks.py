@@ -11,6 +11,7 @@ from push_pipeline.directory.database_clock import database_now
 from push_pipeline.directory.dead_letters import count_dead_letters
 from push_pipeline.directory.heartbeat import last_beat
 from push_pipeline.directory.provider_routes import find_credential, list_routes
+from push_pipeline.environment import env_file_found
 from push_pipeline.errors import BadCredential, PipelineError, SettingsError
 from push_pipeline.ledger.due_batches import oldest_due
 from push_pipeline.outcome import why_it_rests
@@ -74,13 +75,13 @@ def _made(check: Check) -> list[Finding]:
 def _settings() -> Iterator[Finding]:
     settings = get_settings()
     app = settings.app_id or "none, commands need --app unless there is only one"
-    yield Finding("settings", True, f"can be read; default app: {app}")
+    yield Finding("settings", True, f"can be read, {env_file_found()}; default app: {app}")
 
 
 def _database() -> Iterator[Finding]:
     with db.reading():
-        kind = db.engine().dialect.name
-    yield Finding("database", True, f"{kind} answers")
+        where = db.whereabouts()
+    yield Finding("database", True, f"answers: {where}")
 
 
 def _schema() -> Iterator[Finding]:
@@ -101,7 +102,8 @@ def _broker() -> Iterator[Finding]:
     lengths = {name: queues.backlog(name) for name in queues.QUEUES}
     waiting = ", ".join(f"{name} {count}" for name, count in lengths.items() if count)
     reached = tls_of(queues.broker_url())
-    yield Finding("broker", True, f"answers ({reached}); waiting: {waiting or 'nothing'}")
+    where = queues.whereabouts()
+    yield Finding("broker", True, f"answers: {where} ({reached}); waiting: {waiting or 'nothing'}")
 
 
 def _workers() -> Iterator[Finding]:

@@ -122,11 +122,11 @@ def test_the_default_apps_credentials_change_only_when_they_are_others(shop, ide
 def test_an_import_run_twice_changes_nothing(shop):
     write_population(shop / "devices.ndjson", 1_500)
     first = said("devices", "import", "devices.ndjson")
-    counted = says("publish", "news", "Hello", "--dry-run")
+    counted = says("publish", "news", "Hello", "--dry-run").partition("\n\n")[0]
     assert (first["imported"], first["bad"]) == (1_500, 0)
     again = said("devices", "import", "-", stdin=(shop / "devices.ndjson").read_text())
     assert again["imported"] == 1_500
-    assert says("publish", "news", "Hello", "--dry-run") == counted
+    assert says("publish", "news", "Hello", "--dry-run").startswith(f"{counted}\n\n")
     assert "1,500" in counted
 
 

@@ -70,7 +70,7 @@ def test_a_key_that_was_used_says_so_and_one_that_said_something_else_is_refused
 def test_a_dry_run_counts_the_devices_of_the_users(says) -> None:
     counted = json.loads(says("publish", "Hello", "--user", "42", "--dry-run", "--json"))
 
-    assert counted == {"audience": 1, "byPlatform": {"IOS": 1}}
+    assert (counted["audience"], counted["byPlatform"]) == (1, {"IOS": 1})
 
 
 @pytest.mark.usefixtures("says")

@@ -1,21 +1,54 @@
-"""Who would get a message that was checked: its audience, read only."""
+"""A publish that is only shown: who would get it, how large it is, and what it would look like."""
 
+import json
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any, NamedTuple
 
 from push_pipeline import db
 from push_pipeline.audience import Selection, read_page
-from push_pipeline.directory.apps import resolve_app
+from push_pipeline.cli.output import say, warn
+from push_pipeline.content.languages import choose
+from push_pipeline.devices.targets import find_locales
+from push_pipeline.directory.apps import android_style, resolve_app
+from push_pipeline.field_warning import FieldWarning
 from push_pipeline.options import EVERY_CHANNEL
+from push_pipeline.platform import Platform
 from push_pipeline.publishing.draft import Draft
-from push_pipeline.publishing.foresight import Foresight, foresee
+from push_pipeline.publishing.foresight import foresee
+from push_pipeline.publishing.preview import Notification, preview
 
 #: Subscriptions read at once.
 PAGE = 10_000
 
+#: What a device has that told no locale.
+NO_LOCALE = "unknown"
 
-def count_audience(draft: Draft, *, app: str | None) -> tuple[dict[str, int], Foresight]:
-    """Count by platform who would get a draft now, and say what is known of it beforehand.
+
+class Audience(NamedTuple):
+    """Who would get a draft now.
+
+    By the language that they would get it in, where it has several, else by their locale.
+    """
+
+    by_platform: dict[str, int]
+    by_language: dict[str, int]
+    by_locale: dict[str, int]
+
+
+class Forecast(NamedTuple):
+    """What would become of a draft, as things stand."""
+
+    audience: Audience
+    notifications: dict[Platform, Notification]
+    warnings: tuple[FieldWarning, ...]
+
+
+def forecast(draft: Draft, *, app: str | None) -> Forecast:
+    """Look what would become of a draft; nothing is written.
+
+    Of the platforms that it is for, those are rendered that somebody has; all where nobody is.
 
     Raises:
         StrictRefusal: it is strict, and has warnings.
@@ -23,22 +56,89 @@ def count_audience(draft: Draft, *, app: str | None) -> tuple[dict[str, int], Fo
     with db.reading() as connection:
         addressed = replace(draft, app_id=resolve_app(connection, app))
         [foreseen] = foresee(connection, [addressed])
-        return _count(connection, addressed), foreseen
+        audience = _count(connection, addressed)
+        style = android_style(connection, addressed.app_id)
+    there = audience.by_platform
+    shown = {key: one for key, one in preview(draft, style).items() if not there or key in there}
+    return Forecast(audience, shown, (*draft.warnings, *foreseen.warnings))
 
 
-def _count(connection: db.Connection, draft: Draft) -> dict[str, int]:
+def show(told: Forecast, *, as_json: bool) -> None:
+    """Print a forecast; its warnings go to stderr."""
+    warn(told.warnings)
+    if as_json:
+        say(_pretty(_as_json(told)))
+        return
+    there = told.audience.by_platform
+    for platform, one in told.notifications.items():
+        size = f"{one.size:,} of {one.limit:,} bytes"
+        say(f"{platform:<8} {there.get(platform, 0):>10,}   {size}")
+    say(f"{'audience':<8} {sum(there.values()):>10,}")
+    for kind, counts in (
+        ("language", told.audience.by_language),
+        ("locale", told.audience.by_locale),
+    ):
+        for name, count in counts.items():
+            say(f"{'':<8} {count:>10,}   {kind} {name}")
+    for platform, one in told.notifications.items():
+        head = "".join(f"{name}: {value}\n" for name, value in one.headers.items())
+        say(f"\n{platform}\n{head}{_pretty(one.body)}")
+
+
+def _as_json(told: Forecast) -> dict[str, Any]:
+    by_platform, by_language, by_locale = told.audience
+    some = {
+        "byLanguage": by_language,
+        "byLocale": by_locale,
+        "warnings": [one._asdict() for one in told.warnings],
+    }
+    return {
+        "audience": sum(by_platform.values()),
+        "byPlatform": by_platform,
+        **{name: value for name, value in some.items() if value},
+        "notifications": {
+            platform.value: {
+                "bytes": one.size,
+                "limit": one.limit,
+                "headers": one.headers,
+                "body": one.body,
+            }
+            for platform, one in told.notifications.items()
+        },
+    }
+
+
+def _pretty(document: Mapping[str, object]) -> str:
+    return json.dumps(document, indent=2, ensure_ascii=False)
+
+
+def _count(connection: db.Connection, draft: Draft) -> Audience:
     to = draft.to
     channel = None if draft.channel == EVERY_CHANNEL else draft.channel
-    counts: Counter[str] = Counter()
-    if to.reaches_nobody:
-        return {}
-    platforms = tuple(platform.value for platform in to.platforms)
+    languages = draft.content.get("languages", {})
+    platforms: Counter[str] = Counter()
+    locales: Counter[str | None] = Counter()
     selection = Selection(
-        draft.app_id, channel, platforms, to.device_ids, to.segment_query, None, to.user_ids
+        draft.app_id,
+        channel,
+        tuple(platform.value for platform in to.platforms),
+        to.device_ids,
+        to.segment_query,
+        None,
+        to.user_ids,
     )
-    cursor: int | None = 0
+    cursor: int | None = None if to.reaches_nobody else 0
     while cursor is not None:
         page = read_page(connection, selection, cursor, PAGE, draft.now)
-        counts.update(member.platform for member in page.members)
+        known = find_locales(connection, [member.key for member in page.members])
+        platforms.update(member.platform for member in page.members)
+        locales.update(known.get(member.key) for member in page.members)
         cursor = page.cursor
-    return dict(sorted(counts.items()))
+    by_platform = dict(sorted(platforms.items()))
+    if languages:
+        chosen: Counter[str] = Counter()
+        for locale, count in locales.items():
+            chosen[choose(locale, languages)] += count
+        return Audience(by_platform, dict(chosen.most_common()), {})
+    told = {locale or NO_LOCALE: count for locale, count in locales.most_common()}
+    return Audience(by_platform, {}, told if told.keys() - {NO_LOCALE} else {})

@@ -1,10 +1,9 @@
-"""`publish`: a message to a channel, or with --dry-run a count of those who would get it."""
+"""`publish`: a message to a channel, or with --dry-run who would get it, and as what."""
 
 from typing import Annotated, Any
 
 import typer
 
-from push_pipeline.cli.output import print_json, say, warn
 from push_pipeline.cli.parameters import (
     App,
     At,
@@ -69,14 +68,15 @@ def publish(
     strict: Strict = False,
     watch: Watch = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Check all and count the audience; write nothing.")
+        bool,
+        typer.Option("--dry-run", help="Only show who would get it, and as what; write nothing."),
     ] = False,
     as_json: Json = False,
 ) -> None:
     """Publish MESSAGE to the devices of CHANNEL, or of users, and print the message's id."""
     from push_pipeline import DeliveryOptions, PublishOptions
     from push_pipeline import publish as publish_message
-    from push_pipeline.cli.dry_run import count_audience
+    from push_pipeline.cli.dry_run import forecast, show
     from push_pipeline.cli.receipt import tell
     from push_pipeline.publishing.draft import draft_message
 
@@ -97,9 +97,7 @@ def publish(
     )
     if dry_run:
         draft = draft_message(where, content, said, to, strict=strict, now=now_ms())
-        audience, foreseen = count_audience(draft, app=app)
-        warn((*draft.warnings, *foreseen.warnings))
-        _print_audience(audience, as_json=as_json)
+        show(forecast(draft, app=app), as_json=as_json)
         return
     receipt = publish_message(where, content, said, to, app=app, dedupe_key=key, strict=strict)
     tell(receipt, watch=watch, as_json=as_json)
@@ -151,12 +149,3 @@ def _json_value(text: str) -> Any:
         return parse_json("the message", text.encode())
     except ValueError as wrong:
         raise InvalidParameter(f"the message is not JSON: {wrong}") from None
-
-
-def _print_audience(audience: dict[str, int], *, as_json: bool) -> None:
-    if as_json:
-        print_json({"audience": sum(audience.values()), "byPlatform": audience})
-        return
-    for platform, count in audience.items():
-        say(f"{platform:<8} {count:>10,}")
-    say(f"{'audience':<8} {sum(audience.values()):>10,}")

@@ -9,6 +9,7 @@ from google.auth.credentials import AnonymousCredentials
 from pyfcm import FCMNotification
 
 from push_pipeline.content import Content, android, compact_json
+from push_pipeline.content.fcm_message import android_config
 from push_pipeline.content.raw import merged
 from push_pipeline.platform import Platform
 from push_workers.senders.base import Rendered
@@ -67,14 +68,14 @@ def render(
         }
         body = compact_json({"message": {"apns": block}})
         return _rendered(body, platform, expires_at, collapsible=True)
-    key = android.collapse_key(content.headers)
     body = _BUILDER.parse_payload(
         data_payload=content.for_android(message_id),
-        android_config=_android_config(content, key, _lifetime(content, expires_at, now)),
+        android_config=android_config(content, expires_at, now),
     )
     if raw := android.raw_patch(content.headers):
         body = compact_json({"message": merged(json.loads(body)["message"], raw)})
-    return _rendered(body, platform, expires_at, collapsible=key is not None)
+    collapsible = android.collapse_key(content.headers) is not None
+    return _rendered(body, platform, expires_at, collapsible=collapsible)
 
 
 def _rendered(
@@ -88,27 +89,3 @@ def _rendered(
         collapsible=collapsible,
         target_at=len(_HEAD),
     )
-
-
-def _android_config(content: Content, key: str | None, lifetime: int) -> dict[str, object]:
-    config: dict[str, object] = {
-        "priority": "HIGH" if content.urgent_on_android else "NORMAL",
-        "ttl": f"{lifetime}s",
-    }
-    if key is not None:
-        config["collapse_key"] = key
-    if android.is_for_locked_device(content.headers):
-        config["direct_boot_ok"] = True
-    if (label := android.analytics_label(content.headers)) is not None:
-        config["fcm_options"] = {"analytics_label": label}
-    if (notification := content.android_notification()) is not None:
-        config["notification"] = notification
-    return config
-
-
-def _lifetime(content: Content, expires_at: int | None, now: float) -> int:
-    """Return the seconds that FCM may keep it: what is left of the message's, or less if asked."""
-    most = android.LONGEST_LIFE_SECONDS
-    left = most if expires_at is None else max(0, int(expires_at - now))
-    asked = android.ttl_seconds(content.headers)
-    return min(left, most, most if asked is None else asked)

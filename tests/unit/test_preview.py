@@ -1,0 +1,70 @@
+"""What a dry run shows is what a worker would send."""
+
+import json
+
+import pytest
+
+from push_pipeline.content import Content
+from push_pipeline.options import PublishOptions
+from push_pipeline.platform import Platform
+from push_pipeline.publishing.draft import draft_message
+from push_pipeline.publishing.preview import SAMPLE_ID, preview
+from push_workers.senders.registry import render_for
+
+NOW = 1_800_000_000_000
+
+
+def draft(message="Hi", values=None, delivery=None, **headers):
+    said = PublishOptions(headers=headers, template_values=values)
+    return draft_message("news", message, said, delivery, now=NOW)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"ios-alert-title": "Küche", "android-content-title": "K", "a": {"b": [1, None]}},
+        {"ios-collapse-id": "c", "android-collapse-key": "c", "android-ttl-seconds": 60},
+        {"android-style": "both", "android-direct-boot": "1", "android-analytics-label": "l"},
+        {"android-raw": {"android": {"restricted_package_name": "p"}, "data": {"x": "y"}}},
+    ],
+)
+@pytest.mark.parametrize("style", ["data", "notification"])
+def test_a_preview_is_what_a_worker_sends(headers, style):
+    made = draft(delivery={"ttl": 600, "publish_at": NOW + 5_000}, **headers)
+    content = Content.from_json(made.content).styled(style)
+
+    for platform, shown in preview(made, style).items():
+        rendered = render_for("fcm" if platform is Platform.ANDROID else "apns")(
+            content,
+            platform,
+            message_id=SAMPLE_ID,
+            collapse_id=f"{SAMPLE_ID.removeprefix('message:')}.1",
+            expires_at=(NOW + 605_000) // 1000,
+            now=(NOW + 5_000) // 1000,
+        )
+        sent = json.loads(rendered.body)
+        sent.pop("validate_only", None)  # of the request, not of the message
+        assert sent == shown.body
+        assert shown.headers == ({} if platform is Platform.ANDROID else rendered.headers)
+
+
+def test_a_preview_shows_the_default_language_and_counts_the_longest():
+    long = "ein längerer Text"
+    shown = preview(draft({"de": long, "default": "Hi"}), "data")
+
+    assert set(shown) == set(Platform)
+    for platform, one in shown.items():
+        assert long not in json.dumps(one.body, ensure_ascii=False)
+        alone = preview(draft(long), "data")[platform]
+        assert (one.size, one.limit) == (alone.size, alone.limit)
+
+
+def test_a_preview_names_the_columns_of_users_in_their_places():
+    shown = preview(draft("Hi {Users.name}, {word}", values={"word": "there"}), "data")
+
+    assert shown[Platform.ANDROID].body["message"]["data"]["message"] == "Hi {Users.name}, there"
+
+
+def test_a_message_for_nobody_has_no_preview():
+    assert preview(draft(delivery={"push_broadcast": "NONE"}), "data") == {}

@@ -136,6 +136,58 @@ def test_an_ios_device_asks_for_templates_without_naming_its_system(api: Client)
     assert type(told["apple"]["name"]) is str
 
 
+def rows_of(api: Client, device_id: str, **more: object) -> list[dict[str, Any]]:
+    """Find the rows of a device as Swift does."""
+    asked = {"where": f"deviceId='{device_id}'", "pageSize": 10, "offset": 0, **more}
+    answer = api("POST", "/data/DeviceRegistration/find", asked)
+    assert answer.status == 200, answer.body
+    return answer.body
+
+
+def test_swift_leaves_some_channels_by_the_rows_of_a_table(api: Client) -> None:
+    api.register("dev/1", channels=["a b", "news", "sport"], osVersion="17.1")
+
+    rows = rows_of(api, "dev/1")
+
+    assert [row["channelName"] for row in rows] == ["a b", "news", "sport"]
+    assert (rows[0]["operatingSystemName"], rows[0]["deviceId"]) == ("IOS", "dev/1")
+    assert [row["channelName"] for row in rows_of(api, "dev/1", pageSize=1, offset=1)] == ["news"]
+    for row in rows[:2]:
+        gone = api("DELETE", f"/data/DeviceRegistration/{row['objectId']}")
+        assert type(gone.body["deletionTime"]) is int
+    assert [row["channelName"] for row in rows_of(api, "dev/1")] == ["sport"]
+    api("DELETE", f"/data/DeviceRegistration/{rows[2]['objectId']}")
+    assert rows_of(api, "dev/1") == []
+    again = api("DELETE", f"/data/DeviceRegistration/{rows[2]['objectId']}")
+    assert again.fault == (400, 5001)
+
+
+def test_an_older_swift_renews_its_token_by_the_rows_of_a_table(api: Client) -> None:
+    api.register("dev-1", channels=["news", "sport"], osVersion="17.1")
+
+    for row in rows_of(api, "dev-1"):
+        told = {**row, "deviceToken": "cd" * 32, "os": "IOS", "channels": [row["channelName"]]}
+        path = f"/data/DeviceRegistration/{row['objectId']}"
+        assert api("PUT", path, told).body["deviceToken"] == "cd" * 32
+    (found,) = api("GET", "/messaging/registrations/dev-1").body
+    assert (found["deviceToken"], found["osVersion"]) == ("cd" * 32, "17.1")
+    assert found["channels"] == ["news", "sport"]
+    assert api("PUT", path, {}).fault == (400, 8007)
+
+
+def test_the_table_tells_of_nobody_whose_id_is_not_known(api: Client) -> None:
+    api.register("dev-1")
+    for where in ("", "os='IOS'", "deviceId='dev-1' OR os='IOS'", "deviceId LIKE '%'", None):
+        asked = api("POST", "/data/DeviceRegistration/find", {"where": where})
+        assert asked.fault == (400, 1017), where
+    for object_id in ("1::default", "x", "W10", "WyJhIl0", "%FF"):
+        gone = api("DELETE", f"/data/DeviceRegistration/{object_id}")
+        assert gone.fault[0] == 400, object_id
+    assert len(rows_of(api, "dev-1")) == 1
+    assert api("POST", "/data/Orders/find", {}).fault == (404, 8002)
+    assert api("GET", "/messaging/registrations/dev-1", prefix="/data/APP-1/KEY-1").status == 200
+
+
 def test_a_registration_may_be_written_as_each_sdk_does(api: Client) -> None:
     soon = now_ms() + 3_600_000
     cases = [

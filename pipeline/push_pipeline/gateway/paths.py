@@ -24,6 +24,10 @@ from push_pipeline.errors import InvalidParameter
 #: What the routes begin with: how many segments stand before it tells the form.
 NOUNS = frozenset({"messaging", "users", "info", "emailtemplate"})
 
+#: What stands after `data` in the routes of the one table that is served; without it `data` is
+#: a word like any other, and may be a part of the server's URL.
+TABLE = ["data", "DeviceRegistration"]
+
 #: Stands between the app's id and the noun in the console's routes.
 CONSOLE = "console"
 
@@ -69,7 +73,7 @@ def split(raw_path: str) -> tuple[Address, str]:
     for depth, segment in enumerate(segments):
         if depth and segments[depth : depth + 2] == [CONSOLE, "messaging"]:
             return Address(unquote(segments[depth - 1])), _path(segments[depth:])
-        if segment in NOUNS:
+        if segment in NOUNS or segments[depth : depth + 2] == TABLE:
             return _address(segments[:depth]), _path(segments[depth:])
     return Address(), _path(segments)
 

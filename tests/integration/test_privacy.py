@@ -61,7 +61,8 @@ def everything() -> str:
 
 def message(message_id: str) -> Any:
     with db.reading() as connection:
-        wanted = select(MESSAGE.content, MESSAGE.delivery_options, MESSAGE.state)
+        said = (MESSAGE.content, MESSAGE.delivery_options, MESSAGE.fingerprint)
+        wanted = select(*said, MESSAGE.state)
         return connection.execute(wanted.where(MESSAGE.id == message_id)).one()
 
 
@@ -86,6 +87,7 @@ def test_an_erasure_reaches_all_that_is_theirs_and_no_count(people: Installation
     assert (message(waiting).state, message(device).state) == ("cancelled", "cancelled")
     assert message(both).content["message"] == "To both"
     assert people.work(both)["audience"] == 1
+    assert message(own).fingerprint is None
     assert len(message(both).delivery_options["pushUsers"]) == 2
     with db.reading() as connection:
         assert len(connection.execute(select(DELIVERY.run_id)).all()) == 2 + 3 + 2 + 1

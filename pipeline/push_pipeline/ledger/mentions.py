@@ -129,6 +129,7 @@ def _forget_in(connection: Connection, leaving: Leaving, message_id: str, now: i
         content={"message": "", "headers": {}},
         delivery_options={**kept, Names.USERS.value: [pseudonym]},
         dedupe_key=None,
+        fingerprint=None,
     )
     connection.execute(change)
     return True

@@ -100,7 +100,7 @@ def write_messages(
     run_keys = _insert_runs(connection, going)
     return [
         Written(
-            _receipt(key, new) if key in fresh else find_said(connection, [new])[0],
+            fresh_receipt(key, new) if key in fresh else find_said(connection, [new])[0],
             run_keys.get(key, []),
         )
         for key, (new, _) in by_id.items()
@@ -201,8 +201,11 @@ def _state(new: NewMessage) -> MessageState:
     return MessageState.SCHEDULED if new.failure is None else MessageState.FAILED
 
 
-def _receipt(message_id: str, new: NewMessage) -> Receipt:
-    return Receipt(message_id, _state(new), new.failure)
+def fresh_receipt(
+    message_id: str, new: NewMessage, warnings: tuple[FieldWarning, ...] = ()
+) -> Receipt:
+    """Return what the publish of a new message answers."""
+    return Receipt(message_id, _state(new), new.failure, warnings)
 
 
 def close_message(

@@ -27,6 +27,7 @@ async def apublish(  # noqa: PLR0913 - every one of them is the API's
     dedupe_key: str | None = None,
     session: "AsyncSession | Session | scoped_session[Session] | None" = None,
     users: UserIds | None = None,
+    strict: bool = False,
 ) -> Receipt:
     """Publish as `publish`, which blocks its thread for some milliseconds, on another thread.
 
@@ -38,7 +39,7 @@ async def apublish(  # noqa: PLR0913 - every one of them is the API's
         as `publish`.
     """
     call = partial(publish, channel, message, publish_options, delivery_options)
-    call = partial(call, app=app, dedupe_key=dedupe_key, users=users)
+    call = partial(call, app=app, dedupe_key=dedupe_key, users=users, strict=strict)
     if not isinstance(session, Session | scoped_session | None):
         return await session.run_sync(lambda own: call(session=own))
     host = joined()

@@ -20,10 +20,7 @@ def after_commit(session: Session | scoped_session[Session], do: Callable[[], ob
     makes nothing durable, so that nothing is done at it.
     """
     real = _real(session)
-    part = real.get_nested_transaction() or real.get_transaction()
-    if part is None:
-        do()
-        return
+    part = real.get_nested_transaction() or real.get_transaction() or real.begin()
     if _KEY not in real.info:
         real.info[_KEY] = []
         event.listen(real, "after_commit", _committed)

@@ -5,12 +5,12 @@ from typing import Any
 
 from sqlalchemy.orm import Session, scoped_session
 
-from push_pipeline import queues
 from push_pipeline.clock import now_ms
 from push_pipeline.ledger.messages import Receipt
 from push_pipeline.options import DeliveryOptions, PublishOptions
 from push_pipeline.publishing.dedupe import key_of_host
 from push_pipeline.publishing.draft import UserIds, draft_message, to_users
+from push_pipeline.publishing.recorder import check_broker
 from push_pipeline.publishing.write import write
 
 
@@ -55,7 +55,7 @@ def publish(  # noqa: PLR0913 - every one of them is the API's
         RequestError: a typed error with the API's code; nothing was written.
         SetupError: the database or a setting; nothing was written.
     """
-    queues.broker_url()
+    check_broker()
     to = to_users(DeliveryOptions.of(delivery_options), users)
     key = key_of_host(dedupe_key)
     draft = draft_message(

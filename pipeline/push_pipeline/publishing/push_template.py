@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.orm import Session, scoped_session
 
-from push_pipeline import db, queues
+from push_pipeline import db
 from push_pipeline.clock import now_ms
 from push_pipeline.directory.apps import resolve_app
 from push_pipeline.directory.templates import PUSH, get_template, looks_for
@@ -26,6 +26,7 @@ from push_pipeline.publishing.draft import (
     to_users,
     warnings_of_delivery,
 )
+from push_pipeline.publishing.recorder import check_broker
 from push_pipeline.publishing.write import write
 from push_pipeline.template import composing
 from push_pipeline.template.device_facing import for_device
@@ -112,7 +113,7 @@ def push_stored(
         RequestError: a typed error with the API's code; nothing was written.
         SetupError: the database or a setting; nothing was written.
     """
-    queues.broker_url()
+    check_broker()
     with _reading(session) as connection:
         template = get_template(connection, resolve_app(connection, app), PUSH, name)
     draft = draft_template(template, template_values, to, dedupe_key, strict=strict)
@@ -137,7 +138,7 @@ def push_immediately(
         RequestError: a typed error with the API's code; nothing was written.
         SetupError: the database or a setting; nothing was written.
     """
-    queues.broker_url()
+    check_broker()
     checked = PushTemplate.read(template)
     with _reading(session) as connection:
         app_id = resolve_app(connection, app)

@@ -15,6 +15,7 @@ from push_pipeline.contrib.django import publish, publish_on_commit
 from push_pipeline.contrib.django.models import Channel, Device, Run
 from push_pipeline.contrib.django.models import Message as Pushed
 from push_pipeline.errors import EmptyMessage, SetupError
+from push_pipeline.testing import record
 from shop.models import Order
 from shop.views import PaymentRefused
 
@@ -106,6 +107,15 @@ class Transactions(TransactionTestCase):
     def test_an_asynchronous_view(self):
         self.assertIn("messageId", self.client.get("/buy-async/").json())
         self.assertEqual(woken(), 1)
+
+    def test_pushes_are_recorded_but_for_those_that_are_rolled_back(self):
+        with record() as pushes:
+            self.client.post("/buy/", {"buyer": "7"})
+            with self.assertRaises(PaymentRefused):
+                self.client.post("/buy/", {"buyer": "8", "refused": "yes"})
+            self.client.get("/buy-async/")
+        self.assertEqual([push.users for push in pushes], [("7",), ()])
+        self.assertEqual((Order.objects.count(), Pushed.objects.count(), woken()), (1, 0, 0))
 
     def test_json_reads_as_before_on_the_shared_connection(self):
         publish("news", "x")

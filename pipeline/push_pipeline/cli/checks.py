@@ -1,5 +1,7 @@
 """What `doctor` looks at: one function for each thing that can be wrong with an installation."""
 
+import json
+import subprocess
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -16,6 +18,7 @@ from push_pipeline.errors import BadCredential, PipelineError, SettingsError
 from push_pipeline.ledger.due_batches import oldest_due
 from push_pipeline.outcome import why_it_rests
 from push_pipeline.settings import get_settings
+from push_pipeline.supervisor import commands
 
 #: Milliseconds by which two machines' clocks may differ before leases and due times suffer.
 CLOCK_TOLERANCE_MS = 2_000
@@ -54,6 +57,17 @@ def examine() -> Iterator[Finding]:
         yield from _made(_workers)  # they are asked through the broker
     for check in (_beat, _clock, _credentials, _waiting, _dead_letters):
         yield from _made(check)
+
+
+def try_providers() -> Iterator[Finding]:
+    """Let a process of the workers' connect to each provider, as they do; nothing is pushed."""
+    command = commands.trial()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as trial:  # noqa: S603 - ours
+        assert trial.stdout is not None  # noqa: S101 - it was asked for
+        for line in trial.stdout:
+            yield Finding(**json.loads(line))
+    if trial.returncode:
+        yield Finding("live", False, "the trial of the providers failed")
 
 
 def who_is_missing() -> Iterator[Finding]:
@@ -138,14 +152,24 @@ def _credentials() -> Iterator[Finding]:
     for route in routes:
         problem = _route_problem(route)
         name = " ".join(str(route[part]) for part in ("app_id", "provider", "environment"))
-        yield Finding("credentials", problem is None, f"{name.rstrip()}: {problem or 'open'}")
+        yield Finding(
+            "credentials", problem is None, f"{name.rstrip()}: {problem or _record(route)}"
+        )
+
+
+def _record(route: dict[str, Any]) -> str:
+    """Say of an open route whether its provider has ever taken a push by this credential."""
+    at = route["accepted_at"]
+    if at is None:
+        return "open, never tried: `doctor --live` connects to it"
+    return f"open, the last push was taken {(now_ms() - at) / 1000:,.0f} s ago"
 
 
 def _route_problem(route: dict[str, Any]) -> str | None:
     try:
         _open(route)
     except (BadCredential, SettingsError) as error:
-        return str(error)
+        return f"refused by us, the provider was not asked: {error}"
     now = now_ms()
     wait = max((route["paused_until"] or 0) - now, 0) / 1000
     if route["troubled_since"] is None and not route["held_reason"]:

@@ -91,6 +91,7 @@ def list_routes(connection: Connection, app_id: str | None = None) -> list[dict[
         CREDENTIAL.rest_cause,
         CREDENTIAL.rest_reason,
         CREDENTIAL.troubled_since,
+        CREDENTIAL.accepted_at,
     )
     statement = select(*columns).order_by(CREDENTIAL.app_id, CREDENTIAL.provider)
     if app_id is not None:

@@ -42,6 +42,11 @@ def simulator(*options: str) -> list[str]:
     return [sys.executable, "-m", "push_workers.simulator", *options]
 
 
+def trial() -> list[str]:
+    """Return the command that connects to each provider once."""
+    return [sys.executable, "-m", "push_workers.trial"]
+
+
 def population(*options: str) -> list[str]:
     """Return the command that prints a list of simulated devices."""
     return [sys.executable, "-m", "push_workers.simulator.population", *options]

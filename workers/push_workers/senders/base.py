@@ -86,6 +86,10 @@ class Sender(Protocol):
         """Send one notification to many devices and return one verdict each."""
         ...
 
+    def try_out(self) -> str | None:
+        """Connect, and sign in where that is a call of its own; return why not. Pushes nothing."""
+        ...
+
     def close(self) -> None:
         """Say GOAWAY and close every connection. A second call does nothing."""
         ...

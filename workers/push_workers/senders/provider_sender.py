@@ -9,7 +9,7 @@ from push_pipeline.credentials import Credential
 from push_pipeline.outcome import Outcome, Verdict
 from push_pipeline.trust import trust
 from push_workers.senders.base import Rendered, Target
-from push_workers.senders.http2 import Ending, HeadersOf, Transport
+from push_workers.senders.http2 import Ended, Ending, HeadersOf, Transport
 
 _MALFORMED = Verdict(Outcome.MISROUTED, "MalformedToken")
 _EXPIRED = Verdict(Outcome.EXPIRED, "Expired")
@@ -106,6 +106,11 @@ class ProviderSender(ABC):
             self._renew()
             self._pass(parcel, curable, verdicts)
         return verdicts
+
+    def try_out(self) -> str | None:
+        """Connect, and sign in where that is a call of its own; return why not. Pushes nothing."""
+        (ending,) = self._transport.send_many([b"/"], b"", headers=lambda _: [])
+        return None if ending.kind is Ended.ANSWER else ending.detail
 
     def close(self) -> None:
         """Say GOAWAY and close every connection. A second call does nothing."""

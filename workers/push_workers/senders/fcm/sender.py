@@ -39,6 +39,11 @@ class FcmSender(ProviderSender):
         self._tokens = AccessTokens(credential, ca_file=options.get("ca_file"))
         self._forget_shown: Callable[[], None] = lambda: None
 
+    def try_out(self) -> str | None:
+        """Sign in to Google as well."""
+        bearer = self._tokens.bearer()
+        return bearer.reason if isinstance(bearer, Verdict) else super().try_out()
+
     def close(self) -> None:
         """Close the connection to the token endpoint, too."""
         super().close()

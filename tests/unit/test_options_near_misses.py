@@ -27,6 +27,7 @@ def refusal(body):
         *(("segmentquery", "segmentQuery"), ("segment", "segmentQuery"), ("Query", "segmentQuery")),
         *(("pushUser", "pushUsers"), ("users", "pushUsers"), ("pushusers", "pushUsers")),
         *(("publishat", "publishAt"), ("publishAtlocal", "publishAtLocal")),
+        *(("ßpushSinglecast", "pushSinglecast"), ("pushSİnglecast", "pushSinglecast")),
         *(("publihAt", "publishAt"), ("repeatExpireAt", "repeatExpiresAt")),
         *(("repeatevery", "repeatEvery"), ("TTL", "ttl"), ("publishpolicy", "publishPolicy")),
     ],

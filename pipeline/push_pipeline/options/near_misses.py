@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from string import ascii_lowercase, ascii_uppercase
 from typing import Final
 
 from push_pipeline.errors import InvalidParameter
@@ -26,6 +27,9 @@ _SHORT: Final = {
 _NESTS: Final = frozenset(("option", "deliveryoption", "publishoption", "pushoption"))
 
 _SEPARATORS: Final = re.compile(r"[-_\s]")
+
+#: Of the letters that names have; one of another script stays one letter.
+_LOWER: Final = str.maketrans(ascii_uppercase, ascii_lowercase)
 
 #: Letters. One edit makes another word of a shorter name.
 _LONG: Final = 8
@@ -63,7 +67,7 @@ def _nested(body: Mapping[str, object]) -> Iterator[tuple[str, str]]:
 
 
 def _folded(name: str) -> str:
-    return _SEPARATORS.sub("", name[:_SHOWN]).casefold()
+    return _SEPARATORS.sub("", name[:_SHOWN]).translate(_LOWER)
 
 
 def _plain(name: str) -> str:
@@ -81,7 +85,7 @@ def _meant(name: str) -> str | None:
         return right
     folded = _folded(name)
     long = (one for one in _LONG_NAMES if -1 <= len(folded) - len(one) <= 1)
-    found = next((one for one in long if _near(folded, one.casefold())), None)
+    found = next((one for one in long if _near(folded, one.lower())), None)
     return _SHORT.get(found, found) if found else None
 
 

@@ -66,5 +66,11 @@ def test_a_preview_names_the_columns_of_users_in_their_places():
     assert shown[Platform.ANDROID].body["message"]["data"]["message"] == "Hi {Users.name}, there"
 
 
+def test_a_preview_of_a_raised_badge_shows_that_of_a_device_without_one():
+    shown = preview(draft(**{"ios-badge": "+2"}), "data")
+
+    assert shown[Platform.IOS].body["aps"]["badge"] == 2
+
+
 def test_a_message_for_nobody_has_no_preview():
     assert preview(draft(delivery={"push_broadcast": "NONE"}), "data") == {}

@@ -37,7 +37,8 @@ def preview(draft: Draft, android_style: str) -> dict[Platform, Notification]:
     for platform in sorted(draft.to.platforms):
         contents = [_content(one, platform).styled(android_style) for one in said]
         size, limit = max(size_of(content, platform, SAMPLE_ID) for content in contents)
-        shown[platform] = Notification(size, limit, *_render(contents[0], platform, draft))
+        default = _counted(contents[0], platform)
+        shown[platform] = Notification(size, limit, *_render(default, platform, draft))
     return shown
 
 
@@ -47,6 +48,12 @@ def _content(said: Mapping[str, Any], platform: Platform) -> Content:
         return Content.from_json(said)
     wording = Wording.from_json(stored)
     return wording.content({column: f"{{Users.{column}}}" for column in wording.columns})
+
+
+def _counted(content: Content, platform: Platform) -> Content:
+    """Return a content whose badge, where it is raised, is that of a device without one."""
+    change = content.badge_change(platform)
+    return content if change is None else content.counting(change.number)
 
 
 def _render(

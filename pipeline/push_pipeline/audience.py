@@ -20,8 +20,9 @@ from sqlalchemy import (
 
 from push_pipeline.db import any_of
 from push_pipeline.devices.of_users import of_users
-from push_pipeline.devices.registration import keys_of_registrations
+from push_pipeline.devices.registration import key_of_registration, keys_of_registrations
 from push_pipeline.models import CHANNEL, DEVICE, SUBSCRIPTION, USER, Device, User
+from push_pipeline.options import EVERY_CHANNEL, DeliveryOptions
 from push_pipeline.whereclause import Condition, matches, needs_user, parse_clause
 
 
@@ -84,6 +85,34 @@ def read_page(
     end: int | None = connection.execute(_last_of_page(selection, after, limit)).scalar()
     rows = connection.execute(page_query(selection, after, end, now)).all()
     return Page([Member(*row) for row in rows], end)
+
+
+def select_for(app_id: str, channel: str, to: DeliveryOptions) -> Selection:
+    """Return whom a message to a channel, or to all of them, is for."""
+    return Selection(
+        app_id,
+        None if channel == EVERY_CHANNEL else channel,
+        tuple(sorted(to.platforms)),
+        to.device_ids,
+        to.segment_query,
+        None,
+        to.user_ids,
+    )
+
+
+def find_missing(connection: Connection, selection: Selection, now: int) -> tuple[str, ...]:
+    """Return the names of devices that name nobody of an audience: unknown, retired, elsewhere.
+
+    One query, whose cost is that of the names.
+    """
+    statement = page_query(selection, 0, None, now).add_columns(DEVICE.device_id)
+    rows = connection.execute(statement).all()
+    keys, ids = {row[0] for row in rows}, {row[-1] for row in rows}
+    return tuple(
+        name
+        for name in selection.device_ids
+        if name not in ids and key_of_registration(name, selection.channel) not in keys
+    )
 
 
 def count_members(connection: Connection, selection: Selection, now: int) -> int:

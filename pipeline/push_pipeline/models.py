@@ -393,6 +393,8 @@ class Run(Table, table=True):
     woken_at: int | None = instant()
     started_at: int | None = instant()
     fanned_at: int | None = instant()  # when the last batch row was written
+    not_found: list[str] | None = Field(default=None, sa_column=Column(Json))  # the first of them
+    not_found_count: int = counter()  # devices that were named and not in the audience
     finished_at: int | None = instant()
     error_message: str | None = Field(default=None, sa_column=Column(Text))
 

@@ -72,7 +72,7 @@ def audience(message_id: str) -> Counter[str]:
         ({"push_broadcast": "FOR_OSX|FOR_ANDROID"}, {"OSX": 3, "ANDROID": 4}),
         ({"push_singlecast": ["IOS-1", "IOS-1", "ANDROID-0", "gone"]}, {"IOS": 1, "ANDROID": 1}),
         ({"push_singlecast": ["IOS-1", "ANDROID-0"], "push_broadcast": "IOS"}, {"IOS": 1}),
-        ({"push_singlecast": ["IOS-90"]}, {}),
+        ({"push_singlecast": ["IOS-90"], "repeat_every": 3600}, {}),
     ],
 )
 def test_the_audience_is_channel_and_os_and_named_devices(options: dict, expected: dict) -> None:

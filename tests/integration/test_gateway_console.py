@@ -221,6 +221,7 @@ def test_devices_are_taken_out_of_a_channel(console: Client) -> None:
 def test_the_messages_of_a_channel_are_listed_the_newest_first_and_counted(
     console: Client,
 ) -> None:
+    register(console, "dev-1", channels=["news"])
     began = now_ms()
     broadcast = publish(console, "news", publisherId="desk", subtopic="sport")
     named = publish(console, "news", message={"n": 1}, pushSinglecast=["dev-1"])

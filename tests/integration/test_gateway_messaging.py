@@ -58,6 +58,7 @@ def test_options_are_taken_in_every_spelling(api: Client, subtests: pytest.Subte
         {"repeatEvery": 20},
         {"repeatExpiresAt": 4102444800000},
     ]
+    api.register("a")
     for options in cases:
         with subtests.test(options=options):
             answer = api.publish(**options)

@@ -1,11 +1,15 @@
 """Who of a channel receives: by system, by list, by segment, and all of them together."""
 
 import pytest
+from sqlalchemy import update
 
 from push_pipeline import db, publish, status
+from push_pipeline.clock import now_ms
 from push_pipeline.devices.lookup import find_registration
 from push_pipeline.devices.zones import find_zones
 from push_pipeline.errors import EmptyAudience
+from push_pipeline.models import DEVICE, Device
+from push_pipeline.publishing.foresight import NAMES_MAX
 from push_workers.simulator import Simulator
 from tests.installation import APP, Installation
 
@@ -41,7 +45,9 @@ def send(installation: Installation, simulator: Simulator):
 
     def to(**options: object) -> set[str]:
         simulator.reset()
-        installation.work(installation.publish(**options))
+        message_id = installation.publish(**options)
+        if status(message_id)["status"] == "scheduled":
+            installation.work(message_id)
         return set(simulator.received())
 
     return to
@@ -110,3 +116,48 @@ def test_a_message_for_subscribers_alone_is_published_to_no_device(
     assert (receipt.status, receipt.error_message) == ("scheduled", None)
     assert (run["audience"], simulator.received()) == (0, {})
     assert status(receipt.message_id)["status"] == "published"
+
+
+def test_named_devices_that_are_not_in_the_audience_are_told_at_once_and_in_the_ledger(
+    installation: Installation, ids: dict[str, str]
+) -> None:
+    with db.writing() as connection:
+        dead = update(Device).where(DEVICE.device_id == ids[OSX]).values(state="retired")
+        connection.execute(dead)
+        here = find_registration(connection, APP, ids[ANDROID], now_ms())
+    assert here is not None
+    missing = ("nobody", ids[ELSEWHERE], ids[OSX], f"{here.key}::sport")
+    named = [ids[IOS], *missing, f"{here.key}::news"]
+
+    receipt = publish("news", "x", delivery_options={"push_singlecast": named})
+    whole = publish("news", "x", delivery_options={"push_singlecast": [ids[IOS], ids[ANDROID]]})
+
+    assert (receipt.status, receipt.not_found) == ("scheduled", missing)
+    assert receipt.warnings == (("pushSinglecast", "4 of 6 devices are not there"),)
+    assert (whole.not_found, whole.warnings) == ((), ())
+    for message_id, told in ((receipt.message_id, missing), (whole.message_id, ())):
+        run = installation.work(message_id)
+        assert run["audience"] == 2
+        assert (run["notFound"], run["notFoundCount"]) == (list(told), len(told))
+
+
+def test_a_message_that_names_nobody_who_is_there_fails_and_says_so(
+    installation: Installation, ids: dict[str, str]
+) -> None:
+    nobody = {"push_singlecast": [ids[IOS], "nobody"], "push_broadcast": "ANDROID"}
+    many = {"push_singlecast": [f"unknown-{n:04}" for n in range(NAMES_MAX + 1)]}
+
+    at_once = publish("news", "x", delivery_options=nobody)
+    repeated = publish("news", "x", delivery_options={**nobody, "repeat_every": 3600})
+    later = publish("news", "x", delivery_options=many)  # too many to look up while one waits
+
+    reason = "none of the devices that it names is in the audience"
+    assert (at_once.status, at_once.error_message) == ("failed", reason)
+    assert at_once.not_found == (ids[IOS], "nobody")
+    assert status(at_once.message_id)["runs"] == []
+    assert (repeated.status, repeated.not_found) == ("scheduled", at_once.not_found)
+    assert (later.status, later.not_found) == ("scheduled", ())
+    run = installation.work(later.message_id)
+    assert (len(run["notFound"]), run["notFoundCount"]) == (1_000, NAMES_MAX + 1)
+    ledger = status(later.message_id)
+    assert (ledger["status"], ledger["errorMessage"]) == ("failed", reason)

@@ -124,6 +124,35 @@ def test_strict_refuses_a_channel_of_nobody(shop: str, capsys: pytest.CaptureFix
         assert connection.scalars(select(CHANNEL.name)).all() == ["news"]
 
 
+def test_devices_that_are_not_there_are_named_over_http(api: Client) -> None:
+    api.register(channels=["news"])
+
+    found = api("POST", "/messaging/news", {"message": "x", "pushSinglecast": ["dev-1", "gone"]})
+    alone = api("POST", "/messaging/news", {"message": "x", "pushSinglecast": ["gone"]})
+
+    assert (found.body["status"], found.body["notFound"]) == ("scheduled", ["gone"])
+    assert (alone.body["status"], alone.body["notFound"]) == ("failed", ["gone"])
+    assert [one["field"] for one in alone.body["warnings"]] == ["pushSinglecast"]
+
+
+def test_devices_that_are_not_there_are_named_on_the_command_line(
+    shop: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    unknown = [f"--device=gone-{n}" for n in range(25)]
+
+    assert run(["publish", "news", "x", "--device", "phone-1", *unknown]) == DONE
+    told = capsys.readouterr().err
+    assert "warning: pushSinglecast: 25 of 26 devices are not there\n" in told
+    assert "not found: gone-0, gone-1, " in told
+    assert "gone-19 and 5 more\n" in told
+    assert run(["publish", "news", "x", "--device", "phone-1", *unknown, "--strict"]) == FAILED
+    capsys.readouterr()
+    assert run(["publish", "news", "x", *unknown, "--json"]) == FAILED
+    printed = capsys.readouterr()
+    assert len(json.loads(printed.out)["notFound"]) == 25
+    assert "nobody can get it: none of the devices that it names" in printed.err
+
+
 def test_only_the_neighbours_of_a_channel_are_looked_at(
     shop: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,13 +7,12 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from push_pipeline import db
-from push_pipeline.audience import Selection, read_page
-from push_pipeline.cli.output import say, warn
+from push_pipeline.audience import read_page, select_for
+from push_pipeline.cli.output import name_missing, say, warn
 from push_pipeline.content.languages import choose
 from push_pipeline.devices.targets import find_locales
 from push_pipeline.directory.apps import android_style, resolve_app
 from push_pipeline.field_warning import FieldWarning
-from push_pipeline.options import EVERY_CHANNEL
 from push_pipeline.platform import Platform
 from push_pipeline.publishing.draft import Draft
 from push_pipeline.publishing.foresight import foresee
@@ -43,6 +42,7 @@ class Forecast(NamedTuple):
     audience: Audience
     notifications: dict[Platform, Notification]
     warnings: tuple[FieldWarning, ...]
+    not_found: tuple[str, ...] = ()
 
 
 def forecast(draft: Draft, *, app: str | None) -> Forecast:
@@ -55,17 +55,19 @@ def forecast(draft: Draft, *, app: str | None) -> Forecast:
     """
     with db.reading() as connection:
         addressed = replace(draft, app_id=resolve_app(connection, app))
-        [foreseen] = foresee(connection, [addressed])
+        [foreseen] = foresee(connection, [addressed], draft.now)
         audience = _count(connection, addressed)
         style = android_style(connection, addressed.app_id)
     there = audience.by_platform
     shown = {key: one for key, one in preview(draft, style).items() if not there or key in there}
-    return Forecast(audience, shown, (*draft.warnings, *foreseen.warnings))
+    warnings = (*draft.warnings, *foreseen.warnings)
+    return Forecast(audience, shown, warnings, foreseen.not_found)
 
 
 def show(told: Forecast, *, as_json: bool) -> None:
     """Print a forecast; its warnings go to stderr."""
     warn(told.warnings)
+    name_missing(told.not_found)
     if as_json:
         say(_pretty(_as_json(told)))
         return
@@ -91,6 +93,7 @@ def _as_json(told: Forecast) -> dict[str, Any]:
         "byLanguage": by_language,
         "byLocale": by_locale,
         "warnings": [one._asdict() for one in told.warnings],
+        "notFound": list(told.not_found),
     }
     return {
         "audience": sum(by_platform.values()),
@@ -113,21 +116,11 @@ def _pretty(document: Mapping[str, object]) -> str:
 
 
 def _count(connection: db.Connection, draft: Draft) -> Audience:
-    to = draft.to
-    channel = None if draft.channel == EVERY_CHANNEL else draft.channel
     languages = draft.content.get("languages", {})
     platforms: Counter[str] = Counter()
     locales: Counter[str | None] = Counter()
-    selection = Selection(
-        draft.app_id,
-        channel,
-        tuple(platform.value for platform in to.platforms),
-        to.device_ids,
-        to.segment_query,
-        None,
-        to.user_ids,
-    )
-    cursor: int | None = None if to.reaches_nobody else 0
+    selection = select_for(draft.app_id, draft.channel, draft.to)
+    cursor: int | None = 0
     while cursor is not None:
         page = read_page(connection, selection, cursor, PAGE, draft.now)
         known = find_locales(connection, [member.key for member in page.members])

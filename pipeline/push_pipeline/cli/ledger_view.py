@@ -7,6 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from push_pipeline.cli.output import listed
 from push_pipeline.ledger.views import PARTS, Ledger, RunLedger
 
 #: The columns, by the names of the ledger's JSON, which add up to the audience; then `resent`.
@@ -32,6 +33,8 @@ def _parts(ledger: Ledger) -> Iterator[RenderableType]:
         yield _counts(run)
         if run["byReason"]:
             yield _reasons(run["byReason"])
+        if run["notFound"]:
+            yield Text(f"not found: {listed(run['notFound'], run['notFoundCount'])}")
 
 
 def _heading(run: RunLedger) -> str:

@@ -1,7 +1,7 @@
 """What is printed and where: results on stdout, all else on stderr."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import orjson
@@ -11,6 +11,9 @@ from push_pipeline.field_warning import FieldWarning
 
 #: Characters. A file or a pipe has no width; a table in it must not be cut to eighty.
 _WIDTH_OF_A_FILE = 160
+
+#: Names that are told; where there may be a thousand, the JSON has them all.
+_LISTED = 20
 
 console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH_OF_A_FILE)
 
@@ -34,6 +37,18 @@ def warn(warnings: Iterable[FieldWarning]) -> None:
     """Print a line for each warning."""
     for one in warnings:
         note(f"warning: {one}")
+
+
+def name_missing(device_ids: Sequence[str]) -> None:
+    """Print a line with the first of the devices that were named and are not there."""
+    if device_ids:
+        note(f"not found: {listed(device_ids)}")
+
+
+def listed(names: Sequence[str], count: int | None = None) -> str:
+    """Name the first of some names, and how many more there are of `count`."""
+    more = (len(names) if count is None else count) - len(names[:_LISTED])
+    return ", ".join(names[:_LISTED]) + (f" and {more:,} more" if more else "")
 
 
 def print_json(value: Any) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import typer
 
 from push_pipeline.cli import live
-from push_pipeline.cli.output import note, print_json, say, warn
+from push_pipeline.cli.output import name_missing, note, print_json, say, warn
 from push_pipeline.ledger.messages import Receipt
 
 
@@ -22,6 +22,7 @@ def tell(receipt: Receipt, *, watch: bool, as_json: bool) -> None:
     if receipt.replayed:
         note("it was published before under this key: nothing is sent again")
     warn(receipt.warnings)
+    name_missing(receipt.not_found)
     if receipt.error_message is not None:
         note(f"nobody can get it: {receipt.error_message}")
         raise typer.Exit(1)
@@ -36,5 +37,8 @@ def _as_json(receipt: Receipt) -> dict[str, Any]:
         "errorMessage": receipt.error_message,
         **({"replayed": True} if receipt.replayed else {}),
     }
-    warnings = [one._asdict() for one in receipt.warnings]
-    return {**told, "warnings": warnings} if warnings else told
+    lists = {
+        "warnings": [one._asdict() for one in receipt.warnings],
+        "notFound": list(receipt.not_found),
+    }
+    return told | {name: items for name, items in lists.items() if items}

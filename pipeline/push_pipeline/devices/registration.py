@@ -124,11 +124,19 @@ def keys_of_registrations(ids: Sequence[str], channel: str | None) -> list[int]:
     An id of another channel's registration, or one that only looks like an id, names nobody:
     a device's own id may be any text.
     """
-    return [
-        int(found[1])
-        for found in map(_ID_PARTS.fullmatch, ids)
-        if found and channel in found[2].split(f",{found[1]}::")
-    ]
+    keys = (key_of_registration(one, channel) for one in ids)
+    return [key for key in keys if key is not None]
+
+
+def key_of_registration(id_: str, channel: str | None) -> int | None:
+    """Return the key of the device that an id of a registration in a channel names, if it is one.
+
+    Whether there is such a device is not asked.
+    """
+    found = _ID_PARTS.fullmatch(id_)
+    if found is None or channel not in found[2].split(f",{found[1]}::"):
+        return None
+    return int(found[1])
 
 
 def _device_id(value: object) -> str:

@@ -60,8 +60,12 @@ class Warned(Shape):
     reason: str
 
 
-#: Only there where there is something to say: other answers are as every SDK knows them.
-Warnings = Annotated[list[Warned], Field(exclude_if=lambda told: not told)]
+# Only there where there is something to say: other answers are as every SDK knows them.
+_IF_ANY = Field(exclude_if=lambda told: not told)
+
+Warnings = Annotated[list[Warned], _IF_ANY]
+
+DeviceIds = Annotated[list[str], _IF_ANY]
 
 
 class MessageStatus(Shape):
@@ -71,6 +75,7 @@ class MessageStatus(Shape):
     status: Literal["scheduled", "published", "failed", "cancelled", "unknown"]
     error_message: str | None
     warnings: Warnings = []
+    not_found: DeviceIds = []  # of the devices that it names, those that are not in the audience
 
     @classmethod
     def of(cls, receipt: Receipt) -> Self:
@@ -81,6 +86,7 @@ class MessageStatus(Shape):
                 "status": receipt.status,
                 "error_message": receipt.error_message,
                 "warnings": told(receipt.warnings),
+                "not_found": list(receipt.not_found),
             }
         )
 

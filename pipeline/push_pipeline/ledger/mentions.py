@@ -16,7 +16,7 @@ from sqlalchemy import Connection, RowMapping, select, text, update
 from push_pipeline import db
 from push_pipeline.clock import iso
 from push_pipeline.ledger.intervention import cancel_message
-from push_pipeline.models import MESSAGE, Message
+from push_pipeline.models import MESSAGE, RUN, Message, Run
 
 #: Before what stands in a list where a name was. It is nobody's name, and of each message another.
 PSEUDONYM = "erased:"
@@ -120,6 +120,7 @@ def _forget_in(connection: Connection, leaving: Leaving, message_id: str, now: i
         # Before the message is locked: whoever closes a run locks it first, and then its message.
         cancel_message(connection, leaving.app_id, message_id, now)
     told = connection.execute(options.with_for_update()).scalar_one()
+    _forget_who_was_missing(connection, leaving, message_id, pseudonym)
     if not leaving.blank or not theirs:
         left = without_names(told, leaving, pseudonym)
         connection.execute(change.values(delivery_options=left))
@@ -133,6 +134,19 @@ def _forget_in(connection: Connection, leaving: Leaving, message_id: str, now: i
     )
     connection.execute(change)
     return True
+
+
+def _forget_who_was_missing(
+    connection: Connection, leaving: Leaving, message_id: str, pseudonym: str
+) -> None:
+    """Take names out of what a message's runs noted of devices that were not there."""
+    noted = select(RUN.id, RUN.not_found).where(
+        RUN.message_id == message_id, RUN.not_found.is_not(None)
+    )
+    for key, missing in connection.execute(noted):
+        left = [pseudonym if one in leaving.devices else one for one in missing or ()]
+        if left != missing:
+            connection.execute(update(Run).where(RUN.id == key).values(not_found=left))
 
 
 def is_only_for(options: Mapping[str, Any], leaving: Leaving) -> bool:

@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, insert, select, update
 
@@ -21,14 +21,16 @@ class Receipt:
 
     `status` is the API's word: `scheduled` once it was accepted, `failed` where by construction
     nobody can be reached. `error_message` is None where all is well. `warnings` are what was
-    dropped or changed of what was said. `replayed` says that the message existed already: its
-    dedupe key was used before, for the same.
+    dropped or changed of what was said, `not_found` the devices that it named and that are not in
+    its audience. `replayed` says that the message existed already: its dedupe key was used
+    before, for the same.
     """
 
     message_id: str
     status: str
     error_message: str | None = None
     warnings: tuple[FieldWarning, ...] = ()
+    not_found: tuple[str, ...] = ()
     replayed: bool = field(default=False, compare=False)
 
 
@@ -41,6 +43,10 @@ class Once(NamedTuple):
     key: str
     fingerprint: bytes
     key_before: str | None = None
+
+
+#: Why a message failed that named devices.
+NOBODY_NAMED_IS_THERE: Final = "none of the devices that it names is in the audience"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, case, exists, func, select, update
 
-from push_pipeline.ledger.messages import close_message
+from push_pipeline.ledger.messages import NOBODY_NAMED_IS_THERE, close_message
 from push_pipeline.ledger.state_machine import SENDABLE, MessageState, RunMove, RunState
 from push_pipeline.models import BATCH, MESSAGE, RUN, Message, Run
 from push_pipeline.options import DeliveryOptions
@@ -173,13 +173,13 @@ def _has_open_run(connection: Connection, message_id: str) -> bool:
 def _close_message(connection: Connection, message_id: str, now: int) -> None:
     """Write how a message ended: of a repeat its last run counts, of waves the last round."""
     last = (
-        select(RUN.id, RUN.n, RUN.zone, RUN.audience)
+        select(RUN.id, RUN.n, RUN.zone, RUN.audience, RUN.not_found_count)
         .where(RUN.message_id == message_id)
         .order_by(RUN.n.desc())
         .limit(1)
     )
     newest = connection.execute(last).one()
-    waves = select(RUN.id, RUN.audience).where(
+    waves = select(RUN.id, RUN.audience, RUN.not_found_count).where(
         RUN.message_id == message_id, RUN.n > round_of(newest.n) * ROUND
     )
     of_runs = [newest] if newest.zone is None else connection.execute(waves).all()
@@ -189,7 +189,9 @@ def _close_message(connection: Connection, message_id: str, now: int) -> None:
             BATCH.run_id.in_([run.id for run in of_runs])
         )
     ).scalar_one()
-    if audience and not reached:
+    if not audience and any(run.not_found_count for run in of_runs):
+        close_message(connection, message_id, MessageState.FAILED, NOBODY_NAMED_IS_THERE, now)
+    elif audience and not reached:
         error = f"none of the {audience} devices of the audience could be reached"
         close_message(connection, message_id, MessageState.FAILED, error, now)
     else:

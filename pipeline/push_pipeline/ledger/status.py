@@ -130,6 +130,8 @@ def _run_ledger(connection: Connection, run: RowMapping) -> RunLedger:
         zoneDefault=run["zone_default"],
         byPlatform=by_platform,
         byReason=_count_by_reason(connection, run["id"]),
+        notFound=run["not_found"] or [],
+        notFoundCount=run["not_found_count"],
         startedAt=iso(run["started_at"]),
         finishedAt=iso(run["finished_at"]),
     )

@@ -31,6 +31,8 @@ class RunLedger(Counts):
     zoneDefault: bool
     byPlatform: dict[str, Counts]
     byReason: dict[str, int]
+    notFound: list[str]  # device ids that were named and not in the audience: the first thousand
+    notFoundCount: int
     startedAt: str | None
     finishedAt: str | None
 

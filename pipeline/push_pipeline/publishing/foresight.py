@@ -1,14 +1,20 @@
 """What the database knows of drafts before they are written: that nobody is there to get them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from push_pipeline.audience import find_missing, select_for
 from push_pipeline.db import Connection
 from push_pipeline.devices.channels import find_neighbours, find_populated
 from push_pipeline.field_warning import FieldWarning
+from push_pipeline.ledger.messages import NOBODY_NAMED_IS_THERE
 from push_pipeline.options import EVERY_CHANNEL
 from push_pipeline.options.channel import near_name
 from push_pipeline.publishing.draft import Draft
+
+#: Names of devices that are looked up while the publisher waits; of more than these the ledger
+#: tells who was missing.
+NAMES_MAX = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,9 +22,11 @@ class Foresight:
     """What a draft will not do, as things stand."""
 
     warnings: tuple[FieldWarning, ...] = ()
+    not_found: tuple[str, ...] = ()  # of the devices that it names
+    failure: str | None = None  # why it reaches nobody
 
 
-def foresee(connection: Connection, drafts: Sequence[Draft]) -> list[Foresight]:
+def foresee(connection: Connection, drafts: Sequence[Draft], now: int) -> list[Foresight]:
     """Look at whom drafts, each with its app's id, are for: a few indexed look-ups for all.
 
     Raises:
@@ -27,11 +35,13 @@ def foresee(connection: Connection, drafts: Sequence[Draft]) -> list[Foresight]:
     populated = _populated(connection, drafts)
     foreseen = []
     for draft in drafts:
-        found: tuple[FieldWarning, ...] = ()
+        known = Foresight()
         if _asks_who_is_in(draft) and (draft.app_id, draft.channel) not in populated:
-            found = (_nobody_in(connection, draft),)
-        draft.refuse_if_strict(found)
-        foreseen.append(Foresight(found))
+            known = replace(known, warnings=(_nobody_in(connection, draft),))
+        if _can_tell_who_is_missing(draft, now):
+            known = _look_for_devices(connection, draft, known, now)
+        draft.refuse_if_strict(known.warnings)
+        foreseen.append(known)
     return foreseen
 
 
@@ -55,3 +65,24 @@ def _nobody_in(connection: Connection, draft: Draft) -> FieldWarning:
     near = near_name(draft.channel, find_neighbours(connection, draft.app_id, draft.channel))
     hint = f", did you mean {near!r}?" if near is not None else ""
     return FieldWarning("channel", f"nobody is in {draft.channel!r}{hint}")
+
+
+def _can_tell_who_is_missing(draft: Draft, now: int) -> bool:
+    """Tell whether it names few devices, and is for now: later ones are judged when it is sent."""
+    to = draft.to
+    at_once = to.publish_at_local is None and (to.publish_at_ms or now) <= now
+    return bool(to.platforms) and at_once and 0 < len(to.device_ids) <= NAMES_MAX
+
+
+def _look_for_devices(
+    connection: Connection, draft: Draft, known: Foresight, now: int
+) -> Foresight:
+    selection = select_for(draft.app_id, draft.channel, draft.to)
+    missing, named = find_missing(connection, selection, now), len(draft.to.device_ids)
+    if not missing:
+        return known
+    told = FieldWarning("pushSinglecast", f"{len(missing)} of {named} devices are not there")
+    nobody = len(missing) == named and not draft.to.repeat_every
+    return Foresight(
+        (*known.warnings, told), missing, NOBODY_NAMED_IS_THERE if nobody else known.failure
+    )

@@ -68,8 +68,8 @@ def _write_one(connection: Connection, app: str | None, draft: Draft) -> tuple[R
 def _write(
     connection: Connection, drafts: Sequence[Draft], now: int
 ) -> list[tuple[Receipt, list[Wake]]]:
-    foreseen = foresee(connection, drafts)
-    news = [draft.message() for draft in drafts]
+    foreseen = foresee(connection, drafts, now)
+    news = [_message(*one) for one in zip(drafts, foreseen, strict=True)]
     said = find_said(connection, news)
     fresh = {place: new for place, new in enumerate(news) if place not in said}
     _ensure_channels(connection, list(fresh.values()), now)
@@ -82,9 +82,15 @@ def _write(
     return [(_told(draft, known, receipt), wakes) for draft, known, receipt, wakes in answers]
 
 
+def _message(draft: Draft, known: Foresight) -> NewMessage:
+    new = draft.message()
+    return new if known.failure is None else replace(new, failure=known.failure)
+
+
 def _told(draft: Draft, known: Foresight, receipt: Receipt) -> Receipt:
     telemetry.publish_changed(draft.warnings)  # the others tell whom it is for
-    return replace(receipt, warnings=(*draft.warnings, *known.warnings))
+    warnings = (*draft.warnings, *known.warnings)
+    return replace(receipt, warnings=warnings, not_found=known.not_found)
 
 
 def _ensure_channels(connection: Connection, news: Sequence[NewMessage], now: int) -> None:

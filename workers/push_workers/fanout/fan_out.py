@@ -8,10 +8,18 @@ audience.
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from push_pipeline import db, queues, telemetry
-from push_pipeline.audience import Member, Selection, ZonePart, read_page
+from push_pipeline.audience import (
+    Member,
+    Selection,
+    ZonePart,
+    find_missing,
+    read_page,
+    select_for,
+)
 from push_pipeline.clock import now_ms
 from push_pipeline.db import Connection
 from push_pipeline.directory.provider_routes import apple_environments
@@ -20,7 +28,6 @@ from push_pipeline.ledger.due_runs import DueRun
 from push_pipeline.ledger.runs import RunView
 from push_pipeline.ledger.state_machine import RunState
 from push_pipeline.ledger.values import NewBatch
-from push_pipeline.options import EVERY_CHANNEL
 from push_pipeline.schedule import is_due, is_missed
 from push_pipeline.settings import get_settings
 from push_workers.fanout.recurrence import write_next
@@ -30,6 +37,9 @@ FIRST_PAGE = 2_000
 
 #: Subscriptions read for every later page. Ten batches a transaction; larger gains nothing.
 PAGE = 10_000
+
+#: Names of devices that were not there which a run keeps; a repeat keeps them each time.
+NOT_FOUND_KEPT = 1_000
 
 #: Seconds of one turn. Short against what a publish may wait, long against a page.
 TURN_SECONDS = 3.0
@@ -41,6 +51,7 @@ class Step(NamedTuple):
     batches: list[NewBatch]
     added: int
     cursor: int | None
+    not_found: tuple[str, ...] = ()  # told with the last page
 
 
 def fan_out(run_id: int) -> None:
@@ -141,13 +152,16 @@ def _advance(run: RunView) -> RunView | None:
 
 def _read_step(connection: Connection, run: RunView, now: int) -> Step:
     first = run.cursor == 0
-    page = read_page(
-        connection, _selection(connection, run), run.cursor, FIRST_PAGE if first else PAGE, now
-    )
+    selection = _selection(connection, run)
+    page = read_page(connection, selection, run.cursor, FIRST_PAGE if first else PAGE, now)
     bulk = run.bulk or page.cursor is not None
     default = _default_environment(connection, run.app_id)
     planned = plan_batches(run, page.members, default, bulk=bulk, now=now)
-    return Step(planned, len(page.members), page.cursor)
+    all_at_once = first and len(page.members) == len(selection.device_ids)
+    missing: tuple[str, ...] = ()
+    if page.cursor is None and not all_at_once and selection.device_ids:
+        missing = find_missing(connection, replace(selection, zone=None), now)
+    return Step(planned, len(page.members), page.cursor, missing)
 
 
 def _move(connection: Connection, run: RunView, step: Step, now: int) -> RunView | None:
@@ -157,6 +171,8 @@ def _move(connection: Connection, run: RunView, step: Step, now: int) -> RunView
     changes = {"state": state, "bulk": bulk, "lease_until": None if done else now + _lease_ms()}
     if done:
         changes["fanned_at"] = now
+        changes["not_found"] = list(step.not_found[:NOT_FOUND_KEPT]) or None
+        changes["not_found_count"] = len(step.not_found)
     cursor = step.cursor or run.cursor
     if not runs.advance(connection, run, cursor=cursor, added=step.added, changes=changes):
         return None
@@ -164,16 +180,9 @@ def _move(connection: Connection, run: RunView, step: Step, now: int) -> RunView
 
 
 def _selection(connection: Connection, run: RunView) -> Selection:
-    options = run.delivery_options
-    return Selection(
-        run.app_id,
-        None if run.channel == EVERY_CHANNEL else run.channel,
-        tuple(sorted(options.platforms)),
-        options.device_ids,
-        options.segment_query,
-        None if run.zone is None else _zone_part(connection, run),
-        options.user_ids,
-    )
+    selection = select_for(run.app_id, run.channel, run.delivery_options)
+    zone = None if run.zone is None else _zone_part(connection, run)
+    return replace(selection, zone=zone)
 
 
 def _zone_part(connection: Connection, run: RunView) -> ZonePart:

@@ -107,7 +107,7 @@ def test_the_last_byte_that_fits_is_sent_and_one_more_is_rejected(
 ) -> None:
     copies = 2 if system == "IOS" else 1
     installation.register([token(1)], system)
-    probe = publish("news", "{Users.name}", {"templateValues": {"on": "1"}})
+    probe = publish("news", ">{Users.name}", {"templateValues": {"on": "1"}})
     installation.work(probe.message_id)
     sent = documents(installation)[token(1)]
     empty = (
@@ -124,13 +124,31 @@ def test_the_last_byte_that_fits_is_sent_and_one_more_is_rejected(
     installation.put_credentials()
 
     run = installation.work(
-        publish("news", "{Users.name}", {"templateValues": {"on": "1"}}).message_id
+        publish("news", ">{Users.name}", {"templateValues": {"on": "1"}}).message_id
     )
 
     assert (run["accepted"], run["rejected"]) == (2, 1)
     assert run["byReason"] == {"PayloadTooLarge": 1}
     assert set(installation.simulator.received()) == {token(1), token(3)}
     assert installation.device_states()[token(2)] == ("active", None)
+
+
+def test_a_text_of_which_a_user_has_no_word_is_not_sent(installation: Installation) -> None:
+    know(ann={"name": "Ann"}, bob={"name": " \n", "title": "Hi"})
+    installation.register([ios(1)], userId="ann")
+    installation.register([ios(2)], userId="bob")
+    installation.register([android(3)], "ANDROID")
+    said = {"templateValues": {"on": "1"}}
+
+    run = installation.work(publish("news", " {Users.name}{Users.title2} ", said).message_id)
+
+    assert (run["accepted"], run["rejected"]) == (1, 2)
+    assert run["byReason"] == {"EmptyText": 2}
+    assert set(installation.simulator.received()) == {ios(1)}
+    assert installation.device_states()[ios(2)] == ("active", None)
+    titled = {**said, "headers": {"ios-alert-title": "{Users.title}", "android-ticker": "psst"}}
+    run = installation.work(publish("news", "{Users.name}", titled).message_id)
+    assert (run["accepted"], run["rejected"]) == (3, 0)
 
 
 def test_a_template_s_audience_is_platforms_channel_and_filled_segment(

@@ -28,6 +28,7 @@ from push_pipeline.directory.users import put_user
 from push_pipeline.ledger import mentions
 from push_pipeline.models import DELIVERY, MESSAGE
 from push_pipeline.settings import Settings
+from push_workers.fanout.fan_out import fan_out
 from tests.installation import APP, Installation
 from tests.integration.crowd import plans_of
 from tests.integration.gateway_stand import KEY, Client
@@ -128,12 +129,15 @@ def test_an_export_tells_what_is_held_and_of_nobody_else(people: Installation) -
 def test_a_forgotten_device_leaves_its_counts_and_not_its_id(people: Installation) -> None:
     named = publish("news", "x", None, {"pushSinglecast": [MINE[0], YOURS]}).message_id
     alone = publish("news", "y", None, {"pushSinglecast": [MINE[0]], "publish_at": now_ms() + 9**9})
+    missing = publish("empty", "z", None, {"pushSinglecast": [MINE[0]], "repeat_every": 3600})
     people.work(named)
+    fan_out(people.run_id(missing.message_id))  # which notes who is not there
     before = status(named)["runs"]
 
     done = forget_device(MINE[0])
 
-    assert (done.devices, done.renamed) == (1, 2)
+    assert (done.devices, done.renamed) == (1, 3)
+    assert status(missing.message_id)["runs"][0]["notFoundCount"] == 1
     assert status(named)["runs"] == before
     assert MINE[0] not in everything()
     assert message(alone.message_id).delivery_options["pushSinglecast"][0].startswith("erased:")

@@ -10,7 +10,7 @@ from push_pipeline.errors import InvalidParameter, MissingParameter, PayloadTooL
 from push_pipeline.template.smart_text import FILLED_MAX, SmartText, check, fill, fill_clause
 from push_pipeline.template.wording import Wording
 from push_pipeline.whereclause import parse_clause
-from push_pipeline.whereclause.conditions import OneOf
+from push_pipeline.whereclause.conditions import All, Like, OneOf
 
 names = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,6}", fullmatch=True)
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
@@ -118,3 +118,35 @@ def test_a_segment_has_no_words_of_the_device_s_user() -> None:
 
 def test_text_without_variables_asks_for_no_column() -> None:
     assert fill("plain", {"unused": "x"}) == SmartText(("plain",))
+
+
+@given(value=tricky | st.text(alphabet="%_\\'a", max_size=8))
+@pytest.mark.parametrize(
+    ("clause", "pattern"),
+    [
+        ("user.name LIKE '{a}'", "{}"),
+        ("user.name NOT like\n'%{a}_'", "%{}_"),
+        ("user.like = '%' AND user.name LIKE'it''s {a}%'", "it's {}%"),
+    ],
+)
+def test_a_value_in_a_pattern_is_text_and_the_rest_stays_a_pattern(
+    clause: str, pattern: str, value: str
+) -> None:
+    condition = parse_clause(fill_clause(clause, {"a": value}))
+    like = condition.parts[-1] if isinstance(condition, All) else condition
+    assert isinstance(like, Like)
+    escaped = "".join(f"\\{one}" if one in "\\%_" else one for one in value)
+    assert like.pattern == pattern.format(escaped)
+
+
+@pytest.mark.parametrize(
+    "clause",
+    [
+        "user.like = '{a}'",
+        "user.name LIKE 'x%' AND user.b = '{a}'",
+        "user.a = 'I like' AND user.b = '{a}'",
+        "user.unlike='like '' {a}'",
+    ],
+)
+def test_a_value_that_is_no_pattern_is_put_in_as_it_is(clause: str) -> None:
+    assert fill_clause(clause, {"a": "100%_\\"}) == clause.replace("{a}", "100%_\\")

@@ -18,6 +18,8 @@ _VARIABLE: Final = re.compile(
 FILLED_MAX: Final = 65_536
 
 _OF_USER: Final = "Users."
+_LIKE: Final = re.compile(r"(?<![A-Za-z0-9_.])like\s*\Z", re.ASCII | re.IGNORECASE)
+_WILD: Final = re.compile(r"[\\%_]")
 _NUMBER: Final = re.compile(r"-?[0-9]+(?:\.[0-9]+)?", re.ASCII)
 
 
@@ -44,6 +46,29 @@ class SmartText:
 
     def __str__(self) -> str:
         return self.with_words({column: f"{{{_OF_USER}{column}}}" for column in self.columns})
+
+
+@dataclass(slots=True)
+class _Place:
+    """How far a clause has been read: within a quoted text or not, and whether LIKE has it."""
+
+    quoted: bool = False
+    in_pattern: bool = False
+    _between: str = ""  # what stands since the quoted text before
+
+    def pass_over(self, text: str) -> None:
+        """Read on."""
+        for n, part in enumerate(text.split("'")):
+            if n > 0:
+                self._pass_quote()
+            if not self.quoted:
+                self._between += part
+
+    def _pass_quote(self) -> None:
+        self.quoted = not self.quoted
+        if self.quoted and self._between:  # else it was a doubled quote, and the text goes on
+            self.in_pattern = _LIKE.search(self._between) is not None
+        self._between = ""
 
 
 def fill(text: str, values: Mapping[str, str]) -> SmartText:
@@ -84,7 +109,8 @@ def check_length(filled: int) -> None:
 def fill_clause(clause: str, values: Mapping[str, str]) -> str:
     """Fill the variables of a where clause. No value can break out of the quotes around it.
 
-    Outside of quotes only a number may be put in.
+    Outside of quotes only a number may be put in. In a pattern of LIKE a value is text: its `%`,
+    `_` and backslashes mean themselves, those of the clause stay what they are.
 
     Raises:
         MissingParameter: a variable has no value.
@@ -94,17 +120,19 @@ def fill_clause(clause: str, values: Mapping[str, str]) -> str:
     """
     filled = ""
     check_length(len(clause))
-    quotes = 0
+    place = _Place()
     for before, name in _pieces(clause):
         filled += before
-        quotes += before.count("'")
+        place.pass_over(before)
         if name is None:
             continue
         if name.startswith(_OF_USER):
             raise InvalidParameter(f"{{{name}}} has no meaning in a segment: write user.<column>")
         value = _value(name, values)
-        if quotes % 2 == 0 and not _NUMBER.fullmatch(value):
+        if not place.quoted and not _NUMBER.fullmatch(value):
             raise InvalidParameter(f"{{{name}}} must stand inside quotes in a segment")
+        if place.in_pattern:
+            value = _WILD.sub(r"\\\g<0>", value)
         filled += value.replace("'", "''")
         check_length(len(filled))
     return filled

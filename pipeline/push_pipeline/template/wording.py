@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any, Final, Self
 
 from push_pipeline.content import Content, check_sizes
+from push_pipeline.content.languages import TEXT_HEADERS
 from push_pipeline.errors import InvalidParameter
 from push_pipeline.field_warning import FieldWarning
 from push_pipeline.platform import Platform
@@ -87,6 +88,26 @@ class Wording:
             if isinstance(value, SmartText)
         ]
         return tuple(dict.fromkeys(column for text in texts for column in text.columns))
+
+    def needed(self, platform: Platform) -> frozenset[str]:
+        """Return the columns of which one must have words: without any nothing is to be read.
+
+        None are needed where some text of a notification stands by itself, and where the push
+        has no text on purpose.
+        """
+        if self.hidden or not isinstance(self.message, SmartText):
+            return frozenset()
+        beginning = f"{platform.value.lower()}-"
+        read = [
+            self.headers[name]
+            for name in self.headers
+            if name.startswith(beginning) and (name in TEXT_HEADERS or name.endswith("loc-key"))
+        ]
+        texts = [text for text in (self.message, *read) if isinstance(text, SmartText)]
+        fixed = [text for text in read if not isinstance(text, SmartText) and text != ""]
+        if fixed or any(part.strip() for text in texts for part in text.parts[::2]):
+            return frozenset()
+        return frozenset(column for text in texts for column in text.columns)
 
     def content(self, words: Mapping[str, str]) -> Content:
         """Return the content with these words in the places of the users' columns.

@@ -6,7 +6,7 @@ What differs between two devices is then a few bytes between pieces that are enc
 
 import re
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
@@ -20,6 +20,9 @@ from push_workers.senders.base import Rendered, Sender, Target
 
 #: What becomes of a device for whom the notification is too large with its user's words.
 TOO_LARGE: Final = Verdict(Outcome.REJECTED, "PayloadTooLarge")
+
+#: What becomes of a device whose user has none of the words that are all there is to be read.
+EMPTY: Final = Verdict(Outcome.REJECTED, "EmptyText")
 
 #: Bytes of a mark's random part: 128 bits, which no text has by chance.
 _MARK_BYTES: Final = 16
@@ -65,16 +68,24 @@ class Marks:
             for number, column in enumerate(self.columns)
         }
 
-    def splice(self, body: bytes, platform: Platform, size: int, limit: int) -> "Splice":
-        """Cut a body at its marks. `size` is what the provider counts of it with them."""
+    def splice(
+        self, body: bytes, platform: Platform, size: tuple[int, int], needed: Collection[str]
+    ) -> "Splice":
+        """Cut a body at its marks.
+
+        `size` is what the provider counts of it with them, and its limit; of the columns that
+        are `needed` one must have words.
+        """
         pieces: list[bytes] = []
         places: list[int] = []
-        at, room = 0, limit - size
+        at, room = 0, size[1] - size[0]
         for mark in self._pattern.finditer(body):
             pieces.append(body[at : mark.start()])
             places.append(len(self.columns) if mark[1] is None else int(mark[1], 16))
             at, room = mark.end(), room + len(mark[0])
-        return Splice([*pieces, body[at:]], places, room, platform is Platform.ANDROID)
+        one_of = [number for number, column in enumerate(self.columns) if column in needed]
+        pieces.append(body[at:])
+        return Splice(pieces, places, room, platform is Platform.ANDROID, one_of)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,22 +93,25 @@ class Splice:
     """A rendered body in pieces. `room` is how many bytes the words of one device may take.
 
     Apple counts the bytes of the document, where a quote takes two; Firebase those of the
-    texts themselves, where it takes one.
+    texts themselves, where it takes one. Of the words in `one_of` one must not be blank.
     """
 
     pieces: list[bytes]
     places: list[int]
     room: int
     counts_texts: bool
+    one_of: list[int]
 
-    def body(self, words: Words) -> bytes | None:
-        """Return the body with a device's words, None where it would be too large."""
+    def body(self, words: Words) -> bytes | Verdict:
+        """Return the body with a device's words, or why it is not sent to."""
         if not self.places:
             return self.pieces[0]
+        if self.one_of and not any(words[number].strip() for number in self.one_of):
+            return EMPTY
         encoded = [orjson.dumps(word)[1:-1] for word in words]
         counted = [word.encode() for word in words] if self.counts_texts else encoded
         if sum(len(counted[place]) for place in self.places) > self.room:
-            return None
+            return TOO_LARGE
         body = [self.pieces[0]]
         for place, piece in zip(self.places, self.pieces[1:], strict=True):
             body += (encoded[place], piece)
@@ -110,8 +124,8 @@ class Prepared(NamedTuple):
     rendered: Rendered
     splices: Mapping[str, Splice] = MappingProxyType({})
 
-    def bodies(self, said: Sequence[Said]) -> list[bytes | None]:
-        """Return the body for each device, None where it would be too large."""
+    def bodies(self, said: Sequence[Said]) -> list[bytes | Verdict]:
+        """Return the body for each device, or why it is not sent to."""
         made = {one: self.splices[one.language].body(one.words) for one in {*said}}
         return [made[one] for one in said]
 
@@ -125,19 +139,19 @@ def send_each_its_own(
 ) -> list[Verdict]:
     """Send to each target its own words, and return one verdict each.
 
-    A device for whom the notification is too large is refused here; the others are sent to.
+    A device for whom the notification is too large or empty is refused here; the others are sent
+    to.
     """
-    fit = [(n, body) for n, body in enumerate(prepared.bodies(said)) if body is not None]
+    bodies = prepared.bodies(said)
+    fit = [(n, body) for n, body in enumerate(bodies) if isinstance(body, bytes)]
     sent = sender.send(
         prepared.rendered,
         [targets[n] for n, _ in fit],
         [ids[n] for n, _ in fit],
         [body for _, body in fit],
     )
-    verdicts = [TOO_LARGE] * len(targets)
-    for (n, _), verdict in zip(fit, sent, strict=True):
-        verdicts[n] = verdict
-    return verdicts
+    answers = iter(sent)
+    return [next(answers) if isinstance(body, bytes) else body for body in bodies]
 
 
 def words_of(columns: Sequence[str], user: tuple[str, Mapping[str, Any]] | None) -> Words:

@@ -99,11 +99,18 @@ class RunFacts:
             return Prepared(rendered[DEFAULT])
         splices = {
             tag: marks.splice(
-                rendered[tag].body, platform, *size_of(content, platform, self.run.message_id)
+                rendered[tag].body,
+                platform,
+                size_of(content, platform, self.run.message_id),
+                self._needed(tag, platform),
             )
             for tag, content in contents.items()
         }
         return Prepared(rendered[DEFAULT], splices)
+
+    def _needed(self, language: str, platform: Platform) -> frozenset[str]:
+        wording = self._wordings.get((language, platform.value))
+        return frozenset() if wording is None else wording.needed(platform)
 
     def _content(self, language: str, platform: Platform) -> Content:
         wording = self._wordings.get((language, platform.value))

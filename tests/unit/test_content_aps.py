@@ -140,3 +140,15 @@ def test_raw_json_adds_nothing_to_aps_of_a_background_push() -> None:
     document = silent.for_apple(Platform.IOS, "m1")
     assert (document["aps"], document["sync"]) == ({"content-available": 1}, "inbox")
     assert silent.warnings() == (("ios-raw", "a background push has no place for it"),)
+
+
+def test_an_alert_that_raw_takes_away_leaves_a_background_push() -> None:
+    taken = {"aps": {"alert": None, "content-available": 1}}
+    silent = content("sync", raw=taken)
+    assert silent.silent
+    assert silent.for_apple(Platform.IOS, "m1") == {
+        "aps": {"content-available": 1}, "message": "sync", "messageId": "m1",
+    }  # fmt: skip
+    assert silent.apple_headers(Platform.IOS, "c", None)["apns-priority"] == "5"
+    assert not content("sync", sound="bell", raw=taken).silent
+    assert content("sync", sound="bell", raw={"aps": {**taken["aps"], "sound": None}}).silent

@@ -95,9 +95,12 @@ def is_silent(platform: Platform, headers: Mapping[str, object], *, blank: bool)
     ours = _meant_for(platform, headers)
     steering = _steering(platform, ours)
     given = _raw_aps(raw_patch(platform, headers))
-    hidden = _VISIBLE.isdisjoint(steering) and _TEMPLATES.isdisjoint(ours)
-    hidden = hidden and _VISIBLE_KEYS.isdisjoint(given)
-    return blank and hidden and is_on(given.get(_BACKGROUND, steering.get(_BACKGROUND)))
+    alerts = not blank or not _TEMPLATES.isdisjoint(ours)
+    alerts = alerts or not (_VISIBLE - _VISIBLE_KEYS - {"alert"}).isdisjoint(steering)
+    seen = {"alert"} if alerts else set()
+    seen |= _VISIBLE_KEYS & (steering.keys() | given.keys())
+    hidden = all(name in given and given[name] is None for name in seen)  # null takes it away
+    return hidden and is_on(given.get(_BACKGROUND, steering.get(_BACKGROUND)))
 
 
 def request_headers(

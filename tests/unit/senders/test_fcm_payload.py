@@ -132,3 +132,13 @@ def test_the_builder_cannot_send() -> None:
     ):
         with pytest.raises(NotImplementedError):
             attempt()
+
+
+def test_a_picture_stands_where_firebase_looks_for_it_on_an_iphone() -> None:
+    content = Content.from_publish("Hi", {"ios-rich-media-url": "https://example.com/a.png"})
+    notification = render(
+        content, Platform.IOS, message_id="m1", collapse_id="c", expires_at=None, now=0
+    )
+    block = message_of(notification)["apns"]
+    assert block["fcm_options"] == {"image": "https://example.com/a.png"}
+    assert block["payload"]["aps"]["mutable-content"] == 1

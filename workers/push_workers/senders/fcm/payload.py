@@ -11,6 +11,7 @@ from pyfcm import FCMNotification
 from push_pipeline.content import Content, android, compact_json
 from push_pipeline.content.fcm_message import android_config
 from push_pipeline.content.raw import merged
+from push_pipeline.content.values import text_of
 from push_pipeline.platform import Platform
 from push_workers.senders.base import Rendered
 
@@ -62,10 +63,12 @@ def render(
     would be shown twice.
     """
     if platform is not Platform.ANDROID:
-        block = {
+        block: dict[str, object] = {
             "headers": content.apple_headers(platform, collapse_id, expires_at),
             "payload": content.for_apple(platform, message_id),
         }
+        if picture := content.headers.get("ios-rich-media-url"):
+            block["fcm_options"] = {"image": text_of(picture)}  # where Firebase's own code looks
         body = compact_json({"message": {"apns": block}})
         return _rendered(body, platform, expires_at, collapsible=True)
     body = _BUILDER.parse_payload(

@@ -3,7 +3,8 @@
 PipelineError
 ├── RequestError                 the caller's input; nothing was written
 │   ├── MalformedBody            8004
-│   │   └── BodyLate             8004, HTTP 408
+│   │   ├── BodyLate             8004, HTTP 408
+│   │   └── UnreadableEncoding   8004, HTTP 415
 │   ├── MissingParameter         8007
 │   ├── InvalidParameter         8008
 │   │   ├── PayloadTooLarge      8008, HTTP 413
@@ -73,6 +74,12 @@ class BodyLate(MalformedBody):
     """The body did not arrive in time."""
 
     http_status = 408
+
+
+class UnreadableEncoding(MalformedBody):
+    """The body is encoded in a way that is not read: send UTF-8, plain or by gzip."""
+
+    http_status = 415
 
 
 class MissingParameter(RequestError):

@@ -1,5 +1,6 @@
 """What the SDKs of Swift, Flutter, Android and .NET really send, and what they can read."""
 
+import gzip
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from sqlalchemy import select
 from push_pipeline import db
 from push_pipeline.clock import now_ms
 from push_pipeline.directory.templates import PUSH, put_template
+from push_pipeline.gateway.body import BODY_MAX
 from push_pipeline.models import MESSAGE
 from push_pipeline.settings import reset_settings
 from tests.integration.gateway_stand import (
@@ -200,6 +202,50 @@ def test_a_registration_may_be_written_as_each_sdk_does(api: Client) -> None:
         (found,) = api("GET", "/messaging/registrations/dev-1").body
         assert found["channels"] == ["default"]
         assert found["expiration"] is None or abs(found["expiration"] - soon) < 1000
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "GZIP", "x-gzip"])
+def test_a_body_may_be_compressed(api: Client, encoding: str) -> None:
+    packed = gzip.compress(b'{"message": "hello"}')
+    assert api("POST", "/messaging/news", packed, Content_Encoding=encoding).status == 200
+
+
+def test_a_compressed_body_is_bounded_and_whole(api: Client) -> None:
+    bomb = gzip.compress(b'{"message": "' + b" " * 50 * BODY_MAX + b'"}')
+    assert len(bomb) < BODY_MAX
+    packed = gzip.compress(b'{"message": "hello"}')
+    for body, fault in (
+        (bomb, (413, 8008)),
+        (packed[:-3], (400, 8004)),
+        (packed + packed, (400, 8004)),
+        (b'{"message": "hello"}', (400, 8004)),
+    ):
+        assert api("POST", "/messaging/news", body, Content_Encoding="gzip").fault == fault
+    other = api("POST", "/messaging/news", packed, Content_Encoding="br")
+    assert (other.fault, other.headers["accept-encoding"]) == ((415, 8004), "gzip")
+    assert "gzip" in other.body["message"]
+
+
+def test_a_body_may_begin_with_a_byte_order_mark_but_is_utf_8(api: Client) -> None:
+    text = '{"message": "hello"}'
+    assert api("POST", "/messaging/news", text.encode("utf-8-sig")).status == 200
+    assert api("POST", "/messaging/registrations", b"\xef\xbb\xbf").fault == (400, 5006)
+    told = api("POST", "/messaging/news", text.encode("utf-16"))
+    assert told.fault == (415, 8004)
+    assert "UTF-8" in told.body["message"]
+
+
+def test_a_slash_at_the_end_of_a_path_is_none(api: Client) -> None:
+    assert api("POST", "/messaging/registrations/", registration()).status == 200
+    published = api("POST", "/messaging/default/", {"message": "x"})
+    assert published.status == 200
+    message_id = published.body["messageId"]
+    assert api("GET", f"/messaging/{message_id}/").body["messageId"] == message_id
+    assert api("GET", "/info/").status == 200
+    api.register("dev-1/")
+    assert api("GET", "/messaging/registrations/dev-1/").body[0]["deviceId"] == "dev-1/"
+    assert api("POST", "/messaging/users/", {"message": "x"}).fault == (400, 8007)
+    assert api("DELETE", "/messaging/registrations/").fault == (400, 5001)
 
 
 def test_no_success_looks_like_a_fault_to_swift(api: Client) -> None:

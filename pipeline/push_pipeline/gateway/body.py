@@ -2,6 +2,8 @@
 
 import asyncio
 import re
+import zlib
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterable
 from typing import Annotated, Any
 
@@ -16,6 +18,7 @@ from push_pipeline.errors import (
     PayloadTooLarge,
     RegistrationMalformed,
     RegistrationMissing,
+    UnreadableEncoding,
 )
 from push_pipeline.options.json_values import parse_json
 
@@ -28,6 +31,15 @@ BODY_SECONDS = 60.0
 #: Objects and arrays within each other; what reads and writes JSON elsewhere bears twice as many.
 DEPTH_MAX = 100
 
+#: Names of the one compression that is read, and those of none.
+_GZIP = ("gzip", "x-gzip")
+_ENCODINGS = (*_GZIP, "", "identity")
+
+#: zlib's number for a gzip header around the data.
+_GZIP_WBITS = 31
+
+_UTF_16 = (BOM_UTF16_LE, BOM_UTF16_BE)
+
 #: U+0000 as JSON writes it, with an even number of backslashes before it.
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
@@ -38,17 +50,25 @@ async def read_body(request: Request) -> bytes:
     Raises:
         PayloadTooLarge: it is longer than a body may be; the rest is not read.
         BodyLate: it did not arrive in time.
-        MalformedBody: the client went away before its end.
+        MalformedBody: the client went away before its end, or it is no gzip and says it was.
+        UnreadableEncoding: it is compressed otherwise, or UTF-16.
     """
+    encoding = request.headers.get("content-encoding", "").strip().lower()
+    if encoding not in _ENCODINGS:
+        raise UnreadableEncoding(f"the content encoding {encoding[:20]!r} is not read: use gzip")
     if int(request.headers.get("content-length", 0)) > BODY_MAX:
         raise _too_large()
     try:
         async with asyncio.timeout(BODY_SECONDS):
-            return await _receive(request)
+            received = await _receive(request)
     except TimeoutError:
         raise BodyLate from None
     except ClientDisconnect:
         raise MalformedBody from None
+    body = _unpacked(received) if encoding in _GZIP else received
+    if body.startswith(_UTF_16):
+        raise UnreadableEncoding("the body is UTF-16: send it as UTF-8")
+    return body.removeprefix(BOM_UTF8)
 
 
 async def _receive(request: Request) -> bytes:
@@ -58,6 +78,20 @@ async def _receive(request: Request) -> bytes:
         if len(received) > BODY_MAX:
             raise _too_large()
     return bytes(received)
+
+
+def _unpacked(packed: bytes) -> bytes:
+    """Decompress a body, and no more of it than a body may have."""
+    reading = zlib.decompressobj(wbits=_GZIP_WBITS)
+    try:
+        body = reading.decompress(packed, BODY_MAX + 1)
+    except zlib.error:
+        raise MalformedBody("the body is no gzip, though Content-Encoding says so") from None
+    if len(body) > BODY_MAX:
+        raise _too_large()
+    if not reading.eof or reading.unused_data:
+        raise MalformedBody("the gzip of the body is cut off, or goes on after its end")
+    return body
 
 
 def _too_large() -> PayloadTooLarge:

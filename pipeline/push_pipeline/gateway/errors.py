@@ -21,6 +21,7 @@ from push_pipeline.errors import (
     PipelineError,
     RequestError,
     TooManyAttempts,
+    UnreadableEncoding,
 )
 
 logger = logging.getLogger(__name__)
@@ -36,6 +37,7 @@ INTERNAL = 8011
 _HEADERS: Mapping[type[Exception], Mapping[str, str]] = {
     TooManyAttempts: {"Retry-After": "60"},
     BodyLate: {"Connection": "close"},
+    UnreadableEncoding: {"Accept-Encoding": "gzip"},
     OperatorsOnly: {"WWW-Authenticate": "Bearer"},
 }
 

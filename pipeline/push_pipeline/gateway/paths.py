@@ -28,6 +28,10 @@ NOUNS = frozenset({"messaging", "users", "info", "emailtemplate"})
 #: a word like any other, and may be a part of the server's URL.
 TABLE = ["data", "DeviceRegistration"]
 
+#: What stands after these is a name to its end, which may be a slash: without it, another
+#: device would be meant, or a channel instead of nobody.
+_NAME_FOLLOWS = frozenset({"push", "registrations", "users", "devices"})
+
 #: Stands between the app's id and the noun in the console's routes.
 CONSOLE = "console"
 
@@ -86,7 +90,11 @@ def _address(prefix: list[str]) -> Address:
 
 
 def _path(segments: list[str]) -> str:
-    return "/" + "/".join(segments)
+    """Return the path of a route; a slash at its end is none, unless it may belong to a name."""
+    path = "/" + "/".join(segments)
+    if not _NAME_FOLLOWS.isdisjoint(segments[:-1]):
+        return path
+    return path.rstrip("/") or "/"
 
 
 def decode(parameter: str) -> str:

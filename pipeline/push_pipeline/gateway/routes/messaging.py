@@ -56,7 +56,8 @@ async def publish_message(
     `Idempotent-Replayed` and sends nothing again; one that asks for something else is refused.
     """
     asking.require_publish(channel)
-    weight = int(request.headers.get("content-length", LARGE))
+    packed = "content-encoding" in request.headers  # of any length, however little was sent
+    weight = LARGE if packed else int(request.headers.get("content-length", LARGE))
     drafting = partial(_draft, channel, body, dedupe_key)
     draft = drafting() if weight < LARGE else await run_in_threadpool(drafting)
     receipt = await _write(request, replace(draft, app_id=asking.app_id))

@@ -46,6 +46,7 @@ def claimant(
 Claiming = Annotated[Claimant, Depends(claimant)]
 
 
+@router.post("/messaging/registrations/", include_in_schema=False)
 @router.post(
     "/messaging/registrations",
     openapi_extra=requests.REGISTRATION,

@@ -8,6 +8,7 @@ of a host that shares its database, both are part of the host's transaction.
 
 import json
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Self
@@ -17,6 +18,7 @@ from sqlalchemy import Engine, bindparam
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import BindParameter
@@ -27,30 +29,35 @@ from sqlmodel import SQLModel
 from push_pipeline.engines import make_engine as make_engine  # noqa: PLC0414 - exported
 from push_pipeline.errors import DatabaseUnavailable, SchemaMissing
 from push_pipeline.host import sharing
-from push_pipeline.settings import get_settings
+from push_pipeline.settings import get_settings, spelled
 from push_pipeline.shown_address import shown
 
 _engines: dict[str, Engine] = {}
 _owner = os.getpid()
+_making = threading.Lock()
 
 
 def engine() -> Engine:
-    """Return this process's engine; a forked child has its own connections.
+    """Return this process's engine, the same to all its threads.
 
-    It touches no inherited socket, and keeps what its parent had compiled.
+    A forked child has its own connections: it touches no inherited socket, and keeps what its
+    parent had compiled.
     """
-    url = get_settings().database_url
-    _let_go_of_inherited()
-    if url not in _engines:
-        _engines[url] = make_engine(url)
-    return _engines[url]
+    settings = get_settings()
+    url = settings.database_url
+    with _making:
+        _let_go_of_inherited()
+        if url not in _engines:
+            _engines[url] = make_engine(url, settings.database_connections)
+        return _engines[url]
 
 
 def close_connections() -> None:
     """Close this process's connections; what the engines have compiled stays."""
-    _let_go_of_inherited()
-    for made in _engines.values():
-        made.dispose()
+    with _making:
+        _let_go_of_inherited()
+        for made in _engines.values():
+            made.dispose()
 
 
 def dispose() -> None:
@@ -66,6 +73,15 @@ def _let_go_of_inherited() -> None:
         for made in _engines.values():
             made.dispose(close=False)
         _owner = os.getpid()
+
+
+def _in_a_forked_child() -> None:
+    """Make the lock anew: a thread that the child does not have may hold it."""
+    global _making  # noqa: PLW0603 - as the engines
+    _making = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_in_a_forked_child)
 
 
 @contextmanager
@@ -129,6 +145,11 @@ def _translated() -> Iterator[None]:
         yield
     except DBAPIError as error:
         raise translate(error) from error
+    except PoolTimeout as error:
+        raise DatabaseUnavailable(
+            "every connection of this process to the database is busy:"
+            f" {spelled('database_connections')} says how many there may be"
+        ) from error
 
 
 def translate(error: DBAPIError) -> Exception:

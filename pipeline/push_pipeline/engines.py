@@ -20,8 +20,11 @@ SQLITE_BUSY_SECONDS = 30
 #: Seconds between two tries at what it does not wait for by itself.
 SQLITE_PAUSE_SECONDS = 0.01
 
-#: Connections one process may hold to PostgreSQL. A worker child needs one, a web process a few.
+#: Connections to PostgreSQL that a process keeps open. A worker child needs one, a web process few.
 POOL_SIZE = 5
+
+#: Connections that it has at the most, where a setting says nothing else.
+MOST_CONNECTIONS = 10
 
 #: Milliseconds. PostgreSQL ends a session that does nothing for so long in the middle of a
 #: transaction: the locks of a process that was frozen would stay for ever. Between two
@@ -29,8 +32,10 @@ POOL_SIZE = 5
 IDLE_IN_TRANSACTION_MS = 60_000
 
 
-def make_engine(url: str) -> Engine:
-    """Build an engine for a database URL.
+def make_engine(url: str, connections: int = MOST_CONNECTIONS) -> Engine:
+    """Build an engine for a database URL, with so many connections to PostgreSQL at the most.
+
+    Who finds all of them busy waits for one, up to half a minute.
 
     Raises:
         SettingsError: the URL cannot be read or names a database that is not supported.
@@ -39,7 +44,7 @@ def make_engine(url: str) -> Engine:
     if parsed.get_backend_name() == "sqlite":
         return _sqlite_engine(parsed)
     try:
-        return _postgresql_engine(parsed)
+        return _postgresql_engine(parsed, connections)
     except ModuleNotFoundError as error:
         raise SettingsError(
             "PostgreSQL needs its driver: pip install push-pipeline[postgres]"
@@ -57,10 +62,12 @@ def _parse(url: str) -> URL:
     return parsed
 
 
-def _postgresql_engine(url: URL) -> Engine:
+def _postgresql_engine(url: URL, connections: int) -> Engine:
+    kept = min(POOL_SIZE, connections)
     made = create_engine(
         url.set(drivername="postgresql+psycopg"),
-        pool_size=POOL_SIZE,
+        pool_size=kept,
+        max_overflow=connections - kept,
         pool_pre_ping=True,
         hide_parameters=True,  # tokens are among them, and errors are logged
     )

@@ -270,6 +270,15 @@ def forget() -> None:
         _producer = None
 
 
+def _in_a_forked_child() -> None:
+    """Make the lock anew: a thread that the child does not have may hold it."""
+    global _lock  # noqa: PLW0603 - as the producer
+    _lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_in_a_forked_child)
+
+
 def _current() -> _Producer:
     global _producer  # noqa: PLW0603 - one producer per process is the point
     url = broker_url()

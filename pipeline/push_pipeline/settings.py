@@ -56,6 +56,11 @@ class Settings(BaseSettings):
         repr=False,
         description="SQLAlchemy URL of the database: PostgreSQL in production, SQLite to try it",
     )
+    database_connections: Annotated[int, Ge(1), Le(100)] = Field(
+        10,
+        description="Most connections of a process to PostgreSQL; up to five of them stay open",
+        json_schema_extra={"unit": "connections"},
+    )
     broker_url: str | None = Field(
         None,
         repr=False,

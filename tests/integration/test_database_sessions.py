@@ -3,7 +3,9 @@
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy import select, text, update
@@ -114,6 +116,56 @@ def test_who_reads_for_somebody_that_pauses_is_not_ended(
     with db.reading() as connection:
         shown = connection.execute(text("SHOW idle_in_transaction_session_timeout")).scalar_one()
     assert shown == "200ms"
+
+
+def test_any_number_of_threads_has_one_engine_and_few_connections(postgresql: None) -> None:
+    db.dispose()
+    together = threading.Barrier(64, timeout=30)
+
+    def first_use() -> int:
+        together.wait()
+        with db.reading() as connection:
+            connection.execute(select(APP.name)).all()
+        return id(db.engine())
+
+    with ThreadPoolExecutor(64) as threads:
+        engines_made = {used.result() for used in [threads.submit(first_use) for _ in range(64)]}
+    assert len(engines_made) == 1
+    with db.reading() as connection:
+        ours = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+        assert connection.execute(text(ours)).scalar_one() <= 10
+
+
+def test_who_gets_no_connection_is_told_which_setting_to_raise(
+    postgresql: None, configure: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure(database_connections=1)
+    db.dispose()
+    monkeypatch.setattr(db.engine().pool, "_timeout", 0.1)
+
+    def two_at_once() -> None:
+        with db.reading(), db.reading():
+            pass
+
+    with pytest.raises(DatabaseUnavailable, match="PIPELINE_DATABASE_CONNECTIONS says how many"):
+        two_at_once()
+
+
+def test_a_child_that_is_forked_while_a_thread_makes_an_engine_makes_its_own(
+    settings: Settings,
+) -> None:
+    forked = """
+import os
+from push_pipeline import db, queues
+db._making.acquire(), queues._lock.acquire()
+if child := os.fork():
+    assert os.waitpid(child, 0)[1] == 0
+else:
+    with db.reading():
+        queues.backlog("publish")
+    os._exit(0)
+"""
+    subprocess.run([sys.executable, "-c", forked], check=True, timeout=60)
 
 
 def test_a_worker_that_is_warm_holds_no_connection_and_keeps_what_it_compiled(

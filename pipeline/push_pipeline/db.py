@@ -152,12 +152,17 @@ def _translated() -> Iterator[None]:
         ) from error
 
 
+#: What PostgreSQL says where a failover has left us with a server that only reads.
+_READ_ONLY = "25006"
+
+
 def translate(error: DBAPIError) -> Exception:
     """Name a driver's error in our words, or return it as it is where it is a defect."""
     words = str(error.orig)
     if "no such table" in words or "UndefinedTable" in type(error.orig).__name__:
         return SchemaMissing()
-    if isinstance(error, OperationalError) or error.connection_invalidated:
+    away = isinstance(error, OperationalError) or error.connection_invalidated
+    if away or getattr(error.orig, "sqlstate", None) == _READ_ONLY:
         first_line = words.strip().splitlines()[0] if words.strip() else "no answer"
         return DatabaseUnavailable(f"the database cannot be used ({whereabouts()}): {first_line}")
     return error

@@ -107,7 +107,7 @@ _COUNTERS = (*Settled, "moved", "resent")
 # One statement for every slice: built once, compiled once, prepared once.
 _RECORD = (
     update(Batch)
-    .where(*_OURS)
+    .where(*_OURS, BATCH.settled == bindparam("seen_settled"))
     .values(
         **{name: BATCH[name] + bindparam(f"plus_{name}") for name in _COUNTERS},
         **{name: bindparam(f"new_{name}") for name in Progress._fields},
@@ -149,15 +149,30 @@ def note_badged(connection: Connection, batch_id: int, claim: int, badged: int) 
         raise LeaseLost
 
 
+_PROGRESS = select(*(BATCH[name] for name in Progress._fields)).where(
+    BATCH.id == bindparam("batch_id"), BATCH.claims == bindparam("claim")
+)
+
+
+def find_progress(connection: Connection, batch_id: int, claim: int) -> Progress | None:
+    """Read where a batch stands, or None where the claim is no longer ours."""
+    row = connection.execute(_PROGRESS, {"batch_id": batch_id, "claim": claim}).one_or_none()
+    return None if row is None else Progress._make(row)
+
+
 def record(
-    connection: Connection, batch_id: int, claim: int, tally: Tally, progress: Progress
+    connection: Connection, batch_id: int, seen: tuple[int, int], tally: Tally, progress: Progress
 ) -> None:
     """Add a slice's tally to its batch and write where the batch stands now.
 
+    `seen` is the claim and the number of members settled before this slice.
+
     Raises:
-        LeaseLost: the claim is no longer ours; the transaction must be rolled back.
+        LeaseLost: the claim is no longer ours, or the slice is recorded already; the
+            transaction must be rolled back.
     """
-    values: dict[str, Any] = {"batch_id": batch_id, "claim": claim}
+    claim, settled_before = seen
+    values: dict[str, Any] = {"batch_id": batch_id, "claim": claim, "seen_settled": settled_before}
     values |= {f"plus_{settled}": tally.ended[settled] for settled in Settled}
     values |= {"plus_moved": tally.moved, "plus_resent": tally.resent}
     values |= {f"new_{name}": value for name, value in progress._asdict().items()}

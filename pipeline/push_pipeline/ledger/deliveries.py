@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, func, insert, select
+from sqlalchemy.exc import OperationalError
 
 from push_pipeline import db
 from push_pipeline.clock import iso
@@ -27,8 +28,11 @@ def insert_deliveries(connection: Connection, settlements: Sequence[Settlement])
         return
     if connection.dialect.name == "postgresql":
         driver: Any = connection.connection.driver_connection
-        with driver.cursor() as cursor, cursor.copy(_COPY) as copy:
-            copy.write("".join(map(_copy_lines, settlements)))
+        try:
+            with driver.cursor() as cursor, cursor.copy(_COPY) as copy:
+                copy.write("".join(map(_copy_lines, settlements)))
+        except connection.dialect.loaded_dbapi.OperationalError as error:
+            raise OperationalError(_COPY, None, error) from error  # as SQLAlchemy would
     else:
         connection.execute(insert(Delivery), [row for one in settlements for row in _rows(one)])
 

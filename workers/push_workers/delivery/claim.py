@@ -115,6 +115,8 @@ class Claim:
     said: dict[int, Said] = field(default_factory=dict)  # to whom, where not all get the same
     read_at: int = 0
     badged: int = 0  # members before it had their badges changed
+    lease_until: int = 0
+    unsure: bool = False  # whether a commit was made that nobody saw
     reasons: dict[str, int] = field(default_factory=dict)
 
 

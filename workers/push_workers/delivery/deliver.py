@@ -5,12 +5,14 @@ sent and recorded before the next begins, so a SIGKILL leaves at most one slice 
 """
 
 import time
+from functools import partial
 
 from push_pipeline import telemetry
 from push_pipeline.ledger.batches import LeaseLost
 from push_pipeline.ledger.values import Tally
+from push_workers.delivery.outlast import outlast
 from push_workers.delivery.process import Context
-from push_workers.delivery.record import close_run, record_slice
+from push_workers.delivery.record import close_run, record_slice, tell_others
 from push_workers.delivery.send import read_said, send_slice
 from push_workers.delivery.take import take
 
@@ -19,19 +21,20 @@ def deliver(batch_id: int, context: Context) -> None:
     """Send a batch to its members and record what became of each.
 
     A second copy of the task, or one that comes too early, does nothing. What a provider or the
-    network does never raises; a database that is away does, and then the end of the lease
-    brings the batch back.
+    network does never raises; a database that is away until the lease ends does, and then the
+    batch comes back.
     """
     claim = take(batch_id, context)
     if claim is None:
         return
-    run = context.run_facts(claim.batch.run_id)
-    claim.said = read_said(claim, run)
+    run = outlast(claim, lambda: context.run_facts(claim.batch.run_id))
+    claim.said = outlast(claim, lambda: read_said(claim, run))
     try:
         for part in claim.slices:
             began = time.monotonic()
             report = send_slice(claim, part, run, context)
-            goes_on = record_slice(claim, part, report, context)
+            goes_on = outlast(claim, partial(record_slice, claim, part, report, context))
+            outlast(claim, partial(tell_others, claim, report, context))
             _tell(claim.batch.platform, report.tally(), time.monotonic() - began)
             if not goes_on:
                 break

@@ -3,6 +3,7 @@
 A worker that was overtaken (its lease ran out) finds its claim number gone and records nothing.
 """
 
+from collections import Counter
 from dataclasses import replace
 
 from push_pipeline import db, telemetry
@@ -26,12 +27,17 @@ NEWS_MS = 1_000
 def record_slice(claim: Claim, part: Slice, report: Report, context: Context) -> bool:
     """Commit a slice's outcomes and note the next one; False where the batch must be left.
 
+    A second call for a slice whose commit was made unseen records nothing.
+
     Raises:
         LeaseLost: somebody else has the batch; nothing was recorded.
     """
     now = now_ms()
     batch = claim.batch
     with db.writing() as connection:
+        made = batches.find_progress(connection, batch.id, claim.number) if claim.unsure else None
+        if made is not None and made.settled >= part.end:
+            return made.lease_until is not None
         rest_until = _change_route(connection, batch, report, now)
         finished = part.end == batch.size
         stopped = rest_until is not None or report.suspicion is not None
@@ -46,11 +52,17 @@ def record_slice(claim: Claim, part: Slice, report: Report, context: Context) ->
             )
         else:
             progress = progress._replace(not_before=rest_until or now)
-        _write(connection, claim, report, progress, now)
-    _share_news(claim, report, context, now)
-    _stop_if_suspicious(batch, report)
-    _tell(batch, report)
+        _write(connection, claim, part.start, report, progress)
+    claim.lease_until = progress.lease_until or claim.lease_until
+    claim.reasons = progress.reasons or {}
     return goes_on
+
+
+def tell_others(claim: Claim, report: Report, context: Context) -> None:
+    """Tell the other workers, and an operator, what a recorded slice says of route and run."""
+    _share_news(claim, report, context, now_ms())
+    _stop_if_suspicious(claim.batch, report)
+    _tell(claim.batch, report)
 
 
 def _stop_if_suspicious(batch: Standing, report: Report) -> None:
@@ -62,9 +74,8 @@ def _stop_if_suspicious(batch: Standing, report: Report) -> None:
 
 
 def _progress(claim: Claim, settled: int, report: Report) -> Progress:
-    for reason, count in report.tally().reasons.items():
-        claim.reasons[reason] = claim.reasons.get(reason, 0) + count
-    return Progress(settled, settled, claim.batch.not_before, claim.reasons or None)
+    reasons = Counter(claim.reasons) + report.tally().reasons
+    return Progress(settled, settled, claim.batch.not_before, dict(reasons) or None)
 
 
 def _may_go_on(connection: Connection, batch: Standing, now: int) -> bool:
@@ -110,11 +121,11 @@ def _is_urgent(batch: Standing, news: Recent, now: int) -> bool:
 
 
 def _write(
-    connection: Connection, claim: Claim, report: Report, progress: Progress, now: int
+    connection: Connection, claim: Claim, start: int, report: Report, progress: Progress
 ) -> None:
     """Write a report; the batch first, since it says whether the rest is still ours to write."""
-    batch = claim.batch
-    batches.record(connection, batch.id, claim.number, report.tally(), progress)
+    batch, now = claim.batch, now_ms()
+    batches.record(connection, batch.id, (claim.number, start), report.tally(), progress)
     insert_deliveries(connection, report.settlements(claim.rules, now))
     batches.insert_batches(connection, [_later(batch, one) for one in report.retries], None)
     put_out_of_service(connection, report.evidence, now)
@@ -152,7 +163,7 @@ def settle_rest(connection: Connection, claim: Claim, end: SettleRest, now: int)
     report.absorb(Report.of_unsent(Settled.UNKNOWN, end.reason, in_doubt))
     report.resent = max(batch.stalls - 1, 0) * (batch.doubt_end - batch.settled)
     progress = _progress(claim, batch.size, report)._replace(finished_at=now)
-    _write(connection, claim, report, progress, now)
+    _write(connection, claim, batch.settled, report, progress)
 
 
 def close_run(batch: Standing) -> None:

@@ -59,7 +59,7 @@ def _lease(
         return None
     found = find_targets(connection, claim.members[batch.settled :], now)
     claim.targets = {row[0]: Target(*row) for row in found}
-    claim.read_at = now
+    claim.read_at, claim.lease_until = now, lease_until
     return claim
 
 

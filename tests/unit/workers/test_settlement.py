@@ -274,7 +274,7 @@ def test_an_outage_rests_the_route_and_costs_no_attempt() -> None:
 
 
 def test_an_outage_never_uses_up_the_last_attempt() -> None:
-    unsent = Verdict(Outcome.UNAVAILABLE, "BackOff", answered=False)
+    unsent = Verdict(Outcome.UNAVAILABLE, "ConnectFailed", answered=False)
 
     report = report_of(unsent, rules=replace(RULES, attempt=3))
 
@@ -334,3 +334,18 @@ def test_every_member_ends_exactly_once_or_goes_on_exactly_once(
     assert tally.moved == len(going_on)
     assert tally.ended.total() == len(ended)
     assert sum(tally.reasons.values()) == len(ended) - tally.ended[Settled.ACCEPTED]
+
+
+def test_who_shared_a_lost_connection_is_sent_to_in_parts_unless_the_provider_is_away() -> None:
+    lost = Verdict(Outcome.UNKNOWN, "ConnectionLost")
+
+    lately = report_of(*[lost] * 100, rules=replace(RULES, answered_at=NOW - 1_000))
+    long_ago = report_of(*[lost] * 100, rules=replace(RULES, answered_at=NOW - 60_000))
+    alone = report_of(lost, rules=replace(RULES, attempt=3, answered_at=NOW))
+
+    assert lately.route is None
+    assert [len(retry.members) for retry in lately.retries] == [25] * 4
+    assert {retry.not_before for retry in lately.retries} == {NOW + 1_000}
+    assert long_ago.route is not None
+    assert [len(retry.members) for retry in long_ago.retries] == [100]
+    assert alone.tally().ended[Settled.UNKNOWN] == 1

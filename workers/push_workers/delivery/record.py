@@ -106,7 +106,8 @@ def _share_news(claim: Claim, report: Report, context: Context, now: int) -> Non
     route = claim.batch.credential_id
     if route is None or not any(report.recent):
         return
-    claim.rules = replace(claim.rules, recent=claim.rules.recent.plus(report.recent))
+    lately = claim.rules.recent.plus(report.recent)
+    claim.rules = replace(claim.rules, recent=lately, answered_at=now)
     context.news[route] = fresh = context.news.get(route, NO_VERDICTS).plus(report.recent)
     if _is_urgent(claim.batch, report.recent, now):
         with db.writing() as connection:

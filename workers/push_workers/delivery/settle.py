@@ -43,12 +43,21 @@ STORM_SHARE = 0.5
 #: is given up after its attempts. Above it, it is the provider: that lasts until the lifetime.
 ODD_SHARE = 0.1
 
+#: Milliseconds. A provider that answered somebody in the last ones is not away.
+LATELY_MS = 10_000
+
+#: Members whose connection was lost are sent to in so many parts: the one whose request breaks
+#: it stands alone within the attempts that a batch of a thousand has.
+PARTS = 4
+
+#: Seconds before the first of these attempts, doubled at each further one.
+PART_SECONDS = 1.0
+
 #: What nobody could be asked for, by the word for it; any other word is silence.
 _CAUSES = {
     "DnsFailed": RestCause.DNS,
     "ConnectFailed": RestCause.CONNECT,
     "ConnectTimeout": RestCause.CONNECT,
-    "BackOff": RestCause.CONNECT,
     "TlsFailed": RestCause.TLS,
     "CertificateExpired": RestCause.TLS,
     "CertificateNotYetValid": RestCause.TLS,
@@ -76,6 +85,7 @@ class Rules:
     copies: int = 1  # of those that may have reached them, where they are doubtful
     recent: Recent = NO_VERDICTS  # what the route's provider answered lately
     troubled: float = 0.0  # seconds that the route has been in trouble
+    answered_at: int = 0  # epoch milliseconds; when its provider last answered anybody
 
     def in_doubt(self, times_sent: int) -> "Rules":
         """Return the rules for members that workers may have sent to, and recorded nothing."""
@@ -181,7 +191,7 @@ def settle(
     """
     suspicious = rules.guarded and looks_misconfigured(verdicts)
     report = Report(
-        route=route_change(verdicts, rules, rng),
+        route=route_change(verdicts, rules, now, rng),
         suspicion=_suspicion(verdicts) if suspicious else None,
         recent=count(verdicts),
         reached=any(one.outcome in _DECIDED for one in verdicts),
@@ -248,7 +258,7 @@ def count(verdicts: Sequence[Verdict]) -> Recent:
 
 
 def route_change(
-    verdicts: Sequence[Verdict], rules: Rules, rng: random.Random
+    verdicts: Sequence[Verdict], rules: Rules, now: int, rng: random.Random
 ) -> RouteChange | None:
     """Decide whether the route must rest, for how long and why."""
     held = next((one for one in verdicts if one.route is RouteAction.HOLD), None)
@@ -261,8 +271,10 @@ def route_change(
         cause = RestCause.THROTTLED if throttled else RestCause.UNAVAILABLE
         return _rest(rules, cause, answers, rng)
     if _is_outage(verdicts):
-        word = _most_common_word(verdicts)
-        return _rest(rules, _CAUSES.get(word, RestCause.SILENCE), verdicts, rng)
+        cause = _CAUSES.get(_most_common_word(verdicts), RestCause.SILENCE)
+        # Who breaks its own connection, time and again, is not an outage for all the others.
+        if cause is not RestCause.SILENCE or now - rules.answered_at > LATELY_MS:
+            return _rest(rules, cause, verdicts, rng)
     return None
 
 
@@ -325,10 +337,26 @@ def _plan(
     not_before = now + round(_wait(kind, report, rules, rng) * 1000)
     if not given_up and not_before < rules.expires_at:
         attempt = rules.attempt + _costs_an_attempt(kind, report)
-        report.retries.append(Retry(members, attempt, not_before, kind.doubtful))
+        report.retries += [
+            Retry(some, attempt, not_before, kind.doubtful)
+            for some in _parts(kind, report, members)
+        ]
         return
     end = _end(kind, given_up=given_up)
     report.end(end, kind.reason or kind.outcome.value, [(key, None) for key in members])
+
+
+def _parts(kind: Undecided, report: Report, members: list[int]) -> list[list[int]]:
+    """Cut members who shared a lost connection into parts, so that one of them stands out."""
+    if not _lost_its_connection(kind, report):
+        return [members]
+    size = -(-len(members) // PARTS)
+    return [members[start : start + size] for start in range(0, len(members), size)]
+
+
+def _lost_its_connection(kind: Undecided, report: Report) -> bool:
+    silent = kind.reason in ("Timeout", "PingTimeout")
+    return kind.outcome is Outcome.UNKNOWN and report.route is None and not silent
 
 
 def _costs_an_attempt(kind: Undecided, report: Report) -> bool:
@@ -361,6 +389,8 @@ def _wait(kind: Undecided, report: Report, rules: Rules, rng: random.Random) -> 
             return max(report.route.seconds, kind.retry_after or 0.0)
         cause = RestCause.CONNECT if report.suspicion is None else RestCause.GUARD
         return rules.backoff.rest(cause, 0.0, kind.retry_after, rng)
+    if _lost_its_connection(kind, report):
+        return rules.backoff.factor * PART_SECONDS * 2.0 ** min(rules.attempt - 1, 6)
     return rules.backoff.wait(kind.outcome, rules.attempt, kind.retry_after, rng)
 
 

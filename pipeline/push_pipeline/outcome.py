@@ -75,7 +75,8 @@ REST_WORDS: dict[RestCause, str] = {
     RestCause.UNAVAILABLE: "the provider fails",
     RestCause.THROTTLED: "the provider throttles us",
     RestCause.REFUSED: "the provider refuses the credential",
-    RestCause.GUARD: "nearly all tokens are refused, which looks like a wrong environment or app",
+    RestCause.GUARD: "nearly all tokens are refused, which looks like a wrong environment or app;"
+    " no device was touched",
 }
 
 

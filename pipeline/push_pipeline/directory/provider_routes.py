@@ -1,5 +1,6 @@
 """Routes: an app's sealed credentials, and whether anybody may send through them now."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, case, func, or_, select, update
@@ -15,6 +16,8 @@ _OPEN: dict[str, Any] = {
     "rest_cause": None,
     "rest_reason": None,
     "troubled_since": None,
+    "misrouted_lately": 0,
+    "dead_lately": 0,
     "troubled_lately": 0,
 }
 
@@ -25,8 +28,6 @@ _UNTRIED: dict[str, Any] = {
     "accepted_at": None,
     "counted_at": None,
     "accepted_lately": 0,
-    "misrouted_lately": 0,
-    "dead_lately": 0,
     "believed": False,
 }
 
@@ -152,6 +153,16 @@ def begin_probe(
 def open_route(connection: Connection, credential_id: int) -> None:
     """Open a route that was closed: the provider answers again."""
     connection.execute(update(Credential).where(CREDENTIAL.id == credential_id).values(**_OPEN))
+
+
+def believe_refusals(connection: Connection, keys: Sequence[int], now: int) -> int:
+    """Open routes that the guard holds, since an operator has looked at their credentials."""
+    opened = connection.execute(
+        update(Credential)
+        .where(db.any_of(CREDENTIAL.id, keys), CREDENTIAL.rest_cause == RestCause.GUARD)
+        .values(**_OPEN, accepted_at=func.coalesce(CREDENTIAL.accepted_at, now))
+    )
+    return opened.rowcount
 
 
 def add_recent(connection: Connection, credential_id: int, fresh: Recent, now: int) -> None:

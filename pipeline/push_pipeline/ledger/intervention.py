@@ -2,8 +2,11 @@
 
 from sqlalchemy import Connection, Update, case, select, update
 
+from push_pipeline.clock import now_ms
+from push_pipeline.directory.provider_routes import believe_refusals
+from push_pipeline.ledger.batches import ROUTE_OF_BATCH
 from push_pipeline.ledger.state_machine import MessageMove, MessageState, RunMove, RunState
-from push_pipeline.models import BATCH, MESSAGE, RUN, Batch, Message, Run
+from push_pipeline.models import BATCH, CREDENTIAL, MESSAGE, RUN, Batch, Credential, Message, Run
 
 
 def cancel_message(connection: Connection, app_id: str, message_id: str, now: int) -> bool:
@@ -61,8 +64,8 @@ def resume_message(connection: Connection, app_id: str, message_id: str) -> int:
     """Let the paused runs of a message go on where they stood; return how many.
 
     A run that the guard had stopped is not stopped by it again: whoever resumes it has looked
-    at the credentials. No member is sent to twice for it: the checkpoint and the batch rows
-    are what they were.
+    at the credentials; the same goes for routes that it holds. No member is sent to twice for
+    it: the checkpoint and the batch rows are what they were.
     """
     statement = (
         update(Run)
@@ -86,7 +89,29 @@ def resume_message(connection: Connection, app_id: str, message_id: str) -> int:
     resumed = connection.execute(statement).rowcount
     if resumed:
         _forget_wake_ups(connection, message_id)
-    return resumed
+    return resumed or _resume_routes(connection, app_id, message_id, now_ms())
+
+
+def _resume_routes(connection: Connection, app_id: str, message_id: str, now: int) -> int:
+    """Let a message go on whose routes the guard holds; return how many these are."""
+    found = connection.scalars(
+        select(CREDENTIAL.id)
+        .distinct()
+        .select_from(Run)
+        .join(Batch, BATCH.run_id == RUN.id)
+        .join(Credential, ROUTE_OF_BATCH)
+        .where(RUN.message_id == message_id, RUN.app_id == app_id, BATCH.finished_at.is_(None))
+    )
+    opened = believe_refusals(connection, [key for key in found if key is not None], now)
+    if opened:
+        _wait_for_runs(connection, message_id)
+        connection.execute(
+            update(Run)
+            .where(RUN.message_id == message_id, RUN.finished_at.is_(None))
+            .values(guarded=False)
+        )
+        _hasten_batches(connection, message_id, now)
+    return opened
 
 
 def _wait_for_runs(connection: Connection, message_id: str) -> None:

@@ -41,6 +41,12 @@ RULES = Rules(
 )
 ACCEPTED = Verdict(Outcome.ACCEPTED, provider_id="id")
 
+#: Of a route that works, and had nothing to do lately.
+QUIET = replace(RULES, recent=Recent())
+
+#: Of a credential through which nothing was sent yet.
+NEW = replace(QUIET, proven=False)
+
 
 def report_of(*verdicts: Verdict, rules: Rules = RULES) -> Report:
     targets = [Target(key, f"token-{key}", "apns") for key in range(1, len(verdicts) + 1)]
@@ -232,7 +238,7 @@ def test_an_outage_in_part_lasts_until_the_lifetime_and_a_device_alone_is_given_
 def test_a_slice_that_is_mostly_refused_touches_no_device_and_stops_the_run() -> None:
     foreign = Verdict(Outcome.MISROUTED, "BadDeviceToken")
 
-    report = report_of(*[foreign] * GUARD_FLOOR, ACCEPTED)
+    report = report_of(*[foreign] * GUARD_FLOOR, ACCEPTED, rules=QUIET)
 
     assert report.suspicion is not None
     assert "BadDeviceToken" in report.suspicion
@@ -244,9 +250,9 @@ def test_a_slice_that_is_mostly_refused_touches_no_device_and_stops_the_run() ->
 def test_an_old_list_of_dead_tokens_is_believed_unless_nearly_everybody_is_dead() -> None:
     dead = Verdict(Outcome.GONE, "Unregistered", dead_since=NOW)
 
-    small = report_of(*[dead] * (DEAD_FLOOR - 1))
-    large = report_of(*[dead] * 160, *[ACCEPTED] * 40)
-    hopeless = report_of(*[dead] * 161, *[ACCEPTED] * 39)
+    small = report_of(*[dead] * (DEAD_FLOOR - 1), rules=QUIET)
+    large = report_of(*[dead] * 160, *[ACCEPTED] * 40, rules=QUIET)
+    hopeless = report_of(*[dead] * 161, *[ACCEPTED] * 39, rules=QUIET)
 
     assert (small.suspicion, large.suspicion) == (None, None)
     assert len(small.evidence) == DEAD_FLOOR - 1
@@ -257,7 +263,7 @@ def test_an_old_list_of_dead_tokens_is_believed_unless_nearly_everybody_is_dead(
 def test_an_operator_can_let_a_suspicious_run_go_on() -> None:
     foreign = Verdict(Outcome.MISROUTED, "BadDeviceToken")
 
-    report = report_of(*[foreign] * GUARD_FLOOR, rules=replace(RULES, guarded=False))
+    report = report_of(*[foreign] * GUARD_FLOOR, rules=replace(QUIET, guarded=False))
 
     assert report.suspicion is None
     assert len(report.evidence) == GUARD_FLOOR
@@ -349,3 +355,37 @@ def test_who_shared_a_lost_connection_is_sent_to_in_parts_unless_the_provider_is
     assert long_ago.route is not None
     assert [len(retry.members) for retry in long_ago.retries] == [100]
     assert alone.tally().ended[Settled.UNKNOWN] == 1
+
+
+def test_a_list_of_dead_tokens_is_believed_of_a_credential_that_has_just_worked() -> None:
+    dead = Verdict(Outcome.GONE, "Unregistered", dead_since=NOW)
+
+    report = report_of(*[dead] * 488, rules=replace(RULES, recent=Recent(accepted=9_518)))
+
+    assert (report.suspicion, report.route) == (None, None)
+    assert len(report.evidence) == 488
+
+
+def test_single_pushes_that_are_all_refused_hold_the_route_and_touch_no_further_device() -> None:
+    foreign = Verdict(Outcome.MISROUTED, "BadDeviceToken")
+    nearly_all = replace(QUIET, recent=Recent(accepted=5, misrouted=GUARD_FLOOR))
+
+    report = report_of(foreign, rules=nearly_all)
+
+    assert report.route is not None
+    assert (report.route.cause, report.route.reason) == (RestCause.GUARD, "BadDeviceToken")
+    assert (report.suspicion, report.evidence) == (None, [])
+    assert [(retry.members, retry.attempt) for retry in report.retries] == [([1], 1)]
+
+
+def test_a_credential_through_which_nothing_was_accepted_proves_nothing_against_a_device() -> None:
+    refused = [Verdict(Outcome.MISROUTED, "BadDeviceToken"), Verdict(Outcome.GONE, "Unregistered")]
+
+    few = report_of(*refused, rules=NEW)
+    many = report_of(*refused * 3, rules=NEW)
+    proven = report_of(*refused * 3, ACCEPTED, rules=NEW)
+
+    assert (few.evidence, few.route, few.tally().ended[Settled.REJECTED]) == ([], None, 2)
+    assert many.route is not None
+    assert (many.evidence, many.tally().moved) == ([], 6)
+    assert (len(proven.evidence), proven.route) == (6, None)

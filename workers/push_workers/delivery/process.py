@@ -172,6 +172,7 @@ class Context:
             keep=self.settings.ledger,
             backoff=self.backoff,
             recent=batch.recent(now).plus(unshared),
+            proven=batch.accepted_at is not None,
             answered_at=batch.answered_at or 0,
             troubled=0.0 if batch.troubled_since is None else (now - batch.troubled_since) / 1000,
         )

@@ -15,7 +15,7 @@ from push_pipeline.ledger import batches, runs
 from push_pipeline.ledger.deliveries import insert_deliveries
 from push_pipeline.ledger.state_machine import RunState
 from push_pipeline.ledger.values import NewBatch, Progress, Standing
-from push_pipeline.outcome import NO_VERDICTS, Recent, Settled
+from push_pipeline.outcome import NO_VERDICTS, Recent, RestCause, Settled
 from push_workers.delivery.claim import Claim, SettleRest, Slice
 from push_workers.delivery.process import Context
 from push_workers.delivery.settle import Report, Retry
@@ -92,9 +92,16 @@ def _change_route(connection: Connection, batch: Standing, report: Report, now: 
         why = (report.route.cause, report.route.reason)
         pause_route(connection, batch.credential_id, now, until, why)
         return until
-    if batch.probes and report.reached:
+    if batch.probes and _works_again(batch, report):
         open_route(connection, batch.credential_id)
     return None
+
+
+def _works_again(batch: Standing, report: Report) -> bool:
+    """Tell whether a probe opens its route: where tokens were refused, one must be accepted."""
+    if batch.rest_cause == RestCause.GUARD:
+        return report.recent.accepted > 0
+    return report.reached
 
 
 def _share_news(claim: Claim, report: Report, context: Context, now: int) -> None:
@@ -107,7 +114,8 @@ def _share_news(claim: Claim, report: Report, context: Context, now: int) -> Non
     if route is None or not any(report.recent):
         return
     lately = claim.rules.recent.plus(report.recent)
-    claim.rules = replace(claim.rules, recent=lately, answered_at=now)
+    proven = claim.rules.proven or report.recent.accepted > 0
+    claim.rules = replace(claim.rules, recent=lately, proven=proven, answered_at=now)
     context.news[route] = fresh = context.news.get(route, NO_VERDICTS).plus(report.recent)
     if _is_urgent(claim.batch, report.recent, now):
         with db.writing() as connection:

@@ -4,6 +4,7 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from typing import NamedTuple
 
 from push_pipeline.ledger.values import Settlement, Tally
@@ -22,17 +23,20 @@ from push_pipeline.outcome import (
 from push_workers.delivery.backoff import Backoff
 from push_workers.senders.base import Target
 
-#: A slice of at least this many targets …
+#: Of at least this many answers lately …
 GUARD_FLOOR = 20
 
-#: … of which more than this share is misrouted looks like a wrong environment, topic or
-#: project: then no token is touched and the run stops.
+#: … more than this share misrouted looks like a wrong environment, topic or project: then no
+#: token is touched, and the run stops or the route is held.
 MISROUTED_SHARE = 0.5
 
-#: A provider that calls tokens dead is believed, even in an old list: only in a slice of this
-#: many, and with more than this share dead or misrouted, is something else the likelier cause.
+#: A provider that calls tokens dead is believed, even in an old list: only of this many answers,
+#: and with more than this share dead or misrouted, is something else the likelier cause.
 DEAD_FLOOR = 200
 DEAD_SHARE = 0.8
+
+#: Refused tokens after which a route is held through which nothing was accepted yet.
+UNPROVEN_FLOOR = 5
 
 #: A route is in a storm if at least so many of its latest verdicts, and more than this share,
 #: say that the provider is overloaded or fails; then it rests, and nobody's attempts count.
@@ -85,6 +89,7 @@ class Rules:
     copies: int = 1  # of those that may have reached them, where they are doubtful
     recent: Recent = NO_VERDICTS  # what the route's provider answered lately
     troubled: float = 0.0  # seconds that the route has been in trouble
+    proven: bool = True  # something was accepted through this version of the credential
     answered_at: int = 0  # epoch milliseconds; when its provider last answered anybody
 
     def in_doubt(self, times_sent: int) -> "Rules":
@@ -189,10 +194,11 @@ def settle(
 
     `sent_at` is when the tokens were read: evidence without a time of its own counts from then.
     """
-    suspicious = rules.guarded and looks_misconfigured(verdicts)
+    guard = judge(verdicts, rules)
+    suspicious = guard in (Guard.HOLD, Guard.STOP)
     report = Report(
         route=route_change(verdicts, rules, now, rng),
-        suspicion=_suspicion(verdicts) if suspicious else None,
+        suspicion=_suspicion(verdicts) if guard is Guard.STOP else None,
         recent=count(verdicts),
         reached=any(one.outcome in _DECIDED for one in verdicts),
     )
@@ -207,7 +213,7 @@ def settle(
             undecided[_kind_of(verdict, rules)].append(target.device_key)
             continue
         report.end(settles, verdict.reason, [(target.device_key, verdict.provider_id)])
-        if device is not DeviceAction.KEEP:
+        if device is not DeviceAction.KEEP and guard is Guard.DEAD:
             report.evidence.append(_evidence(target, device, verdict, sent_at))
     report.end(Settled.ACCEPTED, None, accepted)
     if rules.doubtful:
@@ -227,13 +233,39 @@ def _evidence(target: Target, action: DeviceAction, verdict: Verdict, sent_at: i
     return Evidence(target.device_key, target.token, action, since, verdict.reason)
 
 
-def looks_misconfigured(verdicts: Sequence[Verdict]) -> bool:
+class Guard(StrEnum):
+    """What refused tokens are taken for."""
+
+    DEAD = "dead"  # dead devices: they are put out of service
+    UNPROVEN = "unproven"  # nobody knows yet: the devices are let be
+    HOLD = "hold"  # something else is wrong, as several small pushes show: the route is held
+    STOP = "stop"  # something else is wrong, and this push alone shows it: its run stops
+
+
+def judge(verdicts: Sequence[Verdict], rules: Rules) -> Guard:
+    """Judge refused tokens by what the route's provider answered lately, to everybody.
+
+    A credential through which nothing was accepted since it changed proves nothing against a
+    device; and one that has just had thousands accepted is not wrong for a list of dead tokens.
+    """
+    here = count(verdicts)
+    lately = rules.recent.plus(here)
+    if not rules.guarded or not here.misrouted + here.dead:
+        return Guard.DEAD
+    if _looks_misconfigured(lately):
+        return Guard.STOP if _looks_misconfigured(here) else Guard.HOLD
+    if rules.proven or lately.accepted:
+        return Guard.DEAD
+    many = lately.misrouted + lately.dead >= UNPROVEN_FLOOR
+    return Guard.HOLD if many else Guard.UNPROVEN
+
+
+def _looks_misconfigured(lately: Recent) -> bool:
     """Tell a wrong environment, topic or project from dead devices: it hits everybody at once."""
-    count = len(verdicts)
-    misrouted = sum(one.outcome is Outcome.MISROUTED for one in verdicts)
-    dead = sum(one.outcome is Outcome.GONE for one in verdicts)
-    return (count >= GUARD_FLOOR and misrouted > MISROUTED_SHARE * count) or (
-        count >= DEAD_FLOOR and misrouted + dead > DEAD_SHARE * count
+    refused = lately.misrouted + lately.dead
+    total = lately.accepted + refused
+    return (total >= GUARD_FLOOR and lately.misrouted > MISROUTED_SHARE * total) or (
+        total >= DEAD_FLOOR and refused > DEAD_SHARE * total
     )
 
 
@@ -264,6 +296,9 @@ def route_change(
     held = next((one for one in verdicts if one.route is RouteAction.HOLD), None)
     if held is not None:
         return _rest(rules, RestCause.REFUSED, [held], rng)
+    if judge(verdicts, rules) is Guard.HOLD:
+        refused = [one for one in verdicts if one.outcome in (Outcome.MISROUTED, Outcome.GONE)]
+        return _rest(rules, RestCause.GUARD, refused, rng)
     pauses = [one for one in verdicts if one.route is RouteAction.PAUSE]
     if pauses or _is_storm(verdicts, rules):
         answers = pauses or [one for one in verdicts if one.outcome in _TROUBLE]

@@ -3,12 +3,12 @@
 import json
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from push_pipeline import db, publish, queues, register_device
 from push_pipeline.clock import now_ms
 from push_pipeline.directory.users import put_users
-from push_pipeline.models import BATCH, DEVICE
+from push_pipeline.models import BATCH, DEVICE, Credential
 from push_workers.fanout.fan_out import fan_out
 from tests.installation import APP, Installation
 
@@ -86,6 +86,8 @@ def test_fcm_s_evidence_retires_an_iphone_and_another_token_brings_it_back(
     installation.simulator.devices(
         [{"token": fcm(1), "provider": "fcm", "platform": "ios", "state": "dead"}]
     )
+    with db.writing() as connection:  # a credential that has worked before
+        connection.execute(update(Credential).values(accepted_at=1))
 
     run = installation.work(installation.publish())
 

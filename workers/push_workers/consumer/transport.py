@@ -5,16 +5,41 @@ to put them back, or to acknowledge them, through the closed channel. kombu then
 own closed connection with an AttributeError, which is no connection error: the worker ends.
 Nothing has to be put back: the broker restores what it still has after the visibility time-out,
 and the tick finds everything else.
+
+A Redis that is full, or that a failover has made a replica, answers with errors that kombu takes
+for defects: the worker would end. It is as good as away, and may be another server next time.
 """
 
 from typing import Any
 
+from kombu.asynchronous import get_event_loop
 from kombu.transport import TRANSPORT_ALIASES
 from kombu.transport import redis as redis_transport
+from redis.connection import DefaultParser
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+#: What a server says that cannot take our commands now, by the first word of its error.
+NOT_NOW = ("CLUSTERDOWN", "MASTERDOWN", "MISCONF", "NOREPLICAS", "OOM", "READONLY", "UNBLOCKED")
+
+
+class BrokerNotWritable(RedisConnectionError):
+    """The server is there and takes nothing: it is full, a replica, or about to be one."""
 
 
 class QoS(redis_transport.QoS):
     """The unacknowledged messages of a channel."""
+
+    def ack(self, delivery_tag: str) -> None:
+        """Acknowledge a message; where the broker does not take it, connect anew.
+
+        kombu logs the error and goes on, and the message keeps its prefetch slot: with one slot
+        for each child the worker would stop without a word.
+        """
+        try:
+            super().ack(delivery_tag)
+        except self.channel.connection_errors as error:
+            _break_the_loop(error)
+            raise
 
     def restore_unacked(self, client: Any = None) -> None:
         """Put back what was not acknowledged, unless the connection is closed already."""
@@ -41,12 +66,24 @@ class RedisTransport(redis_transport.Transport):
     Channel = RedisChannel
 
 
+def _break_the_loop(error: Exception) -> None:
+    """Let the consumer's event loop meet the error, as if it had come from reading."""
+    hub = get_event_loop()
+    if hub is not None:
+        hub.call_soon(_raise, error)
+
+
+def _raise(error: Exception) -> None:
+    raise error
+
+
 def _is_closed(channel: Any) -> bool:
     return channel.connection is None or channel.connection.client is None
 
 
 def install() -> None:
-    """Let Redis URLs of this process mean this transport."""
+    """Let Redis URLs of this process mean this transport, and see a full server as away."""
+    DefaultParser.EXCEPTION_CLASSES.update(dict.fromkeys(NOT_NOW, BrokerNotWritable))
     for scheme in ("redis", "rediss", "redis+socket"):
         if scheme in TRANSPORT_ALIASES:
             TRANSPORT_ALIASES[scheme] = f"{__name__}:RedisTransport"

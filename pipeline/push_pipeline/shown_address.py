@@ -1,4 +1,4 @@
-"""How an address is shown to an operator: which one, without password or option; pure."""
+"""How an address is shown to an operator: which one, without password or option."""
 
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit

@@ -3,7 +3,8 @@
 PipelineError
 ├── RequestError                 the caller's input; nothing was written
 │   ├── MalformedBody            8004
-│   │   ├── BodyLate             8004, HTTP 408
+│  │   ├── BodyLate             8004, HTTP 408
+│   │   ├── BodyNotDeclared      8004, HTTP 415
 │   │   └── UnreadableEncoding   8004, HTTP 415
 │   ├── MissingParameter         8007
 │   ├── InvalidParameter         8008
@@ -23,6 +24,7 @@ PipelineError
 │   ├── TooManyAttempts          999, HTTP 429
 │   ├── OperatorsOnly            2000, HTTP 401
 │   ├── UnknownApp               2002
+│   │   └── UnknownHost          2002
 │   ├── MissingApplicationId     8022
 │   ├── UnknownDevice            5000
 │   │   └── UnknownRegistration  5001
@@ -68,6 +70,12 @@ class MalformedBody(RequestError):
     """The body is not a JSON object."""
 
     code = 8004
+
+
+class BodyNotDeclared(MalformedBody):
+    """Without a key a call says `Content-Type: application/json`, also where it has no body."""
+
+    http_status = 415
 
 
 class BodyLate(MalformedBody):
@@ -187,6 +195,10 @@ class UnknownApp(RequestError):
     """The application id or API key is unknown."""
 
     code = 2002
+
+
+class UnknownHost(UnknownApp):
+    """No app has this domain: name a key, or let an operator say `app auth hosts`."""
 
 
 class MissingApplicationId(RequestError):

@@ -66,6 +66,8 @@ class Client:
         buffer: list[bytes] = connection._buffer
         target = (self.prefix if prefix is None else prefix) + path
         buffer[0] = f"{method} {target} HTTP/1.1".encode()
+        if method in {"POST", "PUT"}:
+            sent.setdefault("Content-Type", "application/json")
         if data is not None:
             sent.setdefault("Content-Length", str(len(data)))
         for name, value in sent.items():

@@ -49,7 +49,7 @@ def test_ids_in_headers_are_as_good_as_ids_in_the_path(api: Client) -> None:
     assert api("GET", "/info", **ids).status == 200  # ids in the path win
 
 
-def test_a_body_needs_no_content_type_and_a_charset_does_no_harm(api: Client) -> None:
+def test_with_a_key_a_body_needs_no_content_type_and_a_charset_does_no_harm(api: Client) -> None:
     for kind in ("application/json", "application/json; charset=utf-8", "text/plain", ""):
         answer = api("POST", "/messaging/default", {"message": "ünï"}, Content_Type=kind)
         assert answer.status == 200

@@ -8,7 +8,7 @@ from push_pipeline.directory.access import Access, PublishRule, put_access
 from push_pipeline.directory.apps import add_key, revoke_key
 from push_pipeline.gateway import rate_limiter
 from push_pipeline.gateway.rate_limiter import FAILURES_MAX
-from tests.integration.gateway_stand import APP, KEY, Client, make_app
+from tests.integration.gateway_stand import APP, IOS_TOKEN, KEY, Client, make_app
 from tests.processes import wait_until
 
 
@@ -99,6 +99,7 @@ def test_an_address_that_a_client_invents_does_not_count(
 
 
 def test_callers_without_a_key_may_do_what_the_app_says(api: Client) -> None:
+    rules(open_scopes=("publish", "register", "read", "admin"))
     api.prefix = "/api"
     assert api.publish().status == 200
     assert api("DELETE", "/messaging/channels/x").fault == (400, 2000)
@@ -110,16 +111,82 @@ def test_callers_without_a_key_may_do_what_the_app_says(api: Client) -> None:
     assert api.register().fault == (400, 2000)
 
 
+def test_an_app_that_is_closed_tells_nothing_of_itself(api: Client) -> None:
+    rules(open_scopes=())
+    template = {"name": "known", "message": "x"}
+    api("POST", "/console/messaging/push/templates", template, prefix=f"/{APP}", auth_key=KEY)
+    known = api.publish(publishAt=now_ms() + 60_000).body["messageId"]
+    api.register("known")
+
+    def codes(method: str, path: str, *names: str) -> set[int]:
+        return {api(method, path + name, prefix="/api").fault[1] for name in names}
+
+    assert codes("POST", "/messaging/push/", "known", "unknown") == {5007}
+    assert codes("DELETE", "/messaging/", known, "message:X") == {5007}
+    assert codes("GET", "/messaging/", known, "message:X", f"{known}/ledger") == {2000}
+    assert codes("GET", "/messaging/registrations/", "known", "unknown") == {2000}
+    assert codes("DELETE", "/messaging/registrations/", "known", "unknown") == {2000}
+    assert codes("GET", "/messaging/pushtemplates", "", "/ios", "/android") == {2000}
+    assert codes("GET", "", "/info") == codes("POST", "", "/messaging/email") == {2000}
+
+
+def test_without_a_key_a_body_is_json_and_says_so(api: Client, subtests: pytest.Subtests) -> None:
+    """What a web page of another origin can send unasked is none of these."""
+    rules(open_scopes=("publish", "register", "read"))
+    api.prefix = "/api"
+    template = {"name": "known", "message": "x"}
+    api("POST", "/console/messaging/push/templates", template, prefix=f"/{APP}", auth_key=KEY)
+    bodies = {
+        "/messaging/default": {"message": "x"},
+        "/messaging/registrations": {"deviceId": "d", "deviceToken": IOS_TOKEN, "os": "IOS"},
+        "/messaging/push/known": None,
+    }
+    for path, body in bodies.items():
+        for kind in ("text/plain", "", "application/x-www-form-urlencoded", "multipart/form-data"):
+            with subtests.test(path=path, kind=kind):
+                assert api("POST", path, body, Content_Type=kind).fault == (415, 8004)
+        declared = api("POST", path, body, Content_Type="Application/JSON; charset=utf-8")
+        assert declared.status == 200
+
+
+def test_without_a_key_nothing_is_asked_or_told_about_people(
+    api: Client, subtests: pytest.Subtests
+) -> None:
+    rules(open_scopes=("publish", "register", "read"))
+    api.prefix = "/api"
+    allowed = api.publish(segmentQuery="os = 'IOS' AND properties.a = 1")
+    assert allowed.status == 200
+    asked = ("user.pin LIKE '1%'", "user.objectId = 'u'", "ownerId = 'u'", "deviceToken LIKE 'a%'")
+    for clause in (*asked, "os = 'IOS' OR NOT (locale = 'x' AND user.a.b IS NULL)"):
+        with subtests.test(clause=clause):
+            template = {"message": "x", "channelName": "default", "segmentQuery": clause}
+            assert api.publish(segmentQuery=clause).fault == (400, 2000)
+            assert api("POST", "/messaging/push", template).fault == (400, 2000)
+            to_user = {"message": "x", "segmentQuery": clause}
+            assert api("POST", "/messaging/users/u", to_user).fault == (400, 2000)
+            filled = {"segmentQuery": clause.replace("'u'", "'{u}'"), "templateValues": {"u": "u"}}
+            assert api.publish(**filled).fault == (400, 2000)
+    ledger = f"/messaging/{allowed.body['messageId']}/ledger"
+    assert api("GET", ledger).fault == (400, 2000)
+    assert api("GET", ledger, prefix=f"/{APP}/{KEY}").status == 200
+
+
 def test_a_domain_leads_to_the_app_it_belongs_to(api: Client) -> None:
     make_app("APP-2", "KEY-2")
+    rules(open_scopes=("read",))
     with db.writing() as connection:
-        put_access(connection, Access("APP-2", hosts=("push.shop.example",)), now_ms())
+        theirs = Access("APP-2", hosts=("push.shop.example",), open_scopes=("read",))
+        put_access(connection, theirs, now_ms())
 
     def app_of(host: str) -> str:
         return api("GET", "/info", prefix="/api", Host=host).body["appId"]
 
     assert app_of("push.shop.example") == app_of("PUSH.shop.example:8443") == "APP-2"
-    assert app_of("elsewhere.example") == app_of("[::1]:80") == app_of("[::1]") == APP
+    assert app_of("localhost:80") == app_of("[::1]:80") == app_of("[::1]") == APP
+    # A name that somebody else points at this machine is no name of it.
+    for host in ("evil.example", "", "127.0.0.1.evil.example", "10.0.0.7", "push.shop.example."):
+        assert api("GET", "/info", prefix="/api", Host=host).fault == (400, 2002), host
+        assert api("GET", "/info", Host=host).status == 200, host
 
 
 def test_a_channel_of_a_role_is_closed_to_who_has_no_user_token(api: Client) -> None:

@@ -78,6 +78,8 @@ def open_to_all(
 
     wanted = tuple(scope for scope in scopes.split(",") if scope)
     check_scopes(wanted)
+    if "admin" in wanted:
+        raise InvalidParameter("admin is for keys alone: any web page may call without one")
     change_access(app_id, lambda access: replace(access, open_scopes=wanted))
     say(f"without a key: {' '.join(wanted) or 'nothing'}")
 

@@ -2,16 +2,17 @@
 
 from dataclasses import replace
 from functools import partial
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from fastapi import Depends, Header, Request
 
 from push_pipeline import db
 from push_pipeline.directory.access import Access, Grant, find_access, find_app_of_host, find_grant
 from push_pipeline.directory.apps import hash_key, resolve_app
-from push_pipeline.errors import MissingApplicationId, UnknownApp
+from push_pipeline.errors import MissingApplicationId, UnknownApp, UnknownHost
 from push_pipeline.gateway.clients import network_of
 from push_pipeline.gateway.key_sets import KeySets
+from push_pipeline.gateway.keyless import OPENABLE, is_from_here, require_declared
 from push_pipeline.gateway.paths import ADDRESS, Address
 from push_pipeline.gateway.permissions import Caller
 from push_pipeline.gateway.rate_limiter import RateLimiter
@@ -25,24 +26,32 @@ PREFIX = 4
 RIGHT_SECONDS = 86_400.0
 
 
+class Place(NamedTuple):
+    """What a caller takes the gateway for: a domain, and whether it is this machine itself."""
+
+    host: str
+    is_here: bool
+
+
 class Gatekeeper:
     """What one gateway process knows of keys and rules. Used by its event loop only."""
 
     def __init__(self) -> None:
         self._grants: TtlCache[tuple[str, bytes], Grant] = TtlCache()
         self._access: TtlCache[str, Access] = TtlCache()
-        self._apps_of_hosts: TtlCache[str, str] = TtlCache()
+        self._apps_of_hosts: TtlCache[Place, str] = TtlCache()
         self._right: TtlCache[tuple[str, bytes], bool] = TtlCache(RIGHT_SECONDS)
         self._failures = RateLimiter()
         self._key_sets = KeySets()
 
     async def admit(
-        self, address: Address, *, host: str, client: str, user_token: str | None
+        self, address: Address, *, place: Place, client: str, user_token: str | None
     ) -> Caller:
         """Return who asks.
 
         Raises:
-            UnknownApp: no such app, or the key is not one of its keys.
+            UnknownApp: no such app, or the key is not one of its keys; without a key, no app has
+                this domain.
             TooManyAttempts: too many wrong keys came from this client.
             InvalidUserToken: the user token does not hold.
         """
@@ -50,9 +59,14 @@ class Gatekeeper:
             grant = await self._by_key(address.app_id, address.api_key or "", client)
             access = await self._rules(grant.app_id)
         else:
-            access = await self._rules(await self._app_of(host))
-            grant = Grant(access.app_id, frozenset(access.open_scopes))
-        asking = Caller(grant, access.publish_rules, device_proof=access.device_proof)
+            access = await self._rules(await self._app_of(place))
+            grant = Grant(access.app_id, OPENABLE.intersection(access.open_scopes))
+        asking = Caller(
+            grant,
+            access.publish_rules,
+            device_proof=access.device_proof,
+            keyless=address.app_id is None,
+        )
         if not user_token:
             return asking
         user = await read_user(user_token, access, self._key_sets)
@@ -84,11 +98,13 @@ class Gatekeeper:
         found = await self._access.look_up(app_id, partial(_find_access, app_id))
         return self._access.keep(app_id, found)
 
-    async def _app_of(self, host: str) -> str:
-        if (known := self._apps_of_hosts.fresh(host)) is not None:
-            return known
-        found = await self._apps_of_hosts.look_up(host, partial(_find_app, host))
-        return self._apps_of_hosts.keep(host, found)
+    async def _app_of(self, place: Place) -> str:
+        if (known := self._apps_of_hosts.fresh(place)) is None:
+            found = await self._apps_of_hosts.look_up(place, partial(_find_app, place))
+            known = self._apps_of_hosts.keep(place, found)
+        if not known:
+            raise UnknownHost
+        return known
 
 
 def _find_grant(app_id: str, key: str) -> Grant | None:
@@ -101,9 +117,11 @@ def _find_access(app_id: str) -> Access:
         return find_access(connection, app_id)
 
 
-def _find_app(host: str) -> str:
+def _find_app(place: Place) -> str:
+    """Return the app of a place; none where the place is nobody's."""
     with db.reading() as connection:
-        return find_app_of_host(connection, host) or resolve_app(connection, None)
+        found = find_app_of_host(connection, place.host)
+        return found or (resolve_app(connection, None) if place.is_here else "")
 
 
 async def caller(
@@ -121,18 +139,23 @@ async def caller(
         address = Address(application_id, secret_key)
     if address.api_key is None and auth_key is not None:
         address = Address(address.app_id, auth_key)
+    if address.app_id is None:
+        require_declared(request.method, request.headers.get("content-type", ""))
     gatekeeper: Gatekeeper = request.app.state.gatekeeper
     return await gatekeeper.admit(
         address,
-        host=_domain(request.headers.get("host", "")),
+        place=_place(request),
         client=request.client.host if request.client else "",
         user_token=user_token,
     )
 
 
-def _domain(host: str) -> str:
+def _place(request: Request) -> Place:
+    host = request.headers.get("host", "")
     name, _, port = host.rpartition(":")
-    return (name if port.isdecimal() else host).lower()
+    domain = (name if port.isdecimal() else host).lower()
+    own_address, _ = request.scope.get("server") or (None, None)
+    return Place(domain, is_from_here(domain, own_address))
 
 
 Asking = Annotated[Caller, Depends(caller)]

@@ -6,6 +6,7 @@ from fnmatch import fnmatchcase
 
 from push_pipeline.directory.access import Grant, PublishRule
 from push_pipeline.errors import OperationDenied, PublishDenied
+from push_pipeline.gateway.keyless import require_impersonal
 from push_pipeline.options import EVERY_CHANNEL
 
 #: The roles that everybody has, by the API's names.
@@ -15,13 +16,17 @@ NOBODY = "NotAuthenticatedUser"
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks: what their key grants, and the user that they act for, if any."""
+    """Who asks: what their key grants, and the user that they act for, if any.
+
+    Without a key they may do what the app lets anybody do.
+    """
 
     grant: Grant
     publish_rules: tuple[PublishRule, ...] = ()
     user_id: str | None = None
     user_roles: frozenset[str] = frozenset()
     device_proof: bool = False
+    keyless: bool = False
 
     @property
     def app_id(self) -> str:
@@ -42,6 +47,42 @@ class Caller:
         if scope not in self.grant.scopes:
             raise OperationDenied(f"this needs a key with the scope {scope}")
 
+    def require_some(self) -> None:
+        """Check that they may do anything at all: an app that is closed tells nothing of itself.
+
+        Raises:
+            OperationDenied: they may not.
+        """
+        if not self.grant.scopes:
+            raise OperationDenied("this needs a key")
+
+    def require_key(self) -> None:
+        """Check that they have a key, whatever the app lets anybody do.
+
+        Raises:
+            OperationDenied: they have none.
+        """
+        if self.keyless:
+            raise OperationDenied("this needs a key")
+
+    def require_segment(self, clause: str | None) -> None:
+        """Check whether they may narrow an audience by this segment.
+
+        Raises:
+            OperationDenied: they may not.
+        """
+        if self.keyless:
+            require_impersonal(clause)
+
+    def require_publishing(self) -> None:
+        """Check whether they may publish anywhere, before it is told what there is.
+
+        Raises:
+            PublishDenied: they may not.
+        """
+        if "publish" not in self.grant.scopes:
+            raise PublishDenied("publishing needs a key with the scope publish")
+
     def require_publish(self, channel: str) -> None:
         """Check whether they may publish to a channel, or to all where it has no name.
 
@@ -51,8 +92,7 @@ class Caller:
         Raises:
             PublishDenied: they may not.
         """
-        if "publish" not in self.grant.scopes:
-            raise PublishDenied("publishing needs a key with the scope publish")
+        self.require_publishing()
         patterns = self.grant.channel_patterns
         if patterns is not None and not any(fnmatchcase(channel, one) for one in patterns):
             raise PublishDenied("the key is not for this channel")

@@ -34,8 +34,9 @@ LARGE = 16_384
 
 @router.post("/messaging/email", include_in_schema=False)
 @router.post("/emailtemplate/send", include_in_schema=False)
-def send_email(_: Asking) -> None:
+def send_email(asking: Asking) -> None:
     """Refuse to send an e-mail, in the API's words."""
+    asking.require_some()
     raise EmailNotConfigured
 
 
@@ -60,6 +61,7 @@ async def publish_message(
     weight = LARGE if packed else int(request.headers.get("content-length", LARGE))
     drafting = partial(_draft, channel, body, dedupe_key)
     draft = drafting() if weight < LARGE else await run_in_threadpool(drafting)
+    asking.require_segment(draft.to.segment_query)
     receipt = await _write(request, replace(draft, app_id=asking.app_id))
     say_if_replayed(response, receipt)
     return MessageStatus.of(receipt)
@@ -86,6 +88,7 @@ async def publish_to_user(
     if read_users(body) is not None:
         raise InvalidParameter("pushUsers is for a channel: here the path names the user")
     draft = _draft(None, {**body, "pushUsers": [user_id]}, dedupe_key)
+    asking.require_segment(draft.to.segment_query)
     receipt = await _write(request, replace(draft, app_id=asking.app_id))
     say_if_replayed(response, receipt)
     return MessageStatus.of(receipt)
@@ -126,6 +129,7 @@ def cancel_message(message_id: Named, asking: Asking) -> MessageStatus:
 
     Whoever may publish to its channel may do so.
     """
+    asking.require_publishing()
     with db.reading() as connection:
         channel = find_channel(connection, asking.app_id, message_id)
     if channel is None:
@@ -136,7 +140,11 @@ def cancel_message(message_id: Named, asking: Asking) -> MessageStatus:
 
 @router.get("/messaging/{message_id}/ledger")
 def message_ledger(message_id: Named, asking: Asking) -> Ledger:
-    """Count what has become of each device of a message's audience, run by run."""
+    """Count what has become of each device of a message's audience, run by run.
+
+    Only with a key: counts of audiences tell of people.
+    """
+    asking.require_key()
     asking.require("read")
     with db.reading() as connection:
         return read_ledger(connection, message_id, app_id=asking.app_id)

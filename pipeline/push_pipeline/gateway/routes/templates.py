@@ -13,6 +13,7 @@ from push_pipeline.gateway.auth import Asking
 from push_pipeline.gateway.body import JsonObject, OptionalObject
 from push_pipeline.gateway.idempotency import IdempotencyKey, say_if_replayed
 from push_pipeline.gateway.paths import Named
+from push_pipeline.gateway.permissions import Caller
 from push_pipeline.gateway.wire import MessageStatus, PushStatus
 from push_pipeline.platform import Platform
 from push_pipeline.publishing.push_template import push_immediately, push_stored
@@ -40,9 +41,12 @@ def push(
     A request with the same `Idempotency-Key` as an earlier one pushes nothing again.
     """
     users, template = recipients.split_users(body)
+    asking.require_publishing()
     if TEMPLATE_FIELDS.isdisjoint(template):
         raise InvalidChannelName("'push' is no channel, and a template has name or platforms")
-    asking.require_publish(PushTemplate.read(template).channel_name)
+    checked = PushTemplate.read(template)
+    asking.require_publish(checked.channel_name)
+    asking.require_segment(checked.segment_query)
     receipt = push_immediately(template, app=asking.app_id, dedupe_key=dedupe_key, users=users)
     say_if_replayed(response, receipt)
     return PushStatus.of(receipt)
@@ -66,10 +70,12 @@ def push_template(
     it is pushed to those of them who are in the template's audience.
     A request with the same `Idempotency-Key` as an earlier one pushes nothing again.
     """
+    asking.require_publishing()
     with db.reading() as connection:
         template = get_template(connection, asking.app_id, PUSH, name)
     asking.require_publish(template.channel_name)
     values, to = recipients.read_template_push(body)
+    asking.require_segment(to.segment_query)
     receipt = push_stored(name, values, to, app=asking.app_id, dedupe_key=dedupe_key)
     say_if_replayed(response, receipt)
     ignored = recipients.warnings_of_empty(body)
@@ -79,7 +85,7 @@ def push_template(
 @router.get("/messaging/pushtemplates", summary="Templates for iOS")
 def templates_of_ios(asking: Asking) -> DeviceTemplates:
     """Tell an iOS device what templates look like: the Swift SDK names no system."""
-    return _templates(asking.app_id, Platform.IOS)
+    return _templates(asking, Platform.IOS)
 
 
 @router.get("/messaging/pushtemplates/{device_type}", summary="Templates for a system")
@@ -87,9 +93,10 @@ def templates(device_type: Named, asking: Asking) -> DeviceTemplates:
     """Tell a device of an operating system what templates look like, by their names."""
     if device_type.upper() not in Platform.__members__:
         raise UnknownOs("the device type is unknown: use IOS, ANDROID or OSX")
-    return _templates(asking.app_id, Platform[device_type.upper()])
+    return _templates(asking, Platform[device_type.upper()])
 
 
-def _templates(app_id: str, platform: Platform) -> DeviceTemplates:
+def _templates(asking: Caller, platform: Platform) -> DeviceTemplates:
+    asking.require_some()
     with db.reading() as connection:
-        return templates_for_devices(connection, app_id, platform)
+        return templates_for_devices(connection, asking.app_id, platform)

@@ -112,7 +112,12 @@ def test_the_sdk_is_told_the_codes_of_what_is_wrong(service: Service) -> None:
     assert unknown == {"messageId": "message:NOBODY", "status": "unknown", "errorMessage": None}
 
 
-def test_the_sdk_does_the_same_by_domain_without_ids(service: Service) -> None:
+def test_the_sdk_does_the_same_by_domain_without_ids_where_the_app_is_open(
+    service: Service,
+) -> None:
+    with db.writing() as connection:
+        access = Access(APP, open_scopes=("publish", "register", "read"))
+        put_access(connection, access, now_ms())
     service.app = [service.url]
     register_both(service, ["default", "news"])
 

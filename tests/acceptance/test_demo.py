@@ -22,6 +22,7 @@ def test_the_demo_publishes_and_its_ledger_balances_with_the_providers_counts(co
     assert "everything is settled" in done.stdout
     assert "the providers agree" in done.stdout
     assert "BAD" not in done.stdout
+    assert f"API key {(tmp_path / 'var/demo/api.key').read_text()}" in done.stdout
     assert processes_in(tmp_path) == {}
     with closing(sqlite3.connect(tmp_path / "var/demo/pipeline.db")) as database:
         (left,) = database.execute(

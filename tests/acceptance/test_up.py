@@ -90,6 +90,9 @@ def test_everything_works_without_any_configuration_and_stops_with_nothing_left(
 @pytest.mark.slow
 def test_the_commands_of_the_readme_register_publish_and_tell_what_became_of_it(up):
     api = re.search(r"HTTP API +(\S+)", up.output)
+    key = re.search(r"API key +(\S+)", up.output)
+    assert key is not None
+    assert key[1] == (Path("var") / "api.key").read_text()
     readme = (Path(__file__).parents[2] / "README.md").read_text()
     block = re.search(r"```sh\n(A=.*?)```", readme, re.DOTALL)
     assert api is not None

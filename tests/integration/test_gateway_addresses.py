@@ -6,6 +6,8 @@ import pytest
 from sqlalchemy import select
 
 from push_pipeline import db
+from push_pipeline.clock import now_ms
+from push_pipeline.directory.access import Access, put_access
 from push_pipeline.models import MESSAGE
 from push_pipeline.settings import Settings
 from tests.integration.gateway_stand import APP, KEY, Answer, Client, make_app, running_gateway
@@ -22,6 +24,8 @@ def stored_channel(answer: Answer) -> str:
 
 
 def test_each_form_of_the_base_url_leads_to_the_app(api: Client, subtests: pytest.Subtests) -> None:
+    with db.writing() as connection:
+        put_access(connection, Access(APP, open_scopes=("publish",)), now_ms())
     ids, domain = f"/{APP}/{KEY}", "/api"
     cases = [ids, f"/{ids}", f"/sub{ids}", f"/sub/{ids}", f"/deep/down{ids}"]
     cases += [domain, f"/{domain}", f"/sub{domain}", f"/sub/{domain}", "/custom", ""]

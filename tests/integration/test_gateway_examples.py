@@ -22,7 +22,8 @@ def api(
     make_app()
     with db.writing() as connection:
         closed = (PublishRule("secret", ("editor",)),)
-        put_access(connection, Access(APP, publish_rules=closed), now_ms())
+        opened = ("publish", "register", "read")
+        put_access(connection, Access(APP, open_scopes=opened, publish_rules=closed), now_ms())
         template = {"name": "welcome", "message": "Welcome to {city}"}
         put_template(connection, APP, PUSH, PUSH.read(template), now_ms())
     with running_gateway() as client:

@@ -96,6 +96,7 @@ def test_a_key_that_checks_no_tokens_is_refused_in_one_line(tmp_path: Path) -> N
         assert len(told.splitlines()) == 1
     assert "https" in auth("tokens", APP, "--jwks-url", "http://id.example/keys", code=1)
     assert "scope" in auth("open", APP, "--scopes", "everything", code=1)
+    assert "keys alone" in auth("open", APP, "--scopes", "read,admin", code=1)
 
 
 def test_the_rules_of_an_app_are_made_shown_and_kept(start: Callable[[], Client]) -> None:
@@ -115,6 +116,17 @@ def test_the_rules_of_an_app_are_made_shown_and_kept(start: Callable[[], Client]
     assert api.publish("closed").fault == (400, 5007)
     assert api.publish("vip-1").fault == (400, 5007)
     assert api("GET", "/messaging/message:X", prefix="/api").fault == (400, 2000)
+    assert api("POST", "/messaging/open", {"message": 1}, prefix="/api").status == 200
+
+
+def test_doctor_says_what_is_open_without_a_key() -> None:
+    def found() -> list[str]:
+        told = json.loads(run_cli("doctor", "--json").stdout)
+        return [one["says"] for one in told if one["name"] == "keyless"]
+
+    assert found() == ["nothing of the HTTP API is open to callers without a key"]
+    auth("open", APP, "--scopes", "publish,read")
+    assert found() == [f"{APP}: anybody may publish, read (`app auth open {APP}`)"]
 
 
 def test_a_key_for_some_channels_is_made_by_the_shell(start: Callable[[], Client]) -> None:

@@ -93,7 +93,8 @@ def test_a_push_to_every_channel_needs_leave_for_every_channel(api: Client) -> N
     everywhere = {"message": "x", "channelName": ""}
     with db.writing() as connection:
         add_key(connection, APP, now_ms(), key="news only", channel_patterns=["news*"])
-        put_access(connection, Access(APP, publish_rules=(VIP,)), now_ms())
+        opened = ("publish",)
+        put_access(connection, Access(APP, open_scopes=opened, publish_rules=(VIP,)), now_ms())
 
     def push(path: str, body: dict, prefix: str) -> tuple[int, object]:
         answer = api("POST", f"/messaging/{path}", body, prefix=prefix)

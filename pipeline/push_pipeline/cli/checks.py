@@ -9,6 +9,7 @@ from push_pipeline import db, migrations, queues
 from push_pipeline.broker_address import tls_of
 from push_pipeline.clock import now_ms
 from push_pipeline.credentials import unseal
+from push_pipeline.directory.access import list_access
 from push_pipeline.directory.database_clock import database_now
 from push_pipeline.directory.dead_letters import count_dead_letters
 from push_pipeline.directory.heartbeat import last_beat
@@ -47,16 +48,16 @@ Check = Callable[[], Iterator[Finding]]
 def examine() -> Iterator[Finding]:
     """Look at everything; a check that cannot be made is a finding too."""
     for check in (_settings, _database, _schema):
-        found = _made(check)
+        found = made(check)
         yield from found
         if not found[0].ok:
             return  # without these every other check would say the same
-    broker = _made(_broker)
+    broker = made(_broker)
     yield from broker
     if broker[0].ok:
-        yield from _made(_workers)  # they are asked through the broker
-    for check in (_beat, _clock, _credentials, _waiting, _dead_letters):
-        yield from _made(check)
+        yield from made(_workers)  # they are asked through the broker
+    for check in (_beat, _clock, _credentials, _keyless, _waiting, _dead_letters):
+        yield from made(check)
 
 
 def try_providers() -> Iterator[Finding]:
@@ -73,13 +74,14 @@ def try_providers() -> Iterator[Finding]:
 def who_is_missing() -> Iterator[Finding]:
     """Look for whoever moves a message that is due: broker, workers, beat."""
     for check in (_broker, _workers, _beat):
-        bad = [one for one in _made(check) if not one.ok]
+        bad = [one for one in made(check) if not one.ok]
         yield from bad
         if bad and check is _broker:
             return  # the others are asked through it
 
 
-def _made(check: Check) -> list[Finding]:
+def made(check: Check) -> list[Finding]:
+    """Return what a check found; that it cannot be made is a finding too."""
     try:
         return list(check())
     except PipelineError as error:
@@ -190,6 +192,17 @@ def _open(route: dict[str, Any]) -> None:
         )
     if sealed is not None:
         unseal(secret.get_secret_value(), sealed)
+
+
+def _keyless() -> Iterator[Finding]:
+    with db.reading() as connection:
+        opened = [access for access in list_access(connection) if access.open_scopes]
+    for access in opened:
+        scopes = ", ".join(access.open_scopes)
+        says = f"{access.app_id}: anybody may {scopes} (`app auth open {access.app_id}`)"
+        yield Finding("keyless", True, says)
+    if not opened:
+        yield Finding("keyless", True, "nothing of the HTTP API is open to callers without a key")
 
 
 def _waiting() -> Iterator[Finding]:

@@ -14,7 +14,7 @@ from push_pipeline.cli.reckoning import Received, reckon
 from push_pipeline.errors import SetupError
 from push_pipeline.ledger.views import Ledger
 from push_pipeline.supervisor import commands
-from push_pipeline.supervisor.installation import Installation, Plan
+from push_pipeline.supervisor.installation import DEFAULT_APP_ID, Installation, Plan
 from push_pipeline.supervisor.simulated_providers import SimulatedProviders
 from push_pipeline.supervisor.state_folder import StateFolder
 from push_pipeline.supervisor.stop import Stopped, stoppable
@@ -63,7 +63,10 @@ def _run(folder: StateFolder, devices: int, seed: int) -> bool:
         totals = _register(devices, seed)
         installation.wait_until_ready()
         ledger = _publish()
-        return _check(ledger, totals, providers)
+        ok = _check(ledger, totals, providers)
+    say(f"app {DEFAULT_APP_ID}, API key {folder.secret('api.key')}; for its HTTP API")
+    say(f"  push-pipeline up --state {folder.path}")
+    return ok
 
 
 def _wipe(folder: StateFolder) -> None:

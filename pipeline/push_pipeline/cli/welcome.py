@@ -19,7 +19,8 @@ def welcome(installation: Installation) -> str:
     api = f"http://{HOST}:{installation.port}" if installation.port else "not installed"
     lines = [
         f"HTTP API   {api}",
-        f"app        {settings.app_id}; its API key is in {folder.path / 'api.key'}",
+        f"app        {settings.app_id}",
+        f"API key    {_key(installation)}",
         f"operators  /metrics, with the key in {folder.path / 'operator.key'}",
         f"database   {_place(settings.database_url)}",
         f"logs       {folder.logs}",
@@ -27,6 +28,14 @@ def welcome(installation: Installation) -> str:
     if installation.providers is not None:
         lines.append(f"providers  simulated; control API at {installation.providers.control_url}")
     return "\n".join([*lines, "", *_NEXT])
+
+
+def _key(installation: Installation) -> str:
+    """Show the key that was made here; one that was given is known to who gave it."""
+    given, file = get_settings().api_key, installation.folder.path / "api.key"
+    if given is None or given.get_secret_value() != installation.folder.secret("api.key"):
+        return "that of PIPELINE_API_KEY"
+    return f"{given.get_secret_value()} (kept in {file})"
 
 
 def _place(url: str) -> str:

@@ -10,9 +10,6 @@ from push_pipeline import db
 from push_pipeline.directory.apps import hash_key
 from push_pipeline.models import API_KEY, APP_ACCESS, ApiKey, AppAccess
 
-#: What a caller without a key may do, as with a client key: `/api/…` has no place for one.
-OPEN_SCOPES = ("publish", "register", "read")
-
 
 @dataclass(frozen=True, slots=True)
 class Grant:
@@ -54,7 +51,7 @@ class Access:
 
     app_id: str
     hosts: tuple[str, ...] = ()
-    open_scopes: tuple[str, ...] = OPEN_SCOPES
+    open_scopes: tuple[str, ...] = ()
     publish_rules: tuple[PublishRule, ...] = ()
     token_rules: TokenRules | None = None
     token_key: bytes | None = None
@@ -77,6 +74,12 @@ def find_grant(connection: Connection, app_id: str, key: str) -> Grant | None:
         return None
     patterns = tuple(row.channel_patterns) if row.channel_patterns else None
     return Grant(app_id, frozenset(row.scopes), patterns, row.id)
+
+
+def list_access(connection: Connection) -> list[Access]:
+    """Read the rules of every app that has some, in the order of their ids."""
+    rows = connection.execute(select(AppAccess).order_by(APP_ACCESS.app_id))
+    return [_access(row) for row in rows]
 
 
 def find_access(connection: Connection, app_id: str) -> Access:
@@ -113,7 +116,7 @@ def _access(row: Any) -> Access:
     return Access(
         app_id=row.app_id,
         hosts=tuple(row.hosts),
-        open_scopes=OPEN_SCOPES if row.open_scopes is None else tuple(row.open_scopes),
+        open_scopes=tuple(row.open_scopes or ()),
         publish_rules=tuple(
             PublishRule(rule["channel"], tuple(rule["roles"])) for rule in row.publish_rules
         ),

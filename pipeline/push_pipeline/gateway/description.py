@@ -10,7 +10,8 @@ _TEXT = """\
 Push notifications over the API of the Backendless SDKs.
 
 **Address.** `/APP-ID/API-KEY/…` names the app and a key of it. `/api/…` (or any other segment)
-is the app of the domain, else the default app, and may do what that app is open for. The headers
+is the app of the domain, on this machine the default app, and may do what that app is opened for
+(nothing, unless an operator says so). The headers
 `application-id` and `secret-key` are as good as ids in the path. The console's routes, for
 templates and channels, stand below `/APP-ID/console/messaging` and take the header `auth-key`.
 

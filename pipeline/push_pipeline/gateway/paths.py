@@ -3,7 +3,7 @@
 | form | example | the app and its key |
 |---|---|---|
 | ids in the path | `/{appId}/{apiKey}/messaging/…` | in the path |
-| domain | `/api/messaging/…`, or any one segment | by the Host header, else the default app |
+| domain | `/api/messaging/…`, or any one segment | by the Host header; no key |
 | console | `/{appId}/console/messaging/…` | `auth-key` is the key |
 | headers | `/v1/messaging/…` | `application-id` and `secret-key`; they win in the domain form |
 

@@ -3,7 +3,7 @@
 PipelineError
 ├── RequestError                 the caller's input; nothing was written
 │   ├── MalformedBody            8004
-│  │   ├── BodyLate             8004, HTTP 408
+│   │   ├── BodyLate             8004, HTTP 408
 │   │   ├── BodyNotDeclared      8004, HTTP 415
 │   │   └── UnreadableEncoding   8004, HTTP 415
 │   ├── MissingParameter         8007

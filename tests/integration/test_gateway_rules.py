@@ -161,3 +161,28 @@ def test_who_changes_a_device_is_said_and_told(start: Callable[[], Client]) -> N
     assert refused.fault == (400, 2000)
     auth("devices", APP, "--no-proof")
     assert "whoever knows their id" in auth("show", APP)
+
+
+def test_doctor_says_who_gets_in_where_and_which_files_others_can_use(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("")
+    (tmp_path / ".env").chmod(0o644)
+    for path in tmp_path.glob("pipeline.db*"):
+        path.chmod(0o600)
+    auth("open", APP, "--scopes", "read")
+
+    done = run_cli("doctor", "--security", "--json", env={"PIPELINE_CORS_ORIGINS": "*"})
+
+    found = {one["name"]: one for one in json.loads(done.stdout)}
+    assert found["keyless"]["says"] == f"{APP}: anybody may read, at this machine's own names"
+    assert found["web pages"]["says"] == "those of every origin may use the HTTP API"
+    assert found["keys"]["says"] == f"{APP}: 1 key; with all scopes those that end in EY-1"
+    assert "PIPELINE_OPERATOR_KEY" in found["operators"]["says"]
+    assert found["broker"]["ok"]
+    assert found["files"] == {
+        "name": "files",
+        "ok": False,
+        "says": "others can use .env: `chmod go=`",
+    }
+    assert done.returncode == 1
+    (tmp_path / ".env").chmod(0o600)
+    assert run_cli("doctor", "--security").returncode == 0

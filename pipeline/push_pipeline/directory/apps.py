@@ -32,6 +32,15 @@ class AppView:
     created_at: int
 
 
+@dataclass(frozen=True, slots=True)
+class KeyView:
+    """A key as it is listed: `hint` are its last four characters."""
+
+    app_id: str
+    hint: str
+    scopes: tuple[str, ...]
+
+
 def resolve_app(connection: Connection, app: str | None) -> str:
     """Return the id of the app that is meant: the one named, the default one, or the only one.
 
@@ -147,6 +156,16 @@ def add_key(
     if owner != app_id:
         raise InvalidParameter("another app has this key: give each app a key of its own")
     return shown
+
+
+def list_keys(connection: Connection) -> list[KeyView]:
+    """List the keys of all apps that are not revoked, the oldest first."""
+    rows = connection.execute(
+        select(API_KEY.app_id, API_KEY.hint, API_KEY.scopes)
+        .where(API_KEY.revoked_at.is_(None))
+        .order_by(API_KEY.app_id, API_KEY.id)
+    )
+    return [KeyView(app_id, hint, tuple(scopes)) for app_id, hint, scopes in rows]
 
 
 def revoke_key(connection: Connection, app_id: str, hint: str, now: int) -> int:

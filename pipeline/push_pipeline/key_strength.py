@@ -1,4 +1,8 @@
-"""API keys of people's own making: those that can be guessed are refused; pure."""
+"""Keys of people's own making: those that can be guessed are refused; pure."""
+
+#: Characters of a secret that seals. Shorter ones can be guessed by trying; 32 random bytes in
+#: hex are 64.
+SECRET_KEY_MIN_LENGTH = 16
 
 #: Characters. As many random ones, even digits, are more than anybody tries.
 LENGTH_MIN = 24

@@ -22,7 +22,7 @@ from push_pipeline.broker_address import check_broker_url
 from push_pipeline.environment import ENV_FILE
 from push_pipeline.errors import SettingsError
 from push_pipeline.host import Host, joined
-from push_pipeline.key_strength import check_key
+from push_pipeline.key_strength import SECRET_KEY_MIN_LENGTH, check_key
 from push_pipeline.settings_report import (
     PREFIX,
     never_run,
@@ -31,9 +31,6 @@ from push_pipeline.settings_report import (
     variable,
     wrong_value,
 )
-
-#: Characters. Shorter ones can be guessed by trying; 32 random bytes in hex are 64.
-SECRET_KEY_MIN_LENGTH: Final = 16
 
 DATABASE_SCHEMES: Final = ("sqlite", "postgresql", "postgres", "postgresql+psycopg")
 
@@ -89,7 +86,8 @@ class Settings(BaseSettings):
         None, description="Bearer token that opens `/metrics` and `/readyz` of the gateway"
     )
     secret_key: SecretStr | None = Field(
-        None, description="Seals provider credentials at rest; needed outside `up` and `demo`"
+        None,
+        description="Seals credentials at rest; needed outside `up` and `demo`. Or `NEW,OLD`",
     )
 
     batch_size: Annotated[int, Ge(1), Le(1000)] = Field(

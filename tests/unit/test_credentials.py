@@ -8,7 +8,18 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from push_pipeline.credentials import ApnsCredential, Environment, FcmCredential, seal, unseal
+from push_pipeline.credentials import (
+    ApnsCredential,
+    Environment,
+    FcmCredential,
+    Standing,
+    keys_in,
+    reseal,
+    seal,
+    sealing,
+    standing,
+    unseal,
+)
 from push_pipeline.errors import BadCredential, SettingsError
 from tests.unit.senders.providers import (
     KEY_ID,
@@ -206,3 +217,37 @@ def test_a_broken_json_file_is_not_kept_in_the_error(tmp_path: Path) -> None:
         FcmCredential.from_service_account_file(path)
     assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__
+
+
+OLD, NEW = "an old key of the tests", "a new key of the tests"
+
+
+def test_a_list_of_keys_seals_with_the_first_and_opens_with_each() -> None:
+    credential = apns_credential()
+    old = seal(OLD, credential)
+    both = f"{NEW}, {OLD}"
+
+    assert unseal(both, old) == credential
+    assert unseal(NEW, seal(both, credential)) == credential
+    assert unseal(NEW, reseal(both, old)) == credential
+    assert standing(OLD, old) is Standing.NEWEST
+    assert standing(both, old) is Standing.OLD
+    assert standing(both, reseal(both, old)) is Standing.NEWEST
+    assert standing(NEW, old) is Standing.LOST
+    with pytest.raises(BadCredential):
+        reseal(NEW, old)
+
+
+def test_a_secret_with_a_comma_that_is_no_list_is_one_key() -> None:
+    one = "a secret of words, and more"
+    assert keys_in(one) == [one]
+    assert standing(one, seal(one, apns_credential())) is Standing.NEWEST
+    assert keys_in(f"{NEW},{one}") == [NEW, one]
+    assert standing(f"{NEW},{one}", seal(one, apns_credential())) is Standing.OLD
+
+
+def test_what_was_sealed_with_a_comma_before_there_were_lists_is_opened() -> None:
+    text = f"{NEW},{OLD}"
+    before = sealing._fernet(text).encrypt(b"x")
+    assert standing(text, before) is Standing.OLD
+    assert standing(text, reseal(text, before)) is Standing.NEWEST

@@ -2,19 +2,20 @@
 
 import json
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from push_pipeline import db, migrations, queues
 from push_pipeline.broker_address import tls_of
 from push_pipeline.clock import now_ms
-from push_pipeline.credentials import unseal
+from push_pipeline.credentials import Standing, keys_in, standing, unseal
 from push_pipeline.directory.access import list_access
 from push_pipeline.directory.database_clock import database_now
 from push_pipeline.directory.dead_letters import count_dead_letters
 from push_pipeline.directory.heartbeat import last_beat
 from push_pipeline.directory.provider_routes import find_credential, list_routes
 from push_pipeline.environment import env_file_found
+from push_pipeline.directory.sealed import list_sealed
 from push_pipeline.errors import BadCredential, PipelineError, SettingsError
 from push_pipeline.ledger.due_batches import oldest_due
 from push_pipeline.outcome import why_it_rests
@@ -56,7 +57,7 @@ def examine() -> Iterator[Finding]:
     yield from broker
     if broker[0].ok:
         yield from made(_workers)  # they are asked through the broker
-    for check in (_beat, _clock, _credentials, _keyless, _waiting, _dead_letters):
+    for check in (_beat, _clock, _credentials, _sealed, _keyless, _waiting, _dead_letters):
         yield from made(check)
 
 
@@ -192,6 +193,32 @@ def _open(route: dict[str, Any]) -> None:
         )
     if sealed is not None:
         unseal(secret.get_secret_value(), sealed)
+
+
+def _sealed() -> Iterator[Finding]:
+    with db.reading() as connection:
+        found = list_sealed(connection)
+    secret = get_settings().secret_key
+    if secret is None or not found:
+        says = "nothing is sealed yet" if not found else "PIPELINE_SECRET_KEY is not set"
+        yield Finding("secret key", not found, says)
+        return
+    names: dict[Standing, list[str]] = {one: [] for one in Standing}
+    for one in found:
+        names[standing(secret.get_secret_value(), one.value)].append(one.name)
+    yield of_sealed(names, len(keys_in(secret.get_secret_value())))
+
+
+def of_sealed(names: Mapping[Standing, Sequence[str]], keys: int) -> Finding:
+    """Say what is sealed with which of so many keys."""
+    lost, old = ", ".join(names[Standing.LOST]), ", ".join(names[Standing.OLD])
+    if lost:
+        return Finding("secret key", False, f"none of the keys opens {lost}")
+    if old:
+        return Finding("secret key", True, f"an old key seals {old}: `push-pipeline keys rotate`")
+    rest = ", nothing needs the others" if keys > 1 else ""
+    says = f"{len(names[Standing.NEWEST])} sealed, all with the newest key{rest}"
+    return Finding("secret key", True, says)
 
 
 def _keyless() -> Iterator[Finding]:

@@ -22,6 +22,7 @@ from push_pipeline.cli import (
     doctor,
     gateway,
     intervention,
+    keys,
     ledger,
     processes,
     publishing,
@@ -61,6 +62,7 @@ app.command(add_help_option=False, context_settings=processes.PASS_ALL_ON)(proce
 app.add_typer(apps.group, name="app")
 app.add_typer(devices.group, name="devices")
 app.add_typer(users.group, name="users")
+app.add_typer(keys.group, name="keys")
 app.add_typer(templates.group, name="template")
 app.add_typer(schedule.group, name="schedule")
 

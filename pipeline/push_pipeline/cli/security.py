@@ -14,6 +14,7 @@ from push_pipeline import db
 from push_pipeline.broker_address import tls_of
 from push_pipeline.cli.adopted import FOLDER
 from push_pipeline.cli.checks import Finding, made
+from push_pipeline.credentials import keys_in
 from push_pipeline.directory.access import Access, list_access
 from push_pipeline.directory.apps import KeyView, list_apps, list_keys
 from push_pipeline.directory.scopes import SCOPES
@@ -125,9 +126,13 @@ def is_this_machine(host: str) -> bool:
 
 
 def _secret() -> Iterator[Finding]:
-    known = get_settings().secret_key is not None
+    secret = get_settings().secret_key
+    if secret is None:
+        yield Finding("secret key", False, "PIPELINE_SECRET_KEY is not set")
+        return
+    several = len(keys_in(secret.get_secret_value())) > 1
     says = "PIPELINE_SECRET_KEY seals credentials and keys of user tokens"
-    yield Finding("secret key", known, says if known else "PIPELINE_SECRET_KEY is not set")
+    yield Finding("secret key", True, f"{says}; old ones open them too" if several else says)
 
 
 def _files() -> Iterator[Finding]:

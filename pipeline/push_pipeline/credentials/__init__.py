@@ -2,15 +2,29 @@
 
 from push_pipeline.credentials.apns import ApnsCredential, Environment
 from push_pipeline.credentials.fcm import FcmCredential
-from push_pipeline.credentials.sealing import Credential, seal, seal_text, unseal, unseal_text
+from push_pipeline.credentials.sealing import (
+    Credential,
+    Standing,
+    keys_in,
+    reseal,
+    seal,
+    seal_text,
+    standing,
+    unseal,
+    unseal_text,
+)
 
 __all__ = [
     "ApnsCredential",
     "Credential",
     "Environment",
     "FcmCredential",
+    "Standing",
+    "keys_in",
+    "reseal",
     "seal",
     "seal_text",
+    "standing",
     "unseal",
     "unseal_text",
 ]

@@ -27,7 +27,7 @@ up: setup  ## everything on this machine in one process tree; Ctrl-C stops it
 migrate: setup  ## create or upgrade the schema of PIPELINE_DATABASE_URL
 	@$(BIN)/push-pipeline migrate
 
-.PHONY: check lint format test coverage bench packages
+.PHONY: check lint audit format test coverage bench packages
 check: lint test  ## what CI runs: lint and test
 
 lint: setup  ## style, types and the import contract
@@ -35,6 +35,10 @@ lint: setup  ## style, types and the import contract
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+audit: setup  ## compare the pinned dependencies with the known vulnerabilities; asks pypi.org
+	@$(BIN)/python -m venv build/audit && build/audit/bin/pip install --quiet pip-audit
+	build/audit/bin/pip-audit --requirement deploy/constraints.txt --require-hashes --disable-pip --strict --progress-spinner off
 
 format: setup  ## sort, fix and format the code
 	$(BIN)/ruff check --fix-only --quiet .

@@ -7,16 +7,20 @@ import base64
 import json
 import re
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import jwt
 import pytest
 import redis
 from sqlalchemy import text
 
 from push_pipeline import db, queues
+from push_pipeline.settings import Settings
 from tests.audience import android, ios
-from tests.processes import run_cli, wait_until
+from tests.integration.gateway_stand import Client
+from tests.processes import Process, cli, run_cli, wait_until
 from tests.running import Stand
 
 TOKEN = "ca9aca9a"
@@ -24,10 +28,17 @@ TEXT = "canary-of-the-text"
 TITLE = "canary-of-the-title"
 API_KEY = "canary-of-the-api-key-0123456789"
 SECRET_KEY = "canary-of-the-secret-key-0123456789"
+OLD_SECRET_KEY = "canary-of-the-old-secret-key-0123456789"
+OPERATOR_KEY = "canary-of-the-operator-key-0123456789"
+WRONG_KEY = "canary-of-a-wrong-key-0123456789"
+SIGNING_KEY = "canary-of-the-signing-key-0123456789"
 
 #: What must not be seen; the last three are in every authorisation, signed token and private
 #: key. `eyJhbGciOi` is `{"alg":` in base64, with which a token's header begins.
-SECRETS = (TOKEN, TEXT, TITLE, API_KEY, SECRET_KEY, "bearer ", "eyJhbGciOi", "PRIVATE KEY")
+SECRETS = (
+    *(TOKEN, TEXT, TITLE, API_KEY, SECRET_KEY, OLD_SECRET_KEY, OPERATOR_KEY, WRONG_KEY),
+    *(SIGNING_KEY, "bearer ", "eyJhbGciOi", "PRIVATE KEY"),
+)
 
 #: One connection breaks while others' answers are due; then that token gets through.
 CUT_ONCE = {"match": {"prefix": "c1de", "nth": [1]}, "action": {"cut": "processed"}}
@@ -105,6 +116,61 @@ def test_no_canary_is_in_logs_task_messages_or_output(
     assert secrets_in(worker.output, beat.output) == set()
     outputs = [one.stdout + one.stderr for one in [published, *shown]]
     assert secrets_in(*outputs) == set()
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_no_canary_is_in_what_a_gateway_and_the_commands_about_keys_say(
+    settings: Settings, configure: Callable[..., Settings], spawn: Callable[..., Process], tmp_path
+) -> None:
+    configure(
+        app_id="shop",
+        api_key=API_KEY,
+        operator_key=OPERATOR_KEY,
+        secret_key=f"{SECRET_KEY},{OLD_SECRET_KEY}",
+    )
+    (tmp_path / "signing").write_text(SIGNING_KEY)
+    outputs = [
+        run_cli(*words, env=env)
+        for words, env in (
+            (("migrate",), {}),
+            (
+                ("app", "auth", "tokens", "shop", "--key-file", "signing"),
+                {"PIPELINE_SECRET_KEY": OLD_SECRET_KEY},
+            ),
+            (("doctor", "--security"), {}),
+            (("keys", "rotate", "--json"), {}),
+            (("keys", "rotate"), {"PIPELINE_SECRET_KEY": WRONG_KEY}),
+            (("app", "auth", "show", "shop", "--json"), {}),
+        )
+    ]
+    assert [one.returncode for one in outputs] == [0, 0, 0, 0, 1, 0]
+    gateway = spawn(*cli("gateway", "--port", "0"))
+    port = int(gateway.wait_for("Application startup complete").split("http://127.0.0.1:")[1][:5])
+    api = Client(port, f"/shop/{API_KEY}")
+    user = jwt.encode({"sub": "u", "exp": time.time() + 60}, SIGNING_KEY, "HS256")
+    assert api.register("d", deviceToken=TOKEN, device_token=TOKEN).status == 200
+    body = {"deviceId": "d", "deviceToken": TOKEN * 2, "os": "IOS"}
+    asked = api("POST", "/messaging/registrations", body, device_token=TOKEN, user_token=user)
+    assert asked.status == 200
+    answers = [
+        api.publish("news", TEXT, headers={"ios-alert-title": TITLE}, pushBroadcast=TEXT),
+        api.publish("news", TEXT, headers={"ios-alert-title": TITLE}),
+        api("GET", "/info", user_token=f"{user}x"),
+        api("GET", "/nothing"),
+        api("GET", "/info", prefix=f"/shop/{WRONG_KEY}"),
+        api("GET", "/metrics", prefix="", authorization=f"Bearer {OPERATOR_KEY}"),
+        api("GET", "/readyz", prefix="", authorization=f"Bearer {WRONG_KEY}"),
+        api("GET", "/healthz", prefix=f"/{WRONG_KEY}"),
+        api("POST", "/messaging/registrations", {**body, "os": TEXT}),
+    ]
+    assert {answer.status for answer in answers} >= {200, 400, 401, 404}
+    gateway.stop()
+
+    assert "/messaging/registrations" in gateway.output
+    assert secrets_in(gateway.output) == set()
+    assert secrets_in(*(one.stdout + one.stderr for one in outputs)) == set()
+    told = [answer for answer in answers if answer is not answers[-1]]
+    assert secrets_in(*(answer.raw.decode() for answer in told)) == set()
 
 
 @pytest.mark.parametrize("statement", ["SELECT :token FROM no_table", "SELECT no_column, :token"])

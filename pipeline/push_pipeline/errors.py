@@ -22,6 +22,7 @@ PipelineError
 │   ├── OperationDenied          2000
 │   ├── InvalidUserToken         3064, HTTP 401
 │   ├── TooManyAttempts          999, HTTP 429
+│   ├── QuotaExceeded            999, HTTP 429
 │   ├── OperatorsOnly            2000, HTTP 401
 │   ├── UnknownApp               2002
 │   │   └── UnknownHost          2002
@@ -179,6 +180,13 @@ class InvalidUserToken(RequestError):
 
 class TooManyAttempts(RequestError):
     """Too many requests came with wrong keys like this, or from this address: wait a minute."""
+
+    code = 999
+    http_status = 429
+
+
+class QuotaExceeded(RequestError):
+    """More is asked for than this key or this app may have: the text names the bound."""
 
     code = 999
     http_status = 429

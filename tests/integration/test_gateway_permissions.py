@@ -4,6 +4,7 @@ import pytest
 
 from push_pipeline import db
 from push_pipeline.clock import now_ms
+from push_pipeline.devices import upsert
 from push_pipeline.directory.access import Access, PublishRule, put_access
 from push_pipeline.directory.apps import add_key, revoke_key
 from push_pipeline.gateway import rate_limiter
@@ -209,3 +210,27 @@ def test_operators_have_a_key_of_their_own(api: Client) -> None:
             assert answer.fault == (401, 2000), (path, wrong)
         assert api("GET", path, prefix="").status == 200
     assert KEY.encode() not in api("GET", "/metrics", prefix="").raw
+
+
+def test_who_is_no_admin_asks_for_little_at_once(
+    api: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = key(api, "client-key", scopes=["publish", "register"])
+    template = {"name": "known", "message": "x"}
+    api("POST", "/console/messaging/push/templates", template, prefix=f"/{APP}", auth_key=KEY)
+    many = [f"c{n}" for n in range(101)]
+
+    for who, status in ((client, 429), (api, 200)):
+        assert who.publish(repeatEvery=59).status == status
+        assert who("POST", "/messaging/push/known", {"repeatEvery": 59}).status == status
+        assert who.register(channels=many).status == status
+    assert client.publish(repeatEvery=60).status == 200
+    assert client.publish(repeatEvery=59).fault == (429, 999)
+    assert client.register(channels=many[:100]).status == 200
+
+    monkeypatch.setattr(upsert, "CHANNELS_OF_APP_MAX", 101 + 1)  # and the default one
+    assert client.register("dev-2", channels=["new"]).fault == (429, 999)
+    assert client.publish("new").fault == (429, 999)
+    assert client.publish("c100").status == 200
+    assert client.register("dev-2", channels=["c100"]).status == 200
+    assert api.publish("new").status == 200

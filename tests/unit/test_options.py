@@ -26,9 +26,9 @@ anything = json_values | st.floats() | st.binary() | st.datetimes() | st.integer
 
 publish_options = st.builds(
     PublishOptions,
-    publisher_id=st.none() | st.text(),
+    publisher_id=st.none() | st.text(max_size=512),
     headers=st.none() | st.dictionaries(st.text(), json_values),
-    subtopic=st.none() | st.text(),
+    subtopic=st.none() | st.text(max_size=512),
     template_values=st.none() | st.dictionaries(st.text(), st.text() | st.integers(0, 9)),
 )
 delivery_options = st.builds(
@@ -176,3 +176,15 @@ def test_a_missing_message_is_8007_and_a_null_one_5041_where_devices_get_it():
     with pytest.raises(errors.EmptyMessage):
         check_message({"message": None})
     assert check_message({"message": None}, pushed=False) is None
+
+
+def test_names_and_lists_of_recipients_are_bounded() -> None:
+    for name in ("publisher_id", "subtopic"):
+        assert PublishOptions(**{name: "x" * 512}).to_json()
+        with pytest.raises(errors.InvalidParameter, match="512"):
+            PublishOptions(**{name: "x" * 513})
+    many = [str(n) for n in range(100_000)]
+    for name in ("push_singlecast", "push_users"):
+        assert DeliveryOptions(**{name: [*many, "0"]})  # each counts once
+        with pytest.raises(errors.InvalidParameter, match="100000"):
+            DeliveryOptions(**{name: [*many, "one more"]})

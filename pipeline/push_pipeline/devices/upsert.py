@@ -29,6 +29,7 @@ from sqlalchemy.types import TypeEngine
 
 from push_pipeline import db
 from push_pipeline.devices.registration import KEPT, NOBODY, Registration
+from push_pipeline.errors import QuotaExceeded
 from push_pipeline.models import (
     CHANNEL,
     DEVICE,
@@ -38,6 +39,10 @@ from push_pipeline.models import (
     Json,
     Subscription,
 )
+
+#: Channels of an app, which come by themselves when somebody names them. Whoever has a key out of
+#: an app's binary could fill the table.
+CHANNELS_OF_APP_MAX = 10_000
 
 #: What a registration says anew each time.
 RENEWED = ("token", "kind", "platform", "os_version", "expires_at")
@@ -60,16 +65,30 @@ _built: dict[tuple[str, str], Any] = {}
 
 
 def ensure_channels(
-    connection: Connection, app_id: str, names: Sequence[str], now: int
+    connection: Connection, app_id: str, names: Sequence[str], now: int, *, trusted: bool = True
 ) -> dict[str, int]:
-    """Return the keys of channels by name, creating those that do not exist."""
+    """Return the keys of channels by name, creating those that do not exist.
+
+    Raises:
+        QuotaExceeded: the app has as many as others than trusted callers may make.
+    """
     found = _find_channels(connection, app_id, names)
     missing = sorted({*names} - {*found})  # in one order, so that two callers cannot deadlock
     if missing:
+        if not trusted:
+            _require_room(connection, app_id, len(missing))
         rows = [{"app_id": app_id, "name": name, "created_at": now} for name in missing]
         connection.execute(db.insert_into(connection, Channel).on_conflict_do_nothing(), rows)
         found = _find_channels(connection, app_id, names)
     return found
+
+
+def _require_room(connection: Connection, app_id: str, more: int) -> None:
+    counting = select(func.count()).select_from(Channel).where(CHANNEL.app_id == app_id)
+    if connection.execute(counting).scalar_one() + more > CHANNELS_OF_APP_MAX:
+        raise QuotaExceeded(
+            f"the app has {CHANNELS_OF_APP_MAX} channels: new ones need a key with the scope admin"
+        )
 
 
 def upsert_devices(
@@ -123,7 +142,8 @@ def subscribe_devices(
 ) -> None:
     """Add devices to the channels that they name; `keys` are theirs by device id."""
     names = list(dict.fromkeys(name for one in registrations for name in one.channels))
-    channels = ensure_channels(connection, app_id, names, now)
+    trusted = all(one.claimant.trusted for one in registrations)
+    channels = ensure_channels(connection, app_id, names, now, trusted=trusted)
     rows = _as_text(
         {"channel_key": channels[name], "device_key": keys[one.device_id]}
         for one in registrations

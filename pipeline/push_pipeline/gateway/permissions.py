@@ -7,7 +7,8 @@ from fnmatch import fnmatchcase
 from push_pipeline.directory.access import Grant, PublishRule
 from push_pipeline.errors import OperationDenied, PublishDenied
 from push_pipeline.gateway.keyless import require_impersonal
-from push_pipeline.options import EVERY_CHANNEL
+from push_pipeline.gateway.quotas import require_few, require_slow
+from push_pipeline.options import EVERY_CHANNEL, DeliveryOptions
 
 #: The roles that everybody has, by the API's names.
 KNOWN_USER = "AuthenticatedUser"
@@ -65,14 +66,31 @@ class Caller:
         if self.keyless:
             raise OperationDenied("this needs a key")
 
-    def require_segment(self, clause: str | None) -> None:
-        """Check whether they may narrow an audience by this segment.
+    @property
+    def is_admin(self) -> bool:
+        """Whether they may do all in their app."""
+        return "admin" in self.grant.scopes
+
+    def require_delivery(self, to: DeliveryOptions) -> None:
+        """Check whether they may send to this audience, and as often.
 
         Raises:
-            OperationDenied: they may not.
+            OperationDenied: the segment asks about people, and they have no key.
+            QuotaExceeded: it is repeated too often for them.
         """
         if self.keyless:
-            require_impersonal(clause)
+            require_impersonal(to.segment_query)
+        if not self.is_admin:
+            require_slow(to)
+
+    def require_channels(self, count: int) -> None:
+        """Check whether they may register a device in so many channels at once.
+
+        Raises:
+            QuotaExceeded: they may not.
+        """
+        if not self.is_admin:
+            require_few(count)
 
     def require_publishing(self) -> None:
         """Check whether they may publish anywhere, before it is told what there is.

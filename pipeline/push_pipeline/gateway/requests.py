@@ -17,8 +17,8 @@ _PUBLISH: dict[str, Any] = {
         "description": "any JSON value but null; the text of the notification, or its texts by"
         " language with one called `default`"
     },
-    "publisherId": _TEXT,
-    "subtopic": _TEXT,
+    "publisherId": {"type": "string", "maxLength": 512},
+    "subtopic": {"type": "string", "maxLength": 512},
     "headers": {
         "type": "object",
         "description": "`ios-…` and `android-…` shape the notification; others go to the device",

@@ -8,6 +8,10 @@ from push_pipeline.errors import EmptyAudience, InvalidParameter
 #: Both spellings of the option.
 NAMES: Final = ("push_singlecast", "pushSinglecast")
 
+#: Recipients that a message may name, devices or users. Each is kept in its row; more are a
+#: channel or a segment.
+RECIPIENTS_MAX: Final = 100_000
+
 
 def read_device_ids(value: object) -> tuple[str, ...]:
     """Return device ids in their order, each once.
@@ -24,7 +28,18 @@ def read_device_ids(value: object) -> tuple[str, ...]:
         raise InvalidParameter("pushSinglecast has a device id that is empty or no text")
     if not ids:
         raise EmptyAudience("pushSinglecast names no device: without it everybody is meant")
-    return tuple(dict.fromkeys(ids))
+    return bounded("pushSinglecast", tuple(dict.fromkeys(ids)))
+
+
+def bounded(name: str, ids: tuple[str, ...]) -> tuple[str, ...]:
+    """Return a list of recipients that is not too long.
+
+    Raises:
+        InvalidParameter: it is.
+    """
+    if len(ids) > RECIPIENTS_MAX:
+        raise InvalidParameter(f"{name} names at most {RECIPIENTS_MAX}: use a channel or a segment")
+    return ids
 
 
 def without_empty(values: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -13,12 +13,23 @@ from push_pipeline.options.json_values import copy_json
 
 JsonObject = Mapping[str, Any]
 
+#: Characters of a publisher's id and of a subtopic, as of a device's id: each is kept in a row.
+NAME_MAX = 512
+
 
 def read_text(value: object) -> str:
     """Return a text as it is, or raise InvalidParameter."""
     if not isinstance(value, str):
         raise InvalidParameter("publisherId, subtopic and segmentQuery are text")
     return value
+
+
+def read_name(value: object) -> str:
+    """Return a short text as it is, or raise InvalidParameter."""
+    text = read_text(value)
+    if len(text) > NAME_MAX:
+        raise InvalidParameter(f"publisherId and subtopic have at most {NAME_MAX} characters")
+    return text
 
 
 def read_object(value: object) -> JsonObject:
@@ -58,11 +69,11 @@ class PublishOptions(Options):
         InvalidParameter: a field has another type, or its name is unknown.
     """
 
-    publisher_id: Annotated[str | None, PlainValidator(read_text)] = None
+    publisher_id: Annotated[str | None, PlainValidator(read_name)] = None
     headers: Annotated[JsonObject, PlainValidator(read_object), PlainSerializer(dict)] = Field(
         default_factory=lambda: MappingProxyType({})
     )
-    subtopic: Annotated[str | None, PlainValidator(read_text)] = None
+    subtopic: Annotated[str | None, PlainValidator(read_name)] = None
     template_values: Annotated[
         Mapping[str, str], PlainValidator(read_template_values), PlainSerializer(dict)
     ] = Field(default_factory=lambda: MappingProxyType({}))

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from push_pipeline.errors import EmptyAudience, InvalidParameter, MissingParameter
+from push_pipeline.options.device_ids import bounded
 from push_pipeline.options.texts import is_text
 
 #: Characters. As long as a device id; bounds an index entry.
@@ -37,7 +38,7 @@ def read_user_ids(value: object) -> tuple[str, ...]:
     ids = tuple(dict.fromkeys(_user_id(one) for one in given))
     if not ids:
         raise EmptyAudience("pushUsers names no user: without it everybody is meant")
-    return ids
+    return bounded("pushUsers", ids)
 
 
 def _user_id(given: object) -> str:

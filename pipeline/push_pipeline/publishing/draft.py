@@ -45,6 +45,7 @@ class Draft:
     warnings: tuple[FieldWarning, ...] = ()
     strict: bool = False  # whether a warning refuses it
     app_id: str = ""
+    trusted: bool = True  # may make more channels than others
 
     def __post_init__(self) -> None:
         self.refuse_if_strict(self.warnings)

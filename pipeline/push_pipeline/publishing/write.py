@@ -72,7 +72,8 @@ def _write(
     news = [_message(*one) for one in zip(drafts, foreseen, strict=True)]
     said = find_said(connection, news)
     fresh = {place: new for place, new in enumerate(news) if place not in said}
-    _ensure_channels(connection, list(fresh.values()), now)
+    trusted = all(draft.trusted for draft in drafts)
+    _ensure_channels(connection, list(fresh.values()), now, trusted=trusted)
     planned = [(new, _plan_runs(connection, new, now)) for new in fresh.values()]
     done: dict[int, tuple[Receipt, list[Wake]]] = {place: (said[place], []) for place in said}
     written = write_messages(connection, planned, now) if planned else []
@@ -93,13 +94,15 @@ def _told(draft: Draft, known: Foresight, receipt: Receipt) -> Receipt:
     return replace(receipt, warnings=warnings, not_found=known.not_found)
 
 
-def _ensure_channels(connection: Connection, news: Sequence[NewMessage], now: int) -> None:
+def _ensure_channels(
+    connection: Connection, news: Sequence[NewMessage], now: int, *, trusted: bool
+) -> None:
     named: dict[str, set[str]] = {}
     for new in news:
         if new.channel != EVERY_CHANNEL:
             named.setdefault(new.app_id, set()).add(new.channel)
     for app_id in sorted(named):  # in one order, as the names are in each
-        ensure_channels(connection, app_id, sorted(named[app_id]), now)
+        ensure_channels(connection, app_id, sorted(named[app_id]), now, trusted=trusted)
 
 
 def _wakes_for(

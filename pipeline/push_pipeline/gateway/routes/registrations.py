@@ -39,8 +39,7 @@ def claimant(
     ] = None,
 ) -> Claimant:
     """Say who speaks for a device, and what they have shown."""
-    trusted = "admin" in asking.grant.scopes
-    return Claimant(trusted, asking.user_id, device_token, must_show=asking.device_proof)
+    return Claimant(asking.is_admin, asking.user_id, device_token, must_show=asking.device_proof)
 
 
 Claiming = Annotated[Claimant, Depends(claimant)]
@@ -66,6 +65,7 @@ async def register(
     """
     asking.require("register")
     wanted = check_registration(_with_user(asking, body), now_ms())
+    asking.require_channels(len(wanted.channels))
     wanted = replace(wanted, claimant=claiming)
     registering: Batcher[Arrival, int] = request.app.state.registering
     key = await registering.do(Arrival(asking.app_id, wanted))

@@ -15,6 +15,7 @@ from push_pipeline.gateway.idempotency import IdempotencyKey, say_if_replayed
 from push_pipeline.gateway.paths import Named
 from push_pipeline.gateway.permissions import Caller
 from push_pipeline.gateway.wire import MessageStatus, PushStatus
+from push_pipeline.options import DeliveryOptions
 from push_pipeline.platform import Platform
 from push_pipeline.publishing.push_template import push_immediately, push_stored
 from push_pipeline.template.stored import PushTemplate
@@ -46,7 +47,7 @@ def push(
         raise InvalidChannelName("'push' is no channel, and a template has name or platforms")
     checked = PushTemplate.read(template)
     asking.require_publish(checked.channel_name)
-    asking.require_segment(checked.segment_query)
+    asking.require_delivery(DeliveryOptions(segment_query=checked.segment_query))
     receipt = push_immediately(template, app=asking.app_id, dedupe_key=dedupe_key, users=users)
     say_if_replayed(response, receipt)
     return PushStatus.of(receipt)
@@ -75,7 +76,7 @@ def push_template(
         template = get_template(connection, asking.app_id, PUSH, name)
     asking.require_publish(template.channel_name)
     values, to = recipients.read_template_push(body)
-    asking.require_segment(to.segment_query)
+    asking.require_delivery(to)
     receipt = push_stored(name, values, to, app=asking.app_id, dedupe_key=dedupe_key)
     say_if_replayed(response, receipt)
     ignored = recipients.warnings_of_empty(body)

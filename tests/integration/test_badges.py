@@ -7,6 +7,7 @@ from sqlalchemy import select, update
 
 from push_pipeline import db, publish, push_with_template, register_device
 from push_pipeline.clock import now_ms
+from push_pipeline.devices.inventory import show_device
 from push_pipeline.directory.templates import PUSH, put_template
 from push_pipeline.ledger.batches import LeaseLost
 from push_pipeline.models import DEVICE, Batch
@@ -74,6 +75,8 @@ def test_a_number_sets_the_badge_and_the_app_clears_it(installation: Installatio
     installation.work(say(installation, "7"))
     installation.work(say(installation, "+1"))
     assert kept() == {ios(1): 8}
+    shown_device = show_device(device_id, app=APP)
+    assert (shown_device["badge"], shown_device["tokenType"]) == (8, "apns")
 
     register_device(device_id, ios(1), "IOS", app=APP)
     assert kept() == {ios(1): 8}

@@ -38,6 +38,19 @@ def test_a_message_may_be_any_json(api: Client, subtests: pytest.Subtests) -> No
             assert api.publish(message=message).status == 200
 
 
+def test_a_message_by_language_is_kept_with_each_of_its_texts(api: Client) -> None:
+    title = {"de": "Küche", "default": "Kitchen"}
+    answer = api.publish(
+        message={"de": "Hallo", "default": "Hi"}, headers={"ios-alert-title": title}
+    )
+
+    assert answer.status == 200
+    with db.reading() as connection:
+        content = connection.execute(select(MESSAGE.content)).scalar_one()
+    assert (content["message"], content["languages"]["de"]["message"]) == ("Hi", "Hallo")
+    assert api.publish(headers={"ios-alert-title": {"de": "Küche"}}).fault == (400, 8008)
+
+
 def test_options_are_taken_in_every_spelling(api: Client, subtests: pytest.Subtests) -> None:
     cases = [
         {"headers": {"a": 1, "b": True, "c": None, "d": {"e": []}}},

@@ -7,6 +7,7 @@ from sqlalchemy import select, update
 
 from push_pipeline import db, publish, queues, register_device
 from push_pipeline.clock import now_ms
+from push_pipeline.devices.inventory import show_device
 from push_pipeline.directory.users import put_users
 from push_pipeline.models import BATCH, DEVICE, Credential
 from push_workers.fanout.fan_out import fan_out
@@ -98,6 +99,7 @@ def test_fcm_s_evidence_retires_an_iphone_and_another_token_brings_it_back(
     register_device(f"IOS-{fcm(1)[:64]}", fcm(2), "IOS", app=APP, token_type="fcm")
     with db.reading() as connection:
         assert connection.execute(select(DEVICE.token, DEVICE.kind)).all() == [(fcm(2), "token")]
+    assert show_device(f"IOS-{fcm(1)[:64]}", app=APP)["tokenType"] == "fcm"
 
 
 def test_a_key_that_apple_refuses_holds_iphones_and_not_android(

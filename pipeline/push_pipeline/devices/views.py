@@ -17,6 +17,8 @@ TOKEN_SHOWN = 4
 class DeviceView(TypedDict):
     """A device. Times are ISO 8601 in UTC; `token` is the end of it, never more.
 
+    `tokenType` is whose token it is, `badge` what was last set or raised, None where nothing was.
+
     `state` is active, retired (its provider said that the token is dead) or quarantined (the
     token is of another app or malformed); `stateReason` is the provider's word, `stateSince`
     when it was put out of service, None where that was before it was noted.
@@ -26,11 +28,13 @@ class DeviceView(TypedDict):
     os: str
     osVersion: str | None
     token: str
+    tokenType: str
     environment: str
     userId: str | None
     channels: list[str]
     locale: str | None
     timezone: str | None
+    badge: int | None
     properties: dict[str, Any] | None
     state: str
     stateReason: str | None
@@ -54,11 +58,13 @@ def view_of(row: Mapping[Any, Any], channels: list[str]) -> DeviceView:
         os=row["platform"],
         osVersion=row["os_version"],
         token=f"…{row['token'][-TOKEN_SHOWN:]}",
+        tokenType="apns" if row["kind"] == "apns" else "fcm",
         environment=row["environment"],
         userId=row["user_id"],
         channels=channels,
         locale=row["locale"],
         timezone=row["time_zone"],
+        badge=row["badge"],
         properties=row["properties"],
         state=row["state"],
         stateReason=row["state_reason"],

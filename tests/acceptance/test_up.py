@@ -3,9 +3,11 @@
 import json
 import os
 import re
+import shlex
 import signal
 import socket
 import subprocess
+import sys
 from pathlib import Path
 from urllib.request import Request, urlopen
 
@@ -112,6 +114,14 @@ def test_the_commands_of_the_readme_register_publish_and_tell_what_became_of_it(
     assert json.loads(registered)["registrationId"].endswith("::news")
     assert (run["audience"], run["accepted"]) == (1, 1)
     assert json.loads(shell(told, cancel))["code"] == 5040
+
+    steps = [line for line in up.output.splitlines() if line.startswith("  ")]
+    found, devices, *_ = steps
+    assert "100 " in shell(devices)
+    script = re.search(r"```python\n(.*?)```", readme, re.DOTALL)
+    assert script is not None
+    python = shlex.join([sys.executable, "-c", script[1]])
+    assert "'audience'" in shell(found, python)
 
 
 @pytest.mark.slow

@@ -1,14 +1,21 @@
 """`up`: everything on this machine, until Ctrl-C."""
 
+import subprocess
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from push_pipeline.cli.adopted import FOLDER
 from push_pipeline.cli.output import say
 from push_pipeline.cli.parameters import LogLevel, Port
+
+if TYPE_CHECKING:
+    from push_pipeline.supervisor.installation import Installation
+
+#: Simulated devices that a first push may go to.
+SAMPLE_DEVICES = 100
 
 
 def up(
@@ -35,6 +42,21 @@ def up(
         say("starting …")
         with Installation(folder, plan, say) as installation:
             installation.wait_until_ready()
-            say(welcome(installation))
+            say(welcome(installation, _sample_devices(installation)))
             wait_for_stop()
     say("stopped")
+
+
+def _sample_devices(installation: "Installation") -> Path | None:
+    """Make a list of devices to try an installation with; None where real ones are pushed to."""
+    from push_pipeline.supervisor import commands
+    from push_pipeline.supervisor.state_folder import write_private
+
+    if installation.providers is None:
+        return None
+    path = installation.folder.path / "devices.ndjson"
+    if not path.exists():
+        command = commands.population("--count", str(SAMPLE_DEVICES), "--seed", "1")
+        made = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 - our own command
+        write_private(path, made.stdout)
+    return path

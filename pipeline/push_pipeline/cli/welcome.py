@@ -1,19 +1,17 @@
 """What `up` says when everything runs."""
 
+import sys
+from pathlib import Path
+from shlex import quote
+from shutil import which
+
 from push_pipeline.settings import get_settings
 from push_pipeline.supervisor.installation import Installation
 from push_pipeline.supervisor.web import HOST
 
-_NEXT = (
-    "Everything runs; Ctrl-C stops it. In another terminal, in this folder:",
-    "  push-pipeline devices import devices.ndjson",
-    '  push-pipeline publish default "Hello" --watch',
-    "  push-pipeline doctor",
-)
 
-
-def welcome(installation: Installation) -> str:
-    """Say where everything is, and what to try next."""
+def welcome(installation: Installation, devices: Path | None) -> str:
+    """Say where everything is, and what to try next; `devices` is a list that may be imported."""
     settings = get_settings()
     folder = installation.folder
     api = f"http://{HOST}:{installation.port}" if installation.port else "not installed"
@@ -27,7 +25,40 @@ def welcome(installation: Installation) -> str:
     ]
     if installation.providers is not None:
         lines.append(f"providers  simulated; control API at {installation.providers.control_url}")
-    return "\n".join([*lines, "", *_NEXT])
+    steps = next_steps(
+        _command(), _shown(folder.path / "up.env"), _shown(devices) if devices else None
+    )
+    return "\n".join([*lines, "", *steps])
+
+
+def next_steps(command: str, environment: str, devices: str | None) -> list[str]:
+    """Say what to type in another terminal; all of it is ready for a shell."""
+    steps = [
+        f"set -a; . {environment}; set +a",
+        f"{command} devices import {devices or 'FILE'}",
+        f'{command} publish default "Hello" --watch',
+        f"{command} doctor",
+    ]
+    return [
+        "Everything runs; Ctrl-C stops it. In another terminal, in this folder (by the first line",
+        "Python and Celery find the installation too):",
+        *(f"  {step}" for step in steps),
+    ]
+
+
+def _command() -> str:
+    """Return what calls this program here: from a clone it is not on the PATH."""
+    if which("push-pipeline"):
+        return "push-pipeline"
+    beside = Path(sys.executable).with_name("push-pipeline")
+    return _shown(beside) if beside.exists() else f"{_shown(Path(sys.executable))} -m push_pipeline"
+
+
+def _shown(path: Path) -> str:
+    here = Path.cwd()
+    shown = path.relative_to(here) if path.is_relative_to(here) else path
+    # A shell looks for a file to source on the PATH, unless a folder is named.
+    return quote(str(shown) if len(shown.parts) > 1 else f"./{shown}")
 
 
 def _key(installation: Installation) -> str:

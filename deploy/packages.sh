@@ -10,6 +10,8 @@ needed=(
   "nghttp nghttp2-client"
   "nghttpd nghttp2-server"
   "/usr/include/nghttp2/nghttp2.h libnghttp2-dev"
+  "prometheus prometheus"
+  "promtool prometheus"
   "systemd-analyze systemd"
   "/usr/include/openssl/ssl.h libssl-dev"
 )

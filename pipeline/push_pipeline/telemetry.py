@@ -1,6 +1,6 @@
 """Metrics and log actions: one function per event. No token, text or key is ever part of one.
 
-`pipeline_events_total` counts each of them; what is more than one has a counter beside it.
+`push_pipeline_events_total` counts each of them; what is more than one has a counter beside it.
 
 | event | fields | when |
 |---|---|---|
@@ -42,51 +42,56 @@ _EVENTS = (
 _PLATFORMS = [(platform.value,) for platform in Platform]
 
 _events = Count(
-    "pipeline_events_total", "What happened, by event", ["event"], [(name,) for name in _EVENTS]
+    "push_pipeline_events_total",
+    "What happened, by event",
+    ["event"],
+    [(name,) for name in _EVENTS],
 )
 _deliveries = Count(
-    "pipeline_deliveries_total",
+    "push_pipeline_deliveries_total",
     "Devices by how their delivery ended",
     ["platform", "outcome"],
     [(platform.value, settled.value) for platform in Platform for settled in Settled],
 )
 _resent = Count(
-    "pipeline_resent_total",
+    "push_pipeline_resent_total",
     "Devices sent to again after an unknown outcome",
     ["platform"],
     _PLATFORMS,
 )
 _slice_seconds = Times(
-    "pipeline_slice_seconds",
+    "push_pipeline_slice_seconds",
     "Time to send and record a slice",
     SLICE_BUCKETS,
     labels=["platform"],
     known=_PLATFORMS,
 )
-_fanned_out = Count("pipeline_fanned_out_total", "Members that got their batch row")
-_dead_letters = Count("pipeline_dead_letters_total", "Task messages that nobody read", ["queue"])
+_fanned_out = Count("push_pipeline_fanned_out_total", "Members that got their batch row")
+_dead_letters = Count(
+    "push_pipeline_dead_letters_total", "Task messages that nobody read", ["queue"]
+)
 _woken_again = Count(
-    "pipeline_woken_again_total",
+    "push_pipeline_woken_again_total",
     "Wake-ups that the tick sent again",
     ["kind"],
     [("run",), ("batch",)],
 )
 _registrations_expired = Count(
-    "pipeline_registrations_expired_total", "Registrations removed at their expiry"
+    "push_pipeline_registrations_expired_total", "Registrations removed at their expiry"
 )
 _pruned = Count(
-    "pipeline_pruned_total",
+    "push_pipeline_pruned_total",
     "Rows deleted after the retention",
     ["kind"],
     [("messages",), ("runs",), ("deliveries",)],
 )
 _rests = Count(
-    "pipeline_route_rests_total",
+    "push_pipeline_route_rests_total",
     "Times that a route was closed",
     ["cause"],
     [(cause.value,) for cause in RestCause],
 )
-_lease_lost = Count("pipeline_lease_lost_total", "Workers that were overtaken in mid batch")
+_lease_lost = Count("push_pipeline_lease_lost_total", "Workers that were overtaken in mid batch")
 
 
 def publish_changed(warnings: Sequence[FieldWarning]) -> None:

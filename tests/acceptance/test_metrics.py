@@ -1,7 +1,10 @@
 """What is counted anywhere in an installation is seen by whoever asks its gateway."""
 
+import json
 import re
 from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
 import pytest
@@ -15,6 +18,7 @@ from push_pipeline.models import BATCH, DEVICE, RUN, Batch, Device, Run
 from tests.audience import android, ios, subscribe
 from tests.installation import APP
 from tests.integration.gateway_stand import Client
+from tests.integration.test_monitoring import FOLDER, documented, rules
 from tests.processes import Process, cli, free_port, wait_until
 from tests.running import Stand
 
@@ -26,6 +30,47 @@ EVENTS = re.findall(r"^\| (\w+) \| [\w, ]+ \|", telemetry.__doc__ or "", re.MULT
 Samples = dict[str, float]
 
 
+def dashboard_queries() -> list[str]:
+    dashboard = json.loads((FOLDER / "push-pipeline.dashboard.json").read_text())
+    found = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    return [query.replace("$__rate_interval", "1m") for query in found]
+
+
+class Prometheus:
+    """A real one that scrapes a gateway every other second, with the rules of deploy/."""
+
+    def __init__(self, spawn: Callable[..., Process], directory: Path, port: int) -> None:
+        config = {
+            "global": {"scrape_interval": "2s", "evaluation_interval": "1s"},
+            "rule_files": [str(FOLDER / "push-pipeline.rules.yaml")],
+            "scrape_configs": [
+                {
+                    "job_name": "push-pipeline",
+                    "authorization": {"credentials": OPERATOR_KEY},
+                    "static_configs": [{"targets": [f"127.0.0.1:{port}"]}],
+                }
+            ],
+        }
+        (directory / "prometheus.yaml").write_text(json.dumps(config))
+        self.address = f"127.0.0.1:{free_port()}"
+        words = {"config.file": "prometheus.yaml", "storage.tsdb.path": "tsdb"}
+        paths = [f"--{name}={directory / path}" for name, path in words.items()]
+        self.process = spawn("prometheus", f"--web.listen-address={self.address}", *paths)
+
+    def says(self, path: str) -> dict:
+        with urlopen(f"http://{self.address}/api/v1/{path}") as answer:
+            return json.load(answer)["data"]
+
+    def answers(self, query: str) -> bool:
+        try:
+            with urlopen(
+                f"http://{self.address}/api/v1/query?{urlencode({'query': query})}"
+            ) as told:
+                return bool(json.load(told)["data"]["result"])
+        except OSError:  # it does not listen yet
+            return False
+
+
 def scrape(url: str) -> Samples:
     asked = Request(url, headers={"Authorization": f"Bearer {OPERATOR_KEY}"})
     with urlopen(asked) as answer:
@@ -35,7 +80,7 @@ def scrape(url: str) -> Samples:
 
 
 def event(name: str) -> str:
-    return f'pipeline_events_total{{event="{name}"}}'
+    return f'push_pipeline_events_total{{event="{name}"}}'
 
 
 @pytest.fixture
@@ -89,15 +134,17 @@ def overtake(stand: Stand, api: Client) -> None:
 
 
 @pytest.mark.slow
-def test_every_event_reaches_the_gateway_and_the_port_of_its_worker(
-    busy: Stand, spawn: Callable[..., Process]
+def test_every_event_reaches_gateway_and_worker_port_and_every_panel_shows_something(
+    busy: Stand, spawn: Callable[..., Process], tmp_path: Path
 ) -> None:
     gateway = spawn(*cli("gateway", "--port", "0"))
     own = str(free_port())
     worker = spawn(*cli("worker", "--concurrency", "2", "--metrics-port", own))
     busy.start_beat()
     port = int(gateway.wait_for("Application startup complete").split("http://127.0.0.1:")[1][:5])
+    prometheus = Prometheus(spawn, tmp_path, port)
     worker.wait_for(" ready.")
+    wait_until(lambda: prometheus.answers("push_pipeline_component_up"), 30, "a scrape")
 
     everything_happens(busy, Client(port, f"/{APP}/{KEY}"))
 
@@ -107,7 +154,20 @@ def test_every_event_reaches_the_gateway_and_the_port_of_its_worker(
         f"each of {EVENTS}, in {worker.output[-2_000:]}",
     )  # fmt: skip
     everywhere, here = scrape(metrics), scrape(f"http://127.0.0.1:{own}/metrics")
-    accepted = 'pipeline_deliveries_total{outcome="accepted",platform="IOS"}'
+    accepted = 'push_pipeline_deliveries_total{outcome="accepted",platform="IOS"}'
     assert everywhere[accepted] == here[accepted] >= 60
-    assert here['pipeline_slice_seconds_count{platform="ANDROID"}'] > 0
+    assert here['push_pipeline_slice_seconds_count{platform="ANDROID"}'] > 0
     assert here[event("registration_changed")] == 0 < everywhere[event("registration_changed")]
+    names = {re.sub(r"_(bucket|count|sum)$", "", re.sub("{.*", "", one)) for one in everywhere}
+    assert {one for one in names if one.startswith("push_pipeline")} == documented()
+
+    asked = dashboard_queries() + [rule["record"] for rule in rules() if "record" in rule]
+    blank = set(asked)
+    try:
+        wait_until(
+            lambda: not blank.difference_update([*filter(prometheus.answers, blank)]) and not blank,
+            30, "an answer of Prometheus to every query", every=0.2,
+        )  # fmt: skip
+    except AssertionError as error:
+        error.add_note(f"None to {blank}; it scrapes {prometheus.says('targets')}")
+        raise

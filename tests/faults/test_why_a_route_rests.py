@@ -81,11 +81,13 @@ def break_provider(installation: Installation, case: Case) -> None:
 
 
 def count_rests(cause: str) -> float:
-    return counted("pipeline_route_rests_total", cause=cause)
+    return counted("push_pipeline_route_rests_total", cause=cause)
 
 
 def gauge(cause: str) -> float:
-    (family,) = [one for one in PipelineGauges().collect() if one.name == "pipeline_resting_routes"]
+    (family,) = [
+        one for one in PipelineGauges().collect() if one.name == "push_pipeline_resting_routes"
+    ]
     return sum(
         sample.value
         for sample in family.samples

@@ -50,7 +50,7 @@ def count(process: subprocess.Popen[str], how: str = "once") -> None:
 
 
 def counted(folder: Path, groups: str = "*") -> float | None:
-    return summed(folder, groups).get_sample_value("pipeline_fanned_out_total")
+    return summed(folder, groups).get_sample_value("push_pipeline_fanned_out_total")
 
 
 def files(folder: Path) -> int:

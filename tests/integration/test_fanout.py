@@ -101,11 +101,11 @@ def test_devices_that_are_not_active_are_no_part_of_it() -> None:
 
 def test_members_that_got_their_batch_row_are_counted() -> None:
     register(7, "IOS", "news")
-    before = counted("pipeline_fanned_out_total")
+    before = counted("push_pipeline_fanned_out_total")
 
     fan_out(run_of(publish("news", "hello").message_id))
 
-    assert counted("pipeline_fanned_out_total") == before + 7
+    assert counted("push_pipeline_fanned_out_total") == before + 7
 
 
 def test_an_empty_audience_closes_at_once_as_published() -> None:

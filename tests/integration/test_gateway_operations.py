@@ -81,7 +81,7 @@ def test_a_publish_is_answered_in_time_while_redis_is_frozen(
         ready = api("GET", "/readyz", prefix="")
         assert (ready.status, ready.body["database"]) == (503, "ok")
         assert ready.body["broker"] == "BrokerUnavailable"
-        assert metrics(api)['pipeline_component_up{component="broker"}'] == 0
+        assert metrics(api)['push_pipeline_component_up{component="broker"}'] == 0
         frozen_broker.thaw()
 
     assert {status for status, _ in answers} == {200}
@@ -98,13 +98,13 @@ def test_the_metrics_tell_what_waits_and_what_went_wrong(api: Client) -> None:
 
     after = metrics(api)
 
-    assert after['pipeline_queue_length{queue="publish"}'] == 1
-    assert after['pipeline_queue_length{queue="fcm.bulk"}'] == 0
-    assert after["pipeline_open_batches"] == 0
-    assert after["pipeline_dead_letter_messages"] == 1
-    assert after['pipeline_held_routes{provider="apns"}'] == 0
-    assert after['pipeline_component_up{component="database"}'] == 1
-    name = "pipeline_http_requests_total"
+    assert after['push_pipeline_queue_length{queue="publish"}'] == 1
+    assert after['push_pipeline_queue_length{queue="fcm.bulk"}'] == 0
+    assert after["push_pipeline_open_batches"] == 0
+    assert after["push_pipeline_dead_letter_messages"] == 1
+    assert after['push_pipeline_held_routes{provider="apns"}'] == 0
+    assert after['push_pipeline_component_up{component="database"}'] == 1
+    name = "push_pipeline_http_requests_total"
     published = f'{name}{{method="POST",route="/messaging/{{channel}}",status="200"}}'
     assert after[published] == before.get(published, 0) + 1
     astray = f'{name}{{method="GET",route="(none)",status="404"}}'
@@ -140,7 +140,7 @@ def test_a_fault_of_ours_is_logged_counted_and_shown_to_a_browser(
 
         assert answer.fault == (500, 8011)
         assert answer.headers["access-control-allow-origin"] == "*"
-        counted = 'pipeline_http_requests_total{method="GET",route="/info",status="500"}'
+        counted = 'push_pipeline_http_requests_total{method="GET",route="/info",status="500"}'
         assert metrics(api)[counted] == before.get(counted, 0) + 1
     assert caplog.text.count("Traceback") == 1
     assert "canary-word" not in caplog.text + answer.raw.decode()

@@ -13,10 +13,12 @@ from push_pipeline.metrics.counts import Count, Times
 logger = logging.getLogger("push_pipeline.gateway.access")
 
 _requests = Count(
-    "pipeline_http_requests_total", "Requests by what was answered", ["method", "route", "status"]
+    "push_pipeline_http_requests_total",
+    "Requests by what was answered",
+    ["method", "route", "status"],
 )
 _seconds = Times(
-    "pipeline_http_request_seconds",
+    "push_pipeline_http_request_seconds",
     "Time from a request's head to its answer's head",
     (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
     labels=["route"],

@@ -2,25 +2,29 @@
 
 | metric | labels | meaning |
 |---|---|---|
-| pipeline_queue_length | queue | wake-ups that no worker has taken yet |
-| pipeline_open_batches | | batches that are not finished |
-| pipeline_oldest_wait_seconds | | how long the longest waiting batch could have been sent |
-| pipeline_held_routes | provider | routes whose credential the provider refuses |
-| pipeline_resting_routes | provider, cause | routes that are closed, by why |
-| pipeline_dead_letter_messages | | task messages that nobody could read |
-| pipeline_component_up | component | whether the database and the broker answer |
+| push_pipeline_queue_length | queue | wake-ups that no worker has taken yet |
+| push_pipeline_open_batches | | batches that are not finished |
+| push_pipeline_oldest_wait_seconds | | how long the longest waiting batch could have been sent |
+| push_pipeline_held_routes | provider | routes whose credential the provider refuses |
+| push_pipeline_resting_routes | provider, cause | routes that are closed, by why |
+| push_pipeline_dead_letter_messages | | task messages that nobody could read |
+| push_pipeline_last_tick_timestamp_seconds | | when beat's duties were done last, of the epoch |
+| push_pipeline_build_info | version, schema | 1; the release, and the revision of the database |
+| push_pipeline_component_up | component | whether the database and the broker answer |
 """
 
 import logging
 from collections import Counter
 from collections.abc import Iterator
+from importlib.metadata import version
 
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from push_pipeline import db, queues
+from push_pipeline import db, migrations, queues
 from push_pipeline.clock import now_ms
 from push_pipeline.directory.dead_letters import count_dead_letters
+from push_pipeline.directory.heartbeat import last_beat
 from push_pipeline.directory.provider_routes import list_routes
 from push_pipeline.errors import SetupError
 from push_pipeline.ledger.due_batches import count_open_batches, oldest_due
@@ -38,7 +42,9 @@ class PipelineGauges(Collector):
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Read the gauges."""
-        up = GaugeMetricFamily("pipeline_component_up", "Whether it answers", labels=["component"])
+        up = GaugeMetricFamily(
+            "push_pipeline_component_up", "Whether it answers", labels=["component"]
+        )
         for component, read in (("database", _from_database), ("broker", _from_broker)):
             try:
                 yield from list(read())
@@ -56,21 +62,36 @@ def _from_database() -> Iterator[GaugeMetricFamily]:
         oldest = oldest_due(connection, now)
         routes = list_routes(connection)
         aside = count_dead_letters(connection)
-    yield GaugeMetricFamily("pipeline_open_batches", "Batches not finished", open_batches)
+        ticked = last_beat(connection, "tick")
+        schema = migrations.revision(connection)
+    yield GaugeMetricFamily("push_pipeline_open_batches", "Batches not finished", open_batches)
     waiting = (now - oldest) / 1000 if oldest is not None else 0
-    yield GaugeMetricFamily("pipeline_oldest_wait_seconds", "Longest wait of a batch", waiting)
-    held = GaugeMetricFamily("pipeline_held_routes", "Credentials refused", labels=["provider"])
+    yield GaugeMetricFamily("push_pipeline_oldest_wait_seconds", "Longest wait of a batch", waiting)
+    held = GaugeMetricFamily(
+        "push_pipeline_held_routes", "Credentials refused", labels=["provider"]
+    )
     for provider in queues.FAMILIES:
         refused = [r for r in routes if r["provider"] == provider and r["held_reason"] is not None]
         held.add_metric([provider], len(refused))
     yield held
     yield _resting(routes)
-    yield GaugeMetricFamily("pipeline_dead_letter_messages", "Messages nobody could read", aside)
+    yield GaugeMetricFamily(
+        "push_pipeline_dead_letter_messages", "Messages nobody could read", aside
+    )
+    if ticked is not None:
+        yield GaugeMetricFamily(
+            "push_pipeline_last_tick_timestamp_seconds", "When beat ticked last", ticked / 1000
+        )
+    build = GaugeMetricFamily(
+        "push_pipeline_build_info", "Release and schema", labels=["version", "schema"]
+    )
+    build.add_metric([version("push-pipeline"), schema or "none"], 1)
+    yield build
 
 
 def _resting(routes: list[dict[str, object]]) -> GaugeMetricFamily:
     resting = GaugeMetricFamily(
-        "pipeline_resting_routes", "Routes that are closed", labels=["provider", "cause"]
+        "push_pipeline_resting_routes", "Routes that are closed", labels=["provider", "cause"]
     )
     closed = Counter(
         (str(route["provider"]), str(route["rest_cause"]))
@@ -84,7 +105,7 @@ def _resting(routes: list[dict[str, object]]) -> GaugeMetricFamily:
 
 
 def _from_broker() -> Iterator[GaugeMetricFamily]:
-    lengths = GaugeMetricFamily("pipeline_queue_length", "Wake-ups waiting", labels=["queue"])
+    lengths = GaugeMetricFamily("push_pipeline_queue_length", "Wake-ups waiting", labels=["queue"])
     for queue in queues.QUEUES:
         lengths.add_metric([queue], queues.backlog(queue))
     yield lengths

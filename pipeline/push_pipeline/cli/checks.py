@@ -14,8 +14,8 @@ from push_pipeline.directory.database_clock import database_now
 from push_pipeline.directory.dead_letters import count_dead_letters
 from push_pipeline.directory.heartbeat import last_beat
 from push_pipeline.directory.provider_routes import find_credential, list_routes
-from push_pipeline.environment import env_file_found
 from push_pipeline.directory.sealed import list_sealed
+from push_pipeline.environment import env_file_found
 from push_pipeline.errors import BadCredential, PipelineError, SettingsError
 from push_pipeline.ledger.due_batches import oldest_due
 from push_pipeline.outcome import why_it_rests

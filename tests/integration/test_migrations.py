@@ -1,5 +1,6 @@
 """The schema is created by migrations, once, whoever else does the same at the same time."""
 
+import json
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 
@@ -7,10 +8,12 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, Engine, inspect, select, text
+from sqlalchemy import Connection, Engine, insert, inspect, select, text
 
 from push_pipeline import db, errors, migrations, models, register_device, status, unregister_device
 from push_pipeline.directory.apps import ensure_app
+from push_pipeline.directory.templates import PUSH, get_template
+from push_pipeline.models import CHANNEL, SUBSCRIPTION, App, Channel, Device, Subscription
 from push_pipeline.settings import Settings
 
 OURS = {"version_table": migrations.VERSION_TABLE}
@@ -88,6 +91,47 @@ def test_a_migration_leaves_what_refers_to_a_table_that_it_builds_anew(empty_url
         assert connection.execute(text("SELECT * FROM pipeline_subscription")).all() == [(1, 7)]
         connection.execute(text("DELETE FROM pipeline_device"))
         assert connection.execute(text("SELECT * FROM pipeline_subscription")).all() == []
+    engine.dispose()
+
+
+def test_channels_whose_names_look_alike_become_one(empty_url: str) -> None:
+    split, whole = "Cafe\u0301", "Caf\u00e9"
+    body = json.dumps({"name": "t", "message": "x", "channelName": split})
+    engine = db.make_engine(empty_url)
+    with engine.begin() as connection:
+        upgrade_to(connection, "0015")
+        connection.execute(insert(App).values(id="APP-1", name="An app", created_at=0))
+        for key, name in enumerate((split, whole, "A\u0300", "news")):
+            row = {"id": key, "app_id": "APP-1", "name": name, "created_at": 0}
+            connection.execute(insert(Channel).values(row))
+        device = {"app_id": "APP-1", "kind": "apns", "platform": "IOS", "environment": ""}
+        device |= {"state": "active", "created_at": 0, "registered_at": 0}
+        for key, channels in ((7, (0, 1)), (8, (0, 2))):
+            told = {**device, "id": key, "device_id": f"d{key}", "token": f"t{key}"}
+            connection.execute(insert(Device).values(told))
+            for channel in channels:
+                row = {"channel_key": channel, "device_key": key}
+                connection.execute(insert(Subscription).values(row))
+        connection.execute(
+            text(
+                "INSERT INTO pipeline_message (id, app_id, channel, content, delivery_options,"
+                " state, created_at) VALUES ('m', 'APP-1', :split, '{}', '{}', 'scheduled', 0)"
+            ),
+            {"split": split},
+        )
+        template = "INSERT INTO pipeline_template VALUES (1, 'APP-1', 'push', 't', :body, 0)"
+        connection.execute(text(template), {"body": body})
+
+    migrations.upgrade(engine)
+
+    with engine.connect() as connection:
+        names = connection.execute(select(CHANNEL.id, CHANNEL.name).order_by(CHANNEL.id)).all()
+        assert names == [(1, whole), (2, "\u00c0"), (3, "news")]
+        columns = select(SUBSCRIPTION.channel_key, SUBSCRIPTION.device_key)
+        assert sorted(connection.execute(columns).all()) == [(1, 7), (1, 8), (2, 8)]
+        assert connection.execute(text("SELECT channel FROM pipeline_message")).scalar() == whole
+        found = get_template(connection, "APP-1", PUSH, "t")
+        assert found.channel_name == whole
     engine.dispose()
 
 

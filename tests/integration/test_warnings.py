@@ -161,3 +161,16 @@ def test_only_the_neighbours_of_a_channel_are_looked_at(
 
     with db.reading() as connection:
         assert channels.find_neighbours(connection, shop, "m3") == ["news", "y", "m2", "m1"]
+
+
+def test_a_channel_s_name_is_the_same_in_both_forms_of_its_letters(api: Client) -> None:
+    split, whole = "Cafe%CC%81", "Caf%C3%A9"
+    registered = api.register(channels=["Cafe\u0301"]).body
+    assert registered["registrationId"].endswith("::Caf\u00e9")
+
+    for name in (split, whole):
+        assert "warnings" not in api("POST", f"/messaging/{name}", {"message": "x"}).body
+    with db.reading() as connection:
+        assert connection.scalars(select(CHANNEL.name)).all() == ["Caf\u00e9"]
+    assert api("DELETE", f"/messaging/registrations/dev-1?channels={split}").body["remaining"] == 0
+    assert api("DELETE", f"/messaging/channels/{split}").body is True

@@ -12,6 +12,7 @@ from push_pipeline.devices.registration import DEFAULT_CHANNEL
 from push_pipeline.errors import ChannelExists, OperationDenied, UnknownChannel
 from push_pipeline.models import CHANNEL, SUBSCRIPTION, Channel
 from push_pipeline.options import check_channel_name
+from push_pipeline.options.channel import normal_name
 
 #: Channels on either side that are looked at. Whoever publishes to a channel of nobody pays for
 #: them, and an app may do so all the time.
@@ -78,7 +79,7 @@ def find_channel(connection: Connection, app_id: str, wanted: str) -> tuple[int,
     by_key = cast(CHANNEL.id, Text) == wanted
     statement = (
         select(CHANNEL.id, CHANNEL.name)
-        .where(CHANNEL.app_id == app_id, by_key | (CHANNEL.name == wanted))
+        .where(CHANNEL.app_id == app_id, by_key | (CHANNEL.name == normal_name(wanted)))
         .order_by(by_key.desc())
         .limit(1)
     )
@@ -127,6 +128,7 @@ def delete_channel(connection: Connection, app_id: str, name: str) -> None:
         raise OperationDenied("the default channel cannot be deleted")
     # A registration that has just found the channel must not lose it before it commits.
     lock_all_stripes(connection)
-    statement = delete(Channel).where(CHANNEL.app_id == app_id, CHANNEL.name == name)
+    named = CHANNEL.name == normal_name(name)
+    statement = delete(Channel).where(CHANNEL.app_id == app_id, named)
     if connection.execute(statement).rowcount == 0:
         raise UnknownChannel(f"no channel has the name {name!r}")

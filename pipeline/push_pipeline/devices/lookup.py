@@ -10,6 +10,7 @@ from push_pipeline.devices.locks import lock_stripes
 from push_pipeline.devices.possession import Claimant
 from push_pipeline.devices.register import remove_device
 from push_pipeline.models import CHANNEL, DEVICE, SUBSCRIPTION, Subscription
+from push_pipeline.options.channel import normal_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,8 @@ def leave_channels(
     ).scalar_one_or_none()
     if key is None:
         return None
-    left = select(CHANNEL.id).where(CHANNEL.app_id == app_id, any_of(CHANNEL.name, names))
+    wanted = tuple(map(normal_name, names))
+    left = select(CHANNEL.id).where(CHANNEL.app_id == app_id, any_of(CHANNEL.name, wanted))
     connection.execute(
         delete(Subscription).where(
             SUBSCRIPTION.device_key == key, SUBSCRIPTION.channel_key.in_(left)

@@ -16,6 +16,7 @@ from push_pipeline.errors import (
 )
 from push_pipeline.field_warning import FieldWarning
 from push_pipeline.options import check_channel_name
+from push_pipeline.options.channel import normal_name
 from push_pipeline.options.moment import epoch_ms
 from push_pipeline.options.properties import check_properties
 from push_pipeline.options.texts import is_text
@@ -134,7 +135,7 @@ def key_of_registration(id_: str, channel: str | None) -> int | None:
     Whether there is such a device is not asked.
     """
     found = _ID_PARTS.fullmatch(id_)
-    if found is None or channel not in found[2].split(f",{found[1]}::"):
+    if found is None or channel not in normal_name(found[2]).split(f",{found[1]}::"):
         return None
     return int(found[1])
 

@@ -9,6 +9,7 @@ from push_pipeline.errors import OperationDenied, PublishDenied
 from push_pipeline.gateway.keyless import require_impersonal
 from push_pipeline.gateway.quotas import require_few, require_slow
 from push_pipeline.options import EVERY_CHANNEL, DeliveryOptions
+from push_pipeline.options.channel import normal_name
 
 #: The roles that everybody has, by the API's names.
 KNOWN_USER = "AuthenticatedUser"
@@ -111,8 +112,9 @@ class Caller:
             PublishDenied: they may not.
         """
         self.require_publishing()
+        channel = normal_name(channel)
         patterns = self.grant.channel_patterns
-        if patterns is not None and not any(fnmatchcase(channel, one) for one in patterns):
+        if patterns is not None and not any(_fits(channel, one) for one in patterns):
             raise PublishDenied("the key is not for this channel")
         if any(self.roles.isdisjoint(rule.roles) for rule in self._rules_for(channel)):
             where = "on this channel" if channel else "on each of the app's channels"
@@ -121,4 +123,8 @@ class Caller:
     def _rules_for(self, channel: str) -> Sequence[PublishRule]:
         if channel == EVERY_CHANNEL:
             return self.publish_rules
-        return [one for one in self.publish_rules if fnmatchcase(channel, one.channel)][:1]
+        return [one for one in self.publish_rules if _fits(channel, one.channel)][:1]
+
+
+def _fits(channel: str, pattern: str) -> bool:
+    return fnmatchcase(channel, normal_name(pattern))

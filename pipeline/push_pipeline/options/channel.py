@@ -11,6 +11,9 @@ from push_pipeline.errors import InvalidChannelName
 #: Characters.
 CHANNEL_NAME_MAX: Final = 255
 
+#: Characters of a name as it is written: a letter and up to three marks may become one.
+_WRITTEN_MAX: Final = 4 * CHANNEL_NAME_MAX
+
 #: What stands for all channels: a name that none can have.
 EVERY_CHANNEL: Final = ""
 
@@ -31,19 +34,31 @@ _LIKENESS: Final = 0.75
 _DIGITS: Final = re.compile("[0-9]+")
 
 
+def normal_name(name: str) -> str:
+    """Return a channel's name in the one form that it is kept and looked for in (NFC).
+
+    A letter with its accent is one character on most keyboards, and two in what macOS makes of a
+    file's name: both are read as the same name, and were two channels.
+    """
+    return name if name.isascii() else unicodedata.normalize("NFC", name)
+
+
 def check_channel_name(name: object) -> str:
-    """Return the name of a channel.
+    """Return the name of a channel in its normal form.
 
     Raises:
         InvalidChannelName: it is empty, too long, reserved, or has a character that is not allowed.
     """
-    if not isinstance(name, str) or not 0 < len(name) <= CHANNEL_NAME_MAX:
+    if not isinstance(name, str) or not 0 < len(name) <= _WRITTEN_MAX:
         raise InvalidChannelName(f"a channel name has 1 to {CHANNEL_NAME_MAX} characters")
-    if name in RESERVED_NAMES:
-        raise InvalidChannelName(f"{name!r} is a reserved name, a channel cannot have it")
     if any(_forbidden(character) for character in name):
         raise InvalidChannelName
-    return name
+    normal = normal_name(name)
+    if len(normal) > CHANNEL_NAME_MAX:
+        raise InvalidChannelName(f"a channel name has 1 to {CHANNEL_NAME_MAX} characters")
+    if normal in RESERVED_NAMES:
+        raise InvalidChannelName(f"{name!r} is a reserved name, a channel cannot have it")
+    return normal
 
 
 def near_name(name: str, names: Iterable[str]) -> str | None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
+from push_pipeline.options.channel import normal_name
 from push_pipeline.whereclause.literals import Literal
 
 
@@ -48,10 +49,14 @@ class Column:
     path: tuple[str, ...] = ()
 
     def read(self, value: Literal) -> Literal:
-        """Return a value as this column is compared with it: the names of systems in capitals."""
-        if self.name != "os" or value.text is None:
-            return value
-        return replace(value, text=value.text.upper())
+        """Return a value as this column is compared with it."""
+        return value if value.text is None else replace(value, text=self.spelling(value.text))
+
+    def spelling(self, text: str) -> str:
+        """Return a text as the column has it: systems in capitals, channels in normal form."""
+        if self.name == "os":
+            return text.upper()
+        return normal_name(text) if self.name == "channelName" else text
 
 
 def find_column(name: str) -> Column | None:

@@ -8,6 +8,7 @@ from lark import Lark, Token, Transformer, v_args
 from lark.exceptions import UnexpectedInput, UnexpectedToken
 
 from push_pipeline.errors import InvalidWhereClause
+from push_pipeline.options.channel import normal_name
 from push_pipeline.whereclause.columns import KNOWN, Column, Kind, find_column
 from push_pipeline.whereclause.conditions import (
     Condition,
@@ -125,7 +126,8 @@ class _Builder(Transformer[Token, Condition]):
             raise _fault(_at(name), f"{name} is a time: LIKE takes texts only")
         if _UNPAIRED_BACKSLASH.fullmatch(text):
             raise _fault(_at(pattern), "a pattern cannot end with a backslash")
-        return Like(column, text, negated is not None)
+        written = normal_name(text) if column.name == "channelName" else text
+        return Like(column, written, negated is not None)
 
     def one_of(self, name: Token, negated: Token | None, *values: _Value) -> Condition:
         column = _column(name)

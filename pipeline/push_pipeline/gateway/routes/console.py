@@ -33,6 +33,7 @@ from push_pipeline.gateway.auth import Asking
 from push_pipeline.gateway.body import JsonObject
 from push_pipeline.gateway.paths import Listed, Named
 from push_pipeline.ledger.channel_messages import keep_with_channel
+from push_pipeline.options.channel import normal_name
 from push_pipeline.platform import Platform
 
 #: Left out of the API's description, whose two base URLs are not the console's.
@@ -225,7 +226,8 @@ def _platform(name: object) -> Platform:
 def _name_in(body: JsonObject) -> Any:
     if "name" not in body:
         raise MissingParameter("name is missing")
-    return body["name"]
+    name = body["name"]
+    return normal_name(name) if isinstance(name, str) else name
 
 
 def _channel(key: int, name: str) -> dict[str, Any]:

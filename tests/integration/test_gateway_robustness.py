@@ -1,6 +1,5 @@
 """Whatever is sent: an answer in the API's shape, never a trace, never a fault of ours."""
 
-import gzip
 import json
 import logging
 
@@ -49,10 +48,10 @@ def test_json_that_is_none_or_too_deep_is_refused(api: Client, subtests: pytest.
         "deep array": b'{"message":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
         "deep object": b'{"a":' * 100_000 + b"1" + b"}" * 100_000,
         "deeper than it may be": b'{"x":' + b"[" * 100 + b"]" * 100 + b"}",
-        "utf-16": '{"message": "x"}'.encode("utf-16"),
-        "utf-32": '{"message": "x"}'.encode("utf-32"),
+        "utf-16": '{"message": "x"}'.encode("utf-16-le"),
+        "utf-32": '{"message": "x"}'.encode("utf-32-be"),
         "latin-1": '{"message": "ü"}'.encode("latin-1"),
-        "byte order mark": b'\xef\xbb\xbf{"message": 1}',
+        "two byte order marks": b'\xef\xbb\xbf\xef\xbb\xbf{"message": 1}',
         "half a surrogate": b'{"message": "\\ud800"}',
         "not a number": b'{"message": NaN}',
         "form": b"message=hello",
@@ -78,12 +77,6 @@ def test_what_is_nested_as_deep_as_it_may_be_is_never_a_fault_of_ours(
                 assert answer.status == 200 or answer.fault[0] in {400, 413}
                 answer = api(method, path, b'{%s,"%s":%s}' % (base, field.encode(), deep))
                 assert answer.status == 200 or answer.fault[0] in {400, 413}
-
-
-def test_a_compressed_body_is_refused_in_words(api: Client) -> None:
-    compressed = gzip.compress(b'{"message": 1}')
-    answer = api("POST", "/messaging/default", compressed, Content_Encoding="gzip")
-    assert refused(answer) == (400, 8004)
 
 
 def test_the_nul_character_is_refused_wherever_it_stands(api: Client) -> None:

@@ -67,7 +67,7 @@ async def read_body(request: Request) -> bytes:
         raise MalformedBody from None
     body = _unpacked(received) if encoding in _GZIP else received
     if body.startswith(_UTF_16):
-        raise UnreadableEncoding("the body is UTF-16: send it as UTF-8")
+        raise UnreadableEncoding("the body is not UTF-8, as its first bytes say: send UTF-8")
     return body.removeprefix(BOM_UTF8)
 
 

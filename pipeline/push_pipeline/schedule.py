@@ -120,7 +120,7 @@ def _nominal_date(due_at: int, zone: str, clock: time) -> date:
 
 
 def _on(day: date, clock: time, zone: str) -> datetime:
-    return _moment(datetime.combine(day, clock), ZoneInfo(zone))
+    return moment_of(datetime.combine(day, clock), ZoneInfo(zone))
 
 
 def wall_due(wall: time | datetime, zone: tzinfo, now: datetime) -> datetime:
@@ -129,7 +129,7 @@ def wall_due(wall: time | datetime, zone: tzinfo, now: datetime) -> datetime:
     A date whose time has passed in this zone already is due now: nobody is left out.
     """
     if isinstance(wall, datetime):
-        return max(now, _moment(wall, zone))
+        return max(now, moment_of(wall, zone))
     return local_due(wall, zone, now)
 
 
@@ -141,13 +141,14 @@ def local_due(wall: time, zone: tzinfo, now: datetime) -> datetime:
     """
     today = now.astimezone(zone).date()
     for day in (today, today + timedelta(days=1), today + timedelta(days=2)):
-        due = _moment(datetime.combine(day, wall), zone)
+        due = moment_of(datetime.combine(day, wall), zone)
         if due > now:
             return due
     raise AssertionError("one of three days lies ahead")
 
 
-def _moment(wall: datetime, zone: tzinfo) -> datetime:
+def moment_of(wall: datetime, zone: tzinfo) -> datetime:
+    """Return when a clock in `zone` shows `wall`: the first time, or the end of a gap over it."""
     first = wall.replace(tzinfo=zone, fold=0)
     before, after = first.utcoffset(), wall.replace(tzinfo=zone, fold=1).utcoffset()
     if before is not None and after is not None and after > before:

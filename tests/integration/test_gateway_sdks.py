@@ -4,13 +4,13 @@ import gzip
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from push_pipeline import db
 from push_pipeline.clock import now_ms
 from push_pipeline.directory.templates import PUSH, put_template
 from push_pipeline.gateway.body import BODY_MAX
-from push_pipeline.models import MESSAGE
+from push_pipeline.models import MESSAGE, App
 from push_pipeline.settings import reset_settings
 from tests.integration.gateway_stand import (
     APP,
@@ -202,6 +202,25 @@ def test_a_registration_may_be_written_as_each_sdk_does(api: Client) -> None:
         (found,) = api("GET", "/messaging/registrations/dev-1").body
         assert found["channels"] == ["default"]
         assert found["expiration"] is None or abs(found["expiration"] - soon) < 1000
+
+
+def test_a_local_time_of_dart_is_read_by_the_app_s_zone(api: Client) -> None:
+    with db.writing() as connection:
+        connection.execute(update(App).values(time_zone="Asia/Tokyo"))
+    at = {"publishAt": "2035-01-01T09:00:00.000"}
+    nine_in_tokyo = 2_051_222_400_000
+
+    answer = api.publish(**at)
+    assert stored(answer)["publishAt"] == nine_in_tokyo
+    (warned,) = [one for one in answer.body["warnings"] if one["field"] == "publishAt"]
+    assert "Asia/Tokyo" in warned["reason"]
+    store(name="welcome", message="Hello")
+    assert stored(api("POST", "/messaging/push/welcome", at))["publishAt"] == nine_in_tokyo
+    made = api.register(expiration="2035-01-01T09:00:00.000").body
+    assert made["warnings"][0]["field"] == "expiration"
+    (found,) = api("GET", "/messaging/registrations/dev-1").body
+    assert found["expiration"] == nine_in_tokyo
+    assert api.publish(publishAt="2020-01-01T09:00:00.000").fault == (400, 5030)
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "GZIP", "x-gzip"])

@@ -1,14 +1,14 @@
 """Who may do what in an app: what a key grants, and the rules for those without one."""
 
 import hmac
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, select
 
 from push_pipeline import db
 from push_pipeline.directory.apps import hash_key
-from push_pipeline.models import API_KEY, APP_ACCESS, ApiKey, AppAccess
+from push_pipeline.models import API_KEY, APP, APP_ACCESS, ApiKey, AppAccess
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,7 @@ class Access:
     token_rules: TokenRules | None = None
     token_key: bytes | None = None
     device_proof: bool = False
+    time_zone: str = "UTC"  # the app's own; kept with the app
 
 
 def find_grant(connection: Connection, app_id: str, key: str) -> Grant | None:
@@ -87,7 +88,8 @@ def find_access(connection: Connection, app_id: str) -> Access:
     row = connection.execute(
         select(AppAccess).where(APP_ACCESS.app_id == app_id)  # the columns, not an object
     ).one_or_none()
-    return Access(app_id) if row is None else _access(row)
+    zone = connection.execute(select(APP.time_zone).where(APP.id == app_id)).scalar()
+    return replace(Access(app_id) if row is None else _access(row), time_zone=str(zone or "UTC"))
 
 
 def find_app_of_host(connection: Connection, host: str) -> str | None:

@@ -66,6 +66,7 @@ class Gatekeeper:
             access.publish_rules,
             device_proof=access.device_proof,
             keyless=address.app_id is None,
+            time_zone=access.time_zone,
         )
         if not user_token:
             return asking

@@ -29,6 +29,7 @@ class Caller:
     user_roles: frozenset[str] = frozenset()
     device_proof: bool = False
     keyless: bool = False
+    time_zone: str = "UTC"  # the app's
 
     @property
     def app_id(self) -> str:

@@ -14,6 +14,7 @@ from push_pipeline.gateway.auth import Asking
 from push_pipeline.gateway.batcher import Batcher
 from push_pipeline.gateway.body import JsonObject
 from push_pipeline.gateway.idempotency import IdempotencyKey, say_if_replayed
+from push_pipeline.gateway.local_times import OF_PUBLISH, in_zone
 from push_pipeline.gateway.paths import Named
 from push_pipeline.gateway.recipients import read_delivery, read_users, warnings_of_empty
 from push_pipeline.gateway.wire import MessageStatus
@@ -59,7 +60,7 @@ async def publish_message(
     asking.require_publish(channel)
     packed = "content-encoding" in request.headers  # of any length, however little was sent
     weight = LARGE if packed else int(request.headers.get("content-length", LARGE))
-    drafting = partial(_draft, channel, body, dedupe_key)
+    drafting = partial(_draft, channel, body, dedupe_key, asking.time_zone)
     draft = drafting() if weight < LARGE else await run_in_threadpool(drafting)
     asking.require_delivery(draft.to)
     receipt = await _write(request, replace(draft, app_id=asking.app_id, trusted=asking.is_admin))
@@ -87,15 +88,16 @@ async def publish_to_user(
     asking.require_publish(EVERY_CHANNEL)
     if read_users(body) is not None:
         raise InvalidParameter("pushUsers is for a channel: here the path names the user")
-    draft = _draft(None, {**body, "pushUsers": [user_id]}, dedupe_key)
+    draft = _draft(None, {**body, "pushUsers": [user_id]}, dedupe_key, asking.time_zone)
     asking.require_delivery(draft.to)
     receipt = await _write(request, replace(draft, app_id=asking.app_id, trusted=asking.is_admin))
     say_if_replayed(response, receipt)
     return MessageStatus.of(receipt)
 
 
-def _draft(channel: str | None, body: JsonObject, dedupe_key: DedupeKey | None) -> Draft:
+def _draft(channel: str | None, body: JsonObject, dedupe_key: DedupeKey | None, zone: str) -> Draft:
     read_users(body)
+    body, dated = in_zone(body, OF_PUBLISH, zone)
     draft = draft_message(
         channel,
         check_message(body, pushed=False),  # null is refused after the options
@@ -104,7 +106,7 @@ def _draft(channel: str | None, body: JsonObject, dedupe_key: DedupeKey | None) 
         dedupe_key=dedupe_key,
         now=now_ms(),
     )
-    return replace(draft, warnings=(*draft.warnings, *warnings_of_empty(body)))
+    return replace(draft, warnings=(*draft.warnings, *warnings_of_empty(body), *dated))
 
 
 async def _write(request: Request, draft: Draft) -> Receipt:

@@ -17,6 +17,7 @@ from push_pipeline.gateway import requests
 from push_pipeline.gateway.auth import Asking
 from push_pipeline.gateway.batcher import Batcher
 from push_pipeline.gateway.body import RegistrationBody
+from push_pipeline.gateway.local_times import OF_REGISTRATION, in_zone
 from push_pipeline.gateway.paths import Listed, Named
 from push_pipeline.gateway.permissions import Caller
 from push_pipeline.gateway.wire import (
@@ -64,9 +65,10 @@ async def register(
     header `device-token` shows the token that it had, or the key has the scope `admin`.
     """
     asking.require("register")
+    body, dated = in_zone(body, OF_REGISTRATION, asking.time_zone)
     wanted = check_registration(_with_user(asking, body), now_ms())
     asking.require_channels(len(wanted.channels))
-    wanted = replace(wanted, claimant=claiming)
+    wanted = replace(wanted, claimant=claiming, warnings=(*wanted.warnings, *dated))
     registering: Batcher[Arrival, int] = request.app.state.registering
     key = await registering.do(Arrival(asking.app_id, wanted))
     telemetry.registration_changed(wanted.warnings)

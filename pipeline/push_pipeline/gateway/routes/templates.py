@@ -12,6 +12,7 @@ from push_pipeline.gateway import recipients, requests
 from push_pipeline.gateway.auth import Asking
 from push_pipeline.gateway.body import JsonObject, OptionalObject
 from push_pipeline.gateway.idempotency import IdempotencyKey, say_if_replayed
+from push_pipeline.gateway.local_times import OF_PUBLISH, in_zone
 from push_pipeline.gateway.paths import Named
 from push_pipeline.gateway.permissions import Caller
 from push_pipeline.gateway.wire import MessageStatus, PushStatus
@@ -75,11 +76,12 @@ def push_template(
     with db.reading() as connection:
         template = get_template(connection, asking.app_id, PUSH, name)
     asking.require_publish(template.channel_name)
+    body, dated = in_zone(body, OF_PUBLISH, asking.time_zone)
     values, to = recipients.read_template_push(body)
     asking.require_delivery(to)
     receipt = push_stored(name, values, to, app=asking.app_id, dedupe_key=dedupe_key)
     say_if_replayed(response, receipt)
-    ignored = recipients.warnings_of_empty(body)
+    ignored = (*recipients.warnings_of_empty(body), *dated)
     return MessageStatus.of(replace(receipt, warnings=(*receipt.warnings, *ignored)))
 
 

@@ -17,6 +17,7 @@ from push_pipeline.contrib.flask import PushPipeline, conf
 from push_pipeline.host import join
 from push_pipeline.settings import get_settings
 from push_pipeline.testing import Outbox
+from push_workers.testing import inline
 from tests.hosts.flask_shop.shop import Order, create_app, db, push
 
 SHOP = Path(__file__).parents[1] / "hosts" / "flask_shop"
@@ -122,6 +123,18 @@ def test_all_calls_are_part_of_the_session_s_transaction() -> None:
     assert status(receipt.message_id)["status"] == "cancelled"
     db.session.rollback()
     assert (rows("pipeline_device"), rows("pipeline_message")) == (0, 0)
+
+
+@pytest.mark.usefixtures("context")
+def test_a_push_to_the_end_in_the_test_s_own_transaction() -> None:
+    register_device("d1", "1" * 64, "IOS", userId="7")
+    with inline() as provider:
+        receipt = push_pipeline.push_to_user("7", "Hello")
+        db.session.commit()
+        provider.run()
+    assert status(receipt.message_id)["runs"][0]["accepted"] == 1
+    db.session.rollback()
+    assert status(receipt.message_id)["runs"][0]["accepted"] == 0
 
 
 @pytest.mark.usefixtures("context")

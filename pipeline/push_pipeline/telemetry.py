@@ -13,6 +13,7 @@
 | run_stopped | run_id, reason | the guard stopped a run |
 | route_rested | credential_id, seconds, cause, reason | a route is closed for everybody |
 | dead_letter_kept | queue, reason | a task message could not be read |
+| tick_dropped | host | a tick was too old when a worker came to it |
 | woken_again | runs, batches | the tick sent wake-ups that went missing |
 | registrations_expired | devices | registrations that expired were removed |
 | ledger_pruned | messages, runs, deliveries | what was past the retention was deleted |
@@ -37,7 +38,7 @@ SLICE_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 _EVENTS = (
     *("publish_changed", "registration_changed", "fanned_out", "slice_recorded"),
     *("lease_lost", "run_closed", "run_stopped", "route_rested", "dead_letter_kept"),
-    *("woken_again", "registrations_expired", "ledger_pruned"),
+    *("tick_dropped", "woken_again", "registrations_expired", "ledger_pruned"),
 )
 _PLATFORMS = [(platform.value,) for platform in Platform]
 
@@ -181,6 +182,17 @@ def dead_letter_kept(queue: str, reason: str) -> None:
         queue,
         reason,
         extra={"action": "dead_letter_kept", "queue": queue},
+    )
+
+
+def tick_dropped(host: str) -> None:
+    """A tick was too old when a worker came to it."""
+    _events.add(1, "tick_dropped")
+    logger.warning(
+        "a tick of %s was too old when it came, and was dropped: no worker had time for it,"
+        " or the clock of one of the two hosts is off",
+        host,
+        extra={"action": "tick_dropped", "host": host},
     )
 
 

@@ -12,7 +12,7 @@ from kombu.entity import Queue
 
 from push_pipeline import queues
 from push_pipeline.settings import Settings, get_settings
-from push_workers.consumer import counting, dead_letters, pools, transport
+from push_workers.consumer import counting, dead_letters, old_ticks, pools, transport
 
 #: Children per core: while one waits for a provider's answers another one works.
 CHILDREN_PER_CORE = 4
@@ -113,6 +113,7 @@ def _beat_config(settings: Settings) -> dict[str, Any]:
 
 
 transport.install()
+old_ticks.install()
 dead_letters.install()
 app = make_app(get_settings())
 counting.install(app)

@@ -12,6 +12,7 @@ from push_pipeline.credentials import Standing, keys_in, standing, unseal
 from push_pipeline.directory.access import list_access
 from push_pipeline.directory.database_clock import database_now
 from push_pipeline.directory.dead_letters import count_dead_letters
+from push_pipeline.directory.durability import what_is_lax
 from push_pipeline.directory.heartbeat import last_beat
 from push_pipeline.directory.provider_routes import find_credential, list_routes
 from push_pipeline.directory.sealed import list_sealed
@@ -57,7 +58,16 @@ def examine() -> Iterator[Finding]:
     yield from broker
     if broker[0].ok:
         yield from made(_workers)  # they are asked through the broker
-    for check in (_beat, _clock, _credentials, _sealed, _keyless, _waiting, _dead_letters):
+    for check in (
+        _beat,
+        _clock,
+        _durability,
+        _credentials,
+        _sealed,
+        _keyless,
+        _waiting,
+        _dead_letters,
+    ):
         yield from made(check)
 
 
@@ -113,6 +123,13 @@ def _clock() -> Iterator[Finding]:
         away = database_now(connection) - before
     ok = abs(away) <= CLOCK_TOLERANCE_MS
     yield Finding("clock", ok, f"the database's is {away / 1000:+.1f} s from ours")
+
+
+def _durability() -> Iterator[Finding]:
+    with db.reading() as connection:
+        lax = what_is_lax(connection)
+    says = f"{', '.join(lax)}: a commit may be lost" if lax else "a commit is on disk"
+    yield Finding("durability", not lax, says)
 
 
 def _broker() -> Iterator[Finding]:

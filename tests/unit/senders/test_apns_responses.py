@@ -65,7 +65,6 @@ def test_a_time_of_death_that_cannot_be_is_not_believed(odd: object) -> None:
 @pytest.mark.parametrize(
     ("status", "outcome"),
     [
-        (400, Outcome.REJECTED),
         (403, Outcome.MISCONFIGURED),
         (410, Outcome.REJECTED),
         (413, Outcome.REJECTED),
@@ -162,3 +161,9 @@ def test_no_answer_at_all_makes_it_raise(status: int, body: bytes, header: str |
 def test_no_json_of_any_shape_makes_it_raise(status: int, value: object) -> None:
     body = json.dumps(value).encode()
     assert classify(status, body, no_header, NOW).outcome is not Outcome.ACCEPTED
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>400</html>", b"null", b"[]"])
+def test_a_400_that_is_not_apples_is_no_verdict_on_the_notification(body: bytes) -> None:
+    assert classify(400, body, no_header, NOW).outcome is Outcome.UNAVAILABLE
+    assert classify(400, b'{"reason":"two words"}', no_header, NOW).outcome is Outcome.REJECTED

@@ -70,7 +70,6 @@ def test_a_5xx_with_retry_after_pauses_the_route(header: str) -> None:
 @pytest.mark.parametrize(
     ("status", "outcome"),
     [
-        (400, Outcome.REJECTED),
         (401, Outcome.MISCONFIGURED),
         (403, Outcome.MISCONFIGURED),
         (404, Outcome.MISCONFIGURED),
@@ -106,3 +105,10 @@ texts = st.sampled_from(["google.rpc.BadRequest", "google.rpc.QuotaFailure", "x"
 def test_no_json_of_any_shape_makes_it_raise(status: int, value: object) -> None:
     verdict = classify(status, json.dumps({"error": value}).encode(), no_header, NOW)
     assert verdict.outcome is not Outcome.ACCEPTED
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>400</html>", b"null", b"[]"])
+def test_a_400_that_is_not_googles_is_no_verdict_on_the_notification(body: bytes) -> None:
+    assert classify(400, body, no_header, NOW).outcome is Outcome.UNAVAILABLE
+    odd = b'{"error":{"status":5,"message":[1]}}'
+    assert classify(400, odd, no_header, NOW).outcome is Outcome.REJECTED

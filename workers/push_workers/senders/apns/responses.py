@@ -100,6 +100,8 @@ def classify(status: int, body: bytes, header: Lookup, now: float) -> Verdict:
     answer = json_object(body)
     reason = word(answer.get("reason"))
     wait = wait_of(header("retry-after"), now)
+    if status == 400 and not answer:  # noqa: PLR2004 — Apple says why: some proxy's page
+        return server_failed("Status400", wait)
     known = None if reason is None else _known(status, reason, answer, wait)
     return known or _by_class(status, reason or f"Status{status}", wait)
 

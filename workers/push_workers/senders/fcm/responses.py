@@ -63,6 +63,8 @@ def classify(status: int, body: bytes, header: Lookup, now: float) -> Verdict:
         return _throttled(error, reason, wait)
     if status >= SERVER_ERROR_CLASS:
         return server_failed(reason, wait)
+    if status == 400 and not error:  # noqa: PLR2004 — FCM says why: some proxy's page
+        return server_failed(reason, wait)
     return _refused(status, code, error, reason)
 
 

@@ -12,7 +12,17 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import scoped_session, sessionmaker
 from sqlmodel import Session
 
-from push_pipeline import DeliveryOptions, PublishOptions, db, errors, publish, queues, status
+from push_pipeline import (
+    DeliveryOptions,
+    PublishOptions,
+    db,
+    errors,
+    publish,
+    queues,
+    register_device,
+    status,
+    unregister_device,
+)
 from push_pipeline.clock import now_ms
 from push_pipeline.directory.apps import ensure_app
 from push_pipeline.models import CHANNEL, MESSAGE, RUN, Message
@@ -91,6 +101,18 @@ def test_a_key_of_a_release_that_took_no_fingerprints_is_replayed_as_it_was() ->
     again = publish("news", "something else", dedupe_key="order-1")
 
     assert (again, again.replayed) == (first, True)
+
+
+def test_a_replay_is_told_as_one_although_nobody_is_there_any_more() -> None:
+    register_device("phone-1", "ab" * 32, "IOS", channels=["news"])
+    first = publish("news", "hello", dedupe_key="order-1", strict=True)
+    unregister_device("phone-1")
+
+    again = publish("news", "hello", dedupe_key="order-1", strict=True)
+
+    assert (again.message_id, again.replayed) == (first.message_id, True)
+    with pytest.raises(errors.StrictRefusal):
+        publish("news", "hello", dedupe_key="order-2", strict=True)
 
 
 def test_keys_of_http_requests_are_none_of_a_host() -> None:

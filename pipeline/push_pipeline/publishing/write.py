@@ -68,9 +68,11 @@ def _write_one(connection: Connection, app: str | None, draft: Draft) -> tuple[R
 def _write(
     connection: Connection, drafts: Sequence[Draft], now: int
 ) -> list[tuple[Receipt, list[Wake]]]:
-    foreseen = foresee(connection, drafts, now)
+    said = find_said(connection, [draft.message() for draft in drafts])
+    # What went out is told of, however strict: nothing of it can be refused any more.
+    judged = [replace(one, strict=False) if n in said else one for n, one in enumerate(drafts)]
+    foreseen = foresee(connection, judged, now)
     news = [_message(*one) for one in zip(drafts, foreseen, strict=True)]
-    said = find_said(connection, news)
     fresh = {place: new for place, new in enumerate(news) if place not in said}
     trusted = all(draft.trusted for draft in drafts)
     _ensure_channels(connection, list(fresh.values()), now, trusted=trusted)

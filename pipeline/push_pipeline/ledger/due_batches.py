@@ -1,28 +1,20 @@
 """Batches that could be sent and that nobody holds: which, how many, since when."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, func, or_, select, update
 
 from push_pipeline.db import any_of
+from push_pipeline.ledger.batches import ROUTE_OF_BATCH
 from push_pipeline.ledger.state_machine import RunState
-from push_pipeline.models import BATCH, RUN, Batch, Run
+from push_pipeline.ledger.values import DueBatch
+from push_pipeline.models import BATCH, CREDENTIAL, RUN, Batch, Credential, Run
 
 
-class DueBatch(NamedTuple):
-    """A batch that waits for a worker."""
-
-    id: int
-    environment: str
-    bulk: bool
-    message_id: str
-
-
-def _waits(now: int) -> tuple[ColumnElement[bool], ...]:
+def _waits(now: int, until: ColumnElement[int] | None = None) -> tuple[ColumnElement[bool], ...]:
     return (
         BATCH.finished_at.is_(None),
-        BATCH.not_before <= now,
+        BATCH.not_before <= (now if until is None else until),
         or_(BATCH.lease_until.is_(None), BATCH.lease_until < now),
         RUN.state != RunState.PAUSED,
     )
@@ -38,6 +30,36 @@ def find_forgotten(
 ) -> list[DueBatch]:
     """Find batches that are due and whose wake-up is old, the longest waiting first."""
     return _find(connection, now, BATCH.woken_at < woken_before, limit)
+
+
+#: Batches that are woken at once where a route opens; the tick wakes the others.
+RELEASED = 2_000
+
+
+def release_parked(connection: Connection, credential_id: int, now: int) -> list[DueBatch]:
+    """Make due what waits for a route that opens, and return what is to be woken for it.
+
+    A batch that waits longer than the route would have rested waits for something else.
+    """
+    statement = (
+        select(BATCH.id, BATCH.environment, BATCH.bulk, RUN.message_id)
+        .join(Run, RUN.id == BATCH.run_id)
+        .join(Credential, ROUTE_OF_BATCH)
+        .where(
+            CREDENTIAL.id == credential_id,
+            *_waits(now, func.coalesce(CREDENTIAL.paused_until, now)),
+            BATCH.woken_at.is_(None),
+        )
+        .order_by(BATCH.not_before)
+        .limit(RELEASED)
+    )
+    found = [DueBatch._make(row) for row in connection.execute(statement)]
+    connection.execute(
+        update(Batch)
+        .where(any_of(BATCH.id, [one.id for one in found]))
+        .values(not_before=now, woken_at=now)
+    )
+    return found
 
 
 def _find(

@@ -23,6 +23,15 @@ class NewBatch:
     badged: int = 0  # members whose badges an earlier attempt has changed
 
 
+class DueBatch(NamedTuple):
+    """A batch that waits for a worker."""
+
+    id: int
+    environment: str
+    bulk: bool
+    message_id: str
+
+
 class Standing(NamedTuple):
     """A batch as a worker finds it, with its run and its route: everything the decision needs."""
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from push_pipeline.ledger.state_machine import SENDABLE, BatchState, RunState, batch_state
-from push_pipeline.ledger.values import Standing
+from push_pipeline.ledger.values import DueBatch, Standing
 from push_pipeline.outcome import Settled
 from push_pipeline.platform import Platform
 from push_workers.delivery.personalise import Said
@@ -118,6 +118,7 @@ class Claim:
     lease_until: int = 0
     unsure: bool = False  # whether a commit was made that nobody saw
     reasons: dict[str, int] = field(default_factory=dict)
+    released: list[DueBatch] = field(default_factory=list)  # by the route that it opened
 
 
 def cut_slices(batch: Standing, first: int, window: int) -> Iterator[Slice]:

@@ -6,13 +6,14 @@ A worker that was overtaken (its lease ran out) finds its claim number gone and 
 from collections import Counter
 from dataclasses import replace
 
-from push_pipeline import db, telemetry
+from push_pipeline import db, queues, telemetry
 from push_pipeline.clock import now_ms
 from push_pipeline.db import Connection
 from push_pipeline.devices.targets import put_out_of_service
 from push_pipeline.directory.provider_routes import add_recent, open_route, pause_route
 from push_pipeline.ledger import batches, runs
 from push_pipeline.ledger.deliveries import insert_deliveries
+from push_pipeline.ledger.due_batches import release_parked
 from push_pipeline.ledger.state_machine import RunState
 from push_pipeline.ledger.values import NewBatch, Progress, Standing
 from push_pipeline.outcome import NO_VERDICTS, Recent, RestCause, Settled
@@ -38,7 +39,7 @@ def record_slice(claim: Claim, part: Slice, report: Report, context: Context) ->
         made = batches.find_progress(connection, batch.id, claim.number) if claim.unsure else None
         if made is not None and made.settled >= part.end:
             return made.lease_until is not None
-        rest_until = _change_route(connection, batch, report, now)
+        rest_until = _change_route(connection, claim, report, now)
         finished = part.end == batch.size
         stopped = rest_until is not None or report.suspicion is not None
         goes_on = not finished and not stopped and _may_go_on(connection, batch, now)
@@ -60,6 +61,11 @@ def record_slice(claim: Claim, part: Slice, report: Report, context: Context) ->
 
 def tell_others(claim: Claim, report: Report, context: Context) -> None:
     """Tell the other workers, and an operator, what a recorded slice says of route and run."""
+    queues.wake(
+        queues.wake_for_batch(one.id, one.environment, bulk=one.bulk, of=one.message_id)
+        for one in claim.released
+    )
+    claim.released = []
     _share_news(claim, report, context, now_ms())
     _stop_if_suspicious(claim.batch, report)
     _tell(claim.batch, report)
@@ -83,8 +89,9 @@ def _may_go_on(connection: Connection, batch: Standing, now: int) -> bool:
     return now < batch.run_expires_at and runs.is_sendable(connection, batch.run_id)
 
 
-def _change_route(connection: Connection, batch: Standing, report: Report, now: int) -> int | None:
+def _change_route(connection: Connection, claim: Claim, report: Report, now: int) -> int | None:
     """Close or open the route as the provider's answers ask; return until when it rests."""
+    batch = claim.batch
     if batch.credential_id is None:
         return None
     if report.route is not None:
@@ -93,6 +100,7 @@ def _change_route(connection: Connection, batch: Standing, report: Report, now: 
         pause_route(connection, batch.credential_id, now, until, why)
         return until
     if batch.probes and _works_again(batch, report):
+        claim.released = release_parked(connection, batch.credential_id, now)
         open_route(connection, batch.credential_id)
     return None
 

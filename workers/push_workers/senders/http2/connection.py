@@ -25,6 +25,13 @@ GATHER_IN_FLIGHT = 16
 #: much sooner, for errors, and does not like it to be replaced in haste.
 FRUITFUL_REQUESTS = 1000
 
+#: Requests after which another connection may take the place of one that the server retired
+#: without a complaint: some do so every hundred streams.
+ORDERLY_REQUESTS = 50
+
+#: How a GOAWAY is told that complains of nothing.
+_GOOD_ORDER = frozenset({"GoAway:NoError", "GoAway:Shutdown"})
+
 PING = frames.frame(frames.PING, 0, 0, b"push-pip")
 
 _numbers = itertools.count(1)
@@ -85,7 +92,9 @@ class Connection:
     @property
     def fruitful(self) -> bool:
         """It has carried so many requests that another one may take its place at once."""
-        return self._codec.outbound.next_stream > 2 * FRUITFUL_REQUESTS
+        in_good_order = self._codec.answers.answered and self.failure in _GOOD_ORDER
+        enough = ORDERLY_REQUESTS if in_good_order else FRUITFUL_REQUESTS
+        return self._codec.outbound.next_stream > 2 * enough
 
     def takes_credit(self) -> bool:
         """It has given its first answer; true once."""

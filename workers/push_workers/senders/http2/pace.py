@@ -6,9 +6,11 @@ APNs"); and a host that is down gains nothing from being asked by every batch.
 
 from random import Random
 
-#: Seconds before the first try after a failure, doubled at each further one up to the cap.
+#: Seconds before the first try after a failure, doubled at each further one up to the cap. A
+#: short one: the route, which all workers share, rests for longer the longer an outage lasts,
+#: and the probe that ends it must not find its own process still waiting.
 FIRST_WAIT_SECONDS = 1.0
-LONGEST_WAIT_SECONDS = 60.0
+LONGEST_WAIT_SECONDS = 2.0
 #: Connections a second that may replace ones that worked and ended.
 REFILL_PER_SECOND = 1.0
 

@@ -9,6 +9,8 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
 import pytest
@@ -28,7 +30,7 @@ def _somewhere_else(configure):
 
 @pytest.fixture
 def up(spawn) -> Process:
-    started = spawn(*cli("up", "--workers", "1", "--port", "0"))
+    started = spawn(*cli("up", "--workers", "1", "--port", "0", "--no-flower"))
     started.wait_for("Everything runs", START)
     return started
 
@@ -58,6 +60,40 @@ def worker_of(queue: str, folder: Path) -> int:
     return min(
         pid for pid, command in processes_in(folder).items() if f"--queues {queue}" in command
     )
+
+
+def shown_in_flower(url: str) -> list[dict]:
+    """Return the tasks that Flower's page lists, the newest first."""
+    order = {"order[0][column]": 0, "order[0][dir]": "desc", "columns[0][data]": "received"}
+    asked = {"draw": 1, "start": 0, "length": 1000, "search[value]": "", **order}
+    try:
+        with urlopen(f"{url}/tasks/datatable?{urlencode(asked)}") as answer:
+            return json.load(answer)["data"]
+    except OSError:  # it does not listen yet
+        return []
+
+
+@pytest.mark.slow
+def test_flower_shows_tasks_and_their_message_and_changes_nothing(spawn):
+    up = spawn(*cli("up", "--workers", "1", "--port", "0"))
+    up.wait_for("Everything runs", START)
+    address = re.search(r"Flower +(\S+)", up.output)
+    assert address is not None
+    url = address[1]
+    wait_until(lambda: shown_in_flower(url), 30, "a tick in Flower")
+    devices = "".join(json.dumps(one) + "\n" for one in population(5, 1, Mix()))
+    says("devices", "import", "-", stdin=devices)
+    message_id = says("publish", "default", "Hello").strip()
+
+    def works_for_it() -> set[str]:
+        return {one["name"] for one in shown_in_flower(url) if message_id in one["args"]}
+
+    wait_until(lambda: "pipeline.fan_out" in works_for_it(), 20, "its fan-out in Flower")
+
+    assert "Hello" not in json.dumps(shown_in_flower(url))
+    for path in ("task/async-apply/pipeline.tick", "worker/shutdown/any"):
+        with pytest.raises(HTTPError, match="405"):
+            urlopen(Request(f"{url}/api/{path}", data=b"{}"))
 
 
 @pytest.mark.slow

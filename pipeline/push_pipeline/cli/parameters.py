@@ -37,7 +37,9 @@ Strict = Annotated[
 Watch = Annotated[bool, typer.Option("--watch", help="Show progress until all is sent.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
-Port = Annotated[int, typer.Option(min=0, max=65_535, help="Of the HTTP API; 0 takes a free one.")]
+Port = Annotated[
+    int, typer.Option(min=0, max=65_535, help="Of what it serves; 0 takes a free one.")
+]
 LogLevel = Annotated[str, typer.Option(help="Of the logs: DEBUG, INFO, WARNING or ERROR.")]
 
 

@@ -41,18 +41,18 @@ def worker(
     _check_surroundings()
     label = "worker-" + "-".join(dict.fromkeys(name.partition(".")[0] for name in names))
     more = [] if metrics_port is None else _metrics(metrics_host, metrics_port)
-    _become(commands.worker(label, names, *more, concurrency=concurrency, loglevel=loglevel))
+    become(commands.worker(label, names, *more, concurrency=concurrency, loglevel=loglevel))
 
 
 def beat(loglevel: LogLevel = "INFO") -> None:
     """Run one beat. Two of them are as good as one, and safer."""
     _check_surroundings()
-    _become(commands.beat(loglevel=loglevel))
+    become(commands.beat(loglevel=loglevel))
 
 
 def simulate(context: typer.Context) -> None:
     """Run stand-ins for APNs and FCM; `simulate --help` lists its options."""
-    _become(commands.simulator(*context.args))
+    become(commands.simulator(*context.args))
 
 
 def _metrics(host: str, port: int) -> list[str]:
@@ -79,5 +79,6 @@ def _check_surroundings() -> None:
     queues.forget()
 
 
-def _become(command: list[str]) -> NoReturn:
+def become(command: list[str]) -> NoReturn:
+    """Go on as another program, with this process's id."""
     os.execv(command[0], command)  # noqa: S606 - our own command, no shell

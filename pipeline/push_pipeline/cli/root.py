@@ -20,6 +20,7 @@ from push_pipeline.cli import (
     demo,
     devices,
     doctor,
+    flower,
     gateway,
     intervention,
     keys,
@@ -56,6 +57,7 @@ for command in (
     processes.worker,
     processes.beat,
     gateway.gateway,
+    flower.flower,
 ):
     app.command()(command)
 app.command(add_help_option=False, context_settings=processes.PASS_ALL_ON)(processes.simulate)

@@ -23,6 +23,9 @@ def up(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Children of each delivery worker; two per core.")
     ] = None,
+    with_flower: Annotated[
+        bool, typer.Option("--flower/--no-flower", help="Show the tasks too, if it is installed.")
+    ] = True,
     state: Annotated[Path, typer.Option(help="The folder for database, keys and logs.")] = FOLDER,
     loglevel: LogLevel = "WARNING",
 ) -> None:
@@ -37,7 +40,7 @@ def up(
     from push_pipeline.supervisor.stop import Stopped, stoppable, wait_for_stop
 
     folder = StateFolder(state)
-    plan = Plan(port=port, children=workers, loglevel=loglevel)
+    plan = Plan(port=port, children=workers, loglevel=loglevel, flower=with_flower)
     with folder.locked(), stoppable(), suppress(Stopped):
         say("starting …")
         with Installation(folder, plan, say) as installation:

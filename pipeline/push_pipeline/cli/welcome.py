@@ -17,6 +17,7 @@ def welcome(installation: Installation, devices: Path | None) -> str:
     api = f"http://{HOST}:{installation.port}" if installation.port else "not installed"
     lines = [
         f"HTTP API   {api}",
+        f"Flower     {_flower(installation)}",
         f"app        {settings.app_id}",
         f"API key    {_key(installation)}",
         f"operators  /metrics, with the key in {folder.path / 'operator.key'}",
@@ -59,6 +60,11 @@ def _shown(path: Path) -> str:
     shown = path.relative_to(here) if path.is_relative_to(here) else path
     # A shell looks for a file to source on the PATH, unless a folder is named.
     return quote(str(shown) if len(shown.parts) > 1 else f"./{shown}")
+
+
+def _flower(installation: Installation) -> str:
+    port = installation.flower_port
+    return f"http://{HOST}:{port}" if port else "not started"
 
 
 def _key(installation: Installation) -> str:

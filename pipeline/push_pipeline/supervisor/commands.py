@@ -37,6 +37,12 @@ def gateway(host: str, port: int) -> list[str]:
     return [sys.executable, "-m", "push_pipeline", "gateway", "--host", host, "--port", str(port)]
 
 
+def flower(host: str, port: int, *, protected: bool) -> list[str]:
+    """Return the command of Flower; `protected` by the operators' key."""
+    where = ["--address", host, "--port", str(port)]
+    return [sys.executable, "-m", "push_workers.flower", *where, *["--protected"] * protected]
+
+
 def simulator(*options: str) -> list[str]:
     """Return the command of the providers' stand-ins."""
     return [sys.executable, "-m", "push_workers.simulator", *options]

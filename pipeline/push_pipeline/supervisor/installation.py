@@ -66,6 +66,7 @@ class Plan:
     children: int | None = None
     isolated: bool = False
     loglevel: str = "WARNING"
+    flower: bool = False
 
 
 class Installation:
@@ -79,6 +80,7 @@ class Installation:
         self.plan = plan
         self.tell = tell
         self.port: int | None = None
+        self.flower_port: int | None = None
         self.providers: SimulatedProviders | None = None
         self._running = ExitStack()
         self._configured = frozenset[str]() if plan.isolated else Settings().model_fields_set
@@ -86,6 +88,7 @@ class Installation:
     def __enter__(self) -> Self:
         try:
             self._choose_port()
+            self._choose_flower_port()
             self._tree = self._running.enter_context(Tree(self.folder.logs, self.tell))
             self._use(self._identity())
             self._start_broker()
@@ -125,6 +128,15 @@ class Installation:
             self.port = web.free_port(self.plan.port)
         else:
             self.tell("no HTTP API: it needs pip install push-pipeline[gateway]")
+
+    def _choose_flower_port(self) -> None:
+        """Take Flower's own port, or any free one beside another `up`."""
+        if not self.plan.flower or not web.has_flower():
+            return
+        try:
+            self.flower_port = web.free_port(web.FLOWER_PORT if self.plan.port else 0)
+        except SetupError:
+            self.flower_port = web.free_port(0)
 
     def _identity(self) -> dict[str, str]:
         """Return the embedded values of what is not configured."""
@@ -180,7 +192,8 @@ class Installation:
         ]
         beat = Program("beat", commands.beat(loglevel=level))
         gateway = [] if self.port is None else [web.program(self.port)]
-        self._tree.start(*workers, beat, *gateway)
+        flower = [] if self.flower_port is None else [web.flower(self.flower_port)]
+        self._tree.start(*workers, beat, *gateway, *flower)
 
     def _children(self, name: str) -> int:
         if name == "worker-publish":

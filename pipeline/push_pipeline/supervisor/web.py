@@ -1,4 +1,4 @@
-"""The HTTP API as a child process."""
+"""The HTTP API, and Flower, as child processes."""
 
 import importlib.util
 import socket
@@ -12,6 +12,9 @@ from push_pipeline.supervisor.child import Program
 
 HOST = "127.0.0.1"
 
+#: Where people expect Flower.
+FLOWER_PORT = 5555
+
 #: Seconds until it must answer; it starts together with the workers, on the same cores.
 START_SECONDS = 60.0
 
@@ -21,6 +24,11 @@ _POLL_SECONDS = 0.1
 def is_installed() -> bool:
     """Tell whether the extra `gateway` is there."""
     return all(importlib.util.find_spec(name) for name in ("fastapi", "uvicorn"))
+
+
+def has_flower() -> bool:
+    """Tell whether the extra `flower` is there."""
+    return importlib.util.find_spec("flower") is not None
 
 
 def free_port(wanted: int) -> int:
@@ -51,6 +59,11 @@ def check_port(host: str, wanted: int, option: str = "--metrics-port") -> int:
 def program(port: int) -> Program:
     """Describe the process."""
     return Program("gateway", commands.gateway(HOST, port))
+
+
+def flower(port: int) -> Program:
+    """Describe the process that shows the tasks."""
+    return Program("flower", commands.flower(HOST, port, protected=False))
 
 
 def wait_until_it_answers(port: int) -> None:

@@ -88,3 +88,19 @@ def test_a_type_checker_knows_the_package_as_it_is_installed(python: Path, tmp_p
     options = ["--config-file", typing / "mypy.ini", "--python-executable", python]
     said = run(sys.executable, "-m", "mypy", *options, "api.py", cwd=tmp_path)
     assert said == "Success: no issues found in 1 source file\n"
+
+
+def test_a_host_that_only_publishes_needs_nothing_of_the_workers(
+    python: Path, tmp_path: Path
+) -> None:
+    """What the extra `worker` brings cannot be imported here."""
+    hide = "import sys; sys.modules.update(dict.fromkeys(('pyfcm', 'hpack', 'requests', 'google')))"
+    settings = {
+        "PIPELINE_DATABASE_URL": f"sqlite:///{tmp_path}/thin.db",
+        "PIPELINE_BROKER_URL": "redis://127.0.0.1:1/0",
+        "PIPELINE_APP_ID": "APP-1",
+    }
+    run(python, "-m", "push_pipeline", "migrate", cwd=tmp_path, **settings)
+    publish = "from push_pipeline import publish; print(publish('news', 'Hello').message_id)"
+
+    assert run(python, "-c", f"{hide}; {publish}", cwd=tmp_path, **settings).startswith("message:")

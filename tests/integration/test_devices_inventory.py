@@ -54,6 +54,8 @@ def test_each_filter_narrows_and_all_of_them_together() -> None:
     assert ids(user="42", channel="sport", os="IOS") == ["phone-1", "phone-3"]
     assert ids(user="42", channel="news") == ["phone-1"]
     assert ids(user="nobody") == []
+    register_device("phone-5", "dd" * 32, "IOS", channels=["caf\u00e9"])
+    assert ids(channel="cafe\u0301") == ["phone-5"], "as macOS writes it"
     for wrong, code in (({"channel": "none"}, 5010), ({"os": "WP"}, 8008), ({"limit": 0}, 8008)):
         with pytest.raises(errors.RequestError) as refused:
             list_devices(**wrong)

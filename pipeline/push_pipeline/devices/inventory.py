@@ -13,6 +13,7 @@ from push_pipeline.devices.views import DevicePage, DeviceView, view_of
 from push_pipeline.directory.apps import resolve_app
 from push_pipeline.errors import InvalidParameter, UnknownChannel, UnknownDevice, UnknownOs
 from push_pipeline.models import CHANNEL, DEVICE, SUBSCRIPTION, Device
+from push_pipeline.options.channel import normal_name
 from push_pipeline.options.user_ids import check_user_id
 from push_pipeline.platform import Platform
 
@@ -148,7 +149,7 @@ def _between(key: ColumnElement[int], after: int, end: int | None) -> list[Colum
 
 
 def _channel_key(connection: Connection, app_id: str, name: str) -> int:
-    of_app = (CHANNEL.app_id == app_id, CHANNEL.name == name)
+    of_app = (CHANNEL.app_id == app_id, CHANNEL.name == normal_name(name))
     key: int | None = connection.execute(select(CHANNEL.id).where(*of_app)).scalar()
     if key is None:
         raise UnknownChannel(f"no channel has the name {name!r}")

@@ -148,6 +148,22 @@ def test_a_forgotten_device_leaves_its_counts_and_not_its_id(people: Installatio
         forget_device(MINE[0])
 
 
+def test_a_message_that_retention_deletes_meanwhile_is_passed_over(
+    people: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = push_to_user("user-42", "Dear Kari").message_id
+    found = mentions.find_mentions
+
+    def quicker(connection: db.Connection, *asked: Any) -> list[str]:
+        ids = found(connection, *asked)
+        connection.execute(text("DELETE FROM pipeline_message"))
+        return ids
+
+    monkeypatch.setattr(mentions, "find_mentions", quicker)
+    assert erase_user("user-42").devices == 2
+    assert status(gone)["status"] == "unknown"
+
+
 MESSAGES = """
 INSERT INTO pipeline_message (id, app_id, channel, content, delivery_options, state, created_at)
 SELECT 'm' || n, 'APP-1', '', '{}', CAST(

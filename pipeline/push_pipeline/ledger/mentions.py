@@ -115,12 +115,15 @@ def _forget_in(connection: Connection, leaving: Leaving, message_id: str, now: i
     change = update(Message).where(MESSAGE.id == message_id)
     options = select(MESSAGE.delivery_options).where(MESSAGE.id == message_id)
     pseudonym = f"{PSEUDONYM}{uuid.uuid4().hex}"
-    theirs = is_only_for(connection.execute(options).scalar_one(), leaving)
-    if leaving.blank and theirs:
-        # Before the message is locked: whoever closes a run locks it first, and then its message.
-        cancel_message(connection, leaving.app_id, message_id, now)
-    told = connection.execute(options.with_for_update()).scalar_one()
+    told = connection.execute(options).scalar_one_or_none()
+    if told is None:  # retention deleted it since it was found
+        return False
+    theirs = is_only_for(told, leaving)
+    # Before the message is locked: whoever closes a run locks it first, and then its message.
     _forget_who_was_missing(connection, leaving, message_id, pseudonym)
+    if leaving.blank and theirs:
+        cancel_message(connection, leaving.app_id, message_id, now)
+    told = connection.execute(options.with_for_update()).scalar_one_or_none() or told
     if not leaving.blank or not theirs:
         left = without_names(told, leaving, pseudonym)
         connection.execute(change.values(delivery_options=left))
@@ -143,7 +146,7 @@ def _forget_who_was_missing(
     noted = select(RUN.id, RUN.not_found).where(
         RUN.message_id == message_id, RUN.not_found.is_not(None)
     )
-    for key, missing in connection.execute(noted):
+    for key, missing in connection.execute(noted.order_by(RUN.id)).all():
         left = [pseudonym if one in leaving.devices else one for one in missing or ()]
         if left != missing:
             connection.execute(update(Run).where(RUN.id == key).values(not_found=left))

@@ -1,7 +1,7 @@
 """Channel ∩ users ∩ OS ∩ devices ∩ segment: one selection in SQL, read in key order, by pages."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from sqlalchemy import (
@@ -24,6 +24,9 @@ from push_pipeline.devices.registration import key_of_registration, keys_of_regi
 from push_pipeline.models import CHANNEL, DEVICE, SUBSCRIPTION, USER, Device, User
 from push_pipeline.options import EVERY_CHANNEL, DeliveryOptions
 from push_pipeline.whereclause import Condition, matches, needs_user, parse_clause
+
+#: Devices of a channel that are looked at for one of a platform, while a publisher waits.
+LOOKED_AT = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +116,28 @@ def find_missing(connection: Connection, selection: Selection, now: int) -> tupl
         for name in selection.device_ids
         if name not in ids and key_of_registration(name, selection.channel) not in keys
     )
+
+
+def may_have(connection: Connection, selection: Selection, platform: str, now: int) -> bool:
+    """Tell whether an audience may have a device of a platform, its segment aside.
+
+    One that names users or devices is looked through; of others the app's devices are asked by
+    an index, and of the channel's the first few thousand. In a larger one there may be some.
+    """
+    asked = replace(selection, platforms=(platform,), segment=None)
+    if selection.user_ids or selection.device_ids:
+        found = page_query(asked, 0, None, now).limit(1)
+        return connection.execute(found).first() is not None
+    there = DEVICE.platform == platform, DEVICE.state == "active"
+    in_app = select(DEVICE.id).where(DEVICE.app_id == selection.app_id, *there).limit(1)
+    if selection.channel is None or connection.execute(in_app).first() is None:
+        return connection.execute(in_app).first() is not None
+    key = SUBSCRIPTION.device_key
+    members = select(key).where(_in_channel(selection.app_id, selection.channel))
+    some = members.order_by(key).limit(LOOKED_AT).subquery()
+    counts = select(func.count(), func.count().filter(*there)).select_from(some)
+    seen, fit = connection.execute(counts.join(Device, DEVICE.id == some.c.device_key)).one()
+    return bool(fit) or seen == LOOKED_AT
 
 
 def count_members(connection: Connection, selection: Selection, now: int) -> int:

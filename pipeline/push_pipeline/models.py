@@ -203,6 +203,13 @@ class Device(Table, table=True):
             "pipeline_device_of_app", "app_id", "id"
         ),  # a push to all channels pages in this order
         Index(
+            "pipeline_device_in_service",
+            "app_id",
+            "platform",
+            postgresql_where=text("state = 'active'"),
+            sqlite_where=text("state = 'active'"),
+        ),
+        Index(
             "pipeline_device_of_user",
             "app_id",
             "user_id",

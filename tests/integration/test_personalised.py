@@ -226,6 +226,7 @@ def test_nothing_is_written_where_a_template_cannot_be_filled(installation: Inst
     store("a", "Hello {name}")
     store("b", "Hello", segmentQuery="created > '{since}'")
     store("c", "x" * 2040)
+    installation.register([ios(1)])
     with pytest.raises(MissingParameter, match="name"):
         push_with_template("a", {"name": None})
     with pytest.raises(InvalidWhereClause):

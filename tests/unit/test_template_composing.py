@@ -5,11 +5,11 @@ import json
 import pytest
 
 from push_pipeline.content import Content
-from push_pipeline.errors import InvalidParameter, MissingParameter, PayloadTooLarge
+from push_pipeline.errors import InvalidParameter, MissingParameter
 from push_pipeline.platform import Platform
 from push_pipeline.template.composing import compose
 from push_pipeline.template.stored import PushTemplate
-from push_pipeline.template.wording import Wording, freeze
+from push_pipeline.template.wording import Wording, oversized_of
 
 
 def template(
@@ -106,8 +106,9 @@ def test_what_all_devices_share_cannot_be_personal(header: str) -> None:
         Wording.fill("Hello", {header: "{Users.count}"}, {})
 
 
-def test_a_push_that_is_too_large_with_no_words_at_all_is_refused() -> None:
+def test_a_push_that_is_too_large_with_no_words_at_all_is_found() -> None:
     wording = Wording.fill("x" * 2000 + "{Users.name}" * 300, {}, {})
-    freeze({Platform.ANDROID: wording})
-    with pytest.raises(PayloadTooLarge, match="IOS"):
-        freeze({Platform.IOS: Wording.fill("x" * 4090 + "{Users.name}", {}, {})})
+    assert oversized_of({Platform.ANDROID: wording}) == {}
+    long = Wording.fill("x" * 4090 + "{Users.name}", {}, {})
+    short = Wording.fill("x{Users.name}", {}, {})
+    assert list(oversized_of({Platform.IOS: long, Platform.OSX: short})) == [Platform.IOS]

@@ -6,7 +6,6 @@ from push_pipeline.content.android import raw_patch
 from push_pipeline.content.content import Content
 from push_pipeline.content.raw import merged
 from push_pipeline.content.values import compact_json, text_of
-from push_pipeline.errors import PayloadTooLarge
 from push_pipeline.platform import Platform
 
 #: Apple: "Generating a remote notification": 4 KB for everything but VoIP. Bytes of the JSON.
@@ -17,18 +16,19 @@ APNS_PAYLOAD_BYTES = 4096
 FCM_DATA_BYTES = 4096
 
 
-def check_sizes(content: Content, platforms: Iterable[Platform], message_id: str) -> None:
-    """Refuse a push that a provider would certainly refuse.
+def find_oversized(
+    content: Content, platforms: Iterable[Platform], message_id: str
+) -> dict[Platform, str]:
+    """Return on which platforms a provider would certainly refuse a push, with size and limit.
 
     Sizes are those of the final UTF-8 bytes: compact JSON, non-ASCII unescaped.
-
-    Raises:
-        PayloadTooLarge: naming the platform, the bytes and the limit.
     """
-    for platform in platforms:
-        size, limit = size_of(content, platform, message_id)
-        if size > limit:
-            raise PayloadTooLarge(f"{platform}: the payload is {size} bytes, the limit is {limit}")
+    sizes = {platform: size_of(content, platform, message_id) for platform in sorted(platforms)}
+    return {
+        platform: f"the payload is {size} bytes, the limit is {limit}"
+        for platform, (size, limit) in sizes.items()
+        if size > limit
+    }
 
 
 def size_of(content: Content, platform: Platform, message_id: str) -> tuple[int, int]:

@@ -1,10 +1,10 @@
 """A draft: what a publish says, to whom and when, checked and not written yet."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from push_pipeline.content import Content, check_sizes
+from push_pipeline.content import Content, find_oversized
 from push_pipeline.content.languages import DEFAULT, headers_in, message_in, spoken_in
 from push_pipeline.errors import (
     InvalidChannelName,
@@ -19,7 +19,7 @@ from push_pipeline.options.user_ids import read_user_ids
 from push_pipeline.platform import Platform
 from push_pipeline.publishing.dedupe import DedupeKey, fingerprint
 from push_pipeline.template.smart_text import fill_clause
-from push_pipeline.template.wording import Wording, freeze, warnings_of
+from push_pipeline.template.wording import Wording, freeze, oversized_of, warnings_of
 from push_pipeline.whereclause import parse_clause
 
 #: Milliseconds. A push with a ttl of 0 is not stored by the provider for a device that is away;
@@ -43,6 +43,7 @@ class Draft:
     once: Once | None
     now: int  # epoch milliseconds
     warnings: tuple[FieldWarning, ...] = ()
+    too_large: Mapping[Platform, str] = field(default_factory=dict)  # for whom, and how much
     strict: bool = False  # whether a warning refuses it
     app_id: str = ""
     trusted: bool = True  # may make more channels than others
@@ -52,6 +53,18 @@ class Draft:
         self.to.check(self.now)
         if self.to.segment_query is not None:
             parse_clause(self.to.segment_query)
+        if self.to.platforms and self.to.platforms <= self.too_large.keys():
+            self.refuse_as_too_large(self.to.platforms)
+
+    def refuse_as_too_large(self, present: Collection[Platform]) -> None:
+        """Refuse it where it is too large for a platform that somebody has.
+
+        Raises:
+            PayloadTooLarge: naming the platform, the bytes and the limit.
+        """
+        for platform, how in self.too_large.items():
+            if platform in present:
+                raise PayloadTooLarge(f"{platform}: {how}")
 
     def refuse_if_strict(self, warnings: Sequence[FieldWarning]) -> None:
         """Refuse a strict one that has warnings.
@@ -115,6 +128,7 @@ def draft_message(
         once(dedupe_key, asked, channel=where, message=message, options=said.said()),
         now,
         warnings=(*words.warnings, *warnings_of_delivery(to)),
+        too_large=words.too_large,
         strict=strict,
     )
 
@@ -139,29 +153,27 @@ def warnings_of_delivery(to: DeliveryOptions) -> list[FieldWarning]:
 
 
 class Frozen(NamedTuple):
-    """What a message keeps of what it says, and what of that has no effect."""
+    """What a message keeps of what it says, what has no effect, and for whom it is too large."""
 
     content: dict[str, Any]
     warnings: tuple[FieldWarning, ...]
+    too_large: dict[Platform, str]
 
 
 def in_languages(languages: Iterable[str], say: Callable[[str], Frozen]) -> Frozen:
-    """Return what a message keeps: its default, and beside it what it says in each language.
-
-    Raises:
-        PayloadTooLarge: as `say`; the language is named.
-    """
+    """Return what a message keeps: its default, and beside it what it says in each language."""
     default = say(DEFAULT)
     others: dict[str, Any] = {}
     warnings = dict.fromkeys(default.warnings)
+    too_large = dict(default.too_large)
     for language in languages:
-        try:
-            others[language], more = say(language)
-        except PayloadTooLarge as wrong:
-            raise PayloadTooLarge(f"in {language!r}: {wrong}") from None
-        warnings |= dict.fromkeys(more)
+        said = say(language)
+        others[language] = said.content
+        warnings |= dict.fromkeys(said.warnings)
+        for platform, how in said.too_large.items():
+            too_large.setdefault(platform, f"in {language!r}: {how}")
     content = {**default.content, "languages": others} if others else default.content
-    return Frozen(content, tuple(warnings))
+    return Frozen(content, tuple(warnings), too_large)
 
 
 def _say(language: str, message: Any, said: PublishOptions, to: DeliveryOptions) -> Frozen:
@@ -170,17 +182,17 @@ def _say(language: str, message: Any, said: PublishOptions, to: DeliveryOptions)
         wording = Wording.fill(words, headers, said.template_values)
         return freeze_wordings(dict.fromkeys(to.platforms, wording))
     plain = Content.from_publish(words, headers)
-    check_sizes(plain, to.platforms, new_message_id())
-    return Frozen(plain.to_json(), plain.warnings(to.platforms))
+    too_large = find_oversized(plain, to.platforms, new_message_id())
+    return Frozen(plain.to_json(), plain.warnings(to.platforms), too_large)
 
 
 def freeze_wordings(wordings: Mapping[Platform, Wording]) -> Frozen:
     """Freeze what a message says by platform.
 
     Raises:
-        RequestError: as `freeze`.
+        RequestError: as `oversized_of`.
     """
-    return Frozen(freeze(wordings), warnings_of(wordings))
+    return Frozen(freeze(wordings), warnings_of(wordings), oversized_of(wordings))
 
 
 def to_users(to: DeliveryOptions, users: UserIds | None) -> DeliveryOptions:

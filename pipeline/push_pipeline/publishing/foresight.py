@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from push_pipeline.audience import find_missing, select_for
+from push_pipeline.audience import find_missing, may_have, select_for
 from push_pipeline.db import Connection
 from push_pipeline.devices.channels import find_neighbours, find_populated
 from push_pipeline.field_warning import FieldWarning
@@ -30,6 +30,7 @@ def foresee(connection: Connection, drafts: Sequence[Draft], now: int) -> list[F
     """Look at whom drafts, each with its app's id, are for: a few indexed look-ups for all.
 
     Raises:
+        PayloadTooLarge: one is too large for a platform that somebody may have.
         StrictRefusal: one is strict, and has warnings.
     """
     populated = _populated(connection, drafts)
@@ -38,6 +39,8 @@ def foresee(connection: Connection, drafts: Sequence[Draft], now: int) -> list[F
         known = Foresight()
         if _asks_who_is_in(draft) and (draft.app_id, draft.channel) not in populated:
             known = replace(known, warnings=(_nobody_in(connection, draft),))
+        if draft.too_large:
+            known = _judge_sizes(connection, draft, known, now)
         if _can_tell_who_is_missing(draft, now):
             known = _look_for_devices(connection, draft, known, now)
         draft.refuse_if_strict(known.warnings)
@@ -65,6 +68,18 @@ def _nobody_in(connection: Connection, draft: Draft) -> FieldWarning:
     near = near_name(draft.channel, find_neighbours(connection, draft.app_id, draft.channel))
     hint = f", did you mean {near!r}?" if near is not None else ""
     return FieldWarning("channel", f"nobody is in {draft.channel!r}{hint}")
+
+
+def _judge_sizes(connection: Connection, draft: Draft, known: Foresight, now: int) -> Foresight:
+    """Refuse what is too large for somebody; tell of the platforms that nobody there has."""
+    selection = select_for(draft.app_id, draft.channel, draft.to)
+    asked = [platform for platform in draft.too_large if platform in draft.to.platforms]
+    there = [platform for platform in asked if may_have(connection, selection, platform, now)]
+    draft.refuse_as_too_large(there)
+    told = (f"too large for {platform}, which nobody there has" for platform in asked)
+    return replace(
+        known, warnings=(*known.warnings, *(FieldWarning("message", one) for one in told))
+    )
 
 
 def _can_tell_who_is_missing(draft: Draft, now: int) -> bool:

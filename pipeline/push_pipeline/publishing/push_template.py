@@ -185,6 +185,7 @@ def draft_template(
         once(dedupe_key, to, template=_asked(template, brought), values=said.said()),
         now_ms(),
         warnings=(*words.warnings, *warnings_of_delivery(meant)),
+        too_large=words.too_large,
         strict=strict,
     )
 

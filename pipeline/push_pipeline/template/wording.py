@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, Self
 
-from push_pipeline.content import Content, check_sizes
+from push_pipeline.content import Content, find_oversized
 from push_pipeline.content.languages import TEXT_HEADERS
 from push_pipeline.errors import InvalidParameter
 from push_pipeline.field_warning import FieldWarning
@@ -149,21 +149,26 @@ class Wording:
 
 
 def freeze(wordings: Mapping[Platform, Wording]) -> dict[str, Any]:
-    """Return what a message keeps of its wordings, after checking that each can be sent.
+    """Return what a message keeps of its wordings."""
+    stored = {platform.value: wording.to_json() for platform, wording in wordings.items()}
+    shown: dict[str, Any] = next(iter(stored.values()), {"message": None, "headers": {}})
+    return {"message": shown["message"], "headers": shown["headers"], "wordings": stored}
+
+
+def oversized_of(wordings: Mapping[Platform, Wording]) -> dict[Platform, str]:
+    """Return on which platforms a wording is too large, with its size and the limit.
 
     A personal one must fit with no words of a user at all; whether it fits with them is known
     when it is sent.
 
     Raises:
-        PayloadTooLarge: naming the platform, the bytes and the limit.
         RequestError: as `Content.from_publish`.
     """
+    found: dict[Platform, str] = {}
     for platform, wording in wordings.items():
         shortest = wording.content(dict.fromkeys(wording.columns, ""))
-        check_sizes(shortest, [platform], _SOME_MESSAGE_ID)
-    stored = {platform.value: wording.to_json() for platform, wording in wordings.items()}
-    shown: dict[str, Any] = next(iter(stored.values()), {"message": None, "headers": {}})
-    return {"message": shown["message"], "headers": shown["headers"], "wordings": stored}
+        found |= find_oversized(shortest, [platform], _SOME_MESSAGE_ID)
+    return found
 
 
 def warnings_of(wordings: Mapping[Platform, Wording]) -> tuple[FieldWarning, ...]:

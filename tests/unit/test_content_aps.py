@@ -152,3 +152,15 @@ def test_an_alert_that_raw_takes_away_leaves_a_background_push() -> None:
     assert silent.apple_headers(Platform.IOS, "c", None)["apns-priority"] == "5"
     assert not content("sync", sound="bell", raw=taken).silent
     assert content("sync", sound="bell", raw={"aps": {**taken["aps"], "sound": None}}).silent
+
+
+def test_the_copy_for_the_sdk_is_left_out_where_nothing_else_would_lose_the_text() -> None:
+    once = content("x", sdk_copy=0, alert_title="T").for_apple(Platform.IOS, "m1")
+    assert once["aps"] == {"alert": {"title": "T", "body": "x"}}
+    assert "message" not in once
+    assert content("x", sdk_copy="yes").warnings() == (
+        ("ios-sdk-copy", "APNs has no place for it"),
+    )
+    assert content("x", sdk_copy="yes").for_apple(Platform.IOS, "m1")["message"] == "x"
+    silent = content("", content_available=1, sdk_copy=0)
+    assert silent.for_apple(Platform.IOS, "m1")["message"] == ""

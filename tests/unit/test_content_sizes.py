@@ -59,3 +59,14 @@ def test_nothing_is_escaped_that_need_not_be() -> None:
 
 def test_the_limits_are_those_of_the_providers() -> None:
     assert APNS_PAYLOAD_BYTES == FCM_DATA_BYTES == 4096
+
+
+def test_a_text_that_is_said_once_has_twice_the_room() -> None:
+    for length, copies in ((1_990, 2), (3_900, 1)):
+        made = Content.from_publish("x" * length, {"ios-sdk-copy": 0, "osx-sdk-copy": "false"})
+        assert find_oversized(made, [Platform.IOS, Platform.OSX], "m1") == {}
+        document = compact_json(made.for_apple(Platform.IOS, "m1"))
+        assert document.count(b"x" * length) == 1
+        assert b"sdk-copy" not in document
+        plain = Content.from_publish("x" * length, {"ios-sdk-copy": 1})
+        assert (Platform.IOS in find_oversized(plain, [Platform.IOS], "m1")) == (copies == 1)

@@ -27,6 +27,7 @@ _BEGINNINGS = ("ios-", "ios_", "osx-", "osx_", "android-", "android_", "wp-")
 _SPENT = (
     *(name for name in aps.READERS if name not in ("alert-title", "alert-subtitle")),
     *("alert", "alert-body", "content-available", "mutable-content", "collapse-id", "raw"),
+    "sdk-copy",
 )
 
 #: What shows something, or lets the device show it. With one of these, or with a text, a push
@@ -57,7 +58,10 @@ _TEMPLATES = frozenset(("template_name", "ios_immediate_push", "osx_immediate_pu
 OWN_KEYS = frozenset(("aps", "message", "messageId"))
 
 #: What reads a header (after the prefix), for those that it may not be able to use.
-_READERS = {**aps.READERS, "content-available": switch_of, "mutable-content": switch_of}
+_READERS = {
+    **aps.READERS,
+    **dict.fromkeys(("content-available", "mutable-content", "sdk-copy"), switch_of),
+}
 
 
 def document(
@@ -80,7 +84,9 @@ def document(
     change = badge_change(platform, headers)
     if count is not None and steered and change is not None and change.raised:
         steered["badge"] = count
-    built = {"aps": steered, **_beside(platform, ours), "message": text, "messageId": message_id}
+    copied = silent or switch_of(steering.get("sdk-copy", True)) is not False
+    copy: JsonObject = {"message": text} if copied else {}
+    built = {"aps": steered, **_beside(platform, ours), **copy, "messageId": message_id}
     whole = merged(built, raw_patch(platform, headers))
     return {**whole, "aps": {_BACKGROUND: 1}} if silent else whole
 

@@ -22,7 +22,7 @@ _SHARED: Final = frozenset(
     for system in ("ios", "osx")
     for name in (
         *("badge", "content-available", "mutable-content", "collapse-id"),
-        *("interruption-level", "relevance-score", "raw"),
+        *("interruption-level", "relevance-score", "raw", "sdk-copy"),
     )
 ) | {
     f"android-{name}"

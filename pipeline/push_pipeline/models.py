@@ -24,6 +24,7 @@ from sqlalchemy import (
     false,
     literal_column,
     text,
+    true,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import registry
@@ -89,6 +90,9 @@ class App(Table, table=True):
     android_style: str = Field(
         default="data", sa_column=Column(Text, nullable=False, server_default=text("'data'"))
     )  # who shows a push on Android: data (the app), notification (the system), both
+    sdk_copy: bool = Field(
+        default=True, sa_column=Column(Boolean, nullable=False, server_default=true())
+    )  # APNs documents have the text a second time, where the SDK reads it
     counts_badges: bool = Field(
         default=False, sa_column=Column(Boolean, nullable=False, server_default=false())
     )  # a push has raised one: from then on those that set one are noted as well

@@ -9,9 +9,8 @@ from push_pipeline.content import (
     FCM_DATA_BYTES,
     Content,
     compact_json,
-    find_oversized,
 )
-from push_pipeline.content.sizes import size_of
+from push_pipeline.content.sizes import find_oversized, size_of
 from push_pipeline.platform import Platform
 from push_workers.senders.apns.payload import render
 

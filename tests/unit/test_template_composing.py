@@ -108,7 +108,9 @@ def test_what_all_devices_share_cannot_be_personal(header: str) -> None:
 
 def test_a_push_that_is_too_large_with_no_words_at_all_is_found() -> None:
     wording = Wording.fill("x" * 2000 + "{Users.name}" * 300, {}, {})
-    assert oversized_of({Platform.ANDROID: wording}) == {}
+    assert oversized_of({Platform.ANDROID: wording}) == ({}, {})
     long = Wording.fill("x" * 4090 + "{Users.name}", {}, {})
     short = Wording.fill("x{Users.name}", {}, {})
-    assert list(oversized_of({Platform.IOS: long, Platform.OSX: short})) == [Platform.IOS]
+    assert list(oversized_of({Platform.IOS: long, Platform.OSX: short}).once) == [Platform.IOS]
+    assert list(oversized_of({Platform.OSX: wording}).usual) == [Platform.OSX]
+    assert oversized_of({Platform.OSX: wording}).once == {}

@@ -24,7 +24,15 @@ Scopes = Annotated[str, typer.Option(help="Comma-separated.")]
 Key = Annotated[str | None, typer.Option(help="The key to use; a new one is made without it.")]
 Url = Annotated[str | None, typer.Option(help="Instead of the provider's address, for tests.")]
 Style = Annotated[
-    str, typer.Option(help="Who shows a push on Android: data (the app), notification, both.")
+    str | None,
+    typer.Option(help="Who shows a push on Android: data (the app), notification, both."),
+]
+SdkCopy = Annotated[
+    bool | None,
+    typer.Option(
+        "--sdk-copy/--no-sdk-copy",
+        help="Say the text a second time for the Backendless SDK on Apple's systems.",
+    ),
 ]
 _ALL = ",".join(SCOPES)
 
@@ -57,19 +65,25 @@ def create(
 
 
 @group.command("set")
-def change(app_id: AppId, android_style: Style, as_json: Json = False) -> None:
+def change(
+    app_id: AppId, android_style: Style = None, sdk_copy: SdkCopy = None, as_json: Json = False
+) -> None:
     """Change how an app's pushes are shown where a push does not say; from the next run on."""
     from push_pipeline import db
     from push_pipeline.directory import apps
 
     with db.writing() as connection:
         known = apps.resolve_app(connection, app_id)
-        apps.set_android_style(connection, known, android_style)
+        if android_style is not None:
+            apps.set_android_style(connection, known, android_style)
+        if sdk_copy is not None:
+            apps.set_sdk_copy(connection, known, copied=sdk_copy)
         shown = apps.android_style(connection, known)
+        copied = apps.needs_sdk_copy(connection, known)
     if as_json:
-        print_json({"id": known, "androidDisplay": shown})
+        print_json({"id": known, "androidDisplay": shown, "sdkCopy": copied})
     else:
-        say(f"{known}  Android style: {shown}")
+        say(f"{known}  copy for the SDK: {'yes' if copied else 'no'}  Android style: {shown}")
 
 
 @group.command("list")

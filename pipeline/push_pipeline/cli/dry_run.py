@@ -11,7 +11,7 @@ from push_pipeline.audience import read_page, select_for
 from push_pipeline.cli.output import name_missing, say, warn
 from push_pipeline.content.languages import choose
 from push_pipeline.devices.targets import find_locales
-from push_pipeline.directory.apps import android_style, resolve_app
+from push_pipeline.directory.apps import android_style, needs_sdk_copy, resolve_app
 from push_pipeline.field_warning import FieldWarning
 from push_pipeline.platform import Platform
 from push_pipeline.publishing.draft import Draft
@@ -58,8 +58,10 @@ def forecast(draft: Draft, *, app: str | None) -> Forecast:
         [foreseen] = foresee(connection, [addressed], draft.now)
         audience = _count(connection, addressed)
         style = android_style(connection, addressed.app_id)
+        copied = needs_sdk_copy(connection, addressed.app_id)
     there = audience.by_platform
-    shown = {key: one for key, one in preview(draft, style).items() if not there or key in there}
+    rendered = preview(draft, style, sdk_copy=copied)
+    shown = {key: one for key, one in rendered.items() if not there or key in there}
     warnings = (*draft.warnings, *foreseen.warnings)
     return Forecast(audience, shown, warnings, foreseen.not_found)
 

@@ -140,6 +140,13 @@ class Content:
         headers = MappingProxyType({**self.headers, "android-style": default})
         return replace(self, headers=headers)
 
+    def copied(self, copies: bool) -> Self:
+        """Return the same, with the SDK's copy or without where the push does not say."""
+        if copies:
+            return self
+        once = {"ios-sdk-copy": 0, "osx-sdk-copy": 0}
+        return replace(self, headers=MappingProxyType({**once, **self.headers}))
+
     @property
     def _blank(self) -> bool:
         return self.message in _BLANK

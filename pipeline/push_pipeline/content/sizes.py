@@ -1,6 +1,7 @@
 """How large a push may be, told at publish time where it is certain."""
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from push_pipeline.content.android import raw_patch
 from push_pipeline.content.content import Content
@@ -14,6 +15,25 @@ APNS_PAYLOAD_BYTES = 4096
 #: Firebase: "About FCM messages": 4096 bytes. Bytes of the keys and values of the data map and
 #: of the notification; what Google counts besides them is not published.
 FCM_DATA_BYTES = 4096
+
+
+class Oversize(NamedTuple):
+    """For which platforms a push is too large, and how: as it is, or without the SDK's copy."""
+
+    usual: dict[Platform, str]
+    once: dict[Platform, str]
+
+    def add(self, other: "Oversize", place: str = "") -> None:
+        """Take in what another text of the same push is too large for."""
+        for mine, theirs in zip(self, other, strict=True):
+            for platform, how in theirs.items():
+                mine.setdefault(platform, f"{place}{how}")
+
+
+def measure(content: Content, platforms: Iterable[Platform], message_id: str) -> Oversize:
+    """Return for which platforms a push is certainly too large."""
+    usual = find_oversized(content, platforms, message_id)
+    return Oversize(usual, find_oversized(content.copied(copies=False), usual, message_id))
 
 
 def find_oversized(

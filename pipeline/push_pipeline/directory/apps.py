@@ -119,6 +119,16 @@ def set_android_style(connection: Connection, app_id: str, style: str) -> None:
     connection.execute(update(App).where(APP.id == app_id).values(android_style=style.lower()))
 
 
+def needs_sdk_copy(connection: Connection, app_id: str) -> bool:
+    """Tell whether an app's pushes on Apple's systems have the copy of the text for the SDK."""
+    return bool(connection.execute(select(APP.sdk_copy).where(APP.id == app_id)).scalar_one())
+
+
+def set_sdk_copy(connection: Connection, app_id: str, *, copied: bool) -> None:
+    """Say whether they have it where a push does not say; from the next run on."""
+    connection.execute(update(App).where(APP.id == app_id).values(sdk_copy=copied))
+
+
 def hash_key(key: str) -> bytes:
     """Hash an API key for storage and look-up."""
     return hashlib.sha256(key.encode()).digest()

@@ -4,8 +4,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from push_pipeline.content import Content, find_oversized
+from push_pipeline.content import Content, measure
 from push_pipeline.content.languages import DEFAULT, headers_in, message_in, spoken_in
+from push_pipeline.content.sizes import Oversize
 from push_pipeline.errors import (
     InvalidChannelName,
     InvalidParameter,
@@ -43,7 +44,7 @@ class Draft:
     once: Once | None
     now: int  # epoch milliseconds
     warnings: tuple[FieldWarning, ...] = ()
-    too_large: Mapping[Platform, str] = field(default_factory=dict)  # for whom, and how much
+    too_large: Oversize = field(default_factory=lambda: Oversize({}, {}))
     strict: bool = False  # whether a warning refuses it
     app_id: str = ""
     trusted: bool = True  # may make more channels than others
@@ -53,16 +54,16 @@ class Draft:
         self.to.check(self.now)
         if self.to.segment_query is not None:
             parse_clause(self.to.segment_query)
-        if self.to.platforms and self.to.platforms <= self.too_large.keys():
+        if self.to.platforms and self.to.platforms <= self.too_large.once.keys():
             self.refuse_as_too_large(self.to.platforms)
 
     def refuse_as_too_large(self, present: Collection[Platform]) -> None:
-        """Refuse it where it is too large for a platform that somebody has.
+        """Refuse it where it is too large for one of these platforms.
 
         Raises:
             PayloadTooLarge: naming the platform, the bytes and the limit.
         """
-        for platform, how in self.too_large.items():
+        for platform, how in self.too_large.usual.items():
             if platform in present:
                 raise PayloadTooLarge(f"{platform}: {how}")
 
@@ -157,7 +158,7 @@ class Frozen(NamedTuple):
 
     content: dict[str, Any]
     warnings: tuple[FieldWarning, ...]
-    too_large: dict[Platform, str]
+    too_large: Oversize
 
 
 def in_languages(languages: Iterable[str], say: Callable[[str], Frozen]) -> Frozen:
@@ -165,13 +166,13 @@ def in_languages(languages: Iterable[str], say: Callable[[str], Frozen]) -> Froz
     default = say(DEFAULT)
     others: dict[str, Any] = {}
     warnings = dict.fromkeys(default.warnings)
-    too_large = dict(default.too_large)
+    too_large = Oversize({}, {})
+    too_large.add(default.too_large)
     for language in languages:
         said = say(language)
         others[language] = said.content
         warnings |= dict.fromkeys(said.warnings)
-        for platform, how in said.too_large.items():
-            too_large.setdefault(platform, f"in {language!r}: {how}")
+        too_large.add(said.too_large, f"in {language!r}: ")
     content = {**default.content, "languages": others} if others else default.content
     return Frozen(content, tuple(warnings), too_large)
 
@@ -182,7 +183,7 @@ def _say(language: str, message: Any, said: PublishOptions, to: DeliveryOptions)
         wording = Wording.fill(words, headers, said.template_values)
         return freeze_wordings(dict.fromkeys(to.platforms, wording))
     plain = Content.from_publish(words, headers)
-    too_large = find_oversized(plain, to.platforms, new_message_id())
+    too_large = measure(plain, to.platforms, new_message_id())
     return Frozen(plain.to_json(), plain.warnings(to.platforms), too_large)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from push_pipeline.audience import find_missing, may_have, select_for
 from push_pipeline.db import Connection
 from push_pipeline.devices.channels import find_neighbours, find_populated
+from push_pipeline.directory.apps import needs_sdk_copy
 from push_pipeline.field_warning import FieldWarning
 from push_pipeline.ledger.messages import NOBODY_NAMED_IS_THERE
 from push_pipeline.options import EVERY_CHANNEL
@@ -39,7 +40,7 @@ def foresee(connection: Connection, drafts: Sequence[Draft], now: int) -> list[F
         known = Foresight()
         if _asks_who_is_in(draft) and (draft.app_id, draft.channel) not in populated:
             known = replace(known, warnings=(_nobody_in(connection, draft),))
-        if draft.too_large:
+        if draft.too_large.usual:
             known = _judge_sizes(connection, draft, known, now)
         if _can_tell_who_is_missing(draft, now):
             known = _look_for_devices(connection, draft, known, now)
@@ -73,7 +74,11 @@ def _nobody_in(connection: Connection, draft: Draft) -> FieldWarning:
 def _judge_sizes(connection: Connection, draft: Draft, known: Foresight, now: int) -> Foresight:
     """Refuse what is too large for somebody; tell of the platforms that nobody there has."""
     selection = select_for(draft.app_id, draft.channel, draft.to)
-    asked = [platform for platform in draft.too_large if platform in draft.to.platforms]
+    copied = needs_sdk_copy(connection, draft.app_id)
+    limited = draft.too_large.usual if copied else draft.too_large.once
+    asked = [platform for platform in limited if platform in draft.to.platforms]
+    if len(asked) == len(draft.to.platforms):
+        draft.refuse_as_too_large(asked)
     there = [platform for platform in asked if may_have(connection, selection, platform, now)]
     draft.refuse_as_too_large(there)
     told = (f"too large for {platform}, which nobody there has" for platform in asked)

@@ -30,12 +30,15 @@ class Notification(NamedTuple):
     body: dict[str, object]
 
 
-def preview(draft: Draft, android_style: str) -> dict[Platform, Notification]:
-    """Render a draft for each platform that it is for; the style is the app's."""
+def preview(
+    draft: Draft, android_style: str, *, sdk_copy: bool = True
+) -> dict[Platform, Notification]:
+    """Render a draft for each platform that it is for; the style and the copy are the app's."""
     said = (draft.content, *draft.content.get("languages", {}).values())
     shown: dict[Platform, Notification] = {}
     for platform in sorted(draft.to.platforms):
-        contents = [_content(one, platform).styled(android_style) for one in said]
+        plain = (_content(one, platform) for one in said)
+        contents = [one.styled(android_style).copied(sdk_copy) for one in plain]
         size, limit = max(size_of(content, platform, SAMPLE_ID) for content in contents)
         default = _counted(contents[0], platform)
         shown[platform] = Notification(size, limit, *_render(default, platform, draft))

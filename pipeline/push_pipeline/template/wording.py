@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, Self
 
-from push_pipeline.content import Content, find_oversized
+from push_pipeline.content import Content, measure
 from push_pipeline.content.languages import TEXT_HEADERS
+from push_pipeline.content.sizes import Oversize
 from push_pipeline.errors import InvalidParameter
 from push_pipeline.field_warning import FieldWarning
 from push_pipeline.platform import Platform
@@ -155,7 +156,7 @@ def freeze(wordings: Mapping[Platform, Wording]) -> dict[str, Any]:
     return {"message": shown["message"], "headers": shown["headers"], "wordings": stored}
 
 
-def oversized_of(wordings: Mapping[Platform, Wording]) -> dict[Platform, str]:
+def oversized_of(wordings: Mapping[Platform, Wording]) -> Oversize:
     """Return on which platforms a wording is too large, with its size and the limit.
 
     A personal one must fit with no words of a user at all; whether it fits with them is known
@@ -164,10 +165,10 @@ def oversized_of(wordings: Mapping[Platform, Wording]) -> dict[Platform, str]:
     Raises:
         RequestError: as `Content.from_publish`.
     """
-    found: dict[Platform, str] = {}
+    found = Oversize({}, {})
     for platform, wording in wordings.items():
         shortest = wording.content(dict.fromkeys(wording.columns, ""))
-        found |= find_oversized(shortest, [platform], _SOME_MESSAGE_ID)
+        found.add(measure(shortest, [platform], _SOME_MESSAGE_ID))
     return found
 
 

@@ -13,7 +13,7 @@ from push_pipeline.content.badge import BadgeChange
 from push_pipeline.content.languages import DEFAULT
 from push_pipeline.content.sizes import size_of
 from push_pipeline.credentials import Credential, unseal
-from push_pipeline.directory.apps import android_style, counts_badges
+from push_pipeline.directory.apps import android_style, counts_badges, needs_sdk_copy
 from push_pipeline.directory.provider_routes import find_sealed
 from push_pipeline.errors import BadCredential
 from push_pipeline.ledger.runs import RunView, find_run
@@ -42,11 +42,17 @@ class RunFacts:
     """A run's message, rendered once per platform and language in this process."""
 
     def __init__(
-        self, run: RunView, android_style: str = "data", *, counts_badges: bool = False
+        self,
+        run: RunView,
+        android_style: str = "data",
+        *,
+        counts_badges: bool = False,
+        sdk_copy: bool = True,
     ) -> None:
         self.run = run
         self.counts_badges = counts_badges
         self._android_style = android_style
+        self._sdk_copy = sdk_copy
         others = run.content.get("languages", {})
         self._said = {DEFAULT: run.content, **others}
         self.languages = frozenset(others)  # beside the default
@@ -120,7 +126,8 @@ class RunFacts:
             if wording is None
             else wording.content(marks.words)
         )
-        return content.styled(self._android_style).counting(marks.badge)
+        styled = content.styled(self._android_style).copied(self._sdk_copy)
+        return styled.counting(marks.badge)
 
     def _render(self, content: Content, platform: Platform, provider: str, now: float) -> Rendered:
         run = self.run
@@ -207,4 +214,5 @@ def _read_facts(run_id: int) -> RunFacts:
         if run is None:
             raise LookupError(f"run {run_id} has batches but no row")
         style, counts = android_style(connection, run.app_id), counts_badges(connection, run.app_id)
-        return RunFacts(run, style, counts_badges=counts)
+        copied = needs_sdk_copy(connection, run.app_id)
+        return RunFacts(run, style, counts_badges=counts, sdk_copy=copied)

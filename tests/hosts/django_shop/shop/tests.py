@@ -16,6 +16,7 @@ from push_pipeline.contrib.django.models import Channel, Device, Run
 from push_pipeline.contrib.django.models import Message as Pushed
 from push_pipeline.errors import EmptyMessage, SetupError
 from push_pipeline.testing import record
+from push_workers.testing import inline
 from shop.models import Order
 from shop.views import PaymentRefused
 
@@ -131,6 +132,15 @@ class InATestCase(TestCase):
         with self.captureOnCommitCallbacks() as waiting:
             publish("news", "x")
         self.assertEqual((len(waiting), Pushed.objects.count()), (1, 1))
+
+    def test_a_push_to_its_end(self):
+        push_pipeline.register_device("d1", "1" * 64, "IOS", userId="7")
+        with inline() as provider:
+            with self.captureOnCommitCallbacks(execute=True):
+                receipt = publish(None, "Hello", users=["7"])
+            provider.run()
+        self.assertEqual(push_pipeline.status(receipt.message_id)["runs"][0]["accepted"], 1)
+        self.assertEqual([sent.token for sent in provider.sent], ["1" * 64])
 
     def test_a_database_of_its_own_cannot_take_part(self):
         apart = {"DATABASE_URL": "sqlite:///none.db", "BROKER_URL": BROKER, "APP_ID": "shop"}

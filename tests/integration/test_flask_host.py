@@ -219,7 +219,19 @@ def test_a_body_that_is_none_is_refused_with_the_api_s_code(shop: Flask) -> None
     client = shop.test_client()
     client.get("/login/7")
     for body, code in [("[", 5005), ("[]", 5005), ('{"os": "IOS"}', 5011)]:
-        assert client.post("/push/devices/", data=body).json["code"] == code
+        said = client.post("/push/devices/", data=body, content_type="application/json")
+        assert said.json["code"] == code
+
+
+def test_a_form_of_another_site_registers_nothing_for_who_is_signed_in(shop: Flask) -> None:
+    client = shop.test_client()
+    client.get("/login/7")
+    device = '{"deviceId": "d1", "deviceToken": "' + "1" * 64 + '", "os": "IOS"}'
+    for sent_by_a_form in ("text/plain", "application/x-www-form-urlencoded"):
+        said = client.post("/push/devices/", data=device, content_type=sent_by_a_form)
+        assert (said.status_code, said.json["code"]) == (400, 5005)
+    with shop.app_context():
+        assert rows("pipeline_device") == 0
 
 
 def test_a_message_s_ledger_is_for_who_may_see_it(shop: Flask) -> None:

@@ -6,6 +6,7 @@ and that is an error.
 
 from datetime import UTC, datetime, time, timedelta
 
+from flask import Flask
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session, scoped_session
 
@@ -34,6 +35,10 @@ from push_pipeline import (
     status,
     unregister_device,
 )
+from push_pipeline.contrib.flask import PushPipeline
+from push_pipeline.outcome import Outcome
+from push_pipeline.testing import Outbox, outbox, record
+from push_workers.testing import inline
 
 
 def publishes(session: Session, sessions: scoped_session[Session]) -> Receipt:
@@ -95,6 +100,26 @@ def registers() -> None:
     register_device("d1", "1" * 64, "IOS", channels=[1])  # type: ignore[list-item]
     unregister_device("d1", app="shop")
     unregister_device(1)  # type: ignore[arg-type]
+
+
+def lives_in_flask(app: Flask, sessions: scoped_session[Session]) -> None:
+    push = PushPipeline(session=sessions)
+    push.init_app(app)
+    app.register_blueprint(push.blueprint(lambda: "42", may_read=str.isascii))
+    PushPipeline("shop")  # type: ignore[arg-type]
+    push.blueprint("42")  # type: ignore[arg-type]
+
+
+def tests_itself(pushes: Outbox) -> str:
+    with record() as inner:
+        publish("news", "Hello")
+    push = inner.assert_pushed(channel="news", users=["42"], at=None, count=1)
+    pushes.assert_nothing_pushed()
+    print(outbox[0].channle)  # type: ignore[attr-defined]
+    with inline(lambda token: Outcome.GONE if token else Outcome.UNKNOWN) as provider:
+        provider.run()
+    inline(lambda: Outcome.GONE)  # type: ignore[arg-type, misc]
+    return push.message_id + str(provider.sent[0].payload["aps"])
 
 
 def catches() -> int:

@@ -1,7 +1,8 @@
 """What an app asks its host for: its device registered or removed, the ledger of a message.
 
-The host authenticates, by the hook that it gives; its CSRF protection stays in force. Errors are
-in the API's shape.
+The host authenticates, by the hook that it gives; its CSRF protection, if it has any, stays in
+force, and a registration must be JSON: a form of another site, sent with the cookies of a user,
+would give that user's pushes to a device of its own. Errors are in the API's shape.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,7 +24,7 @@ from push_pipeline.contrib.pages import (
     told,
     unregister_of_user,
 )
-from push_pipeline.errors import OperationDenied, PipelineError
+from push_pipeline.errors import OperationDenied, PipelineError, RegistrationMalformed
 
 
 def make_blueprint(
@@ -51,6 +52,8 @@ class _Pages:
     def register(self) -> Response:
         """Register the caller's device: `deviceId`, `deviceToken`, `os`, the API's other fields."""
         user_id = self._asking()
+        if not request.is_json:  # what a page of another origin cannot send unasked
+            raise RegistrationMalformed("send the registration as application/json")
         with committed():
             device_id = register_of_user(user_id, read_object(request.get_data()))
         if not isinstance(cookies, NullSession):

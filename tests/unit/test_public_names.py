@@ -37,8 +37,10 @@ def test_a_name_that_is_none_is_refused_as_by_any_module() -> None:
         getattr(push_pipeline, "publsh")  # noqa: B009 - what is meant
 
 
-def test_importing_the_package_imports_nothing_heavy() -> None:
-    asked = "import sys; bare = {*sys.modules}; import push_pipeline; print(*{*sys.modules} - bare)"
+@pytest.mark.parametrize("name", ["push_pipeline", "push_pipeline.pytest_plugin"])
+def test_importing_the_package_imports_nothing_heavy(name: str) -> None:
+    before = "import sys, pytest; bare = {*sys.modules}"
+    asked = f"{before}; import {name}; print(*{{*sys.modules}} - bare)"
     loaded = subprocess.run(
         [sys.executable, "-c", asked], check=True, capture_output=True, text=True
     ).stdout.split()

@@ -7,6 +7,7 @@ needed=(
   "curl curl"
   "gcc gcc"
   "nginx nginx"
+  "pgbouncer pgbouncer"
   "nghttp nghttp2-client"
   "nghttpd nghttp2-server"
   "/usr/include/nghttp2/nghttp2.h libnghttp2-dev"

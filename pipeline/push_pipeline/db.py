@@ -26,6 +26,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import BigInteger, Boolean, Text, TypeDecorator
 from sqlmodel import SQLModel
 
+from push_pipeline import engines
 from push_pipeline.engines import make_engine as make_engine  # noqa: PLC0414 - exported
 from push_pipeline.errors import DatabaseUnavailable, SchemaMissing
 from push_pipeline.host import sharing
@@ -128,6 +129,13 @@ def _snapshot() -> Iterator[Connection]:
         connection.execution_options(**options)
         with connection.begin():
             yield connection
+
+
+def is_pooled(connection: Connection) -> bool:
+    """Tell whether a pooler stands between us and the database."""
+    if connection.dialect.name != "postgresql" or sharing() is not None:
+        return False
+    return engines.is_pooled(connection.connection.driver_connection)
 
 
 def be_patient(connection: Connection) -> None:

@@ -75,7 +75,21 @@ def _postgresql_engine(url: URL, connections: int) -> Engine:
     return made
 
 
+def is_pooled(connection: Any) -> bool:
+    """Tell whether a psycopg connection goes through a pooler, which gives us many servers.
+
+    A pooler (PgBouncer) makes up the process number that a client is told when it connects.
+    """
+    told = connection.info.backend_pid
+    return bool(connection.execute("SELECT pg_backend_pid()").fetchone()[0] != told)
+
+
 def _tune_postgresql(connection: Any, _record: object) -> None:
+    if is_pooled(connection):
+        # What is prepared or set in one transaction would be another client's in the next one.
+        connection.prepare_threshold = None
+        connection.commit()
+        return
     # A statement, not a parameter of the connection: poolers refuse parameters they do not know.
     connection.execute(f"SET idle_in_transaction_session_timeout = {IDLE_IN_TRANSACTION_MS}")
     connection.commit()

@@ -106,9 +106,10 @@ def _settings() -> Iterator[Finding]:
 
 
 def _database() -> Iterator[Finding]:
-    with db.reading():
+    with db.reading() as connection:
         where = db.whereabouts()
-    yield Finding("database", True, f"answers: {where}")
+        pooled = " (through a pooler)" if db.is_pooled(connection) else ""
+    yield Finding("database", True, f"answers: {where}{pooled}")
 
 
 def _schema() -> Iterator[Finding]:

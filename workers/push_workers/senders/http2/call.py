@@ -38,6 +38,11 @@ class Call:
         """How many requests wait for a connection."""
         return len(self._again) + len(self.results) - self._next
 
+    @property
+    def begun(self) -> bool:
+        """Whether some request was given to a connection."""
+        return self._next > 0
+
     def fields(self, connection: int) -> tuple[Field, ...]:
         """The headers that all requests on a connection share; its owner is asked once."""
         if connection not in self._fields:

@@ -102,6 +102,11 @@ class Connection:
         self._credited = self._credited or first
         return first
 
+    def latency(self, now: float) -> float:
+        """Return the seconds that an answer takes, as far as one is known or waited for."""
+        waited = now - self._sample[1] if self._sample else 0.0
+        return max(self._round_trip, waited)
+
     @property
     def gathers(self) -> bool:
         """Answers trickle in from afar: waiting a moment takes several at once."""
@@ -130,6 +135,7 @@ class Connection:
             self._expires_at = now + self._patience.connect
             return
         self._kept = True
+        self._sample = None  # of the last call, which waits for it no longer
         silence = now - self._heard_at
         self.step(now)
         if self.phase is Phase.OPEN and silence > self._patience.idle:

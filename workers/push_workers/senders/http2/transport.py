@@ -25,6 +25,9 @@ SPARE_CONNECTIONS = 2
 #: Seconds that trickling answers are left to gather: halves our CPU, costs 1 % of the rate.
 GATHER_SECONDS = 0.0015
 
+#: An answer may take so many times as long as the last one that was measured.
+LATENCY_MARGIN = 1.25
+
 HTTPS_PORT = 443
 DEFAULT_PATIENCE = Patience()
 
@@ -151,12 +154,23 @@ class Transport:
             if now >= call.deadline:
                 self._give_up(call, now)
                 return
+            if call.begun and call.pending and self._is_too_late(call, now):
+                call.settle_pending("TooLate")
             self._connect(call, now)
             self._hand_out(call, now)
             if self._in_flight() or any(connection.usable for connection in self._connections):
                 self._wait(call, now)
             now = time.monotonic()
             self._bury(call, now)
+
+    def _is_too_late(self, call: Call, now: float) -> bool:
+        """Tell whether what is sent now would not be answered before the call's end.
+
+        It would end as unknown, though it is answered a moment later; what was not sent can be
+        sent again freely.
+        """
+        slowest = max((one.latency(now) for one in self._connections), default=0.0)
+        return now + LATENCY_MARGIN * slowest > call.deadline
 
     def _in_flight(self) -> bool:
         return any(connection.in_flight for connection in self._connections)

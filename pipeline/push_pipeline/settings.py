@@ -160,6 +160,9 @@ class Settings(BaseSettings):
         "",
         description="Addresses or networks of proxies whose X-Forwarded-For and -Proto count",
     )
+    log_format: Literal["text", "json"] = Field(
+        "text", description="How processes write their log: lines for people, or an object each"
+    )
     metrics_dir: Path | None = Field(
         None,
         description="Where this machine's processes keep what they count; the same for all of"

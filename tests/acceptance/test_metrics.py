@@ -85,7 +85,9 @@ def event(name: str) -> str:
 
 @pytest.fixture
 def busy(open_stand: Callable[..., Stand], postgresql_url: str) -> Stand:
-    stand = open_stand(postgresql_url, operator_key=OPERATOR_KEY, tick_seconds=0.5)
+    stand = open_stand(
+        postgresql_url, operator_key=OPERATOR_KEY, tick_seconds=0.5, log_format="json"
+    )
     with db.writing() as connection:
         add_key(connection, APP, now_ms(), key=KEY)
     return stand
@@ -171,3 +173,9 @@ def test_every_event_reaches_gateway_and_worker_port_and_every_panel_shows_somet
     except AssertionError as error:
         error.add_note(f"None to {blank}; it scrapes {prometheus.says('targets')}")
         raise
+
+    lines = [line for one in (gateway, worker) for line in one.output.splitlines()]
+    told = [json.loads(line) for line in lines if line.startswith("{")]  # not what Python warns of
+    logged = {line["action"] for line in told if "action" in line}
+    assert {"run_stopped", "lease_lost", "route_rested", "http_request"} <= logged
+    assert "celery.apps.worker" in {line["logger"] for line in told}

@@ -3,14 +3,16 @@
 `celery -A push_workers.app worker -Q apns` and `celery -A push_workers.app beat` start it.
 """
 
+import logging
 import os
 import socket
 from typing import Any
 
-from celery import Celery
+from celery import Celery, signals
 from kombu.entity import Queue
 
 from push_pipeline import queues
+from push_pipeline.log_lines import write_json
 from push_pipeline.settings import Settings, get_settings
 from push_workers.consumer import counting, dead_letters, old_ticks, pools, transport
 
@@ -112,6 +114,13 @@ def _beat_config(settings: Settings) -> dict[str, Any]:
     }
 
 
+def _write_log(logger: logging.Logger, **_: object) -> None:
+    if get_settings().log_format == "json":
+        write_json(logger)
+
+
+for set_up in (signals.after_setup_logger, signals.after_setup_task_logger):
+    set_up.connect(_write_log)
 transport.install()
 old_ticks.install()
 dead_letters.install()

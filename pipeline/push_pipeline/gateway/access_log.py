@@ -64,5 +64,5 @@ def _log(scope: Scope, status: int, seconds: float) -> None:
         route,
         status,
         seconds * 1000,
-        extra={"action": "http_request"},
+        extra={"action": "http_request", "route": route, "status": status, "seconds": seconds},
     )

@@ -12,6 +12,7 @@ from push_pipeline.errors import SetupError
 from push_pipeline.gateway.app import create_app
 from push_pipeline.gateway.crowd import Crowd
 from push_pipeline.gateway.protocol import protocol_with
+from push_pipeline.log_lines import write_json
 from push_pipeline.metrics.folder import check_metrics_folder, share_counts
 from push_pipeline.settings import get_settings
 
@@ -40,6 +41,8 @@ def serve(host: str, port: int, operator_port: int | None = None) -> None:
         migrations.check_usable(connection)
     listening = [listen(host, one) for one in (port, operator_port) if one is not None]
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    if get_settings().log_format == "json":
+        write_json(logging.getLogger())
     logging.getLogger("alembic").setLevel(logging.WARNING)  # asked at each look at the schema
     share_counts()
     names = ["listening on", "for operators"]

@@ -23,6 +23,7 @@ PipelineError
 │   ├── InvalidUserToken         3064, HTTP 401
 │   ├── TooManyAttempts          999, HTTP 429
 │   ├── QuotaExceeded            999, HTTP 429
+│   │   └── TooManyPublishes     999, HTTP 429
 │   ├── OperatorsOnly            2000, HTTP 401
 │   ├── UnknownApp               2002
 │   │   └── UnknownHost          2002
@@ -190,6 +191,10 @@ class QuotaExceeded(RequestError):
 
     code = 999
     http_status = 429
+
+
+class TooManyPublishes(QuotaExceeded):
+    """More publishes a second are asked for than this key or app may: wait a second."""
 
 
 class OperatorsOnly(RequestError):

@@ -110,6 +110,7 @@ class ApiKey(Table, table=True):
     hint: str = Field(sa_column=Column(Text, nullable=False))  # its last four characters
     scopes: list[str] = Field(sa_column=Column(Json, nullable=False))
     channel_patterns: list[str] | None = Field(default=None, sa_column=Column(Json))
+    publish_rate: int | None = Field(default=None, sa_column=Column(Integer))  # a second
     created_at: int = instant(nullable=False)
     revoked_at: int | None = instant()
 
@@ -130,6 +131,7 @@ class AppAccess(Table, table=True):
     device_proof: bool = Field(
         default=False, sa_column=Column(Boolean, nullable=False, server_default=false())
     )  # a device is changed and removed only by who shows that it is theirs
+    publish_rate: int | None = Field(default=None, sa_column=Column(Integer))  # a second
     updated_at: int = instant(nullable=False)
 
 

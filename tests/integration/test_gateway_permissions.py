@@ -1,5 +1,7 @@
 """Who may do what: keys, scopes, channel patterns, domains, wrong keys, revoked keys."""
 
+from collections.abc import Callable
+
 import pytest
 
 from push_pipeline import db
@@ -7,9 +9,18 @@ from push_pipeline.clock import now_ms
 from push_pipeline.devices import upsert
 from push_pipeline.directory.access import Access, PublishRule, put_access
 from push_pipeline.directory.apps import add_key, revoke_key
-from push_pipeline.gateway import rate_limiter
+from push_pipeline.gateway import auth, rate_limiter
+from push_pipeline.gateway.pace import Pace
 from push_pipeline.gateway.rate_limiter import FAILURES_MAX
-from tests.integration.gateway_stand import APP, IOS_TOKEN, KEY, Client, make_app
+from push_pipeline.settings import Settings
+from tests.integration.gateway_stand import (
+    APP,
+    IOS_TOKEN,
+    KEY,
+    Client,
+    make_app,
+    running_gateway,
+)
 from tests.processes import wait_until
 
 
@@ -234,3 +245,27 @@ def test_who_is_no_admin_asks_for_little_at_once(
     assert client.publish("c100").status == 200
     assert client.register("dev-2", channels=["c100"]).status == 200
     assert api.publish("new").status == 200
+
+
+def test_a_key_and_an_app_publish_as_fast_as_they_may(
+    settings: Settings, configure: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(auth, "Pace", lambda: Pace(lambda: 0.0))  # no time goes by
+    configure(app_id=APP)
+    make_app()
+    with running_gateway() as api:
+        slow = key(api, "slow-key", scopes=["publish", "register"], publish_rate=1)
+        assert [slow.publish().status for _ in range(2)] == [200, 200]
+        late = [
+            slow.publish(),
+            slow("POST", "/messaging/users/u", {"message": "x"}),
+            slow("POST", "/messaging/push/unknown", {}),
+            slow("POST", "/messaging/push", {"message": "x", "name": "n"}),
+        ]
+        assert {answer.fault for answer in late} == {(429, 999)}
+        assert {answer.headers["retry-after"] for answer in late} == {"1"}
+        assert slow.register().status == 200
+        assert {api.publish().status for _ in range(4)} == {200}
+
+        rules(publish_rate=1)
+        wait_until(lambda: api.publish().status == 429, what="the change of the rules")

@@ -160,6 +160,9 @@ def test_who_changes_a_device_is_said_and_told(start: Callable[[], Client]) -> N
     refused = api("DELETE", "/messaging/registrations/dev-1", prefix=f"/{APP}/{client}")
     assert refused.fault == (400, 2000)
     auth("devices", APP, "--no-proof")
+    assert "pace           any" in auth("show", APP)
+    assert "7 publishes a second" in auth("pace", APP, "--rate", "7")
+    assert "7 publishes a second" in auth("show", APP)
     assert "whoever knows their id" in auth("show", APP)
 
 

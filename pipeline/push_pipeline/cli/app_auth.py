@@ -32,6 +32,7 @@ def show(app_id: AppId, as_json: Json = False) -> None:
     say(f"domains        {' '.join(access.hosts) or 'none of its own'}")
     say(f"without a key  {' '.join(access.open_scopes) or 'nothing'}")
     say(f"devices        {_changed_by(access.device_proof)}")
+    say(f"pace           {_pace(access.publish_rate)}")
     for rule in access.publish_rules:
         say(f"publish to     {rule.channel}: {' '.join(rule.roles) or 'nobody'}")
     say(f"user tokens    {describe(access.token_rules)}")
@@ -110,6 +111,20 @@ def devices(
     say(f"devices: {_changed_by(proof)}")
 
 
+@group.command("pace")
+def pace(
+    app_id: AppId,
+    rate: Annotated[
+        int | None, typer.Option(min=1, help="Publishes a second by each gateway; any without it.")
+    ] = None,
+) -> None:
+    """Bound how many publishes a second all callers of an app's HTTP API may ask for."""
+    from push_pipeline.cli.app_changes import change_access
+
+    change_access(app_id, lambda access: replace(access, publish_rate=rate))
+    say(f"pace: {_pace(rate)}")
+
+
 @group.command("allow")
 def allow(
     app_id: AppId,
@@ -137,3 +152,7 @@ def allow(
 def _changed_by(proof: bool) -> str:
     whose = "who shows their token or their user's" if proof else "whoever knows their id"
     return f"changed by {whose}, and by keys with the scope admin"
+
+
+def _pace(rate: int | None) -> str:
+    return "any" if rate is None else f"{rate} publishes a second by each gateway"

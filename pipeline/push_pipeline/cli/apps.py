@@ -34,6 +34,9 @@ SdkCopy = Annotated[
         help="Say the text a second time for the Backendless SDK on Apple's systems.",
     ),
 ]
+Rate = Annotated[
+    int | None, typer.Option(min=1, help="Publishes a second by each gateway; any without it.")
+]
 _ALL = ",".join(SCOPES)
 
 
@@ -124,6 +127,7 @@ def add_key(
         list[str] | None,
         typer.Option("--channel", help="The only channels it may publish to, maybe with `*`."),
     ] = None,
+    rate: Rate = None,
     as_json: Json = False,
 ) -> None:
     """Add an API key and print it, once."""
@@ -140,6 +144,7 @@ def add_key(
             key=key,
             scopes=_split(scopes),
             channel_patterns=channels,
+            publish_rate=rate,
         )
     if as_json:
         print_json({"id": known, "key": shown})

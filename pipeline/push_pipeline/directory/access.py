@@ -13,12 +13,13 @@ from push_pipeline.models import API_KEY, APP, APP_ACCESS, ApiKey, AppAccess
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What somebody may do in an app. No patterns means every channel."""
+    """What somebody may do in an app. No patterns means every channel, no rate no bound."""
 
     app_id: str
     scopes: frozenset[str]
     channel_patterns: tuple[str, ...] | None = None
     key_id: int | None = None  # of whoever has no key: none
+    publish_rate: int | None = None  # publishes a second
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,8 @@ class Access:
     """The rules of one app.
 
     `token_key` is sealed: the key, where no JWKS is named. `device_proof` demands of who changes
-    or removes a device that they show that it is theirs.
+    or removes a device that they show that it is theirs. `publish_rate` is how many publishes a
+    second all callers together may ask a gateway for; None is no bound.
     """
 
     app_id: str
@@ -57,6 +59,7 @@ class Access:
     token_key: bytes | None = None
     device_proof: bool = False
     time_zone: str = "UTC"  # the app's own; kept with the app
+    publish_rate: int | None = None
 
 
 def find_grant(connection: Connection, app_id: str, key: str) -> Grant | None:
@@ -65,7 +68,7 @@ def find_grant(connection: Connection, app_id: str, key: str) -> Grant | None:
     row = connection.execute(
         select(
             *(API_KEY.id, API_KEY.key_hash, API_KEY.app_id, API_KEY.scopes),
-            API_KEY.channel_patterns,
+            *(API_KEY.channel_patterns, API_KEY.publish_rate),
         )
         .select_from(ApiKey)
         .where(API_KEY.key_hash == key_hash, API_KEY.revoked_at.is_(None))
@@ -74,7 +77,7 @@ def find_grant(connection: Connection, app_id: str, key: str) -> Grant | None:
     if row is None or not hmac.compare_digest(row.key_hash, key_hash) or row.app_id != app_id:
         return None
     patterns = tuple(row.channel_patterns) if row.channel_patterns else None
-    return Grant(app_id, frozenset(row.scopes), patterns, row.id)
+    return Grant(app_id, frozenset(row.scopes), patterns, row.id, row.publish_rate)
 
 
 def list_access(connection: Connection) -> list[Access]:
@@ -107,6 +110,7 @@ def put_access(connection: Connection, access: Access, now: int) -> None:
         "token_rules": asdict(access.token_rules) if access.token_rules else None,
         "token_key": access.token_key,
         "device_proof": access.device_proof,
+        "publish_rate": access.publish_rate,
         "updated_at": now,
     }
     statement = db.insert_into(connection, AppAccess).values(app_id=access.app_id, **values)
@@ -127,4 +131,5 @@ def _access(row: Any) -> Access:
         else None,
         token_key=row.token_key,
         device_proof=row.device_proof,
+        publish_rate=row.publish_rate,
     )

@@ -142,6 +142,7 @@ def add_key(
     key: str | None = None,
     scopes: Sequence[str] = SCOPES,
     channel_patterns: Sequence[str] | None = None,
+    publish_rate: int | None = None,
 ) -> str:
     """Store the hash of a key, making one where none is given, and return the key, once.
 
@@ -159,6 +160,7 @@ def add_key(
         hint=shown[-4:],
         scopes=list(scopes),
         channel_patterns=list(channel_patterns) if channel_patterns else None,
+        publish_rate=publish_rate,
         created_at=now,
     )
     connection.execute(statement.on_conflict_do_nothing(index_elements=["key_hash"]))

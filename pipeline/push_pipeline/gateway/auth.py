@@ -13,8 +13,10 @@ from push_pipeline.errors import MissingApplicationId, UnknownApp, UnknownHost
 from push_pipeline.gateway.clients import network_of
 from push_pipeline.gateway.key_sets import KeySets
 from push_pipeline.gateway.keyless import OPENABLE, is_from_here, require_declared
+from push_pipeline.gateway.pace import Pace
 from push_pipeline.gateway.paths import ADDRESS, Address
 from push_pipeline.gateway.permissions import Caller
+from push_pipeline.gateway.quotas import KEYLESS_PUBLISH_RATE
 from push_pipeline.gateway.rate_limiter import RateLimiter
 from push_pipeline.gateway.ttl_cache import TtlCache
 from push_pipeline.gateway.user_tokens import read_user
@@ -42,6 +44,7 @@ class Gatekeeper:
         self._apps_of_hosts: TtlCache[Place, str] = TtlCache()
         self._right: TtlCache[tuple[str, bytes], bool] = TtlCache(RIGHT_SECONDS)
         self._failures = RateLimiter()
+        self._pace = Pace()
         self._key_sets = KeySets()
 
     async def admit(
@@ -60,18 +63,30 @@ class Gatekeeper:
             access = await self._rules(grant.app_id)
         else:
             access = await self._rules(await self._app_of(place))
-            grant = Grant(access.app_id, OPENABLE.intersection(access.open_scopes))
+            scopes = OPENABLE.intersection(access.open_scopes)
+            grant = Grant(access.app_id, scopes, publish_rate=KEYLESS_PUBLISH_RATE)
         asking = Caller(
             grant,
             access.publish_rules,
             device_proof=access.device_proof,
             keyless=address.app_id is None,
             time_zone=access.time_zone,
+            app_publish_rate=access.publish_rate,
         )
         if not user_token:
             return asking
         user = await read_user(user_token, access, self._key_sets)
         return replace(asking, user_id=user.user_id, user_roles=user.roles)
+
+    def count_publish(self, asking: Caller) -> None:
+        """Count a publish against what the key and the app may ask for.
+
+        Raises:
+            TooManyPublishes: it is one too many.
+        """
+        grant = asking.grant
+        self._pace.take((grant.app_id, grant.key_id), grant.publish_rate)
+        self._pace.take(grant.app_id, asking.app_publish_rate)
 
     async def _by_key(self, app_id: str, key: str, client: str) -> Grant:
         name = (app_id, hash_key(key))
@@ -160,3 +175,14 @@ def _place(request: Request) -> Place:
 
 
 Asking = Annotated[Caller, Depends(caller)]
+
+
+async def publisher(request: Request, asking: Asking) -> Caller:
+    """Find out who asks to publish, and count it: the dependency of every route that does so."""
+    asking.require_publishing()
+    gatekeeper: Gatekeeper = request.app.state.gatekeeper
+    gatekeeper.count_publish(asking)
+    return asking
+
+
+Publishing = Annotated[Caller, Depends(publisher)]

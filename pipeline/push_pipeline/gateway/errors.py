@@ -21,6 +21,7 @@ from push_pipeline.errors import (
     PipelineError,
     RequestError,
     TooManyAttempts,
+    TooManyPublishes,
     UnreadableEncoding,
 )
 
@@ -39,6 +40,7 @@ _HEADERS: Mapping[type[Exception], Mapping[str, str]] = {
     BodyLate: {"Connection": "close"},
     UnreadableEncoding: {"Accept-Encoding": "gzip"},
     OperatorsOnly: {"WWW-Authenticate": "Bearer"},
+    TooManyPublishes: {"Retry-After": "1"},
 }
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE")

@@ -30,6 +30,7 @@ class Caller:
     device_proof: bool = False
     keyless: bool = False
     time_zone: str = "UTC"  # the app's
+    app_publish_rate: int | None = None
 
     @property
     def app_id(self) -> str:

@@ -6,6 +6,9 @@ from push_pipeline.options import DeliveryOptions
 #: Seconds between two sends of a repeat: whoever wants it quicker runs the installation.
 REPEAT_MIN_SECONDS = 60
 
+#: Publishes a second that all who have no key may ask a gateway for.
+KEYLESS_PUBLISH_RATE = 10
+
 #: Channels that one registration names: an app's settings page, not a table of all topics.
 CHANNELS_MAX = 100
 

@@ -10,7 +10,7 @@ from push_pipeline import cancel, db
 from push_pipeline.clock import now_ms
 from push_pipeline.errors import EmailNotConfigured, InvalidParameter, NotCancellable
 from push_pipeline.gateway import requests
-from push_pipeline.gateway.auth import Asking
+from push_pipeline.gateway.auth import Asking, Publishing
 from push_pipeline.gateway.batcher import Batcher
 from push_pipeline.gateway.body import JsonObject
 from push_pipeline.gateway.idempotency import IdempotencyKey, say_if_replayed
@@ -46,7 +46,7 @@ def send_email(asking: Asking) -> None:
 async def publish_message(
     request: Request,
     channel: Named,
-    asking: Asking,
+    asking: Publishing,
     body: JsonObject,
     dedupe_key: IdempotencyKey,
     response: Response,
@@ -76,7 +76,7 @@ async def publish_message(
 async def publish_to_user(
     request: Request,
     user_id: Named,
-    asking: Asking,
+    asking: Publishing,
     body: JsonObject,
     dedupe_key: IdempotencyKey,
     response: Response,

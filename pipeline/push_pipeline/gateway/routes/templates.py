@@ -9,7 +9,7 @@ from push_pipeline import db
 from push_pipeline.directory.templates import PUSH, get_template, templates_for_devices
 from push_pipeline.errors import InvalidChannelName, UnknownOs
 from push_pipeline.gateway import recipients, requests
-from push_pipeline.gateway.auth import Asking
+from push_pipeline.gateway.auth import Asking, Publishing
 from push_pipeline.gateway.body import JsonObject, OptionalObject
 from push_pipeline.gateway.idempotency import IdempotencyKey, say_if_replayed
 from push_pipeline.gateway.local_times import OF_PUBLISH, in_zone
@@ -36,14 +36,13 @@ DeviceTemplates = dict[str, dict[str, Any]]
     summary="Push a template that is not stored",
 )
 def push(
-    asking: Asking, body: JsonObject, dedupe_key: IdempotencyKey, response: Response
+    asking: Publishing, body: JsonObject, dedupe_key: IdempotencyKey, response: Response
 ) -> PushStatus:
     """Push a template that is not stored. Its counts are nought: nothing has been sent yet.
 
     A request with the same `Idempotency-Key` as an earlier one pushes nothing again.
     """
     users, template = recipients.split_users(body)
-    asking.require_publishing()
     if TEMPLATE_FIELDS.isdisjoint(template):
         raise InvalidChannelName("'push' is no channel, and a template has name or platforms")
     checked = PushTemplate.read(template)
@@ -61,7 +60,7 @@ def push(
 )
 def push_template(
     name: Named,
-    asking: Asking,
+    asking: Publishing,
     body: OptionalObject,
     dedupe_key: IdempotencyKey,
     response: Response,
@@ -72,7 +71,6 @@ def push_template(
     it is pushed to those of them who are in the template's audience.
     A request with the same `Idempotency-Key` as an earlier one pushes nothing again.
     """
-    asking.require_publishing()
     with db.reading() as connection:
         template = get_template(connection, asking.app_id, PUSH, name)
     asking.require_publish(template.channel_name)

@@ -399,3 +399,23 @@ def test_the_console_publishes_as_an_sdk_does(console: Client) -> None:
     assert console("POST", "/news", {"message": "hello"}).body["status"] == "scheduled"
     pushed = console("POST", "/push", {"message": "hello", "platforms": ["IOS"]}).body
     assert (pushed["status"], pushed["successfulSendsAmount"]) == ("scheduled", 0)
+
+
+def test_channels_and_templates_are_listed_by_pages(console: Client) -> None:
+    for name in ("c", "a", "b"):
+        assert console("POST", "/channels", {"name": name}).status == 200
+        template = {"name": name, "message": "x"}
+        assert console("POST", "/push/templates", template).status == 200
+        buttons = {"name": name, "platform": "IOS", "actions": []}
+        assert console("POST", "/button-templates", buttons).status == 200
+        assert console("POST", "/channel-templates", {"name": name}).status == 200
+    for path in ("/channels?", "/push/templates?", "/channel-templates?"):
+        whole = [one["name"] for one in console("GET", path).body]
+        assert whole == sorted(whole)
+        page = console("GET", f"{path}pagesize=2&offset=1").body
+        assert [one["name"] for one in page] == whole[1:3]
+        assert console("GET", f"{path}pageSize=1").body[0]["name"] == whole[0]
+        for wrong in ("pagesize=1001", "pagesize=0", "offset=-1"):
+            assert console("GET", f"{path}{wrong}").fault == (400, 8008)
+    buttons = console("GET", "/button-templates?platform=IOS&pagesize=2&offset=1").body
+    assert [one["name"] for one in buttons] == ["b", "c"]

@@ -48,10 +48,12 @@ def create_channel(connection: Connection, app_id: str, name: object, now: int) 
     return made
 
 
-def list_channels(connection: Connection, app_id: str) -> list[tuple[int, str]]:
-    """List the keys and names of the channels of an app, by name."""
+def list_channels(
+    connection: Connection, app_id: str, *, limit: int, offset: int
+) -> list[tuple[int, str]]:
+    """List the keys and names of channels of an app, by name."""
     statement = select(CHANNEL.id, CHANNEL.name).where(CHANNEL.app_id == app_id)
-    rows = connection.execute(statement.order_by(CHANNEL.name))
+    rows = connection.execute(statement.order_by(CHANNEL.name).limit(limit).offset(offset))
     return [(key, name) for key, name in rows if key is not None]
 
 

@@ -118,12 +118,21 @@ def get_template(connection: Connection, app_id: str, kind: Kind[T], name: str) 
     return found
 
 
-def list_templates(connection: Connection, app_id: str, kind: Kind[T]) -> list[T]:
-    """Return all templates of a kind, by name."""
+def list_templates(
+    connection: Connection,
+    app_id: str,
+    kind: Kind[T],
+    *,
+    limit: int | None = None,
+    offset: int | None = None,
+) -> list[T]:
+    """Return templates of a kind, by name: all of them, or so many after so many."""
     statement = (
         select(TEMPLATE.id, TEMPLATE.body)
         .where(TEMPLATE.app_id == app_id, TEMPLATE.kind == kind.word)
         .order_by(TEMPLATE.name)
+        .limit(limit)
+        .offset(offset)
     )
     return [_with_id(kind.read(body), key) for key, body in connection.execute(statement)]
 

@@ -31,6 +31,7 @@ from push_pipeline.directory.templates import (
 from push_pipeline.errors import MissingParameter, UnknownOs
 from push_pipeline.gateway.auth import Asking
 from push_pipeline.gateway.body import JsonObject
+from push_pipeline.gateway.paging import ListRows, Paging
 from push_pipeline.gateway.paths import Listed, Named
 from push_pipeline.ledger.channel_messages import keep_with_channel
 from push_pipeline.options.channel import normal_name
@@ -43,11 +44,11 @@ PlatformName = Annotated[str, Query(alias="platform")]
 
 
 @router.get("/channels")
-def channels(asking: Asking) -> list[dict[str, Any]]:
+def channels(asking: Asking, rows: ListRows) -> list[dict[str, Any]]:
     """List the channels by name."""
     asking.require("admin")
     with db.reading() as connection:
-        found = list_channels(connection, asking.app_id)
+        found = list_channels(connection, asking.app_id, limit=rows.limit, offset=rows.offset)
     return [_channel(key, name) for key, name in found]
 
 
@@ -88,9 +89,9 @@ def remove_channel(channel: Named, asking: Asking) -> bool:
 
 
 @router.get("/push/templates")
-def push_templates(asking: Asking) -> list[dict[str, Any]]:
+def push_templates(asking: Asking, rows: ListRows) -> list[dict[str, Any]]:
     """List the push templates by name."""
-    return _list(asking, PUSH)
+    return _list(asking, PUSH, rows)
 
 
 @router.post("/push/templates")
@@ -124,9 +125,11 @@ def remove_push_templates(
 
 
 @router.get("/button-templates")
-def button_templates(asking: Asking, platform: PlatformName = "") -> list[dict[str, Any]]:
+def button_templates(
+    asking: Asking, rows: ListRows, platform: PlatformName = ""
+) -> list[dict[str, Any]]:
     """List the button templates of a platform."""
-    return _list(asking, buttons_for(_platform(platform)))
+    return _list(asking, buttons_for(_platform(platform)), rows)
 
 
 @router.post("/button-templates")
@@ -154,10 +157,10 @@ def remove_button_template(name: Named, asking: Asking, platform: PlatformName =
 
 @router.get("/channel-templates")
 def channel_templates(
-    asking: Asking, platform: PlatformName = Platform.ANDROID.value
+    asking: Asking, rows: ListRows, platform: PlatformName = Platform.ANDROID.value
 ) -> list[dict[str, Any]]:
     """List the channel options by name. Only Android has notification channels."""
-    found = _list(asking, CHANNEL)
+    found = _list(asking, CHANNEL, rows)
     return found if _platform(platform) is Platform.ANDROID else []
 
 
@@ -179,10 +182,13 @@ def remove_channel_template(name: Named, asking: Asking) -> bool:
     return _delete(asking, CHANNEL, [name])
 
 
-def _list(asking: Asking, kind: Kind[Any]) -> list[dict[str, Any]]:
+def _list(asking: Asking, kind: Kind[Any], rows: Paging) -> list[dict[str, Any]]:
     asking.require("admin")
     with db.reading() as connection:
-        return [one.to_json() for one in list_templates(connection, asking.app_id, kind)]
+        found = list_templates(
+            connection, asking.app_id, kind, limit=rows.limit, offset=rows.offset
+        )
+    return [one.to_json() for one in found]
 
 
 def _create(asking: Asking, kind: Kind[Any], body: JsonObject) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 A channel is named by its `channelid`, or by its name where no id fits.
 """
 
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
@@ -21,40 +20,14 @@ from push_pipeline.devices.subscribers import (
 from push_pipeline.errors import InvalidParameter, InvalidWhereClause
 from push_pipeline.gateway.auth import Asking
 from push_pipeline.gateway.body import DeviceIds
+from push_pipeline.gateway.paging import Rows
 from push_pipeline.gateway.paths import Named
 from push_pipeline.gateway.wire import PushStatus, RegistrationView
 from push_pipeline.ledger.channel_messages import count_messages, list_messages
 from push_pipeline.ledger.status import read_ledger
 from push_pipeline.platform import Platform
 
-#: Rows of a page where none is asked for, and the most that may be, as in the API elsewhere.
-PAGE_DEFAULT = 10
-PAGE_MAX = 100
-
-#: Rows. What a database counts in 32 bits; no page of a console is further down.
-OFFSET_MAX = 2_147_483_647
-
 router = APIRouter(prefix="/console/messaging", include_in_schema=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Paging:
-    """Which rows are asked for."""
-
-    limit: int
-    offset: int
-
-
-PageSize = Annotated[int | None, Query(ge=1, le=PAGE_MAX)]
-
-
-def read_paging(
-    pagesize: PageSize = None,
-    page_size: Annotated[PageSize, Query(alias="pageSize")] = None,
-    offset: Annotated[int, Query(ge=0, le=OFFSET_MAX)] = 0,
-) -> Paging:
-    """Read which rows are asked for, in both spellings that the console has."""
-    return Paging(pagesize or page_size or PAGE_DEFAULT, offset)
 
 
 def read_where(where: str = "") -> str | None:
@@ -87,7 +60,6 @@ def _sort_key(column: str, direction: str, *more: str) -> SortKey:
     return SortKey(column, direction.lower() == "desc")
 
 
-Rows = Annotated[Paging, Depends(read_paging)]
 Order = Annotated[list[SortKey], Depends(read_order)]
 Where = Annotated[str | None, Depends(read_where)]
 

@@ -119,7 +119,7 @@ class Settings(BaseSettings):
         json_schema_extra={"unit": "s"},
     )
     tick_seconds: Annotated[float, Ge(0.1), Le(60)] = Field(
-        2,
+        1,
         description="How often beat looks for what is due; at most 1/6 of the visibility time-out",
         json_schema_extra={"unit": "s"},
     )

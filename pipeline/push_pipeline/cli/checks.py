@@ -26,8 +26,8 @@ from push_pipeline.supervisor import commands
 #: Milliseconds by which two machines' clocks may differ before leases and due times suffer.
 CLOCK_TOLERANCE_MS = 2_000
 
-#: Ticks that may be missing before beat counts as dead; one may wait for a free worker.
-TICKS_MISSED = 5
+#: Ticks that may be missing before beat counts as dead; some may wait for a free worker.
+TICKS_MISSED = 10
 
 #: Milliseconds that a due batch may wait before somebody should look.
 WAIT_TOLERANCE_MS = 60_000

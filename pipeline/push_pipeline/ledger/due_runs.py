@@ -103,13 +103,24 @@ def find_waves(connection: Connection, message_id: str, n: int) -> dict[str, int
 
 
 def claim_due(
-    connection: Connection, until: int, now: int, woken_before: int, limit: int
+    connection: Connection,
+    until: int,
+    now: int,
+    woken_before: int,
+    limit: int,
+    handed_again_ms: int = 0,
 ) -> list[DueRun]:
     """Claim runs that are due by `until`, or abandoned, and whose wake-up is old or missing.
 
     One statement: of two that ask at the same time only one gets a run, and neither waits for
-    the other. Who claims a run wakes it; a wake-up for later counts from the time it is for.
+    the other. Who claims a run wakes it; a wake-up for later counts from the time it is for, or
+    from so long before it that it is handed out again `handed_again_ms` before: the worker that
+    held the first one may be gone.
     """
+    again_at = RUN.due_at - handed_again_ms
+    counts_from = case(
+        (again_at > now, again_at - (now - woken_before)), (RUN.due_at > now, RUN.due_at), else_=now
+    )
     abandoned = (RUN.state == RunState.FANNING) & (
         or_(RUN.lease_until.is_(None), RUN.lease_until < now)
     )
@@ -129,7 +140,7 @@ def claim_due(
     statement = (
         update(Run)
         .where(RUN.id.in_(select(due.c.id)))
-        .values(woken_at=case((RUN.due_at > now, RUN.due_at), else_=now))
+        .values(woken_at=counts_from)
         .returning(RUN.id, RUN.due_at, RUN.message_id)
     )
     return [DueRun._make(row) for row in connection.execute(statement)]

@@ -70,9 +70,11 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def configure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Settings]:
     """Set settings by field name, for this process and its children; called again, it adds.
 
-    The working directory is the test's own: no `.env` of a developer is read, nothing is left.
+    The working directory is the test's own: no `.env` of a developer is read, nothing is left,
+    and what its processes count is its own.
     """
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(variable("metrics_dir"), str(tmp_path / "metrics"))
 
     def set_all(**values: object) -> Settings:
         for field, value in values.items():
@@ -84,16 +86,13 @@ def configure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., 
 
 
 @pytest.fixture
-def settings(
-    configure: Callable[..., Settings], database_url: str, broker_url: str, tmp_path: Path
-) -> Settings:
+def settings(configure: Callable[..., Settings], database_url: str, broker_url: str) -> Settings:
     """The settings of a complete installation: a database with the schema, and a broker."""
     return configure(
         database_url=database_url,
         broker_url=broker_url,
         secret_key="a secret of the tests only",
         operator_key="the operators' key of the tests",
-        metrics_dir=tmp_path / "metrics",
     )
 
 

@@ -97,7 +97,6 @@ class Stand:
             broker_url=self.broker.url(),
             ca_file=self.simulator.ca_file,
             app_id=APP,
-            metrics_dir=directory / "metrics",
             **(QUICK | settings),
         )
         self.installation = Installation(self.simulator)

@@ -134,7 +134,7 @@ def test_the_folder_is_one_for_each_installation_and_tells_no_password(
     configure: Callable[..., Settings],
 ) -> None:
     def folder(**changes: str) -> Path:
-        return metrics_folder(configure(**changes))
+        return metrics_folder(configure(metrics_dir=None, **changes))
 
     shop = folder(database_url="postgresql://me:secret@db/shop")
     assert folder(database_url="postgresql://you:other@db/shop") == shop

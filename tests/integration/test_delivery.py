@@ -194,6 +194,7 @@ def test_a_refused_credential_is_held_and_one_probe_opens_it_again(
     installation: Installation, configure: Callable[..., Settings]
 ) -> None:
     configure(retry_factor=1)  # held for a minute: no probe comes that the test did not ask for
+    installation.context = Context()
     refuse = {"match": {"provider": "apns"}, "action": {"reason": "InvalidProviderToken"}}
     installation.simulator.rules([refuse])
     installation.register(ios(30))

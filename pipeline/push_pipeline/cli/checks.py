@@ -4,6 +4,8 @@ import json
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+from urllib.request import getproxies_environment
 
 from push_pipeline import db, migrations, queues
 from push_pipeline.broker_address import tls_of
@@ -62,6 +64,7 @@ def examine() -> Iterator[Finding]:
         _beat,
         _clock,
         _durability,
+        _proxy,
         _credentials,
         _sealed,
         _keyless,
@@ -124,6 +127,15 @@ def _clock() -> Iterator[Finding]:
         away = database_now(connection) - before
     ok = abs(away) <= CLOCK_TOLERANCE_MS
     yield Finding("clock", ok, f"the database's is {away / 1000:+.1f} s from ours")
+
+
+def _proxy() -> Iterator[Finding]:
+    proxies = getproxies_environment()
+    url = proxies.get("https") or proxies.get("all")
+    if url:
+        but = f", but for {proxies['no']}" if proxies.get("no") else ""
+        address = urlsplit(url if "://" in url else f"http://{url}")
+        yield Finding("proxy", True, f"HTTPS goes by {address.hostname}:{address.port}{but}")
 
 
 def _durability() -> Iterator[Finding]:

@@ -142,6 +142,10 @@ class _TrustingAdapter(HTTPAdapter):
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, ssl_context=trust(self._ca_file), **kwargs)
 
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        """Trust the same authorities behind a proxy."""
+        return super().proxy_manager_for(proxy, ssl_context=trust(self._ca_file), **kwargs)
+
 
 def _is_grant(body: bytes) -> bool:
     answer = json_object(body)

@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import Any
 
 from push_workers.senders.http2.patience import Patience
+from push_workers.senders.http2.proxy import LONGEST_HEAD, Proxy
 
 #: What is wrong with a certificate, by OpenSSL's number for it (X509_V_ERR_…); any other is of
 #: an authority that we do not trust.
@@ -51,7 +52,12 @@ class Channel:
         context: ssl.SSLContext,
         now: float,
         patience: Patience,
+        proxy: Proxy | None = None,
     ) -> None:
+        self._question = b"" if proxy is None else proxy.request
+        self._answer: bytes | None = (
+            None if proxy is None else b""
+        )  # of the proxy, until it is whole
         self._addresses = deque(addresses)
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
@@ -95,6 +101,8 @@ class Channel:
         """
         if not self._connected and not self._finish_dial(now):
             return
+        if self._answer is not None and not self._is_through():
+            return
         self._fill()
         try:
             self._tls.do_handshake()
@@ -112,6 +120,34 @@ class Channel:
         self.flush()
         if self.secure and self._tls.selected_alpn_protocol() != "h2":
             raise ChannelError("NoHttp2")
+
+    def _is_through(self) -> bool:
+        """Ask the proxy for a tunnel, once, and read its answer.
+
+        Raises:
+            ChannelError: it refuses, or hangs up.
+        """
+        try:
+            if self._question:  # a few hundred bytes, which a new socket takes at once
+                self._socket.sendall(self._question)
+                self._question = b""
+            data = self._socket.recv(LONGEST_HEAD)
+        except BlockingIOError:
+            return False
+        except OSError:
+            data = b""
+        self._answer = (self._answer or b"") + data
+        head, whole, rest = self._answer.partition(b"\r\n\r\n")
+        if not whole:
+            if not data or len(self._answer) > LONGEST_HEAD:
+                raise ChannelError("ProxyFailed")
+            return False
+        status = head[9:12]
+        if not status.startswith(b"2"):
+            raise ChannelError("ProxyWantsPassword" if status == b"407" else "ProxyRefused")
+        self._answer = None
+        self._incoming.write(rest)
+        return True
 
     def read(self) -> bytes:
         """All plaintext that is here, or as much as one pass takes. Sets `ended` at the end."""

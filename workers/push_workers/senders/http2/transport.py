@@ -15,6 +15,7 @@ from push_workers.senders.http2.connection import Connection, Phase
 from push_workers.senders.http2.endings import Ending
 from push_workers.senders.http2.pace import Pace
 from push_workers.senders.http2.patience import Patience
+from push_workers.senders.http2.proxy import proxy_for
 from push_workers.senders.http2.requests import Requests
 from push_workers.senders.http2.stats import RunningTotals, Stats
 
@@ -190,8 +191,9 @@ class Transport:
         self._pace.connecting(now)
         self._tally.connects += 1
         try:
-            addresses = resolve(self._host, self._port)
-            channel = Channel(addresses, self._host, self._tls, now, self._patience)
+            proxy = proxy_for(self._host, self._port)
+            addresses = resolve(*(proxy[:2] if proxy else (self._host, self._port)))
+            channel = Channel(addresses, self._host, self._tls, now, self._patience, proxy)
         except ChannelError as error:
             call.failure = self._failure = error.word
             self._pace.failed(now)

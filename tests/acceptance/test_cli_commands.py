@@ -171,6 +171,11 @@ def test_who_watches_is_told_who_is_missing(shop, spawn):
     watching.wait_for("start `push-pipeline beat`")
 
 
+def test_what_a_publish_drops_is_told_once(shop):
+    done = run_cli("publish", "news", "Hello", "--header", "ios-badge=x")
+    assert done.stderr.count("ios-badge") == 1
+
+
 def test_a_message_for_nobody_is_told_and_fails(shop):
     done = run_cli("publish", "news", "Hello", "--os", "NONE")
     assert done.returncode == 1

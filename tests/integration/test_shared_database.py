@@ -142,6 +142,7 @@ def test_with_the_line_of_the_readme_autogenerate_leaves_our_tables(
     assert proposed == []
 
 
+@pytest.mark.filterwarnings("ignore:autogenerate skipping metadata-specified expression-based")
 def test_the_schema_of_before_is_renamed_with_all_that_is_in_it(
     kind: str, url: str, engine: Engine
 ) -> None:

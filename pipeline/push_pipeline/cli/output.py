@@ -1,5 +1,6 @@
 """What is printed and where: results on stdout, all else on stderr."""
 
+import logging
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -59,3 +60,10 @@ def print_json(value: Any) -> None:
 def print_row(value: Any) -> None:
     """Print one line of NDJSON."""
     sys.stdout.buffer.write(orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE))
+
+
+def log_nothing_of_publishes() -> None:
+    """Keep out of the log, which is the terminal here, what `publish` and `push` print anyway."""
+    logging.getLogger("push_pipeline").addFilter(
+        lambda record: getattr(record, "action", None) != "publish_changed"
+    )

@@ -33,12 +33,16 @@ from push_pipeline.cli import (
     up,
     users,
 )
+from push_pipeline.cli.output import log_nothing_of_publishes
 from push_pipeline.errors import PipelineError, SettingsError
 
 DONE, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 
 #: They bring an installation of their own and must not read another one's settings.
 _ON_THEIR_OWN = frozenset({"up", "demo", "simulate"})
+
+#: They print what a publish drops or changes.
+_TELL_OF_A_PUBLISH = frozenset({"publish", "push"})
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="markdown")
 
@@ -79,6 +83,8 @@ def _root(
     """Publish push notifications, deliver them, and see what became of each device."""
     if context.invoked_subcommand not in _ON_THEIR_OWN:
         adopted.adopt()
+    if context.invoked_subcommand in _TELL_OF_A_PUBLISH:
+        log_nothing_of_publishes()
 
 
 def main() -> None:

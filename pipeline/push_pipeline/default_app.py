@@ -10,7 +10,7 @@ from push_pipeline.directory.apps import add_key, ensure_app
 from push_pipeline.directory.provider_routes import find_credential
 from push_pipeline.errors import BadCredential, SettingsError
 from push_pipeline.ledger.new_credential import change_credential
-from push_pipeline.settings import Settings
+from push_pipeline.settings import Settings, unset
 
 
 class Given(NamedTuple):
@@ -70,8 +70,7 @@ def _given(settings: Settings) -> Iterator[Given]:
 def _secret(settings: Settings) -> str:
     if settings.secret_key is None:
         raise SettingsError(
-            "PIPELINE_SECRET_KEY is not set: it seals the credentials; `openssl rand -hex 32`"
-            " makes one"
+            f"{unset('secret_key')}: it seals the credentials; `openssl rand -hex 32` makes one"
         )
     return settings.secret_key.get_secret_value()
 

@@ -22,7 +22,7 @@ from redis.exceptions import RedisError
 from push_pipeline.broker_address import verified
 from push_pipeline.errors import BrokerUnavailable, SettingsError
 from push_pipeline.platform import provider_of
-from push_pipeline.settings import get_settings, spelled
+from push_pipeline.settings import get_settings, unset
 from push_pipeline.shown_address import shown
 
 logger = logging.getLogger(__name__)
@@ -121,7 +121,7 @@ def broker_url() -> str:
     url = settings.broker_url
     if url is None:
         raise SettingsError(
-            f"{spelled('broker_url')} is not set: give it the address of a Redis or Valkey"
+            f"{unset('broker_url')}: give it the address of a Redis or Valkey"
             " (redis://host:6379/0), or use `push-pipeline up`, which starts one"
         )
     return verified(url, str(settings.ca_file) if settings.ca_file else None)

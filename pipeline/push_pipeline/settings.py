@@ -19,7 +19,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from push_pipeline.broker_address import check_broker_url
-from push_pipeline.environment import ENV_FILE
+from push_pipeline.environment import ENV_FILE, env_file_found
 from push_pipeline.errors import SettingsError
 from push_pipeline.host import Host, joined
 from push_pipeline.key_strength import SECRET_KEY_MIN_LENGTH, check_key
@@ -292,6 +292,11 @@ def spelled(field: str) -> str:
     """Return the name of a setting as those write it who give it: a host, or the environment."""
     host = joined()
     return host.spelling(field) if host else variable(field)
+
+
+def unset(field: str) -> str:
+    """Say that a setting is missing, and which `.env` was asked for it."""
+    return f"{spelled(field)} is not set ({env_file_found()})"
 
 
 def reset_settings() -> None:

@@ -10,7 +10,7 @@ from push_pipeline.directory.access import Access, TokenRules, find_access, put_
 from push_pipeline.directory.apps import resolve_app
 from push_pipeline.errors import SettingsError
 from push_pipeline.ledger.new_credential import change_credential
-from push_pipeline.settings import get_settings
+from push_pipeline.settings import get_settings, unset
 
 
 def store_credential(app_id: str, provider: str, environment: str, credential: Credential) -> None:
@@ -46,7 +46,7 @@ def sealing_secret() -> str:
     """
     secret = get_settings().secret_key
     if secret is None:
-        raise SettingsError("PIPELINE_SECRET_KEY is not set: it seals what is stored")
+        raise SettingsError(f"{unset('secret_key')}: it seals what is stored")
     return secret.get_secret_value()
 
 

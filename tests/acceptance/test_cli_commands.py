@@ -200,7 +200,7 @@ def test_doctor_fails_where_nobody_works(shop):
 
 
 def test_doctor_tells_when_nobody_ticks_any_more(shop, configure):
-    configure(tick_seconds=20)  # five of them may be missing
+    configure(tick_seconds=10)  # ten of them may be missing
     with db.writing() as connection:
         heartbeat.beat(connection, "tick", now_ms() - 101_000)
     (stopped,) = [line for line in run_cli("doctor").stdout.splitlines() if " beat " in line]

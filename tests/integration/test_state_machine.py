@@ -128,11 +128,11 @@ def try_batch(connection: Connection, run: RunView, move: BatchMove) -> BatchSta
     assert not batches.take(connection, batch, lease_until=NOW + 1, doubt_end=1)
     progress = Progress(1, 1, NOW, None)
     if move is BatchMove.FINISH:
-        batches.record(connection, key, 1, Tally(), progress._replace(finished_at=NOW))
+        batches.record(connection, key, (1, 0), Tally(), progress._replace(finished_at=NOW))
         with pytest.raises(batches.LeaseLost):  # finished: nothing is recorded any more
-            batches.record(connection, key, 1, Tally(), progress)
+            batches.record(connection, key, (1, 1), Tally(), progress)
     elif move is BatchMove.GIVE_BACK:
-        batches.record(connection, key, 1, Tally(), progress)
+        batches.record(connection, key, (1, 0), Tally(), progress)
     row = connection.execute(
         select(BATCH.finished_at, BATCH.lease_until).select_from(Batch).where(BATCH.id == key)
     ).one()

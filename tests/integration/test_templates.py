@@ -110,7 +110,7 @@ def test_a_user_s_properties_are_replaced() -> None:
 
 @pytest.mark.parametrize(
     "properties",
-    [None, [], "x", {"a": "\0"}, {"a": "\ud800"}, {1: 2}, {"a": 2**64}, {"a": "x" * 70_000}],
+    [None, [], "x", {"a": "\0"}, {"a": "\ud800"}, {1: 2}, {"a": "x" * 70_000}],
 )
 def test_properties_that_cannot_be_kept_or_sent_are_refused(properties: object) -> None:
     with db.writing() as connection, pytest.raises(InvalidParameter):

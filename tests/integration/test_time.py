@@ -126,7 +126,9 @@ def test_the_tick_hands_out_what_is_due_soon_and_only_once(installation: Install
     with db.reading() as connection:
         woken = dict(connection.execute(select(RUN.message_id, RUN.woken_at)).all())
         due = dict(connection.execute(select(RUN.message_id, RUN.due_at)).all())
-    assert woken == {soon: due[soon], far: None}
+    assert woken[far] is None
+    # It is handed out once more shortly before its time, for whoever held it may be gone by then.
+    assert now_ms() < woken[soon] < due[soon]
 
 
 def test_a_cancelled_message_never_fires(installation: Installation) -> None:

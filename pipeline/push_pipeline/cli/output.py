@@ -2,7 +2,8 @@
 
 import logging
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import orjson
@@ -62,8 +63,19 @@ def print_row(value: Any) -> None:
     sys.stdout.buffer.write(orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE))
 
 
-def log_nothing_of_publishes() -> None:
-    """Keep out of the log, which is the terminal here, what `publish` and `push` print anyway."""
-    logging.getLogger("push_pipeline").addFilter(
-        lambda record: getattr(record, "action", None) != "publish_changed"
-    )
+@contextmanager
+def nothing_logged_of_publishes() -> Iterator[None]:
+    """Keep out of the log, which is the terminal here, what `publish` and `push` print anyway.
+
+    For the command only: it may run in the process of a host.
+    """
+    logger = logging.getLogger("push_pipeline")
+    logger.addFilter(_is_of_no_publish)
+    try:
+        yield
+    finally:
+        logger.removeFilter(_is_of_no_publish)
+
+
+def _is_of_no_publish(record: logging.LogRecord) -> bool:
+    return getattr(record, "action", None) != "publish_changed"

@@ -33,7 +33,7 @@ from push_pipeline.cli import (
     up,
     users,
 )
-from push_pipeline.cli.output import log_nothing_of_publishes
+from push_pipeline.cli.output import nothing_logged_of_publishes
 from push_pipeline.errors import PipelineError, SettingsError
 
 DONE, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -84,7 +84,7 @@ def _root(
     if context.invoked_subcommand not in _ON_THEIR_OWN:
         adopted.adopt()
     if context.invoked_subcommand in _TELL_OF_A_PUBLISH:
-        log_nothing_of_publishes()
+        context.with_resource(nothing_logged_of_publishes())
 
 
 def main() -> None:

@@ -89,7 +89,7 @@ def test_no_canary_is_in_logs_task_messages_or_output(
     run_cli("migrate")
     stand.simulator.rules([CUT_ONCE])
     troubles = [ios(1, prefix + TOKEN)[0] for prefix in ("dead", "bad0", "0429", "0503", "c1de")]
-    stand.subscribe([*ios(20, TOKEN), *troubles, "no/token/" + TOKEN], android(20, TOKEN))
+    stand.subscribe([*ios(100, TOKEN), *troubles, "no/token/" + TOKEN], android(20, TOKEN))
 
     with overhear(stand) as commands:
         beat = stand.start_beat(level="debug")
@@ -109,7 +109,7 @@ def test_no_canary_is_in_logs_task_messages_or_output(
     worker.stop()
     beat.stop()
 
-    assert (run["audience"], run["accepted"]) == (46, 41)
+    assert (run["audience"], run["accepted"]) == (126, 121)
     assert any(queues.DELIVER["apns"] in command for command in commands)
     assert any(command.startswith("[[") for command in commands)  # bodies were decoded
     assert secrets_in(*commands) == set()

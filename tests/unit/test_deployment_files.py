@@ -1,5 +1,6 @@
 """The files in deploy/ for containers, Kubernetes, systemd and Procfile runners are well-formed."""
 
+import re
 import shlex
 import shutil
 import subprocess
@@ -16,6 +17,7 @@ import yaml
 from compose_spec import ComposeSpecification
 
 from push_pipeline.cli.root import app
+from push_pipeline.gateway import gauges
 from push_pipeline.queues import QUEUES
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -109,6 +111,15 @@ def test_workers_have_more_than_a_minute_to_finish() -> None:
     workers = [pod for pod in pods() if pod["containers"][0]["args"][0] == "worker"]
     assert len(workers) == 3
     assert all(pod["terminationGracePeriodSeconds"] > 60 for pod in workers)
+
+
+def test_workers_are_scaled_by_a_metric_that_there_is() -> None:
+    (scaled,) = documents(DEPLOY / "kubernetes" / "scaling.yaml")
+    (trigger,) = scaled["spec"]["triggers"]
+    (metric,) = re.findall(r"push_pipeline_\w+", trigger["metadata"]["query"])
+    assert f"| {metric} |" in str(gauges.__doc__)
+    names = {one["metadata"]["name"] for path in KUBERNETES for one in documents(path)}
+    assert scaled["spec"]["scaleTargetRef"]["name"] in names
 
 
 def test_kustomize_takes_every_file() -> None:

@@ -1,8 +1,9 @@
 """Batches that could be sent and that nobody holds: which, how many, since when."""
 
 from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, func, or_, select, update
 
 from push_pipeline.db import any_of
 from push_pipeline.ledger.batches import ROUTE_OF_BATCH
@@ -37,29 +38,40 @@ RELEASED = 2_000
 
 
 def release_parked(connection: Connection, credential_id: int, now: int) -> list[DueBatch]:
-    """Make due what waits for a route that opens, and return what is to be woken for it.
-
-    A batch that waits longer than the route would have rested waits for something else.
-    """
-    statement = (
-        select(BATCH.id, BATCH.environment, BATCH.bulk, RUN.message_id)
-        .join(Run, RUN.id == BATCH.run_id)
-        .join(Credential, ROUTE_OF_BATCH)
-        .where(
-            CREDENTIAL.id == credential_id,
-            *_waits(now, func.coalesce(CREDENTIAL.paused_until, now)),
-            BATCH.woken_at.is_(None),
-        )
-        .order_by(BATCH.not_before)
-        .limit(RELEASED)
-    )
-    found = [DueBatch._make(row) for row in connection.execute(statement)]
+    """Make due what waits for a route that opens, and return what is to be woken for it."""
+    statement = _parked(select(BATCH.id, BATCH.environment, BATCH.bulk, RUN.message_id), now)
+    mine = statement.where(CREDENTIAL.id == credential_id).order_by(BATCH.not_before)
+    found = [DueBatch._make(row) for row in connection.execute(mine.limit(RELEASED))]
     connection.execute(
         update(Batch)
         .where(any_of(BATCH.id, [one.id for one in found]))
         .values(not_before=now, woken_at=now)
     )
     return found
+
+
+def make_parked_due(
+    connection: Connection, app_id: str, provider: str, environment: str, now: int
+) -> None:
+    """Make due all that waits for a route; the tick wakes it."""
+    parked = _parked(select(BATCH.id), now).where(
+        CREDENTIAL.app_id == app_id,
+        CREDENTIAL.provider == provider,
+        CREDENTIAL.environment == environment,
+    )
+    connection.execute(update(Batch).where(BATCH.id.in_(parked)).values(not_before=now))
+
+
+def _parked(selected: Select[Any], now: int) -> Select[Any]:
+    """Select what waits for its route.
+
+    A batch that waits longer than the route would have rested waits for something else.
+    """
+    return (
+        selected.join(Run, RUN.id == BATCH.run_id)
+        .join(Credential, ROUTE_OF_BATCH)
+        .where(*_waits(now, func.coalesce(CREDENTIAL.paused_until, now)), BATCH.woken_at.is_(None))
+    )
 
 
 def _find(

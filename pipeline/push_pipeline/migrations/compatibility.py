@@ -13,8 +13,9 @@ from sqlalchemy import Connection, delete, insert, inspect, select
 from push_pipeline.models import SCHEMA_NOTE, SchemaNote, Table
 
 #: The oldest revision whose releases work on the schema of this one. It moves when a revision
-#: takes something away, or wants something written, that those releases do not know.
-USABLE_FROM = "0008"
+#: takes something away, or wants something written, that those releases do not know. Before this
+#: one no release asked for the note.
+USABLE_FROM = "0019"
 
 
 class SchemaState(NamedTuple):

@@ -144,8 +144,7 @@ class Credential(Table, table=True):
     again, and after each pause one probe goes first; `rest_cause` and `rest_reason` say why.
 
     What the provider answered lately is counted in `…_lately` as of `counted_at`; `accepted_at`
-    is None until something was accepted through this version of the credential. `believed` says
-    that an operator has looked: then refused tokens are put out of service, however many.
+    is None until something was accepted through this version of the credential.
     """
 
     __tablename__ = "pipeline_credential"
@@ -170,9 +169,6 @@ class Credential(Table, table=True):
     misrouted_lately: float = fading_counter()
     dead_lately: float = fading_counter()
     troubled_lately: float = fading_counter()
-    believed: bool = Field(
-        default=False, sa_column=Column(Boolean, nullable=False, server_default=false())
-    )
     updated_at: int = instant(nullable=False)
 
 

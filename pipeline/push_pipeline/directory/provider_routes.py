@@ -28,7 +28,6 @@ _UNTRIED: dict[str, Any] = {
     "accepted_at": None,
     "counted_at": None,
     "accepted_lately": 0,
-    "believed": False,
 }
 
 

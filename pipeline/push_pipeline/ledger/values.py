@@ -70,7 +70,6 @@ class Standing(NamedTuple):
     misrouted_lately: float | None = None
     dead_lately: float | None = None
     troubled_lately: float | None = None
-    believed: bool | None = None
 
     @property
     def probes(self) -> bool:

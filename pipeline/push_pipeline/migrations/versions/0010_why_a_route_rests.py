@@ -20,7 +20,6 @@ def upgrade() -> None:
         op.add_column("pipeline_credential", sa.Column(name, sa.BigInteger()))
     for name in _COUNTS:
         _add(name, sa.Double(), sa.text("0"))
-    _add("believed", sa.Boolean(), sa.false())
     # A credential that works has shown it before this revision, and must not show it anew.
     op.execute("UPDATE pipeline_credential SET accepted_at = updated_at")
 
@@ -32,5 +31,5 @@ def _add(name: str, kind: Any, default: Any) -> None:
 
 def downgrade() -> None:
     names = ("rest_cause", "rest_reason", "troubled_since", "answered_at", "accepted_at")
-    for name in (*names, "counted_at", *_COUNTS, "believed"):
+    for name in (*names, "counted_at", *_COUNTS):
         op.drop_column("pipeline_credential", name)

@@ -104,3 +104,12 @@ def test_a_host_that_only_publishes_needs_nothing_of_the_workers(
     publish = "from push_pipeline import publish; print(publish('news', 'Hello').message_id)"
 
     assert run(python, "-c", f"{hide}; {publish}", cwd=tmp_path, **settings).startswith("message:")
+
+    hidden = "import importlib.util as u; find = u.find_spec; u.find_spec = lambda name, *more:"
+    hidden += " None if name in ('pyfcm', 'hpack', 'requests') else find(name, *more)"
+    for words in (["worker"], ["beat"], ["up", "--state", str(tmp_path / "state")]):
+        start = f"from push_pipeline.cli.root import run; print(run({words!r}))"
+        script = f"{hidden}\nimport sys; sys.stderr = sys.stdout; {start}"
+        said = run(python, "-c", script, cwd=tmp_path, **settings).splitlines()
+        assert said[-1] == "2"
+        assert said[-2].endswith("is not installed: pip install push-pipeline[worker]")

@@ -76,6 +76,11 @@ def examine() -> Iterator[Finding]:
 
 def try_providers() -> Iterator[Finding]:
     """Let a process of the workers' connect to each provider, as they do; nothing is pushed."""
+    try:
+        commands.require_workers()
+    except SettingsError as error:
+        yield Finding("live", False, str(error))
+        return
     command = commands.trial()
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as trial:  # noqa: S603 - ours
         assert trial.stdout is not None  # noqa: S101 - it was asked for

@@ -1,7 +1,6 @@
 """`worker`, `beat`, `simulate`: this process becomes the one that is asked for."""
 
 import os
-from importlib.util import find_spec
 from typing import Annotated, NoReturn
 
 import typer
@@ -9,9 +8,6 @@ import typer
 from push_pipeline.cli.parameters import LogLevel
 from push_pipeline.errors import SettingsError
 from push_pipeline.supervisor import commands
-
-#: What the extra `worker` brings, by the names that are imported.
-_NEEDED = ("hpack", "pyfcm", "requests")
 
 PASS_ALL_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 
@@ -76,9 +72,7 @@ def _check_surroundings() -> None:
     from push_pipeline import db, migrations, queues
     from push_pipeline.metrics.folder import check_metrics_folder
 
-    missing = next((name for name in _NEEDED if find_spec(name) is None), None)
-    if missing is not None:
-        raise SettingsError(f"{missing} is not installed: pip install push-pipeline[worker]")
+    commands.require_workers()
     check_metrics_folder()
     queues.backlog(queues.PUBLISH)
     with db.reading() as connection:

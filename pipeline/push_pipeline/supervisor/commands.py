@@ -4,9 +4,27 @@ import os
 import secrets
 import sys
 from collections.abc import Sequence
+from importlib.util import find_spec
+
+from push_pipeline.errors import SettingsError
 
 #: What a worker gossips and mingles for nobody here reads, and it delays the start.
 _QUIET = ("--without-gossip", "--without-mingle")
+
+
+#: What the extra `worker` brings, by the names that are imported.
+_OF_WORKERS = ("hpack", "pyfcm", "requests")
+
+
+def require_workers() -> None:
+    """Check that a worker can be run here.
+
+    Raises:
+        SettingsError: what it needs is not installed.
+    """
+    missing = next((name for name in _OF_WORKERS if find_spec(name) is None), None)
+    if missing is not None:
+        raise SettingsError(f"{missing} is not installed: pip install push-pipeline[worker]")
 
 
 def worker(

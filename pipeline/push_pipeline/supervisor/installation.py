@@ -86,6 +86,7 @@ class Installation:
         self._configured = frozenset[str]() if plan.isolated else Settings().model_fields_set
 
     def __enter__(self) -> Self:
+        commands.require_workers()
         try:
             self._choose_port()
             self._choose_flower_port()

@@ -1,16 +1,20 @@
 """Engines for the two databases, tuned: PostgreSQL (psycopg 3) and SQLite (WAL)."""
 
 import os
+import select
 import sqlite3
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, InvalidatePoolError, NoSuchModuleError
+from sqlalchemy.pool import ConnectionPoolEntry, PoolResetState
 
 from push_pipeline.errors import SettingsError
 
@@ -25,6 +29,10 @@ POOL_SIZE = 5
 
 #: Connections that it has at the most, where a setting says nothing else.
 MOST_CONNECTIONS = 10
+
+#: Seconds for which an idle connection is trusted that has nothing to read. No firewall forgets
+#: one that soon.
+TRUSTED_SECONDS = 30.0
 
 #: Milliseconds. PostgreSQL ends a session that does nothing for so long in the middle of a
 #: transaction: the locks of a process that was frozen would stay for ever. Between two
@@ -68,11 +76,49 @@ def _postgresql_engine(url: URL, connections: int) -> Engine:
         url.set(drivername="postgresql+psycopg"),
         pool_size=kept,
         max_overflow=connections - kept,
-        pool_pre_ping=True,
+        pool_reset_on_return=None,  # `_roll_back` does, where there is anything to roll back
         hide_parameters=True,  # tokens are among them, and errors are logged
     )
     event.listen(made, "connect", _tune_postgresql)
+    event.listen(made, "checkout", partial(_refuse_a_lost_one, made.dialect.do_ping))
+    event.listen(made, "checkin", _note_idle)
+    event.listen(made, "reset", _roll_back)
     return made
+
+
+def _refuse_a_lost_one(
+    ping: Callable[[Any], bool], connection: Any, record: ConnectionPoolEntry, _: object
+) -> None:
+    """Have a connection replaced, and those beside it, which the server ended while it was idle.
+
+    The server's farewell, or the end of the stream, is there to be read: so a connection with
+    nothing to read needs no round trip to be trusted. Where a firewall forgot it nothing comes,
+    so one that was idle for longer is asked.
+    """
+    idle_since = record.info.get("idle_since")
+    if idle_since is None:  # it is new
+        return
+    try:
+        if time.monotonic() - idle_since > TRUSTED_SECONDS or _has_something_to_read(connection):
+            ping(connection)
+    except connection.Error as lost:
+        raise InvalidatePoolError from lost
+
+
+def _has_something_to_read(connection: Any) -> bool:
+    look = select.poll()
+    look.register(connection.fileno(), select.POLLIN)
+    return bool(look.poll(0))
+
+
+def _note_idle(_connection: Any, record: ConnectionPoolEntry) -> None:
+    record.info["idle_since"] = time.monotonic()
+
+
+def _roll_back(connection: Any, _record: ConnectionPoolEntry, state: PoolResetState) -> None:
+    """End a transaction that its owner left open; nearly none is, and to ask costs nothing."""
+    if not state.terminate_only and connection.info.transaction_status:
+        connection.rollback()
 
 
 def is_pooled(connection: Any) -> bool:

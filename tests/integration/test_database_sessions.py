@@ -86,6 +86,34 @@ def test_a_transaction_that_stands_still_is_ended_and_says_so(
         assert connection.execute(select(APP.name)).scalar_one() == "The tests' app"
 
 
+@pytest.mark.parametrize("trusted", [30.0, -1.0], ids=["just used", "idle for long"])
+def test_connections_that_the_server_ended_while_they_were_idle_are_replaced(
+    postgresql: None, monkeypatch: pytest.MonkeyPatch, trusted: float
+) -> None:
+    monkeypatch.setattr(engines, "TRUSTED_SECONDS", trusted)
+    mine = text("SELECT pg_backend_pid()")
+    with db.reading() as one, db.reading() as other:
+        ended = {one.execute(mine).scalar_one(), other.execute(mine).scalar_one()}
+
+    administrator = db.make_engine(db.engine().url.render_as_string(hide_password=False))
+    end = text("SELECT pg_terminate_backend(:pid, 10000)")  # waits for the end of the session
+    with administrator.begin() as connection:
+        assert all(connection.execute(end, {"pid": pid}).scalar_one() for pid in ended)
+    administrator.dispose()
+
+    with db.writing() as one, db.reading() as other:
+        assert not {one.execute(mine).scalar_one(), other.execute(mine).scalar_one()} & ended
+
+
+def test_a_transaction_that_is_left_open_is_rolled_back(postgresql: None) -> None:
+    borrowed = db.engine().raw_connection()
+    borrowed.cursor().execute("UPDATE pipeline_app SET name = 'never written'")
+    borrowed.close()
+
+    with db.reading() as connection:
+        assert connection.execute(select(APP.name)).scalar_one() == "The tests' app"
+
+
 def test_the_locks_of_a_frozen_process_are_given_back(
     postgresql: None, spawn: Callable[..., Process]
 ) -> None:

@@ -1,5 +1,6 @@
 """A hand on a message at the very moment when one of its runs begins or ends."""
 
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -10,8 +11,10 @@ from push_pipeline import cancel, db, pause, publish, status
 from push_pipeline.clock import now_ms
 from push_pipeline.directory.apps import ensure_app
 from push_pipeline.errors import NotCancellable
-from push_pipeline.ledger import runs
+from push_pipeline.ledger import batches, runs
+from push_pipeline.ledger.values import NewBatch, Progress, Tally
 from push_pipeline.models import RUN
+from push_pipeline.outcome import Settled
 from push_pipeline.settings import Settings
 from push_workers.fanout.recurrence import write_next
 from tests.processes import wait_until
@@ -93,5 +96,31 @@ def test_cancel_while_the_last_run_is_closed_waits_its_turn_and_does_not_deadloc
             assert runs.close_if_done(connection, run.id, now_ms())
         with pytest.raises(NotCancellable):
             done.result()
+
+    assert status(message_id)["status"] == "published"
+
+
+def test_cancel_while_a_last_slice_is_recorded_and_ends_its_run_does_not_deadlock() -> None:
+    message_id = publish("news", "hello").message_id
+    key = first_run(message_id)
+    with db.writing() as connection:
+        connection.execute(text("UPDATE pipeline_run SET state = 'sending', audience = 1"))
+        new = NewBatch(key, "IOS", "production", [1], False, now_ms())
+        [batch] = batches.insert_batches(connection, [new], None)
+
+    def record() -> bool:
+        tally = Tally(Counter({Settled.ACCEPTED: 1}))
+        progress = Progress(1, 1, now_ms(), None, finished_at=now_ms())
+        with db.writing() as connection:
+            batches.record(connection, batch, (0, 0), tally, progress, locks_run=key)
+            return runs.close_if_done(connection, key, now_ms())
+
+    with ThreadPoolExecutor(1) as other:
+        with db.engine().begin() as connection:
+            connection.execute(text("SELECT id FROM pipeline_run FOR UPDATE"))  # as cancel begins
+            done = other.submit(record)
+            wait_until(somebody_waits, 10, "the recording at the lock")
+            connection.execute(text("UPDATE pipeline_batch SET not_before = 0"))  # and goes on
+        assert done.result()
 
     assert status(message_id)["status"] == "published"

@@ -8,7 +8,7 @@ from sqlalchemy import delete, select, update
 from push_pipeline import db, status
 from push_pipeline.clock import now_ms
 from push_pipeline.directory.provider_routes import list_routes
-from push_pipeline.ledger import runs
+from push_pipeline.ledger import batches, runs
 from push_pipeline.ledger.batches import LeaseLost
 from push_pipeline.ledger.deliveries import export
 from push_pipeline.models import BATCH, CREDENTIAL, DEVICE, Batch, Credential, Device, Run
@@ -153,6 +153,40 @@ def test_a_worker_that_was_overtaken_records_nothing(installation: Installation)
         record_slice(slow, slow.slices[0], report, installation.context)
 
     assert installation.run(message_id) == run
+
+
+def test_the_last_slice_of_a_run_of_one_batch_ends_the_run_with_it(
+    installation: Installation,
+) -> None:
+    installation.register(ios(3))
+    message_id = installation.publish()
+    fan_out(installation.run_id(message_id))
+    (batch_id,) = installation.due_batches(message_id)
+    claim = take(batch_id, installation.context)
+    assert claim is not None
+    run = installation.context.run_facts(claim.batch.run_id)
+    report = send_slice(claim, claim.slices[0], run, installation.context)
+
+    record_slice(claim, claim.slices[0], report, installation.context)
+
+    assert claim.closed
+    assert status(message_id)["status"] == "published"
+
+
+def test_a_message_is_read_once_by_a_process(installation: Installation) -> None:
+    installation.register(ios(2))
+    message_id = installation.publish()
+    fan_out(installation.run_id(message_id))
+    (batch_id,) = installation.due_batches(message_id)
+
+    with db.reading() as connection:
+        first = batches.find_batch(connection, batch_id)
+        assert first is not None
+        assert first.message is not None
+        again = batches.find_batch(connection, batch_id, [0, first.standing.run_id])
+
+    assert first.message.message_id == message_id
+    assert again == (first.standing, None)
 
 
 def test_a_second_copy_of_a_wake_up_does_nothing(installation: Installation) -> None:

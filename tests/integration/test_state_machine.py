@@ -122,8 +122,9 @@ def test_a_batch_moves_in_the_hands_of_the_claim_that_has_it(move: BatchMove) ->
 def try_batch(connection: Connection, run: RunView, move: BatchMove) -> BatchState:
     new = batches.NewBatch(run.id, "IOS", "production", [1], False, NOW)
     [key] = batches.insert_batches(connection, [new], None)
-    batch = batches.find_batch(connection, key)
-    assert batch is not None
+    found = batches.find_batch(connection, key)
+    assert found is not None
+    batch = found.standing
     assert batches.take(connection, batch, lease_until=NOW + 1, doubt_end=1)
     assert not batches.take(connection, batch, lease_until=NOW + 1, doubt_end=1)
     progress = Progress(1, 1, NOW, None)

@@ -1,10 +1,11 @@
 """Batches: written by the fan-out, taken by lease, recorded slice by slice, finished once."""
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     Connection,
     bindparam,
     case,
@@ -13,8 +14,27 @@ from sqlalchemy import (
     update,
 )
 
-from push_pipeline.ledger.values import NewBatch, Progress, Standing, Tally
-from push_pipeline.models import BATCH, CREDENTIAL, RUN, Batch, Credential, Run
+from push_pipeline.db import List, any_of
+from push_pipeline.ledger.values import (
+    FoundBatch,
+    NewBatch,
+    Progress,
+    RunMessage,
+    Standing,
+    Tally,
+)
+from push_pipeline.models import (
+    APP,
+    BATCH,
+    CREDENTIAL,
+    MESSAGE,
+    RUN,
+    App,
+    Batch,
+    Credential,
+    Message,
+    Run,
+)
 from push_pipeline.outcome import Settled
 
 
@@ -72,6 +92,7 @@ _STANDING = (
         RUN.app_id,
         RUN.state.label("run_state"),
         RUN.expires_at.label("run_expires_at"),
+        RUN.audience.label("run_audience"),
         RUN.guarded,
         CREDENTIAL.id.label("credential_id"),
         CREDENTIAL.version.label("credential_version"),
@@ -82,7 +103,30 @@ _STANDING = (
 )
 
 
-_FIND = _STANDING.where(BATCH.id == bindparam("batch_id"))
+#: A run's message and its app, read by each process once.
+_TOLD = {
+    "message_id": MESSAGE.id,
+    "n": RUN.n,
+    "app_id": RUN.app_id,
+    "due_at": RUN.due_at,
+    "expires_at": RUN.expires_at,
+    "ttl": MESSAGE.delivery_options["ttl"].as_integer(),
+    "content": MESSAGE.content,
+    "android_style": APP.android_style,
+    "sdk_copy": APP.sdk_copy,
+    "counts_badges": APP.counts_badges,
+}
+
+_FIND = (
+    _STANDING.add_columns(*(_TOLD[name].label(f"told_{name}") for name in RunMessage._fields))
+    .outerjoin(
+        Message,
+        (MESSAGE.id == RUN.message_id)
+        & ~any_of(RUN.id, bindparam("known_runs", type_=List(BigInteger))),
+    )
+    .outerjoin(App, APP.id == MESSAGE.app_id)
+    .where(BATCH.id == bindparam("batch_id"))
+)
 
 _OURS = (
     BATCH.id == bindparam("batch_id"),
@@ -104,7 +148,7 @@ _TAKE = (
 
 _COUNTERS = (*Settled, "moved", "resent")
 
-# One statement for every slice: built once, compiled once, prepared once.
+# One statement for every slice: built once, compiled once.
 _RECORD = (
     update(Batch)
     .where(*_OURS, BATCH.settled == bindparam("seen_settled"))
@@ -115,10 +159,26 @@ _RECORD = (
 )
 
 
-def find_batch(connection: Connection, batch_id: int) -> Standing | None:
-    """Read a batch with what decides its fate, or None where it does not exist."""
-    row = connection.execute(_FIND, {"batch_id": batch_id}).mappings().one_or_none()
-    return None if row is None else Standing(**row)
+# Whoever ends the run in the same transaction locks it before the batch, as cancel does.
+_RUN_LOCKED = select(RUN.id).where(RUN.id == bindparam("locked_run")).with_for_update()
+_RECORD_WITH_RUN = _RECORD.where(BATCH.run_id == _RUN_LOCKED.scalar_subquery())
+
+
+def find_batch(
+    connection: Connection, batch_id: int, known_runs: Collection[int] = ()
+) -> FoundBatch | None:
+    """Read a batch with what decides its fate, or None where it does not exist.
+
+    Its run's message comes along, save of runs that are known already.
+    """
+    asked = {"batch_id": batch_id, "known_runs": known_runs}
+    row = connection.execute(_FIND, asked).mappings().one_or_none()
+    if row is None:
+        return None
+    standing = Standing(*(row[name] for name in Standing._fields))
+    if row["told_message_id"] is None:
+        return FoundBatch(standing, None)
+    return FoundBatch(standing, RunMessage(*(row[f"told_{name}"] for name in RunMessage._fields)))
 
 
 def take(connection: Connection, batch: Standing, *, lease_until: int, doubt_end: int) -> bool:
@@ -161,11 +221,18 @@ def find_progress(connection: Connection, batch_id: int, claim: int) -> Progress
 
 
 def record(
-    connection: Connection, batch_id: int, seen: tuple[int, int], tally: Tally, progress: Progress
+    connection: Connection,
+    batch_id: int,
+    seen: tuple[int, int],
+    tally: Tally,
+    progress: Progress,
+    *,
+    locks_run: int | None = None,
 ) -> None:
     """Add a slice's tally to its batch and write where the batch stands now.
 
-    `seen` is the claim and the number of members settled before this slice.
+    `seen` is the claim and the number of members settled before this slice. `locks_run` is for
+    who goes on to end the batch's run.
 
     Raises:
         LeaseLost: the claim is no longer ours, or the slice is recorded already; the
@@ -176,7 +243,10 @@ def record(
     values |= {f"plus_{settled}": tally.ended[settled] for settled in Settled}
     values |= {"plus_moved": tally.moved, "plus_resent": tally.resent}
     values |= {f"new_{name}": value for name, value in progress._asdict().items()}
-    if connection.execute(_RECORD, values).rowcount != 1:
+    if locks_run is not None:
+        values["locked_run"] = locks_run
+    statement = _RECORD if locks_run is None else _RECORD_WITH_RUN
+    if connection.execute(statement, values).rowcount != 1:
         raise LeaseLost
 
 

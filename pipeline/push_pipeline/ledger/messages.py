@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from push_pipeline import db
 from push_pipeline.errors import DedupeKeyReused
@@ -214,12 +214,18 @@ def fresh_receipt(
     return Receipt(message_id, _state(new), new.failure, warnings)
 
 
+_CLOSE = (
+    update(Message)
+    .where(MESSAGE.id == bindparam("message_id"), MESSAGE.state.in_(MessageMove.CLOSE.sources))
+    .values(
+        state=bindparam("new_state"), error_message=bindparam("error"), ended_at=bindparam("now")
+    )
+)
+
+
 def close_message(
     connection: Connection, message_id: str, state: MessageState, error: str | None, now: int
 ) -> None:
     """Write the end of a message that has no further run: published or failed."""
-    connection.execute(
-        update(Message)
-        .where(MESSAGE.id == message_id, MESSAGE.state.in_(MessageMove.CLOSE.sources))
-        .values(state=state, error_message=error, ended_at=now)
-    )
+    end = {"message_id": message_id, "new_state": state, "error": error, "now": now}
+    connection.execute(_CLOSE, end)

@@ -147,7 +147,16 @@ _CLOSE = (
         finished_at=bindparam("now"),
         lease_until=None,
     )
-    .returning(RUN.message_id)
+    .returning(RUN.id, RUN.message_id, RUN.n, RUN.zone, RUN.audience, RUN.not_found_count)
+)
+
+# What decides how the message of a run that has just ended stands.
+_OF_CLOSED = select(
+    exists().where(RUN.message_id == bindparam("message_id"), RUN.finished_at.is_(None)),
+    select(func.max(RUN.n)).where(RUN.message_id == bindparam("message_id")).scalar_subquery(),
+    select(func.coalesce(func.sum(BATCH.accepted + BATCH.unknown), 0))
+    .where(BATCH.run_id == bindparam("run_id"))
+    .scalar_subquery(),
 )
 
 
@@ -155,23 +164,34 @@ def close_if_done(connection: Connection, run_id: int, now: int) -> bool:
     """Finish a run that has nothing open, and its message if that was its last run.
 
     Whoever finishes a batch asks after its own commit: then the last one to commit sees all
-    the others, and one of them closes the run without anybody counting under a lock.
+    the others, and one of them closes the run without anybody counting under a lock. Only the
+    one whose batch is the whole run need not wait, as there are no others.
     """
     row = connection.execute(_CLOSE, {"run_id": run_id, "now": now}).one_or_none()
     if row is None:
         return False
-    if not _has_open_run(connection, row.message_id):
-        _close_message(connection, row.message_id, now)
+    asked = {"message_id": row.message_id, "run_id": row.id}
+    goes_on, newest, reached = connection.execute(_OF_CLOSED, asked).one()
+    if goes_on:
+        return True
+    if row.zone is None and row.n == newest:
+        reach = _Reach(row.audience, row.not_found_count, reached)
+    else:
+        reach = _reach_of_last(connection, row.message_id)
+    close_message(connection, row.message_id, *_end_of_message(reach), now)
     return True
 
 
-def _has_open_run(connection: Connection, message_id: str) -> bool:
-    statement = select(RUN.id).where(RUN.message_id == message_id, RUN.finished_at.is_(None))
-    return connection.execute(statement.limit(1)).first() is not None
+class _Reach(NamedTuple):
+    """Whom the runs that decide of a message were for, and whom they reached."""
+
+    audience: int
+    not_found: int
+    reached: int
 
 
-def _close_message(connection: Connection, message_id: str, now: int) -> None:
-    """Write how a message ended: of a repeat its last run counts, of waves the last round."""
+def _reach_of_last(connection: Connection, message_id: str) -> _Reach:
+    """Add up what decides of a message: of a repeat its last run, of waves the last round."""
     last = (
         select(RUN.id, RUN.n, RUN.zone, RUN.audience, RUN.not_found_count)
         .where(RUN.message_id == message_id)
@@ -183,16 +203,21 @@ def _close_message(connection: Connection, message_id: str, now: int) -> None:
         RUN.message_id == message_id, RUN.n > round_of(newest.n) * ROUND
     )
     of_runs = [newest] if newest.zone is None else connection.execute(waves).all()
-    audience = sum(run.audience for run in of_runs)
     reached = connection.execute(
         select(func.coalesce(func.sum(BATCH.accepted + BATCH.unknown), 0)).where(
             BATCH.run_id.in_([run.id for run in of_runs])
         )
     ).scalar_one()
-    if not audience and any(run.not_found_count for run in of_runs):
-        close_message(connection, message_id, MessageState.FAILED, NOBODY_NAMED_IS_THERE, now)
-    elif audience and not reached:
-        error = f"none of the {audience} devices of the audience could be reached"
-        close_message(connection, message_id, MessageState.FAILED, error, now)
-    else:
-        close_message(connection, message_id, MessageState.PUBLISHED, None, now)
+    return _Reach(
+        sum(run.audience for run in of_runs), sum(run.not_found_count for run in of_runs), reached
+    )
+
+
+def _end_of_message(reach: _Reach) -> tuple[MessageState, str | None]:
+    """Return how a message ended, and why it failed where it did."""
+    if not reach.audience and reach.not_found:
+        return MessageState.FAILED, NOBODY_NAMED_IS_THERE
+    if reach.audience and not reach.reached:
+        error = f"none of the {reach.audience} devices of the audience could be reached"
+        return MessageState.FAILED, error
+    return MessageState.PUBLISHED, None

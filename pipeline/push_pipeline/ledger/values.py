@@ -3,8 +3,9 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from push_pipeline.ledger.state_machine import RunState
 from push_pipeline.outcome import Recent, Settled
 
 
@@ -56,6 +57,7 @@ class Standing(NamedTuple):
     app_id: str
     run_state: str
     run_expires_at: int
+    run_audience: int
     guarded: bool
     credential_id: int | None
     credential_version: int | None
@@ -72,6 +74,11 @@ class Standing(NamedTuple):
     troubled_lately: float | None = None
 
     @property
+    def is_whole_run(self) -> bool:
+        """Whether the run has no other member that is still to be sent to."""
+        return self.run_state == RunState.SENDING and self.size == self.run_audience
+
+    @property
     def probes(self) -> bool:
         """Whether the route was closed, so that one probe goes before all others."""
         return self.held_reason is not None or self.troubled_since is not None
@@ -86,6 +93,28 @@ class Standing(NamedTuple):
         )
         counted = Recent(*(count or 0.0 for count in counts))
         return counted.faded((now - (self.counted_at or now)) / 1000)
+
+
+class RunMessage(NamedTuple):
+    """What the devices of a run are told, as its message says it and its app has it."""
+
+    message_id: str
+    n: int
+    app_id: str
+    due_at: int
+    expires_at: int
+    ttl: int | None  # seconds; 0: now or never
+    content: dict[str, Any]
+    android_style: str
+    sdk_copy: bool
+    counts_badges: bool
+
+
+class FoundBatch(NamedTuple):
+    """A batch, and its run's message where whoever asks has not read it before."""
+
+    standing: Standing
+    message: RunMessage | None
 
 
 @dataclass(slots=True)

@@ -31,7 +31,7 @@ BATCH = Standing(
     size=1000, attempt=1, doubtful=False, not_before=NOW, lease_until=None, claims=0, stalls=0,
     settled=0, doubt_end=0, badged=0, reasons=None, finished_at=None, app_id="A",
     run_state="sending",
-    run_expires_at=NOW + 1, guarded=True, credential_id=1, credential_version=1,
+    run_expires_at=NOW + 1, run_audience=1000, guarded=True, credential_id=1, credential_version=1,
     paused_until=None, held_reason=None,
 )  # fmt: skip
 

@@ -33,7 +33,7 @@ def count_badges(claim: Claim, part: Slice, run: RunFacts) -> Mapping[int, int]:
         if claim.badged < part.end:
             note_badged(connection, claim.batch.id, claim.number, part.end)
             change_badges(connection, uncounted, change)
-            if change.raised and not run.counts_badges:
+            if change.raised and not run.run.counts_badges:
                 note_that_badges_count(connection, run.run.app_id)
         here = _targets(claim, part.start, part.end)
         counts = find_badges(connection, here) if change.raised else None

@@ -117,6 +117,7 @@ class Claim:
     badged: int = 0  # members before it had their badges changed
     lease_until: int = 0
     unsure: bool = False  # whether a commit was made that nobody saw
+    closed: bool = False  # its run, with its last slice
     reasons: dict[str, int] = field(default_factory=dict)
     released: list[DueBatch] = field(default_factory=list)  # by the route that it opened
 

@@ -27,7 +27,7 @@ def deliver(batch_id: int, context: Context) -> None:
     claim = take(batch_id, context)
     if claim is None:
         return
-    run = outlast(claim, lambda: context.run_facts(claim.batch.run_id))
+    run = context.run_facts(claim.batch.run_id)
     claim.said = outlast(claim, lambda: read_said(claim, run))
     try:
         for part in claim.slices:
@@ -41,7 +41,8 @@ def deliver(batch_id: int, context: Context) -> None:
     except LeaseLost:
         telemetry.lease_lost(batch_id)
         return
-    close_run(claim.batch)
+    if not claim.closed:
+        close_run(claim.batch)
 
 
 def _tell(platform: str, tally: Tally, seconds: float) -> None:

@@ -57,8 +57,6 @@ class Marks:
         self.columns = tuple(columns)
         self._secret = secrets.token_hex(_MARK_BYTES)
         self.badge = 10**_BADGE_DIGITS + secrets.randbelow(10**_BADGE_DIGITS)
-        pattern = f"{self._secret}([0-9a-f]{{{_NUMBER_DIGITS}}})|{self.badge}"
-        self._pattern = re.compile(pattern.encode())
 
     @property
     def words(self) -> dict[str, str]:
@@ -76,10 +74,11 @@ class Marks:
         `size` is what the provider counts of it with them, and its limit; of the columns that
         are `needed` one must have words.
         """
+        pattern = f"{self._secret}([0-9a-f]{{{_NUMBER_DIGITS}}})|{self.badge}"
         pieces: list[bytes] = []
         places: list[int] = []
         at, room = 0, size[1] - size[0]
-        for mark in self._pattern.finditer(body):
+        for mark in re.finditer(pattern.encode(), body):
             pieces.append(body[at : mark.start()])
             places.append(len(self.columns) if mark[1] is None else int(mark[1], 16))
             at, room = mark.end(), room + len(mark[0])

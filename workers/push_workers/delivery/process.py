@@ -5,6 +5,9 @@ Made after the fork, in the child: connections to providers are opened there and
 
 import os
 import random
+from collections import OrderedDict
+from collections.abc import Collection
+from dataclasses import dataclass
 from functools import lru_cache
 
 from push_pipeline import db
@@ -13,11 +16,9 @@ from push_pipeline.content.badge import BadgeChange
 from push_pipeline.content.languages import DEFAULT
 from push_pipeline.content.sizes import size_of
 from push_pipeline.credentials import Credential, unseal
-from push_pipeline.directory.apps import android_style, counts_badges, needs_sdk_copy
 from push_pipeline.directory.provider_routes import find_sealed
 from push_pipeline.errors import BadCredential
-from push_pipeline.ledger.runs import RunView, find_run
-from push_pipeline.ledger.values import Standing
+from push_pipeline.ledger.values import RunMessage, Standing
 from push_pipeline.outcome import NO_VERDICTS, Recent
 from push_pipeline.platform import Platform
 from push_pipeline.settings import Settings, get_settings
@@ -38,49 +39,45 @@ CREDENTIALS_KEPT = MOST_SENDERS
 RENDERED_SECONDS = 60.0
 
 
-class RunFacts:
-    """A run's message, rendered once per platform and language in this process."""
+@dataclass(frozen=True, slots=True)
+class _OnPlatform:
+    """What a message says on one platform: by language, with marks where devices differ."""
 
-    def __init__(
-        self,
-        run: RunView,
-        android_style: str = "data",
-        *,
-        counts_badges: bool = False,
-        sdk_copy: bool = True,
-    ) -> None:
+    contents: dict[str, Content]
+    marks: Marks
+    badge: BadgeChange | None
+    needed: dict[str, frozenset[str]]  # the columns of which one must have words
+
+    @property
+    def differs(self) -> bool:
+        """Whether not all devices get the same."""
+        raised = self.badge is not None and self.badge.raised
+        return raised or len(self.contents) > 1 or bool(self.marks.columns)
+
+
+class RunFacts:
+    """A run's message, rendered once per platform and language in this process.
+
+    Nothing is read of the platforms that nobody asks for.
+    """
+
+    def __init__(self, run: RunMessage) -> None:
         self.run = run
-        self.counts_badges = counts_badges
-        self._android_style = android_style
-        self._sdk_copy = sdk_copy
         others = run.content.get("languages", {})
         self._said = {DEFAULT: run.content, **others}
         self.languages = frozenset(others)  # beside the default
-        self._wordings = {
-            (language, platform): Wording.from_json(stored)
-            for language, content in self._said.items()
-            for platform, stored in content.get("wordings", {}).items()
-        }
-        self._marks = {platform.value: self._mark(platform) for platform in Platform}
-        self._badge_changes = {
-            platform.value: self._content(DEFAULT, platform).badge_change(platform)
-            for platform in Platform
-        }
+        self._platforms: dict[str, _OnPlatform] = {}
         self._prepared: dict[tuple[str, str], tuple[float, Prepared]] = {}
 
     def columns(self, platform: str) -> tuple[str, ...]:
         """Return the columns of users that the message asks for on a platform."""
-        return self._marks[platform].columns
+        return self._on(platform).marks.columns
 
     def badge_change(self, platform: str) -> BadgeChange | None:
         """Return what becomes of the badges of a platform's devices; None where none is kept."""
-        change = self._badge_changes[platform]
-        kept = change is not None and (change.raised or self.counts_badges)
+        change = self._on(platform).badge
+        kept = change is not None and (change.raised or self.run.counts_badges)
         return change if kept else None
-
-    def _mark(self, platform: Platform) -> Marks:
-        wordings = (one for (_, where), one in self._wordings.items() if where == platform)
-        return Marks(dict.fromkeys(column for one in wordings for column in one.columns))
 
     def prepared(self, platform: str, provider: str, now: float) -> Prepared:
         """Return the notification for a platform by a provider; `now` is epoch seconds.
@@ -94,40 +91,56 @@ class RunFacts:
         return prepared
 
     def _prepare(self, platform: Platform, provider: str, now: float) -> Prepared:
-        marks = self._marks[platform]
-        contents = {language: self._content(language, platform) for language in self._said}
+        here = self._on(platform)
         rendered = {
-            tag: self._render(content, platform, provider, now) for tag, content in contents.items()
+            tag: self._render(content, platform, provider, now)
+            for tag, content in here.contents.items()
         }
-        change = self._badge_changes[platform.value]
-        raised = change is not None and change.raised
-        if not (marks.columns or self.languages or raised):
+        if not here.differs:
             return Prepared(rendered[DEFAULT])
         splices = {
-            tag: marks.splice(
+            tag: here.marks.splice(
                 rendered[tag].body,
                 platform,
                 size_of(content, platform, self.run.message_id),
-                self._needed(tag, platform),
+                here.needed.get(tag, frozenset()),
             )
-            for tag, content in contents.items()
+            for tag, content in here.contents.items()
         }
         return Prepared(rendered[DEFAULT], splices)
 
-    def _needed(self, language: str, platform: Platform) -> frozenset[str]:
-        wording = self._wordings.get((language, platform.value))
-        return frozenset() if wording is None else wording.needed(platform)
+    def _on(self, platform: str) -> _OnPlatform:
+        found = self._platforms.get(platform)
+        if found is None:
+            found = self._platforms[platform] = self._read(Platform(platform))
+        return found
 
-    def _content(self, language: str, platform: Platform) -> Content:
-        wording = self._wordings.get((language, platform.value))
-        marks = self._marks[platform.value]
-        content = (
-            Content.from_json(self._said[language])
-            if wording is None
-            else wording.content(marks.words)
-        )
-        styled = content.styled(self._android_style).copied(self._sdk_copy)
-        return styled.counting(marks.badge)
+    def _read(self, platform: Platform) -> _OnPlatform:
+        wordings = {
+            language: Wording.from_json(said["wordings"][platform])
+            for language, said in self._said.items()
+            if platform in said.get("wordings", {})
+        }
+        marks = Marks(dict.fromkeys(column for one in wordings.values() for column in one.columns))
+        contents = {
+            language: self._content(
+                Content.from_json(said)
+                if language not in wordings
+                else wordings[language].content(marks.words),
+                platform,
+            )
+            for language, said in self._said.items()
+        }
+        badge = contents[DEFAULT].badge_change(platform)
+        if badge is not None and badge.raised:
+            contents = {one: content.counting(marks.badge) for one, content in contents.items()}
+        needed = {language: wording.needed(platform) for language, wording in wordings.items()}
+        return _OnPlatform(contents, marks, badge, needed)
+
+    def _content(self, content: Content, platform: Platform) -> Content:
+        if platform is Platform.ANDROID:
+            return content.styled(self.run.android_style)
+        return content.copied(self.run.sdk_copy)
 
     def _render(self, content: Content, platform: Platform, provider: str, now: float) -> Rendered:
         run = self.run
@@ -136,7 +149,7 @@ class RunFacts:
             platform,
             message_id=run.message_id,
             collapse_id=f"{run.message_id.removeprefix('message:')}.{run.n}",
-            expires_at=run.expires_at // 1000 if run.delivery_options.ttl_seconds else 0,
+            expires_at=0 if run.ttl == 0 else run.expires_at // 1000,
             now=now,
         )
 
@@ -155,7 +168,7 @@ class Context:
         )
         #: What providers answered this process and the other workers were not told yet, by route.
         self.news: dict[int, Recent] = {}
-        self._run_facts = lru_cache(maxsize=RUNS_KEPT)(_read_facts)
+        self._runs: OrderedDict[int, RunFacts] = OrderedDict()
         self._credential = lru_cache(maxsize=CREDENTIALS_KEPT)(self._unseal)
         self._senders = SenderPool(
             ca_file=str(self.settings.ca_file) if self.settings.ca_file else None,
@@ -163,9 +176,22 @@ class Context:
             connections=self.settings.connections,
         )
 
+    @property
+    def known_runs(self) -> Collection[int]:
+        """The runs whose message need not be read: what it says never changes."""
+        return self._runs.keys()
+
+    def keep_run(self, run_id: int, message: RunMessage | None) -> None:
+        """Keep what was read of a run, or with None note that a known one is in use."""
+        if message is not None:
+            self._runs[run_id] = RunFacts(message)
+        self._runs.move_to_end(run_id)
+        if len(self._runs) > RUNS_KEPT:
+            self._runs.popitem(last=False)
+
     def run_facts(self, run_id: int) -> RunFacts:
-        """Return a run's message; what it says never changes, so it is read once."""
-        return self._run_facts(run_id)
+        """Return what is kept of a run of which a batch was taken."""
+        return self._runs[run_id]
 
     def rules(self, batch: Standing, now: int) -> Rules:
         """Return what decides of a batch's members beside the provider's answers."""
@@ -206,13 +232,3 @@ class Context:
     def close(self) -> None:
         """Say GOAWAY to the providers and close every connection."""
         self._senders.close_all()
-
-
-def _read_facts(run_id: int) -> RunFacts:
-    with db.reading() as connection:
-        run = find_run(connection, run_id)
-        if run is None:
-            raise LookupError(f"run {run_id} has batches but no row")
-        style, counts = android_style(connection, run.app_id), counts_badges(connection, run.app_id)
-        copied = needs_sdk_copy(connection, run.app_id)
-        return RunFacts(run, style, counts_badges=counts, sdk_copy=copied)

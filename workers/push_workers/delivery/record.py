@@ -53,7 +53,9 @@ def record_slice(claim: Claim, part: Slice, report: Report, context: Context) ->
             )
         else:
             progress = progress._replace(not_before=rest_until or now)
-        _write(connection, claim, part.start, report, progress)
+        ends_run = finished and claim.batch.is_whole_run and _touches_nothing_else(claim, report)
+        _write(connection, claim, part.start, report, progress, ends_run=ends_run)
+        claim.closed = ends_run and runs.close_if_done(connection, batch.run_id, now)
     claim.lease_until = progress.lease_until or claim.lease_until
     claim.reasons = progress.reasons or {}
     return goes_on
@@ -61,14 +63,17 @@ def record_slice(claim: Claim, part: Slice, report: Report, context: Context) ->
 
 def tell_others(claim: Claim, report: Report, context: Context) -> None:
     """Tell the other workers, and an operator, what a recorded slice says of route and run."""
-    queues.wake(
-        queues.wake_for_batch(one.id, one.environment, bulk=one.bulk, of=one.message_id)
-        for one in claim.released
-    )
-    claim.released = []
+    if claim.released:
+        queues.wake(
+            queues.wake_for_batch(one.id, one.environment, bulk=one.bulk, of=one.message_id)
+            for one in claim.released
+        )
+        claim.released = []
     _share_news(claim, report, context, now_ms())
     _stop_if_suspicious(claim.batch, report)
     _tell(claim.batch, report)
+    if claim.closed:
+        telemetry.run_closed(claim.batch.run_id)
 
 
 def _stop_if_suspicious(batch: Standing, report: Report) -> None:
@@ -137,12 +142,30 @@ def _is_urgent(batch: Standing, news: Recent, now: int) -> bool:
     return bool(bad) or now - told_at >= NEWS_MS
 
 
+def _touches_nothing_else(claim: Claim, report: Report) -> bool:
+    """Tell whether a report is about its batch alone: no lock is taken that others come to first.
+
+    Whoever holds the lock of a run waits for nobody but those who came to the run before it.
+    """
+    batch = claim.batch
+    return not (
+        batch.probes or report.route or report.suspicion or report.evidence or report.retries
+    )
+
+
 def _write(
-    connection: Connection, claim: Claim, start: int, report: Report, progress: Progress
+    connection: Connection,
+    claim: Claim,
+    start: int,
+    report: Report,
+    progress: Progress,
+    *,
+    ends_run: bool = False,
 ) -> None:
     """Write a report; the batch first, since it says whether the rest is still ours to write."""
     batch, now = claim.batch, now_ms()
-    batches.record(connection, batch.id, (claim.number, start), report.tally(), progress)
+    seen, locks_run = (claim.number, start), batch.run_id if ends_run else None
+    batches.record(connection, batch.id, seen, report.tally(), progress, locks_run=locks_run)
     insert_deliveries(connection, report.settlements(claim.rules, now))
     batches.insert_batches(connection, [_later(batch, one) for one in report.retries], None)
     put_out_of_service(connection, report.evidence, now)

@@ -52,7 +52,7 @@ def send_slice(claim: Claim, part: Slice, run: RunFacts, context: Context) -> Re
         return Report.of_unsent(Settled.UNKNOWN, "WorkerLost", keys)
     here = [claim.targets[key] for key in keys if key in claim.targets]
     ids = notification_ids(run.run.message_id, run.run.n, [one.device_key for one in here])
-    counts = count_badges(claim, part, run)
+    counts = {} if run.badge_change(batch.platform) is None else count_badges(claim, part, run)
     said = [_said(claim, one.device_key, counts) for one in here] if prepared.splices else []
     verdicts = _ask_provider(claim, prepared, (here, ids, said), context)
     report = settle(here, verdicts, rules, sent_at=claim.read_at, now=now_ms(), rng=context.rng)

@@ -29,10 +29,11 @@ def take(batch_id: int, context: Context) -> Claim | None:
     """Return a batch that is ours to send; None where there is nothing to send."""
     now = now_ms()
     with db.writing() as connection:
-        batch = batches.find_batch(connection, batch_id)
-        if batch is None:
+        found = batches.find_batch(connection, batch_id, context.known_runs)
+        if found is None:
             return None
-        batch = without_others_hold(batch)
+        batch = without_others_hold(found.standing)
+        context.keep_run(batch.run_id, found.message)
         match decide(batch, now, context.settings.doubt_window):
             case Leave():
                 return None

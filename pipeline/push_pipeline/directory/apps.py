@@ -97,11 +97,6 @@ def android_style(connection: Connection, app_id: str) -> str:
     return str(connection.execute(select(APP.android_style).where(APP.id == app_id)).scalar_one())
 
 
-def counts_badges(connection: Connection, app_id: str) -> bool:
-    """Tell whether a push has ever raised a badge of an app's devices."""
-    return bool(connection.execute(select(APP.counts_badges).where(APP.id == app_id)).scalar_one())
-
-
 def note_that_badges_count(connection: Connection, app_id: str) -> None:
     """Note that badges of an app's devices are kept: pushes that set one are noted from now on."""
     statement = update(App).where(APP.id == app_id, APP.counts_badges.is_(False))

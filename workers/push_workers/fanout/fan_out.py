@@ -54,6 +54,16 @@ class Step(NamedTuple):
     not_found: tuple[str, ...] = ()  # told with the last page
 
 
+NOTHING = Step([], 0, None)
+
+
+class Page(NamedTuple):
+    """A page that was written: the run after it, and the keys of its batches."""
+
+    run: RunView
+    keys: list[int]
+
+
 def fan_out(run_id: int) -> None:
     """Write the batch rows of a run and wake their workers; continue where an earlier try ended.
 
@@ -74,12 +84,12 @@ def start(run_id: int) -> None:
 
 
 def _fan_out(run_id: int, seconds: float) -> None:
-    run = _begin(run_id)
     turn_ends = time.monotonic() + seconds
+    run = _begin(run_id)
     while run is not None and run.state == RunState.FANNING:
-        run = _advance(run)
-        if run is not None and run.state == RunState.FANNING and time.monotonic() > turn_ends:
+        if time.monotonic() > turn_ends:
             return _queue_again(run)
+        run = _advance(run)
     if run is not None:
         _close_if_empty(run)
     return None
@@ -97,7 +107,10 @@ def _queue_again(run: RunView) -> None:
 
 
 def _begin(run_id: int) -> RunView | None:
-    """Take the run, and write the one after it in the same transaction."""
+    """Take the run with its first page, and write the run after it in the same transaction.
+
+    None where nothing is left to do: it is another's, or its batches will end it.
+    """
     now = now_ms()
     later: list[DueRun] = []
     with db.writing() as connection:
@@ -106,12 +119,20 @@ def _begin(run_id: int) -> RunView | None:
             return None
         first_time = run.state == RunState.SCHEDULED
         skipped = first_time and _is_skipped(run, now)
+        # Read before the run is locked: who cancels it need not wait for the page.
+        step = NOTHING if skipped else _read_step(connection, run, now)
         if not _take(connection, run, now, skipped=skipped):
             return None
         if first_time:
             later = write_next(connection, run, now)
+        begun = run._replace(state=RunState.FANNING)
+        page = None if skipped else _write(connection, begun, step, now)
     queues.wake(queues.wake_at(one.id, one.due_at, of=one.message_id) for one in later)
-    return None if skipped else run._replace(state=RunState.FANNING)
+    if page is None:
+        return None
+    _tell(page, step)
+    alone = run.cursor == 0 and page.run.state == RunState.SENDING and bool(page.keys)
+    return None if alone else page.run
 
 
 def _is_skipped(run: RunView, now: int) -> bool:
@@ -138,16 +159,26 @@ def _advance(run: RunView) -> RunView | None:
     now = now_ms()
     with db.writing() as connection:
         step = _read_step(connection, run, now)
-        moved = _move(connection, run, step, now)
-        if moved is None:
+        page = _write(connection, run, step, now)
+        if page is None:
             return None
-        keys = batches.insert_batches(connection, step.batches, woken_at=now)
-    telemetry.fanned_out(run.id, step.added, len(keys))
+    _tell(page, step)
+    return page.run
+
+
+def _write(connection: Connection, run: RunView, step: Step, now: int) -> Page | None:
+    moved = _move(connection, run, step, now)
+    if moved is None:
+        return None
+    return Page(moved, batches.insert_batches(connection, step.batches, woken_at=now))
+
+
+def _tell(page: Page, step: Step) -> None:
+    telemetry.fanned_out(page.run.id, step.added, len(page.keys))
     queues.wake(
-        queues.wake_for_batch(key, batch.environment, bulk=batch.bulk, of=run.message_id)
-        for key, batch in zip(keys, step.batches, strict=True)
+        queues.wake_for_batch(key, batch.environment, bulk=batch.bulk, of=page.run.message_id)
+        for key, batch in zip(page.keys, step.batches, strict=True)
     )
-    return moved
 
 
 def _read_step(connection: Connection, run: RunView, now: int) -> Step:
@@ -155,7 +186,9 @@ def _read_step(connection: Connection, run: RunView, now: int) -> Step:
     selection = _selection(connection, run)
     page = read_page(connection, selection, run.cursor, FIRST_PAGE if first else PAGE, now)
     bulk = run.bulk or page.cursor is not None
-    default = _default_environment(connection, run.app_id)
+    default = ""
+    if any(one.kind == "apns" and not one.environment for one in page.members):
+        default = _default_environment(connection, run.app_id)
     planned = plan_batches(run, page.members, default, bulk=bulk, now=now)
     all_at_once = first and len(page.members) == len(selection.device_ids)
     missing: tuple[str, ...] = ()

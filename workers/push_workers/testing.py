@@ -29,7 +29,7 @@ from push_pipeline.queues import Wake
 from push_workers.delivery.deliver import deliver
 from push_workers.delivery.process import Context
 from push_workers.fanout import fan_out
-from push_workers.senders.base import Rendered, Sender, Target
+from push_workers.senders.base import OnPause, Rendered, Sender, Target
 
 #: Where a credential stands in for an app's own: provider and environment.
 _ROUTES: Final = (("apns", "production"), ("apns", "sandbox"), ("fcm", ""))
@@ -70,6 +70,7 @@ class Provider:
         targets: Sequence[Target],
         ids: Sequence[str],  # noqa: ARG002 - a sender's signature
         bodies: Sequence[bytes] | None = None,
+        on_pause: OnPause | None = None,  # noqa: ARG002 - as well
     ) -> list[Verdict]:
         """Keep what is sent, and answer."""
         for target, body in zip(targets, bodies or [rendered.body] * len(targets), strict=True):

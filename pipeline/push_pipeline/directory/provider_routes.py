@@ -1,9 +1,9 @@
 """Routes: an app's sealed credentials, and whether anybody may send through them now."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, case, func, or_, select, update
+from sqlalchemy import Connection, bindparam, case, func, or_, select, update
 
 from push_pipeline import db
 from push_pipeline.models import CREDENTIAL, Credential
@@ -129,6 +129,24 @@ def pause_route(
     if cause in (RestCause.REFUSED, RestCause.GUARD):
         values["held_reason"] = reason
     connection.execute(update(Credential).where(CREDENTIAL.id == credential_id).values(**values))
+
+
+class Rest(NamedTuple):
+    """Until when a route is closed (epoch milliseconds), and what holds it."""
+
+    until: int | None
+    held_reason: str | None
+
+
+def find_rest(connection: Connection, credential_id: int) -> Rest:
+    """Read whether a route is closed now; one that is gone is not."""
+    row = connection.execute(_REST, {"credential_id": credential_id}).one_or_none()
+    return Rest(None, None) if row is None else Rest(*row)
+
+
+_REST = select(CREDENTIAL.paused_until, CREDENTIAL.held_reason).where(
+    CREDENTIAL.id == bindparam("credential_id")
+)
 
 
 def begin_probe(

@@ -16,7 +16,7 @@ import orjson
 from push_pipeline.content import compact_json
 from push_pipeline.outcome import Outcome, Verdict
 from push_pipeline.platform import Platform
-from push_workers.senders.base import Rendered, Sender, Target
+from push_workers.senders.base import OnPause, Rendered, Sender, Target
 
 #: What becomes of a device for whom the notification is too large with its user's words.
 TOO_LARGE: Final = Verdict(Outcome.REJECTED, "PayloadTooLarge")
@@ -135,6 +135,7 @@ def send_each_its_own(
     targets: Sequence[Target],
     ids: Sequence[str],
     said: Sequence[Said],
+    on_pause: OnPause | None = None,
 ) -> list[Verdict]:
     """Send to each target its own words, and return one verdict each.
 
@@ -148,6 +149,7 @@ def send_each_its_own(
         [targets[n] for n, _ in fit],
         [ids[n] for n, _ in fit],
         [body for _, body in fit],
+        on_pause,
     )
     answers = iter(sent)
     return [next(answers) if isinstance(body, bytes) else body for body in bodies]

@@ -4,22 +4,24 @@ A worker that was overtaken (its lease ran out) finds its claim number gone and 
 """
 
 from collections import Counter
+from contextlib import suppress
 from dataclasses import replace
 
 from push_pipeline import db, queues, telemetry
 from push_pipeline.clock import now_ms
 from push_pipeline.db import Connection
 from push_pipeline.devices.targets import put_out_of_service
-from push_pipeline.directory.provider_routes import add_recent, open_route, pause_route
+from push_pipeline.directory.provider_routes import add_recent, find_rest, open_route, pause_route
+from push_pipeline.errors import DatabaseUnavailable
 from push_pipeline.ledger import batches, runs
 from push_pipeline.ledger.deliveries import insert_deliveries
 from push_pipeline.ledger.due_batches import release_parked
 from push_pipeline.ledger.state_machine import RunState
 from push_pipeline.ledger.values import NewBatch, Progress, Standing
-from push_pipeline.outcome import NO_VERDICTS, Recent, RestCause, Settled
-from push_workers.delivery.claim import Claim, SettleRest, Slice
+from push_pipeline.outcome import NO_VERDICTS, Recent, RestCause, Settled, Verdict
+from push_workers.delivery.claim import Claim, SettleRest, Slice, without_others_hold
 from push_workers.delivery.process import Context
-from push_workers.delivery.settle import Report, Retry
+from push_workers.delivery.settle import Report, Retry, RouteChange, route_change
 
 #: Milliseconds after which good news of a route are told to the other workers.
 NEWS_MS = 1_000
@@ -41,6 +43,8 @@ def record_slice(claim: Claim, part: Slice, report: Report, context: Context) ->
             return made.lease_until is not None
         rest_until = _change_route(connection, claim, report, now)
         finished = part.end == batch.size
+        if rest_until is None and not finished:
+            rest_until = _rest_by_others(connection, batch, now)
         stopped = rest_until is not None or report.suspicion is not None
         goes_on = not finished and not stopped and _may_go_on(connection, batch, now)
         progress = _progress(claim, part.end, report)
@@ -59,6 +63,19 @@ def record_slice(claim: Claim, part: Slice, report: Report, context: Context) ->
     claim.lease_until = progress.lease_until or claim.lease_until
     claim.reasons = progress.reasons or {}
     return goes_on
+
+
+def pause_at_once(claim: Claim, context: Context, verdict: Verdict) -> None:
+    """Close the route for the others as soon as a provider asks for it.
+
+    The slice that was told so is not over before all that was on its way is answered; what it
+    records then closes the route again.
+    """
+    change = route_change([verdict], claim.rules, now_ms(), context.rng)
+    if change is None or claim.batch.credential_id is None:
+        return
+    with suppress(DatabaseUnavailable), db.writing() as connection:
+        _pause(connection, claim.batch.credential_id, change, now_ms())
 
 
 def tell_others(claim: Claim, report: Report, context: Context) -> None:
@@ -100,14 +117,28 @@ def _change_route(connection: Connection, claim: Claim, report: Report, now: int
     if batch.credential_id is None:
         return None
     if report.route is not None:
-        until = now + round(report.route.seconds * 1000)
-        why = (report.route.cause, report.route.reason)
-        pause_route(connection, batch.credential_id, now, until, why)
-        return until
+        return _pause(connection, batch.credential_id, report.route, now)
     if batch.probes and _works_again(batch, report):
         claim.released = release_parked(connection, batch.credential_id, now)
         open_route(connection, batch.credential_id)
     return None
+
+
+def _pause(connection: Connection, credential_id: int, change: RouteChange, now: int) -> int:
+    until = now + round(change.seconds * 1000)
+    pause_route(connection, credential_id, now, until, (change.cause, change.reason))
+    return until
+
+
+def _rest_by_others(connection: Connection, batch: Standing, now: int) -> int | None:
+    """Ask between two slices whether another worker was told to wait; until when."""
+    if batch.credential_id is None:
+        return None
+    rest = find_rest(connection, batch.credential_id)
+    seen = without_others_hold(
+        batch._replace(held_reason=rest.held_reason, paused_until=rest.until)
+    )
+    return seen.paused_until if (seen.paused_until or 0) > now else None
 
 
 def _works_again(batch: Standing, report: Report) -> bool:

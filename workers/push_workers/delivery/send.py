@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 
 from push_pipeline import db
 from push_pipeline.clock import now_ms
@@ -16,6 +17,7 @@ from push_workers.delivery.claim import Claim, Slice
 from push_workers.delivery.notification_id import notification_ids
 from push_workers.delivery.personalise import Prepared, Said, send_each_its_own, words_of
 from push_workers.delivery.process import Context, RunFacts
+from push_workers.delivery.record import pause_at_once
 from push_workers.delivery.settle import Report, Rules, may_resend, settle
 from push_workers.senders.base import Target
 
@@ -90,9 +92,10 @@ def _ask_provider(
         return []
     try:
         sender = context.sender(claim.batch)
+        on_pause = partial(pause_at_once, claim, context)
         if not prepared.splices:
-            return sender.send(prepared.rendered, targets, ids)
-        return send_each_its_own(sender, prepared, targets, ids, said)
+            return sender.send(prepared.rendered, targets, ids, None, on_pause)
+        return send_each_its_own(sender, prepared, targets, ids, said, on_pause)
     except BadCredential:
         refused = Verdict(Outcome.MISCONFIGURED, "BadCredential", route=RouteAction.HOLD)
         return [refused] * len(targets)

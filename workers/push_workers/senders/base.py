@@ -1,6 +1,6 @@
 """What delivery knows of a platform: a sender takes one rendered notification and many devices."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -67,13 +67,19 @@ class Render(Protocol):
         ...
 
 
+#: Told the first answer that asks everybody who sends through the route to wait.
+OnPause = Callable[[Verdict], None]
+
+
 class Sender(Protocol):
     """Sends through one credential of one app. Made after the fork, kept, closed at shutdown.
 
     `send` blocks until every target has its verdict, in the order of `targets`; it never raises
     for what a provider or the network does. `ids` are the notifications' ids, one per target,
     lower-case UUIDs, the same ones at every attempt. `bodies`, one per target, stand in place
-    of `rendered.body` where devices get different words; `target_at` is the same in all.
+    of `rendered.body` where devices get different words; `target_at` is the same in all. From
+    the first answer that asks everybody to wait nothing more is sent: `on_pause` is told of it
+    while the answers to what was on its way still come.
     """
 
     def send(
@@ -82,6 +88,7 @@ class Sender(Protocol):
         targets: Sequence[Target],
         ids: Sequence[str],
         bodies: Sequence[bytes] | None = None,
+        on_pause: OnPause | None = None,
     ) -> list[Verdict]:
         """Send one notification to many devices and return one verdict each."""
         ...

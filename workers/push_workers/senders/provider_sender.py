@@ -3,13 +3,14 @@
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from functools import partial
 from typing import ClassVar, NamedTuple, TypedDict
 
 from push_pipeline.credentials import Credential
-from push_pipeline.outcome import Outcome, Verdict
+from push_pipeline.outcome import Outcome, RouteAction, Verdict
 from push_pipeline.trust import trust
-from push_workers.senders.base import Rendered, Target
-from push_workers.senders.http2 import Ended, Ending, HeadersOf, Transport
+from push_workers.senders.base import OnPause, Rendered, Target
+from push_workers.senders.http2 import Ended, Ending, HeadersOf, StopsAt, Transport
 
 _MALFORMED = Verdict(Outcome.MISROUTED, "MalformedToken")
 _EXPIRED = Verdict(Outcome.EXPIRED, "Expired")
@@ -92,6 +93,7 @@ class ProviderSender(ABC):
         targets: Sequence[Target],
         ids: Sequence[str],
         bodies: Sequence[bytes] | None = None,
+        on_pause: OnPause | None = None,
     ) -> list[Verdict]:
         """Send one notification to many devices and return one verdict each."""
         if rendered.is_over(time.time()):
@@ -100,11 +102,14 @@ class ProviderSender(ABC):
         parcel = Parcel(rendered, targets, ids, bodies)
         verdicts = [_MALFORMED] * len(targets)
         sound = self._addressable([target.token for target in targets])
-        self._pass(parcel, sound, verdicts)
+        stops_at = partial(self._stops_at, on_pause)
+        self._pass(parcel, sound, verdicts, stops_at)
+        if any(one.route is RouteAction.PAUSE for one in verdicts):
+            return verdicts
         curable = [n for n in sound if verdicts[n].reason in self.cured_by_renewal]
         if curable and time.monotonic() - began < self._timeout / 2:
             self._renew()
-            self._pass(parcel, curable, verdicts)
+            self._pass(parcel, curable, verdicts, stops_at)
         return verdicts
 
     def try_out(self) -> str | None:
@@ -116,14 +121,29 @@ class ProviderSender(ABC):
         """Say GOAWAY and close every connection. A second call does nothing."""
         self._transport.close()
 
-    def _pass(self, parcel: Parcel, chosen: Sequence[int], verdicts: list[Verdict]) -> None:
+    def _stops_at(self, on_pause: OnPause | None, ending: Ending) -> bool:
+        """Tell whether an answer asks everybody to wait, and pass the news on."""
+        (verdict,) = self._judge([ending], [""])
+        if verdict.route is not RouteAction.PAUSE:
+            return False
+        if on_pause is not None:
+            on_pause(verdict)
+        return True
+
+    def _pass(
+        self,
+        parcel: Parcel,
+        chosen: Sequence[int],
+        verdicts: list[Verdict],
+        stops_at: StopsAt,
+    ) -> None:
         """Send to the chosen positions and put their verdicts in."""
         if chosen:
-            judged = self._post(parcel.only(chosen))
+            judged = self._post(parcel.only(chosen), stops_at)
             for n, verdict in zip(chosen, judged, strict=True):
                 verdicts[n] = verdict
 
-    def _post(self, parcel: Parcel) -> Sequence[Verdict]:
+    def _post(self, parcel: Parcel, stops_at: StopsAt) -> Sequence[Verdict]:
         headers = self._headers(parcel.rendered)
         if isinstance(headers, Verdict):
             return [headers] * len(parcel.targets)
@@ -132,6 +152,7 @@ class ProviderSender(ABC):
             self._bodies(parcel),
             headers=headers,
             request_ids=[one.encode() for one in parcel.ids] if self.request_id_header else None,
+            stops_at=stops_at,
         )
         return self._judge(endings, parcel.ids)
 

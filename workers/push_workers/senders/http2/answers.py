@@ -13,6 +13,10 @@ MAX_BODY_BYTES = 1_048_576
 
 FIRST_FINAL_STATUS = 200
 
+#: Statuses by which a server may ask to be left alone for a while (RFC 9110, 10.2.3).
+TOO_MANY_REQUESTS = 429
+FIRST_SERVER_ERROR = 500
+
 ANSWER = Ended.ANSWER  # looking a member up costs as much as making the ending
 
 
@@ -37,6 +41,7 @@ class Answers:
         self.waiting: dict[int, int] = {}  # stream -> index of the request
         self.results: list[Ending | None] = []
         self.returned: list[Returned] = []
+        self.complaints: list[Ending] = []  # answers of a server that has too much to do, or fails
         self.begun: dict[int, tuple[int, bytes | Fields]] = {}  # headers came, the end did not
         self._bodies: dict[int, bytearray] = {}
         self._tally = tally
@@ -70,12 +75,17 @@ class Answers:
             self._end(stream, "BodyTooLarge")
             return ErrorCode.CANCEL
         if ended:
-            status, fields = self.begun.pop(stream)
-            whole = payload if body is None else bytes(self._bodies.pop(stream))
-            self.results[self.waiting.pop(stream)] = Ending(ANSWER, status, whole, fields)
-            if not self.answered:
-                self._first_answer()
+            self._complete(stream, payload if body is None else bytes(self._bodies.pop(stream)))
         return None
+
+    def _complete(self, stream: int, body: bytes) -> None:
+        status, fields = self.begun.pop(stream)
+        ending = Ending(ANSWER, status, body, fields)
+        self.results[self.waiting.pop(stream)] = ending
+        if status == TOO_MANY_REQUESTS or status >= FIRST_SERVER_ERROR:
+            self.complaints.append(ending)
+        if not self.answered:
+            self._first_answer()
 
     def reset(self, stream: int, code: int) -> None:
         """The peer ended a stream; only REFUSED_STREAM before any answer promises anything."""

@@ -13,18 +13,26 @@ from push_workers.senders.http2.requests import Requests
 MAX_TRIES = 3
 
 HeadersOf = Callable[[int], Sequence[Field]]
+StopsAt = Callable[[Ending], bool]
 
 
 class Call:
     """Requests, and one ending for each when nothing is pending nor in flight."""
 
     def __init__(
-        self, requests: Requests, headers: HeadersOf, leading: Sequence[Field], deadline: float
+        self,
+        requests: Requests,
+        headers: HeadersOf,
+        leading: Sequence[Field],
+        deadline: float,
+        stops_at: StopsAt | None = None,
     ) -> None:
         self.requests = requests
         self.deadline = deadline
         self.results: list[Ending | None] = [None] * len(requests)
         self.failure: str | None = None  # why no connection could be had, if this call saw it
+        self._stops_at = stops_at
+        self._stopped = False
         self._headers = headers
         self._leading = tuple(leading)
         self._fields: dict[int, tuple[Field, ...]] = {}
@@ -72,6 +80,13 @@ class Call:
             self._tries[one.request] = tries + 1
             self._last[one.request] = one
             self._again.append(one.request)
+
+    def hear(self, complaints: Iterable[Ending]) -> None:
+        """Send nothing more, now and later, once an answer says so."""
+        if self._stops_at is not None and not self._stopped:
+            self._stopped = any(map(self._stops_at, complaints))
+        if self._stopped and self.pending:
+            self.settle_pending("ToldToWait")
 
     def settle_pending(self, detail: str) -> None:
         """Nothing more is sent: what is pending ends as refused before, or as not sent."""

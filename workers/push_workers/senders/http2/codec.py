@@ -98,6 +98,7 @@ class Codec:
     def begin(self, results: list[Ending | None]) -> None:
         """Endings go to this list from now on; nothing may be in flight."""
         self.answers.results = results
+        self.answers.complaints = []
         self._idle_frames = 0
 
     def submit(

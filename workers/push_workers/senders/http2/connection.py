@@ -184,6 +184,12 @@ class Connection:
         taken, answers.returned = answers.returned, []
         return taken
 
+    def complaints(self) -> list[Ending]:
+        """Answers since the last time that say that the server has too much to do, or fails."""
+        answers = self._codec.answers
+        taken, answers.complaints = answers.complaints, []
+        return taken
+
     def cancel(self, now: float) -> None:
         """The call's time is over: let go of what it has in flight."""
         if self.phase is Phase.DIALLING:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from random import SystemRandom
 
-from push_workers.senders.http2.call import Call, HeadersOf
+from push_workers.senders.http2.call import Call, HeadersOf, StopsAt
 from push_workers.senders.http2.channel import Channel, ChannelError, resolve
 from push_workers.senders.http2.codec import Codec
 from push_workers.senders.http2.connection import Connection, Phase
@@ -98,6 +98,7 @@ class Transport:
         *,
         headers: HeadersOf,
         request_ids: Sequence[bytes] | None = None,
+        stops_at: StopsAt | None = None,
     ) -> list[Ending]:
         """Send one request per path and return one ending each, in the same order.
 
@@ -110,6 +111,8 @@ class Transport:
             headers: constant headers; asked once per call for each connection used, with a
                 number that no other connection of this process has had.
             request_ids: values of the request id header.
+            stops_at: asked of each answer 429 or 5xx, whether nothing more is to be sent: what
+                was handed to a connection by then is waited for, the rest ends as not sent.
 
         Raises:
             ValueError: the sequences differ in length.
@@ -117,7 +120,8 @@ class Transport:
         if os.getpid() != self._pid:
             self._start_afresh()
         requests = Requests(paths, bodies, request_ids)
-        call = Call(requests, headers, self._leading, time.monotonic() + self._timeout)
+        deadline = time.monotonic() + self._timeout
+        call = Call(requests, headers, self._leading, deadline, stops_at)
         try:
             self._carry_out(call)
         except BaseException:  # a worker's time limit thrown into the call, for one
@@ -238,6 +242,7 @@ class Transport:
         """Take back what connections did not process, and forget the closed ones."""
         for connection in self._connections:
             call.give_back(connection.returned())
+            call.hear(connection.complaints())
             if connection.takes_credit():
                 self._pace.answered()
                 self._failure = ""

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, event, select, update
 
 from push_pipeline import db
-from push_pipeline.cli.device_import import import_devices
+from push_pipeline.cli.device_import import Totals, Wanted, import_devices
+from push_pipeline.devices.foreign import FORMATS
 from push_pipeline.devices.register import register_devices
 from push_pipeline.devices.registration import Registration
 from push_pipeline.directory.apps import ensure_app
@@ -212,8 +213,35 @@ def test_a_line_that_no_database_can_keep_is_skipped_and_told_by_its_number(
     ]
     source = BytesIO("\n".join(map(json.dumps, listed)).encode())
 
-    totals = import_devices(source, None, (), lambda _: None)
+    totals = import_devices(source, Wanted(), lambda _: None)
 
     assert (totals.imported, totals.bad, len(rows())) == (1, 3, 1)
     said = capsys.readouterr().err.splitlines()
     assert [line.split(":")[0] for line in said] == ["line 1", "line 2", "line 3"]
+
+
+def test_a_list_of_another_service_leaves_devices_as_they_are_here() -> None:
+    """They may have another user and another token since; its own lines count in their order."""
+    row = "{},{},0,{},2020-01-01 00:00:00 UTC,f"
+    listed = [("a", "0a" * 32, "1"), ("b", "0b" * 32, "2"), ("b", "0c" * 32, "2")]
+    table = "id,identifier,device_type,external_user_id,last_active,invalid_identifier\n"
+    table += "\n".join(row.format(name, token, user) for name, token, user in listed)
+    foreign = Wanted(format_=FORMATS["onesignal"], foreign=True)
+
+    def again(**changed: object) -> Totals:
+        return import_devices(BytesIO(table.encode()), replace(foreign, **changed), lambda _: None)
+
+    assert again(dry=True).imported == 3
+    assert rows() == []
+    assert again().imported == 3
+    assert [(row["device_id"], row["token"]) for row in rows()] == [
+        ("a", "0a" * 32),
+        ("b", "0c" * 32),
+    ]
+    write(one("new-id", "d", user_id="3"), replace(one("b", user_id="4"), token="0c" * 32))
+    before = rows()
+
+    totals = again()
+
+    assert (totals.imported, totals.skipped) == (0, {"here already": 3})
+    assert rows() == before

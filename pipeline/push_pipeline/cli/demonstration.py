@@ -8,7 +8,7 @@ import time
 from push_pipeline import api, publish
 from push_pipeline.cli import live
 from push_pipeline.cli.adopted import FOLDER
-from push_pipeline.cli.device_import import Totals, import_devices
+from push_pipeline.cli.device_import import Totals, Wanted, import_devices
 from push_pipeline.cli.output import say
 from push_pipeline.cli.reckoning import Received, reckon
 from push_pipeline.errors import SetupError
@@ -85,7 +85,7 @@ def _register(devices: int, seed: int) -> Totals:
     with subprocess.Popen(commands.population(*words), stdout=subprocess.PIPE) as source:  # noqa: S603 - our own command
         if source.stdout is None:
             raise SetupError("the list of simulated devices cannot be read")
-        totals = import_devices(source.stdout, None, (), lambda _: None)
+        totals = import_devices(source.stdout, Wanted(), lambda _: None)
     if source.returncode:
         raise SetupError("the simulated devices could not be made")
     seconds = time.monotonic() - started

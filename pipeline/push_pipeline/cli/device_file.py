@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import IO, Any, NamedTuple
 
 from push_pipeline.cli.records import LINE_MAX, records
+from push_pipeline.devices.foreign import OURS, Format, Record, Skipped, flat
 from push_pipeline.devices.registration import Registration, check_registration
 from push_pipeline.errors import InvalidParameter, RequestError
 from push_pipeline.options.json_values import parse_json
@@ -14,18 +15,25 @@ _SHORT = 16
 
 
 class Line(NamedTuple):
-    """One line of the file: a registration, or why it is none. `end` is the bytes read so far."""
+    """One line of the file: a registration, or why it is none. `end` is the bytes read so far.
 
-    number: int
+    `skipped` says why it is none although nothing is wrong with it. `seen_at` is when another
+    system heard of the device last, in epoch milliseconds.
+    """
+
+    number: int | str
     end: int
     registration: Registration | None
     reason: str | None = None
+    skipped: str | None = None
+    seen_at: int | None = None
 
 
 class _Parser:
     """How one line is read; CSV remembers its header."""
 
-    def __init__(self, *, is_csv: bool) -> None:
+    def __init__(self, needed: tuple[str, ...], *, is_csv: bool) -> None:
+        self._needed = needed
         self._is_csv = is_csv
         self._names: list[str] | None = None
 
@@ -34,13 +42,13 @@ class _Parser:
         if not self._is_csv or self._names is not None:
             return False
         self._names = [name.strip() for name in _row(text)]
-        missing = {"deviceId", "deviceToken", "os"} - set(self._names)
+        missing = {*self._needed} - {*self._names}
         if missing:
             raise InvalidParameter(f"the CSV header lacks {', '.join(sorted(missing))}")
         return True
 
     def fields(self, text: bytes) -> dict[str, Any]:
-        """Return a line's fields by the API's names."""
+        """Return a line's fields by the names that the file has."""
         if self._names is None:
             fields = parse_json("the line", text)
             if not isinstance(fields, dict):
@@ -49,14 +57,15 @@ class _Parser:
         values = _row(text)
         if len(values) != len(self._names):
             raise InvalidParameter(f"{len(values)} values for {len(self._names)} columns")
-        return _typed(dict(zip(self._names, values, strict=True)))
+        return {name: cell for name, cell in zip(self._names, values, strict=True) if cell}
 
 
-def read_lines(file: IO[bytes], now: int) -> Iterator[Line]:
+def read_lines(file: IO[bytes], now: int, format_: Format = OURS) -> Iterator[Line]:
     """Read a device list; a file that begins with a brace is NDJSON, any other is CSV.
 
     `channels` are separated by `|` or `;`, `properties` are JSON. In CSV a quoted field may have
-    line breaks, and a record has the number of its first line.
+    line breaks, an empty cell says nothing, as a name that NDJSON leaves out, and a record has
+    the number of its first line.
 
     Raises:
         InvalidParameter: the CSV header lacks a column that is needed.
@@ -70,20 +79,33 @@ def read_lines(file: IO[bytes], now: int) -> Iterator[Line]:
             yield Line(number, end, None, f"the line is longer than {LINE_MAX} bytes")
             continue
         if parser is None:
-            parser = _Parser(is_csv=not text.startswith(b"{"))
+            parser = _Parser(format_.needed, is_csv=not text.startswith(b"{"))
         if not parser.is_header(text):
-            yield _checked(parser, number, end, text, now)
+            yield _parsed(parser, Line(number, end, None), text, now, format_)
 
 
-def _checked(parser: _Parser, number: int, end: int, text: bytes, now: int) -> Line:
-    fields: dict[str, Any] = {}
+def _parsed(parser: _Parser, line: Line, text: bytes, now: int, format_: Format) -> Line:
     try:
         fields = parser.fields(text)
-        return Line(number, end, check_registration(fields, now))
     except RequestError as wrong:
-        return Line(number, end, None, _without_values(wrong, fields))
+        return line._replace(reason=str(wrong))
     except ValueError:  # JSON or UTF-8; the text of such an error quotes the line
-        return Line(number, end, None, "the line cannot be read")
+        return line._replace(reason="the line cannot be read")
+    return checked(line, flat(fields) if format_.flat else fields, now, format_)
+
+
+def checked(line: Line, record: Record, now: int, format_: Format) -> Line:
+    """Return a line with what its record says: a device, none, or what is wrong with it."""
+    try:
+        found = format_.read(record)
+        if isinstance(found, Skipped):
+            return line._replace(skipped=found.reason)
+        registration = check_registration(_typed(found.fields), now)
+        return line._replace(registration=registration, seen_at=found.seen_at)
+    except RequestError as wrong:
+        return line._replace(reason=_without_values(wrong, record))
+    except ValueError:
+        return line._replace(reason="the line cannot be read")
 
 
 def _without_values(wrong: RequestError, fields: Mapping[str, Any]) -> str:
@@ -104,9 +126,8 @@ def _row(text: bytes) -> list[str]:
         raise InvalidParameter("the line is not UTF-8 text") from None
 
 
-def _typed(cells: dict[str, str]) -> dict[str, Any]:
-    """Return what a row says: an empty cell says nothing, as a name that NDJSON leaves out."""
-    fields: dict[str, Any] = {name: cell for name, cell in cells.items() if cell}
-    if "properties" in fields:
-        fields["properties"] = parse_json("properties", fields["properties"].encode())
+def _typed(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields with their properties as an object, which CSV has as a text."""
+    if isinstance(fields.get("properties"), str):
+        return fields | {"properties": parse_json("properties", fields["properties"].encode())}
     return fields

@@ -1,11 +1,16 @@
-"""Importing devices: a list of registrations, streamed into the database by thousands."""
+"""Importing devices: a list of registrations, streamed into the database by thousands.
+
+What another push service lists is old beside what a device has said here since: a device that is
+here already keeps its token and its user.
+"""
 
 import os
 import stat
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import IO
@@ -16,6 +21,8 @@ from push_pipeline import db
 from push_pipeline.cli.device_file import Line, read_lines
 from push_pipeline.cli.output import note
 from push_pipeline.clock import now_ms
+from push_pipeline.devices.foreign import OURS, Format
+from push_pipeline.devices.known_better import known_better
 from push_pipeline.devices.register import register_devices
 from push_pipeline.devices.registration import Registration
 from push_pipeline.directory.apps import resolve_app
@@ -27,51 +34,97 @@ from push_pipeline.options import check_channel_name
 CHUNK = 5_000
 
 
+#: Why a device of another service is left as it is.
+HERE = "here already"
+
+
 @dataclass(slots=True)
 class Totals:
-    """What an import did so far."""
+    """What an import did so far. `skipped` counts what was no device to push to, by its reason."""
 
     lines: int = 0
     imported: int = 0
     bad: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)
 
 
-def import_file(file: str, app: str | None, channels: Sequence[str]) -> Totals:
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be done with a list: whose devices they become, in which channels.
+
+    `foreign` says that the list is another service's. `dry` writes nothing, and counts what
+    would be.
+    """
+
+    app: str | None = None
+    channels: Sequence[str] = ()
+    format_: Format = OURS
+    foreign: bool = False
+    dry: bool = False
+
+
+def import_file(file: str, wanted: Wanted) -> Totals:
     """Register what a file lists, or stdin for `-`, and show on a terminal how far it is.
 
     Raises:
         RequestError: a channel's name is wrong, or there is no such app; nothing was written.
         InvalidParameter: the file cannot be read.
     """
-    for name in channels:
+    for name in wanted.channels:
         check_channel_name(name)
     with _opened(file) as source, _progress(source) as advance:
-        return import_devices(source, app, channels, advance)
+        return import_devices(source, wanted, advance)
 
 
-def import_devices(
-    source: IO[bytes], app: str | None, channels: Sequence[str], advance: Callable[[int], None]
-) -> Totals:
+def import_devices(source: IO[bytes], wanted: Wanted, advance: Callable[[int], None]) -> Totals:
     """Register what a stream lists, chunk by chunk; `advance` is told the bytes read so far.
+
+    Raises:
+        UnknownApp: there is no such app; nothing was written.
+    """
+    return import_lines(read_lines(source, now_ms(), wanted.format_), wanted, advance)
+
+
+def import_lines(
+    lines: Iterator[Line], wanted: Wanted, advance: Callable[[int], None], *, what: str = "line"
+) -> Totals:
+    """Register what lines say. `what` is how a line is called where something is wrong with it.
 
     Each chunk is a transaction of its own: after an interruption the import is run again.
 
     Raises:
         UnknownApp: there is no such app; nothing was written.
     """
+    started = now_ms()
     with db.reading() as connection:
-        app_id = resolve_app(connection, app)
+        app_id = resolve_app(connection, wanted.app)
     totals = Totals()
-    lines = read_lines(source, now_ms())
     while chunk := list(islice(lines, CHUNK)):
+        if wanted.foreign:
+            chunk = _without_older(app_id, chunk, started)
         good = [one.registration for one in chunk if one.registration is not None]
-        _register(app_id, good, channels)
-        _tell_bad(chunk)
+        if not wanted.dry:
+            _register(app_id, good, wanted.channels)
+        _tell_bad(chunk, what)
         totals.lines += len(chunk)
         totals.imported += len(good)
-        totals.bad += len(chunk) - len(good)
+        totals.bad += sum(one.reason is not None for one in chunk)
+        totals.skipped.update(one.skipped for one in chunk if one.skipped is not None)
         advance(chunk[-1].end)
     return totals
+
+
+def _without_older(app_id: str, chunk: Sequence[Line], started: int) -> list[Line]:
+    """Skip the devices of which more is known here than their list can."""
+    arrivals = [(one.registration, one.seen_at) for one in chunk if one.registration is not None]
+    with db.reading() as connection:
+        older = known_better(connection, app_id, arrivals, started)
+    return [
+        one._replace(registration=None, skipped=HERE)
+        if one.registration is not None and one.registration.token in older
+        else one
+        for one in chunk
+    ]
 
 
 def _register(app_id: str, good: list[Registration], channels: Sequence[str]) -> None:
@@ -82,11 +135,12 @@ def _register(app_id: str, good: list[Registration], channels: Sequence[str]) ->
             register_devices(connection, app_id, good, now_ms(), alive=False)
 
 
-def _tell_bad(chunk: Sequence[Line]) -> None:
+def _tell_bad(chunk: Sequence[Line], what: str) -> None:
     for line in chunk:
         told: Iterable[object] = line.registration.warnings if line.registration else [line.reason]
         for reason in told:
-            note(f"line {line.number}: {reason}")
+            if reason is not None:
+                note(f"{what} {line.number}: {reason}")
 
 
 @contextmanager

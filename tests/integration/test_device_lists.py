@@ -226,10 +226,10 @@ def test_a_list_of_another_service_leaves_devices_as_they_are_here() -> None:
     listed = [("a", "0a" * 32, "1"), ("b", "0b" * 32, "2"), ("b", "0c" * 32, "2")]
     table = "id,identifier,device_type,external_user_id,last_active,invalid_identifier\n"
     table += "\n".join(row.format(name, token, user) for name, token, user in listed)
-    foreign = Wanted(format_=FORMATS["onesignal"], foreign=True)
 
     def again(**changed: object) -> Totals:
-        return import_devices(BytesIO(table.encode()), replace(foreign, **changed), lambda _: None)
+        wanted = Wanted(foreign=True, **changed)
+        return import_devices(BytesIO(table.encode()), wanted, lambda _: None, FORMATS["onesignal"])
 
     assert again(dry=True).imported == 3
     assert rows() == []

@@ -83,3 +83,50 @@ def test_each_state_of_the_schema_has_its_django_migration() -> None:
     folder = Path(migrations.__file__).parents[1] / "contrib" / "django" / "migrations"
     newest = max(path.stem for path in folder.glob("0*.py"))
     assert newest.endswith(f"schema_{migrations.head()}"), newest
+
+
+def test_the_devices_of_the_packages_that_a_project_had_before(
+    database: dict[str, object], tmp_path: Path
+) -> None:
+    """The real packages, with their own models and migrations, by Django and by URL."""
+    url = f"sqlite:///{database['NAME']}"
+    if "HOST" in database:
+        url = f"postgresql://postgres@/{database['NAME']}?host={database['HOST']}"
+    done = subprocess.run(
+        [sys.executable, SHOP.parent / "former_push.py"],
+        env={**os.environ, "SHOP_DATABASE": json.dumps(database), "SHOP_URL": url},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    skipped = {
+        "inactive": 1,
+        "of GCM, which ended in 2019": 1,
+        "WNSDevice: browsers and Windows are not served": 1,
+        "WebPushDevice: browsers and Windows are not served": 1,
+    }
+    dry, first, again, fcm, by_url = (
+        json.loads(said[name]["out"]) for name in ("dry", "first", "again", "fcm", "by_url")
+    )
+    assert (dry["dryRun"], dry["imported"], dry["skipped"]) == (True, 3, skipped)
+    assert (first["imported"], first["bad"], first["skipped"]) == (3, 1, skipped)
+    assert said["first"]["err"].startswith("APNSDevice 4: deviceToken is malformed")
+    assert "several applications (ios, ipad)" in said["first"]["err"]
+    assert again["skipped"] == {"here already": 3, **skipped}
+    assert (fcm["imported"], fcm["skipped"]) == (2, {"a browser": 1})
+    assert by_url["skipped"] == {"here already": 2, "a browser": 1}
+
+    devices = json.loads(said["devices"]["out"])["devices"]
+    told = {one["deviceId"]: (one["os"], one["tokenType"], one["userId"]) for one in devices}
+    made = [name for name in told if name.startswith("import-")]
+    assert told == {
+        "8d0f2b6c-1c5e-4a7f-9b3d-2e1f0a9c8b7d": ("IOS", "apns", "1"),
+        "fffffffffffffffe": ("ANDROID", "fcm", None),
+        "own-ios": ("IOS", "fcm", "1"),
+        "own-android": ("ANDROID", "fcm", "1"),
+        made[0]: ("IOS", "apns", None),
+    }

@@ -10,10 +10,11 @@ from push_pipeline.cli.device_file import Line, read_lines
 from push_pipeline.devices.foreign import (
     FORMATS,
     OURS,
+    Said,
+    adapted,
     read_apns_device,
     read_fcm_device,
     read_gcm_device,
-    renamed,
 )
 from push_pipeline.errors import InvalidParameter
 from push_pipeline.platform import Platform
@@ -25,9 +26,7 @@ FCM_TOKEN = "cXy_1A2B3C4D5E6F7G8H9I:APA91b" + "x" * 40
 
 
 def read(name: str, **said: dict[str, str]) -> list[Line]:
-    format_ = renamed(
-        FORMATS[name.split(".", maxsplit=1)[0]], said.get("maps", {}), said.get("constants", {})
-    )
+    format_ = adapted(FORMATS[name.split(".", maxsplit=1)[0]], Said(**said))
     with (SAMPLES / name).open("rb") as file:
         return list(read_lines(file, NOW, format_))
 
@@ -74,7 +73,7 @@ def test_the_endpoints_of_sns() -> None:
     assert skipped(lines) == {"disabled": 1, "the platform ADM": 1}
     assert {*wrong(lines)} == {5}
 
-    lines = read("sns.ndjson", maps={"Attributes.CustomUserData": "userId"})
+    lines = read("sns.ndjson", columns={"Attributes.CustomUserData": "userId"})
     assert found(lines)[1].user_id == "42"
 
 
@@ -111,12 +110,20 @@ def test_the_id_of_a_device_that_had_none_is_the_same_each_time_and_not_the_toke
 
 
 def test_any_other_file_by_its_columns() -> None:
-    format_ = renamed(OURS, {"push_token": "deviceToken", "uuid": "deviceId"}, {"os": "IOS"})
-    table = f"uuid,push_token,userId,comment\na,{APNS_TOKEN},42,mine\n".encode()
-    (line,) = read_lines(BytesIO(table), NOW, format_)
+    format_ = adapted(
+        OURS,
+        Said(
+            columns={"push_token": "deviceToken", "uuid": "deviceId"},
+            constants={"os": "IOS"},
+            only={"comment": "mine"},
+        ),
+    )
+    table = f"uuid,push_token,userId,comment\na,{APNS_TOKEN},42,mine\nb,x,,\n".encode()
+    line, other = read_lines(BytesIO(table), NOW, format_)
+    assert other.skipped == "not asked for by --only"
     assert line.registration is not None
     assert (line.registration.device_id, line.registration.user_id) == ("a", "42")
-    with pytest.raises(InvalidParameter, match="lacks push_token"):
+    with pytest.raises(InvalidParameter, match="lacks comment, push_token"):
         list(read_lines(BytesIO(b"uuid,token\n"), NOW, format_))
 
 
@@ -134,7 +141,7 @@ def test_rows_of_the_django_packages() -> None:
     assert apns.fields["deviceId"] == "8d0f2b6c-1c5e-4a7f-9b3d-2e1f0a9c8b7d"
     assert (apns.fields["userId"], apns.fields["os"]) == ("7", "IOS")
     gcm = {**ROW, "device_id": -2, "registration_id": FCM_TOKEN, "cloud_message_type": "FCM"}
-    assert read_gcm_device(gcm).fields["deviceId"] == "0xfffffffffffffffe"
+    assert read_gcm_device(gcm).fields["deviceId"] == "fffffffffffffffe"
     assert "ended" in read_gcm_device({**gcm, "cloud_message_type": "GCM"}).reason
     fcm = {**ROW, "device_id": "", "registration_id": FCM_TOKEN, "type": "ios"}
     assert read_fcm_device(fcm).fields["tokenType"] == "fcm"

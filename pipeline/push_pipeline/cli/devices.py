@@ -13,7 +13,7 @@ from push_pipeline.clock import now_ms
 group = typer.Typer(no_args_is_help=True, help="Devices.")
 
 
-group.command("import")(imports.import_file)
+group.command("import")(imports.import_devices)
 
 DeviceId = Annotated[str, typer.Argument(metavar="ID", help="The device's id.")]
 

@@ -10,7 +10,8 @@ from push_pipeline.cli.parameters import App, Json, read_pair
 
 if TYPE_CHECKING:
     from push_pipeline.cli.device_import import Totals, Wanted
-    from push_pipeline.devices.foreign import Format
+    from push_pipeline.devices.foreign import Said
+    from push_pipeline.devices.foreign_tables import Tables
 
 #: What `--from` knows: files, and the tables of two packages for Django.
 FILES = ("onesignal", "firebase", "sns", "pinpoint")
@@ -23,7 +24,8 @@ FIELDS = (
 )
 
 
-def import_file(
+def import_devices(
+    context: typer.Context,
     file: Annotated[
         str | None, typer.Argument(metavar="FILE", help="NDJSON or CSV; - is stdin.")
     ] = None,
@@ -39,6 +41,13 @@ def import_file(
     constants: Annotated[
         list[str], typer.Option("--set", metavar="FIELD=VALUE", help="What all of them have.")
     ] = [],  # noqa: B006
+    only: Annotated[
+        list[str], typer.Option("--only", metavar="COLUMN=VALUE", help="Leave the others out.")
+    ] = [],  # noqa: B006
+    database: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Where the tables are, if not beside the pipeline's own."),
+    ] = None,
     channel: Annotated[
         list[str], typer.Option(help="Subscribe all of them to it, instead of the file's channels.")
     ] = [],  # noqa: B006
@@ -54,37 +63,55 @@ def import_file(
     environment, expiration, tokenType and properties; the first three are needed. Lines that are
     wrong are told on stderr with their number, and skipped.
 
-    With --from it is the list of another service; devices that are here already are left as they
-    are then.
+    With --from it is the list of another service, or the tables of django-push-notifications or
+    fcm-django; devices that are here already are left as they are then.
     """
     from push_pipeline.cli.device_import import Wanted
 
-    format_ = _format(origin, maps, constants)
-    wanted = Wanted(app, tuple(channel), format_, foreign=origin is not None, dry=dry_run)
+    said = _said(maps, constants, only)
+    wanted = Wanted(app, tuple(channel), said, foreign=origin is not None, dry=dry_run)
     started = time.monotonic()
-    totals = _of_file(file, wanted)
+    if origin in TABLES:
+        totals = _of_tables(origin, database, context.obj, wanted)
+    else:
+        totals = _of_file(file, origin, wanted)
     _tell(totals, time.monotonic() - started, dry=dry_run, as_json=as_json)
 
 
-def _of_file(file: str | None, wanted: "Wanted") -> "Totals":
+def _of_file(file: str | None, origin: str | None, wanted: "Wanted") -> "Totals":
     from push_pipeline.cli import device_import
+    from push_pipeline.devices.foreign import FORMATS, OURS
 
+    if origin is not None and origin not in FORMATS:
+        raise typer.BadParameter(f"--from knows {', '.join(FILES + TABLES)}")
     if file is None:
         raise typer.BadParameter("name the FILE to be read; - is stdin")
-    return device_import.import_file(file, wanted)
+    return device_import.import_file(file, FORMATS[origin] if origin else OURS, wanted)
 
 
-def _format(origin: str | None, maps: list[str], constants: list[str]) -> "Format":
-    from push_pipeline.devices.foreign import FORMATS, OURS, renamed
+def _of_tables(
+    origin: str, database: str | None, lent: "Tables | None", wanted: "Wanted"
+) -> "Totals":
+    """Read them in the database that is named, by a host's models, or beside our own tables."""
+    from push_pipeline.cli import device_import
+    from push_pipeline.devices.foreign_tables import TABLES as OF_PACKAGES
+    from push_pipeline.devices.foreign_tables import DatabaseTables
+    from push_pipeline.settings import get_settings
 
-    if origin is not None and origin not in FILES + TABLES:
-        raise typer.BadParameter(f"--from knows {', '.join(FILES + TABLES)}")
+    if database is not None or lent is None:
+        lent = DatabaseTables(database or get_settings().database_url)
+    return device_import.import_tables(lent, OF_PACKAGES[origin], wanted)
+
+
+def _said(maps: list[str], constants: list[str], only: list[str]) -> "Said":
+    from push_pipeline.devices.foreign import Said
+
     columns = dict(read_pair("--map", text) for text in maps)
     values = dict(read_pair("--set", text) for text in constants)
     for field in (*columns.values(), *values):
         if field not in FIELDS:
             raise typer.BadParameter(f"there is no field {field!r}: {', '.join(FIELDS)}")
-    return renamed(FORMATS.get(origin or "", OURS), columns, values)
+    return Said(columns, values, dict(read_pair("--only", text) for text in only))
 
 
 def _tell(totals: "Totals", seconds: float, *, dry: bool, as_json: bool) -> None:

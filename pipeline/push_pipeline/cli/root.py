@@ -95,10 +95,14 @@ def main() -> None:
     sys.exit(run(sys.argv[1:]))
 
 
-def run(arguments: Sequence[str]) -> int:
-    """Run one command and return its exit code."""
+def run(arguments: Sequence[str], lent: object = None) -> int:
+    """Run one command and return its exit code.
+
+    `lent` is what a host gives to the command: its models, of which the import reads.
+    """
+    options = {"prog_name": "push-pipeline", "standalone_mode": False, "obj": lent}
     try:
-        return app(arguments, prog_name="push-pipeline", standalone_mode=False) or DONE
+        return app(arguments, **options) or DONE
     except TyperException as wrong:
         return _tell(f"{wrong.format_message()} (see --help)", WRONG_USAGE)
     except PipelineError as error:

@@ -10,9 +10,10 @@ from push_pipeline.settings import reset_settings
 from push_pipeline.settings_report import variable
 
 
-def run_with(given: Mapping[str, Any], arguments: Sequence[str]) -> int:
+def run_with(given: Mapping[str, Any], arguments: Sequence[str], lent: object = None) -> int:
     """Run one command with the settings that a host gives, by field name; return its exit code.
 
+    `lent` are the models of a host that has any, for an import of what they hold.
     It has connections of its own, as the processes that it starts, in which there is no host.
     """
     before = host.joined()
@@ -20,7 +21,7 @@ def run_with(given: Mapping[str, Any], arguments: Sequence[str]) -> int:
     host.join(None)
     reset_settings()
     try:
-        return run(arguments)
+        return run(arguments, lent)
     finally:
         host.join(before)
         reset_settings()

@@ -6,7 +6,7 @@ A record is flat: what lies deeper in JSON has dots in its name, as the columns 
 import hashlib
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -176,20 +176,35 @@ FORMATS = {
 OURS = Format(("deviceId", "deviceToken", "os"), _as_it_is, flat=False)
 
 
-def renamed(format_: Format, columns: Mapping[str, str], constants: Mapping[str, str]) -> Format:
-    """Return the format with a caller's word on columns (to fields) and on what all records have.
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A caller's word on a list; it wins over what the format reads.
 
-    What a caller says wins over what the format reads.
+    `columns` are its columns that are fields of ours, by their names; `constants` what all its
+    devices have; `only` what a column must be for its record to count.
     """
-    known = {*columns.values(), *constants} if format_ is OURS else ()
-    needed = (*(name for name in format_.needed if name not in known), *columns)
+
+    columns: Mapping[str, str] = field(default_factory=dict)
+    constants: Mapping[str, str] = field(default_factory=dict)
+    only: Mapping[str, str] = field(default_factory=dict)
+
+
+def adapted(format_: Format, said: Said) -> Format:
+    """Return the format with a caller's word."""
+    if said == Said():
+        return format_
+    known = {*said.columns.values(), *said.constants} if format_ is OURS else ()
+    needed = (*(n for n in format_.needed if n not in known), *said.columns, *said.only)
 
     def read(record: Record) -> Found | Skipped:
-        told = _named(flat(record), **{field: name for name, field in columns.items()})
-        found = format_.read(record if format_.flat else _without(record, columns))
+        names = flat(record)
+        if any(str(names.get(name)) != value for name, value in said.only.items()):
+            return Skipped("not asked for by --only")
+        found = format_.read(record if format_.flat else _without(record, said.columns))
         if isinstance(found, Skipped):
             return found
-        return Found({**found.fields, **told, **constants}, found.seen_at)
+        told = _named(names, **{ours: name for name, ours in said.columns.items()})
+        return Found({**found.fields, **told, **said.constants}, found.seen_at)
 
     return Format(needed, read, format_.flat)
 
@@ -210,7 +225,7 @@ def read_gcm_device(row: Record) -> Found | Skipped:
     if row.get("cloud_message_type") == "GCM":
         return Skipped("of GCM, which ended in 2019")
     number = row.get("device_id")
-    return _row(row, "ANDROID", None if number is None else f"0x{int(number) % 2**64:x}")
+    return _row(row, "ANDROID", None if number is None else f"{int(number) % 2**64:x}")
 
 
 def read_fcm_device(row: Record) -> Found | Skipped:

@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from push_pipeline.contrib.command_line import run_with
 from push_pipeline.contrib.django import conf
+from push_pipeline.contrib.django.former_devices import ModelTables
 from push_pipeline.errors import PipelineError
 
 #: What Django's own parser took already, each with its value.
@@ -44,7 +45,7 @@ def _run(arguments: Sequence[str]) -> int:
         said = conf.setting_values()
     except PipelineError as error:
         raise CommandError(str(error)) from error
-    return run_with(said, arguments)
+    return run_with(said, arguments, ModelTables())
 
 
 def _without_djangos(arguments: Sequence[str]) -> list[str]:

@@ -37,6 +37,12 @@ class Host(Hashable, Protocol):
     def after_commit(self, do: Callable[[], object]) -> None:
         """Call once the current transaction is committed; at once where there is none."""
 
+    def waits_for_commit(self) -> Callable[[Callable[[], object]], None] | None:
+        """Return how to call after the commit of a transaction that ours cannot be part of.
+
+        None where no such transaction is open: in a database other than that of our tables.
+        """
+
     def in_thread(self, do: Callable[[], T]) -> Awaitable[T]:
         """Call for a coroutine, on a thread on which the host's connections are its own."""
 
@@ -53,6 +59,11 @@ def join(host: Host | None) -> None:
 def joined() -> Host | None:
     """Return the host that was joined, if there is one."""
     return _host
+
+
+def waits_for_commit() -> Callable[[Callable[[], object]], None] | None:
+    """Return how to call after the commit of a host's transaction that is none of ours."""
+    return None if _host is None else _host.waits_for_commit()
 
 
 def sharing() -> Host | None:

@@ -5,6 +5,7 @@
 | event | fields | when |
 |---|---|---|
 | publish_changed | warnings | a publish says what has no effect, or not the one that was meant |
+| publish_lost | message_id, reason | it waited for a host's commit, and could not be written |
 | registration_changed | warnings | a registration says what could not be stored as it is |
 | fanned_out | run_id, members, batches | a page of a run was committed |
 | slice_recorded | platform, ended, resent, seconds | a slice's outcomes were committed |
@@ -36,7 +37,7 @@ _FOR_AN_OPERATOR = frozenset({RestCause.TLS, RestCause.REFUSED, RestCause.GUARD}
 SLICE_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 _EVENTS = (
-    *("publish_changed", "registration_changed", "fanned_out", "slice_recorded"),
+    *("publish_changed", "publish_lost", "registration_changed", "fanned_out", "slice_recorded"),
     *("lease_lost", "run_closed", "run_stopped", "route_rested", "dead_letter_kept"),
     *("tick_dropped", "woken_again", "registrations_expired", "ledger_pruned"),
 )
@@ -102,6 +103,17 @@ def publish_changed(warnings: Sequence[FieldWarning]) -> None:
     for warning in warnings:
         # As a literal: a name is the publisher's, and a line break in it would forge a line.
         logger.warning("of a publish: %.200r", str(warning), extra={"action": "publish_changed"})
+
+
+def publish_lost(message_id: str, reason: str) -> None:
+    """A message that waited for the commit of its host could not be written after it."""
+    _events.add(1, "publish_lost")
+    logger.error(
+        "%s is lost, which waited for a commit: %s",
+        message_id,
+        reason,
+        extra={"action": "publish_lost", "message_id": message_id},
+    )
 
 
 def registration_changed(warnings: Sequence[FieldWarning]) -> None:

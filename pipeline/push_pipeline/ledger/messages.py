@@ -61,6 +61,7 @@ class NewMessage:
     due_at: int
     ttl_ms: int
     failure: str | None = None  # why it can reach nobody, where that is certain
+    id: str | None = None  # made when it is written, where nobody was told it before
 
 
 def new_message_id() -> str:
@@ -100,7 +101,7 @@ def write_messages(
     Raises:
         DedupeKeyReused: it was used for another message.
     """
-    by_id = {new_message_id(): one for one in planned}
+    by_id = {one[0].id or new_message_id(): one for one in planned}
     fresh = _insert_messages(connection, {key: new for key, (new, _) in by_id.items()}, now)
     going = {key: one for key, one in by_id.items() if key in fresh and one[0].failure is None}
     run_keys = _insert_runs(connection, going)

@@ -48,6 +48,7 @@ class Draft:
     strict: bool = False  # whether a warning refuses it
     app_id: str = ""
     trusted: bool = True  # may make more channels than others
+    message_id: str | None = None  # that a caller was told, where it is written later
 
     def __post_init__(self) -> None:
         self.refuse_if_strict(self.warnings)
@@ -92,6 +93,7 @@ class Draft:
             due_at=max(self.now, self.to.publish_at_ms or self.now),
             ttl_ms=self.to.ttl_seconds * 1000 or NOW_OR_NEVER_MS,
             failure="no recipients" if self.to.reaches_nobody else None,
+            id=self.message_id,
         )
 
 

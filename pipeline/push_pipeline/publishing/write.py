@@ -1,6 +1,6 @@
 """A draft is written once, with its first runs, and woken. The row is the truth."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from sqlalchemy import Connection
@@ -11,7 +11,17 @@ from push_pipeline.clock import now_ms
 from push_pipeline.devices.upsert import ensure_channels
 from push_pipeline.devices.zones import default_zone, find_zones
 from push_pipeline.directory.apps import resolve_app
-from push_pipeline.ledger.messages import NewMessage, NewRun, Receipt, find_said, write_messages
+from push_pipeline.errors import SetupError
+from push_pipeline.host import waits_for_commit
+from push_pipeline.ledger.messages import (
+    NewMessage,
+    NewRun,
+    Receipt,
+    find_said,
+    fresh_receipt,
+    new_message_id,
+    write_messages,
+)
 from push_pipeline.options import EVERY_CHANNEL
 from push_pipeline.publishing.draft import Draft
 from push_pipeline.publishing.foresight import Foresight, foresee
@@ -25,6 +35,9 @@ def write(
     draft: Draft, *, app: str | None, session: Session | scoped_session[Session] | None
 ) -> Receipt:
     """Write a draft once, in the caller's session or a transaction of ours, and wake.
+
+    In a host's transaction that cannot be ours, in another database, it is checked now and
+    written after the commit. Who is answered has its id; a process that dies between loses it.
 
     Raises:
         StrictRefusal: it is strict, and would reach nobody as things stand.
@@ -40,10 +53,40 @@ def write(
         if wakes:
             after_commit(session, lambda: queues.wake(wakes))
         return receipt
+    later = waits_for_commit()
+    if later is not None:
+        return _hold_back(draft, app, later)
     with db.writing() as connection:
         receipt, wakes = _write_one(connection, app, draft)
     db.after_commit(lambda: queues.wake(wakes))
     return receipt
+
+
+def _hold_back(
+    draft: Draft, app: str | None, later: Callable[[Callable[[], object]], None]
+) -> Receipt:
+    """Check a draft as if it were written now, and write it when its time has come."""
+    with db.reading() as connection:
+        held = replace(
+            draft, app_id=resolve_app(connection, app), message_id=new_message_id(), strict=False
+        )
+        said = find_said(connection, [held.message()])
+        judged = held if said else replace(held, strict=draft.strict)
+        [known] = foresee(connection, [judged], draft.now)
+    if not said:
+        later(lambda: _write_held(held))
+    return _told(
+        draft,
+        known,
+        said[0] if said else fresh_receipt(str(held.message_id), _message(held, known)),
+    )
+
+
+def _write_held(held: Draft) -> None:
+    try:
+        write_all([held])
+    except SetupError as error:  # the host's transaction is committed: nobody is there to be told
+        telemetry.publish_lost(str(held.message_id), str(error))
 
 
 def write_all(drafts: Sequence[Draft]) -> list[Receipt]:

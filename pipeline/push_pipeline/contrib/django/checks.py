@@ -3,14 +3,22 @@
 from collections.abc import Iterator
 from typing import Any
 
-from django.core.checks import CheckMessage, Error
+from django.core.checks import CheckMessage, Error, Info
 from django.core.checks import Warning as CheckWarning
-from django.db import connections
+from django.db import DEFAULT_DB_ALIAS, connections
 
 from push_pipeline.contrib.django import conf
 from push_pipeline.errors import SettingsError
 
 _WHERE = "It is described in push-pipeline's README, under Django."
+
+_APART = Info(
+    "The pipeline's tables are in another database than Django's default one: what is published"
+    " inside atomic() is written after the commit.",
+    hint="A process that dies between the two loses it; a table in the default database, or a"
+    " dedupe_key and a second try, does not.",
+    id="push_pipeline.I001",
+)
 
 
 def check_settings(**_: Any) -> list[CheckMessage]:
@@ -20,7 +28,8 @@ def check_settings(**_: Any) -> list[CheckMessage]:
     except SettingsError as error:
         return [Error(str(error), hint=_WHERE, id="push_pipeline.E001")]
     found = [] if alias is None else list(_check_database(alias))
-    return found or list(_check_values())
+    apart = [_APART] if alias != DEFAULT_DB_ALIAS else []
+    return [*(found or _check_values()), *apart]
 
 
 def _check_database(alias: str) -> Iterator[CheckMessage]:
@@ -33,8 +42,8 @@ def _check_database(alias: str) -> Iterator[CheckMessage]:
     if connection.vendor not in {"postgresql", "sqlite"}:
         yield Error(
             f"{connection.display_name} cannot be shared with the pipeline.",
-            hint=f"Give {conf.NAME}['DATABASE_URL'], a database of its own, and use"
-            " publish_on_commit.",
+            hint=f"Give {conf.NAME}['DATABASE_URL'], a database of its own: what is"
+            " published inside atomic() is written after the commit then.",
             id="push_pipeline.E003",
         )
     elif connection.vendor == "postgresql" and not _has_psycopg_3():

@@ -14,7 +14,7 @@ from urllib.parse import quote, urlencode
 
 from django.conf import settings as host_settings
 from django.core.exceptions import ImproperlyConfigured
-from django.db import connections
+from django.db import DEFAULT_DB_ALIAS, connections
 
 from push_pipeline.errors import SettingsError
 
@@ -61,6 +61,17 @@ def shared_alias() -> str | None:
     if "DATABASE_URL" in written:
         return None
     return str(written.get("DATABASE", "default"))
+
+
+def foreign_transaction() -> str | None:
+    """Return the alias of a database with an open transaction that ours cannot be part of."""
+    ours = shared_alias()
+    begun: list[str] = [
+        one.alias for one in connections.all(initialized_only=True) if one.in_atomic_block
+    ]
+    if not begun or ours in begun:
+        return None
+    return DEFAULT_DB_ALIAS if DEFAULT_DB_ALIAS in begun else begun[0]
 
 
 def setting_values() -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from asgiref.sync import sync_to_async
@@ -42,6 +43,11 @@ class DjangoHost:
     def after_commit(self, do: Callable[[], object]) -> None:
         """Call when Django's transaction is committed; never where it is rolled back."""
         transaction.on_commit(do, using=conf.shared_alias(), robust=True)
+
+    def waits_for_commit(self) -> Callable[[Callable[[], object]], None] | None:
+        """Return Django's `on_commit` for a transaction that our tables are not in."""
+        alias = conf.foreign_transaction()
+        return None if alias is None else partial(transaction.on_commit, using=alias, robust=True)
 
     def in_thread(self, do: Callable[[], T]) -> Awaitable[T]:
         """Call on the thread of Django's other calls."""

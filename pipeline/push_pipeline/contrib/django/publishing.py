@@ -11,7 +11,6 @@ from push_pipeline.clock import now_ms
 from push_pipeline.contrib.django.conf import shared_alias
 from push_pipeline.contrib.django.devices import user_id
 from push_pipeline.contrib.django.host import DjangoHost
-from push_pipeline.errors import SetupError
 from push_pipeline.ledger.messages import Receipt
 from push_pipeline.options import DeliveryOptions, PublishOptions
 from push_pipeline.publishing.draft import UserIds, draft_message, to_users
@@ -21,14 +20,14 @@ def publish(channel: str | None, message: Any, *options: Any, **named: Any) -> R
     """Publish as `push_pipeline.publish`, in the transaction that is open.
 
     The message is committed or rolled back with it, savepoints included, and workers hear of it
-    after the commit. Where none is open it is committed when this returns.
+    after the commit. Where none is open it is committed when this returns. Where the pipeline's
+    tables are in another database than the transaction, the message is checked now, written
+    after the commit, and not written at all after a rollback: a process that dies between the
+    commit and that write loses it.
 
     Raises:
-        SetupError: a transaction is open and the pipeline has a database of its own, so that a
-            rollback could not take the message back; `publish_on_commit` waits for the commit.
         RequestError: a typed error with the API's code; nothing was written.
     """
-    _refuse_what_cannot_be_rolled_back()
     return push_pipeline.publish(channel, message, *options, **named)
 
 
@@ -38,7 +37,6 @@ def push_to_user(user: Any, message: Any, *options: Any, **named: Any) -> Receip
     Raises:
         as `publish`.
     """
-    _refuse_what_cannot_be_rolled_back()
     to = user_id(user) if hasattr(user, "pk") else user
     return push_pipeline.push_to_user(to, message, *options, **named)
 
@@ -60,26 +58,17 @@ def publish_on_commit(
 ) -> None:
     """Publish when Django's transaction is committed; at once where none is open.
 
-    With a database that is shared the message is part of the transaction, as with `publish`.
-    With one of the pipeline's own it is checked now and written after the commit: a process that
-    dies between the two loses it, and what fails then is logged.
+    As `publish`, for who needs no receipt, or waits for the transaction of another database than
+    that of our tables: `using` is its alias.
 
     Raises:
         RequestError: a typed error with the API's code; nothing was written.
     """
     to = to_users(DeliveryOptions.of(delivery_options), users)
     call = partial(push_pipeline.publish, channel, message, publish_options, to, **named)
-    if shared_alias() is not None:
+    if using in (None, shared_alias()):
         call()
         return
     strict = named.get("strict", False)
     draft_message(channel, message, publish_options, to, strict=strict, now=now_ms())
     transaction.on_commit(call, using=using, robust=True)
-
-
-def _refuse_what_cannot_be_rolled_back() -> None:
-    if shared_alias() is None and transaction.get_connection().in_atomic_block:
-        raise SetupError(
-            "a transaction is open, and the pipeline has a database of its own: a rollback could"
-            " not take the message back; use publish_on_commit"
-        )

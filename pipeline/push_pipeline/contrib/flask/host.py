@@ -88,6 +88,9 @@ class FlaskHost:
 
         after_commit(self._session(), do)
 
+    def waits_for_commit(self) -> None:
+        """Return nothing: Flask knows of no transaction that is not the session's."""
+
     def in_thread(self, do: Callable[[], T]) -> Awaitable[T]:
         """Call on another thread, in the same application context."""
         return asyncio.to_thread(do)

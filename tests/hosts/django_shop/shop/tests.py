@@ -3,18 +3,30 @@
 import json
 import os
 import time
+import unittest
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import redis
 from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command
-from django.db import connection, transaction
+from django.db import connection, connections, transaction
 from django.test import Client, TestCase, TransactionTestCase, override_settings
 
 import push_pipeline
+from push_pipeline import db, default_app, migrations
 from push_pipeline.contrib.django import publish, publish_on_commit
+from push_pipeline.contrib.django.checks import check_settings
 from push_pipeline.contrib.django.models import Channel, Device, Run
 from push_pipeline.contrib.django.models import Message as Pushed
-from push_pipeline.errors import EmptyMessage, SetupError
+from push_pipeline.engines import make_engine
+from push_pipeline.errors import (
+    DedupeKeyReused,
+    EmptyMessage,
+    StrictRefusal,
+    UnknownApp,
+)
+from push_pipeline.settings import get_settings
 from push_pipeline.testing import record
 from push_workers.testing import inline
 from shop.models import Order
@@ -40,9 +52,6 @@ class Transactions(TransactionTestCase):
     """What is published in `atomic()` is part of that transaction."""
 
     def setUp(self):
-        from push_pipeline import default_app
-        from push_pipeline.settings import get_settings
-
         default_app.sync(get_settings())  # as after `migrate`; these tests empty all tables
         woken()
 
@@ -142,17 +151,6 @@ class InATestCase(TestCase):
         self.assertEqual(push_pipeline.status(receipt.message_id)["runs"][0]["accepted"], 1)
         self.assertEqual([sent.token for sent in provider.sent], ["1" * 64])
 
-    def test_a_database_of_its_own_cannot_take_part(self):
-        apart = {"DATABASE_URL": "sqlite:///none.db", "BROKER_URL": BROKER, "APP_ID": "shop"}
-        with override_settings(PUSH_PIPELINE=apart):
-            with self.assertRaisesMessage(SetupError, "use publish_on_commit"):
-                publish("news", "x")
-            with self.assertRaises(EmptyMessage), self.captureOnCommitCallbacks():
-                publish_on_commit("news", None)
-            with self.captureOnCommitCallbacks() as waiting:
-                publish_on_commit("news", "x")
-            self.assertEqual(len(waiting), 1)
-
     def test_checks_name_what_is_wrong(self):
         for wrong, found in [
             ({"BROKER": BROKER}, "push_pipeline.E001"),
@@ -170,6 +168,97 @@ class InATestCase(TestCase):
     def test_the_command_line(self):
         with self.assertRaisesMessage(CommandError, "push nonsense failed"):
             call_command("push", "nonsense")
+
+
+class Apart(unittest.TestCase):
+    """The pipeline has another database than the shop: by URL, or as one more of Django's.
+
+    None of Django's test cases: they know the databases of the settings only.
+    """
+
+    def setUp(self):
+        folder = Path(self.enterContext(TemporaryDirectory()))
+        self.url = f"sqlite:///{folder}/apart.db"
+        migrations.upgrade(make_engine(self.url))
+        connections.settings["apart"] = {
+            **connections.settings["default"],
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": str(folder / "apart.db"),
+            "OPTIONS": {"transaction_mode": "IMMEDIATE"},
+        }
+        self.addCleanup(self.forget_the_other)
+        self.addCleanup(Order.objects.all().delete)
+        woken()
+
+    def both(self):
+        """Yield for each way to be apart."""
+        for where in ({"DATABASE_URL": self.url}, {"DATABASE": "apart"}):
+            with self.subTest(where=[*where]):
+                with override_settings(
+                    PUSH_PIPELINE={"BROKER_URL": BROKER, "APP_ID": "shop", **where}
+                ):
+                    default_app.sync(get_settings())
+                    yield
+                db.dispose()
+
+    def forget_the_other(self):
+        connections["apart"].close()
+        del connections["apart"]
+        del connections.settings["apart"]
+
+    def test_it_is_written_after_the_commit_and_was_told_its_id_before(self):
+        for _ in self.both():
+            with transaction.atomic():
+                receipt = publish("news", "Thank you")
+                plain = push_pipeline.publish("news", "Thank you")
+                self.assertEqual(push_pipeline.status(receipt.message_id)["status"], "unknown")
+            for told in (receipt, plain):
+                found = push_pipeline.status(told.message_id)
+                self.assertEqual((found["status"], told.status), ("scheduled", "scheduled"))
+            self.assertEqual(woken(), 2)
+
+    def test_what_is_rolled_back_is_not_written(self):
+        for _ in self.both():
+            with self.assertRaises(Broken), transaction.atomic():
+                receipt = publish("news", "Thank you")
+                publish_on_commit("news", "Thank you")
+                raise Broken
+            self.assertEqual(push_pipeline.status(receipt.message_id)["status"], "unknown")
+            self.assertEqual(woken(), 0)
+
+    def test_what_is_wrong_is_said_at_once(self):
+        for _ in self.both():
+            said = publish("news", "Thank you", dedupe_key="paid-7")
+            with transaction.atomic():
+                again = publish("news", "Thank you", dedupe_key="paid-7")
+                with self.assertRaises(EmptyMessage):
+                    publish("news", None)
+                with self.assertRaises(DedupeKeyReused):
+                    publish("news", "Another", dedupe_key="paid-7")
+                with self.assertRaises(UnknownApp):
+                    publish("news", "x", app="nobody")
+                with self.assertRaises(StrictRefusal):
+                    publish("empty", "x", strict=True)
+            self.assertEqual((again.message_id, again.replayed), (said.message_id, True))
+
+    def test_what_cannot_be_written_then_is_logged_and_spoils_nothing(self):
+        with override_settings(
+            PUSH_PIPELINE={"BROKER_URL": BROKER, "APP_ID": "shop", "DATABASE_URL": self.url}
+        ):
+            default_app.sync(get_settings())
+            with self.assertLogs("push_pipeline", "ERROR") as logged, transaction.atomic():
+                Order.objects.create(buyer="7")
+                receipt = publish("news", "Thank you")
+                with db.writing() as ours:
+                    ours.exec_driver_sql("ALTER TABLE pipeline_message RENAME TO away")
+            self.assertIn(f"{receipt.message_id} is lost", logged.output[0])
+            self.assertEqual(Order.objects.count(), 1)
+            db.dispose()
+
+    def test_the_check_says_so(self):
+        with override_settings(PUSH_PIPELINE={"BROKER_URL": BROKER, "DATABASE_URL": self.url}):
+            found = {one.id: one.msg for one in check_settings()}
+        self.assertIn("written after the commit", found["push_pipeline.I001"])
 
 
 class Views(TestCase):

@@ -27,6 +27,10 @@ up: setup  ## everything on this machine in one process tree; Ctrl-C stops it
 migrate: setup  ## create or upgrade the schema of PIPELINE_DATABASE_URL
 	@$(BIN)/push-pipeline migrate
 
+.PHONY: dist
+dist: setup  ## the wheel and the source distribution in dist/, the same bytes for a commit each time
+	@SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct 2>/dev/null || echo 1764374400) $(BIN)/hatchling build -t wheel -t sdist -d dist
+
 .PHONY: check lint audit format test coverage bench packages
 check: lint test  ## what CI runs: lint and test
 

@@ -5,10 +5,14 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import venv
+import zipfile
+from email import message_from_bytes
 from pathlib import Path
 
 import pytest
+from trove_classifiers import classifiers
 
 ROOT = Path(__file__).parents[2]
 
@@ -31,13 +35,24 @@ def run(*command: str | Path, cwd: Path, **env: str) -> str:
     return done.stdout
 
 
+def build(source: Path, into: Path) -> tuple[Path, Path]:
+    """Build the wheel and the source distribution of a folder."""
+    words = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-t", "sdist", "-d", into]
+    run(*words, cwd=source, SOURCE_DATE_EPOCH="1764374400")
+    (wheel,), (sdist,) = into.glob("*.whl"), into.glob("*.tar.gz")
+    return wheel, sdist
+
+
 @pytest.fixture(scope="module")
-def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    return build(ROOT, tmp_path_factory.mktemp("dist"))
+
+
+@pytest.fixture(scope="module")
+def python(built: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An environment with the wheel, a neighbour, and the dependencies of this one."""
+    wheel, _ = built
     tmp_path = tmp_path_factory.mktemp("wheel")
-    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path]
-    run(*build, cwd=ROOT)
-    (wheel,) = tmp_path.glob("*.whl")
     venv.create(tmp_path / "env")
     python = tmp_path / "env" / "bin" / "python"
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
@@ -80,6 +95,43 @@ def test_the_wheel_works_beside_django_pipeline_and_a_hosts_own_workers(
         "from push_workers.app import app; app.loader.import_default_modules(); print(*app.tasks)"
     )
     assert "pipeline.deliver_apns" in run(python, "-c", tasks, cwd=host, **settings)
+
+
+def test_both_are_the_same_bytes_wherever_and_whenever_they_are_built(
+    built: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """So anybody can build them from the source distribution, and compare."""
+    with tarfile.open(built[1]) as sdist:
+        sdist.extractall(tmp_path, filter="data")
+    (source,) = tmp_path.iterdir()
+    (source / "PKG-INFO").unlink()  # what an index reads of a distribution; made anew
+    for path in source.rglob("*"):
+        os.utime(path, (0, 0))
+
+    again = build(source, tmp_path / "again")
+
+    assert [one.read_bytes() for one in again] == [one.read_bytes() for one in built]
+
+
+def test_the_wheel_has_every_file_of_the_packages_and_says_what_it_is(
+    built: tuple[Path, Path],
+) -> None:
+    with zipfile.ZipFile(built[0]) as wheel:
+        held = {name for name in wheel.namelist() if ".dist-info/" not in name}
+        (metadata,) = (name for name in wheel.namelist() if name.endswith("/METADATA"))
+        said = message_from_bytes(wheel.read(metadata))
+    assert held == {
+        path.relative_to(root).as_posix()
+        for root in (ROOT / "pipeline", ROOT / "workers")
+        for path in root.rglob("*")
+        if path.is_file() and path.suffix != ".pyc"
+    }
+    assert said["License-Expression"] == "Apache-2.0"
+    assert said["Description-Content-Type"] == "text/markdown"
+    assert said.get_payload(decode=True) == (ROOT / "README.md").read_bytes()
+    given = said.get_all("Classifier")
+    assert given
+    assert {*given} <= classifiers
 
 
 def test_a_type_checker_knows_the_package_as_it_is_installed(python: Path, tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ from sqlmodel import SQLModel
 from push_pipeline import engines
 from push_pipeline.engines import make_engine as make_engine  # noqa: PLC0414 - exported
 from push_pipeline.errors import DatabaseUnavailable, SchemaMissing
-from push_pipeline.host import sharing
+from push_pipeline.host import program, sharing
 from push_pipeline.settings import get_settings, spelled
 from push_pipeline.shown_address import shown
 
@@ -168,7 +168,7 @@ def translate(error: DBAPIError) -> Exception:
     """Name a driver's error in our words, or return it as it is where it is a defect."""
     words = str(error.orig)
     if "no such table" in words or "UndefinedTable" in type(error.orig).__name__:
-        return SchemaMissing()
+        return SchemaMissing(f"the database has no schema yet: run `{program()} migrate`")
     away = isinstance(error, OperationalError) or error.connection_invalidated
     if away or getattr(error.orig, "sqlstate", None) == _READ_ONLY:
         first_line = words.strip().splitlines()[0] if words.strip() else "no answer"

@@ -308,7 +308,7 @@ class DatabaseUnavailable(SetupError):
 
 
 class SchemaMissing(SetupError):
-    """The database has no schema yet: run `push-pipeline migrate`."""
+    """The database has no schema yet; `migrate` makes it."""
 
 
 class SchemaTooNew(SetupError):

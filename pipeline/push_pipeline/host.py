@@ -25,6 +25,9 @@ class Host(Hashable, Protocol):
     def spelling(self, field: str) -> str:
         """Return how its developers write a setting, for what is said about it."""
 
+    def program(self) -> str:
+        """Return what its developers type before a command of ours."""
+
     def shares_database(self) -> bool:
         """Say whether our tables are in its database, so that its transactions can be ours."""
 
@@ -48,12 +51,25 @@ class Host(Hashable, Protocol):
 
 
 _host: Host | None = None
+_program = "push-pipeline"
 
 
 def join(host: Host | None) -> None:
     """Live in a host from now on; in none again with None. One for the process."""
     global _host  # noqa: PLW0603 - one for the process
     _host = host
+
+
+def run_by(program: str) -> str:
+    """Let our commands be called by a host's program from now on; return which it was before."""
+    global _program
+    before, _program = _program, program
+    return before
+
+
+def program() -> str:
+    """Return what is typed here before a command of ours, for what is said about it."""
+    return _program if _host is None else _host.program()
 
 
 def joined() -> Host | None:

@@ -21,6 +21,7 @@ from redis.exceptions import RedisError
 
 from push_pipeline.broker_address import verified
 from push_pipeline.errors import BrokerUnavailable, SettingsError
+from push_pipeline.host import program
 from push_pipeline.platform import provider_of
 from push_pipeline.settings import get_settings, unset
 from push_pipeline.shown_address import shown
@@ -122,7 +123,7 @@ def broker_url() -> str:
     if url is None:
         raise SettingsError(
             f"{unset('broker_url')}: give it the address of a Redis or Valkey"
-            " (redis://host:6379/0), or use `push-pipeline up`, which starts one"
+            f" (redis://host:6379/0), or use `{program()} up`, which starts one"
         )
     return verified(url, str(settings.ca_file) if settings.ca_file else None)
 

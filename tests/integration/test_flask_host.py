@@ -162,6 +162,13 @@ def test_outside_of_every_context_it_is_committed_at_once(shop: Flask) -> None:
     assert orders_messages_wakes(shop) == (0, 1, 1)
 
 
+def test_a_hint_names_the_command_of_the_host(config: dict[str, str], tmp_path: Path) -> None:
+    apart = create_app({**config, "PUSH_DATABASE_URL": f"sqlite:///{tmp_path}/empty.db"})
+    with apart.app_context(), pytest.raises(errors.SchemaMissing, match="run `flask push migrate`"):
+        status("message:1")
+    push_pipeline.db.dispose()
+
+
 def test_a_database_of_its_own_has_transactions_of_its_own(
     shop: Flask, config: dict[str, str]
 ) -> None:

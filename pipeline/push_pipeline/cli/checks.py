@@ -20,6 +20,7 @@ from push_pipeline.directory.provider_routes import find_credential, list_routes
 from push_pipeline.directory.sealed import list_sealed
 from push_pipeline.environment import env_file_found
 from push_pipeline.errors import BadCredential, PipelineError, SettingsError
+from push_pipeline.host import program
 from push_pipeline.ledger.due_batches import oldest_due
 from push_pipeline.outcome import why_it_rests
 from push_pipeline.settings import get_settings
@@ -166,7 +167,7 @@ def _workers() -> Iterator[Finding]:
     missing = [name for name in queues.QUEUES if name not in served]
     says = f"{len(consumers)} answer"
     if missing:
-        says += f"; nobody works on {', '.join(missing)}: start `push-pipeline worker`"
+        says += f"; nobody works on {', '.join(missing)}: start `{program()} worker`"
     yield Finding("workers", not missing, says)
 
 
@@ -174,11 +175,11 @@ def _beat() -> Iterator[Finding]:
     with db.reading() as connection:
         last = last_beat(connection, "tick")
     if last is None:
-        yield Finding("beat", False, "there was no tick yet: start `push-pipeline beat`")
+        yield Finding("beat", False, f"there was no tick yet: start `{program()} beat`")
         return
     ago = (now_ms() - last) / 1000
     ok = ago <= TICKS_MISSED * get_settings().tick_seconds
-    remedy = "" if ok else ": start `push-pipeline beat`, and a worker for the queue schedule"
+    remedy = "" if ok else f": start `{program()} beat`, and a worker for the queue schedule"
     yield Finding("beat", ok, f"the last tick was {ago:.1f} s ago{remedy}")
 
 
@@ -186,7 +187,7 @@ def _credentials() -> Iterator[Finding]:
     with db.reading() as connection:
         routes = list_routes(connection)
     if not routes:
-        yield Finding("credentials", False, "there are none: `push-pipeline app credentials`")
+        yield Finding("credentials", False, f"there are none: `{program()} app credentials`")
     for route in routes:
         problem = _route_problem(route)
         name = " ".join(str(route[part]) for part in ("app_id", "provider", "environment"))
@@ -250,7 +251,7 @@ def of_sealed(names: Mapping[Standing, Sequence[str]], keys: int) -> Finding:
     if lost:
         return Finding("secret key", False, f"none of the keys opens {lost}")
     if old:
-        return Finding("secret key", True, f"an old key seals {old}: `push-pipeline keys rotate`")
+        return Finding("secret key", True, f"an old key seals {old}: `{program()} keys rotate`")
     rest = ", nothing needs the others" if keys > 1 else ""
     says = f"{len(names[Standing.NEWEST])} sealed, all with the newest key{rest}"
     return Finding("secret key", True, says)

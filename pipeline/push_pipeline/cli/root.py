@@ -35,6 +35,7 @@ from push_pipeline.cli import (
 )
 from push_pipeline.cli.output import nothing_logged_of_publishes
 from push_pipeline.errors import PipelineError, SettingsError
+from push_pipeline.host import program
 
 DONE, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -100,7 +101,7 @@ def run(arguments: Sequence[str], lent: object = None) -> int:
 
     `lent` is what a host gives to the command: its models, of which the import reads.
     """
-    options = {"prog_name": "push-pipeline", "standalone_mode": False, "obj": lent}
+    options = {"prog_name": program(), "standalone_mode": False, "obj": lent}
     try:
         return app(arguments, **options) or DONE
     except TyperException as wrong:

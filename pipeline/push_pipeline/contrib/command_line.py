@@ -17,6 +17,7 @@ def run_with(given: Mapping[str, Any], arguments: Sequence[str], lent: object = 
     It has connections of its own, as the processes that it starts, in which there is no host.
     """
     before = host.joined()
+    called = host.run_by(host.program())
     os.environ.update({variable(name): _text(value) for name, value in _said(given)})
     host.join(None)
     reset_settings()
@@ -24,6 +25,7 @@ def run_with(given: Mapping[str, Any], arguments: Sequence[str], lent: object = 
         return run(arguments, lent)
     finally:
         host.join(before)
+        host.run_by(called)
         reset_settings()
 
 

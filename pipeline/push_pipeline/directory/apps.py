@@ -12,6 +12,7 @@ from push_pipeline import db
 from push_pipeline.content.android import Style, style_of
 from push_pipeline.directory.scopes import SCOPES, check_scopes
 from push_pipeline.errors import InvalidParameter, UnknownApp
+from push_pipeline.host import program
 from push_pipeline.models import API_KEY, APP, ApiKey, App
 from push_pipeline.options.time_zone import check_time_zone
 from push_pipeline.settings import get_settings, spelled
@@ -50,14 +51,12 @@ def resolve_app(connection: Connection, app: str | None) -> str:
     wanted = app or get_settings().app_id
     if wanted is not None:
         if connection.execute(select(APP.id).where(APP.id == wanted)).first() is None:
-            raise UnknownApp(f"no app has the id {wanted!r}: `push-pipeline app list` shows them")
+            raise UnknownApp(f"no app has the id {wanted!r}: `{program()} app list` shows them")
         return wanted
     ids = connection.scalars(select(APP.id).limit(2)).all()
     if len(ids) != 1:
         found = "there is no app yet" if not ids else "there are several apps"
-        raise UnknownApp(
-            f"{found}: set {spelled('app_id')} or name one (`push-pipeline app create`)"
-        )
+        raise UnknownApp(f"{found}: set {spelled('app_id')} or name one (`{program()} app create`)")
     return str(ids[0])
 
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, delete, insert, inspect, select
 
+from push_pipeline.host import program
 from push_pipeline.models import SCHEMA_NOTE, SchemaNote, Table
 
 #: The oldest revision whose releases work on the schema of this one. It moves when a revision
@@ -37,11 +38,11 @@ class Note(NamedTuple):
 def judge(found: str | None, head: str, known: frozenset[str], note: Note | None) -> SchemaState:
     """Decide about a database at revision `found`; `known` is what this release has heard of."""
     if found is None:
-        return SchemaState(None, False, False, "there is none: run `push-pipeline migrate`")
+        return SchemaState(None, False, False, f"there is none: run `{program()} migrate`")
     if found == head:
         return SchemaState(found, True, False, f"revision {found}")
     if found in known:
-        says = f"revision {found}, this release needs {head}: run `push-pipeline migrate`"
+        says = f"revision {found}, this release needs {head}: run `{program()} migrate`"
         return SchemaState(found, False, False, says)
     made = f"revision {found}, of push-pipeline {note.release if note else 'newer than this'}"
     if note is not None and note.usable_from <= head:

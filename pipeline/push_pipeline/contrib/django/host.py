@@ -30,6 +30,10 @@ class DjangoHost:
         """Return the name of a setting as `PUSH_PIPELINE` has it."""
         return f"{conf.NAME}[{field.upper()!r}]"
 
+    def program(self) -> str:
+        """Return Django's command."""
+        return "manage.py push"
+
     def shares_database(self) -> bool:
         """Say whether the pipeline's tables are in a database of Django's."""
         return conf.shared_alias() is not None

@@ -72,6 +72,10 @@ class FlaskHost:
         found: Session | None = app.extensions[KEY].current_session()
         return found
 
+    def program(self) -> str:
+        """Return Flask's command."""
+        return "flask push"
+
     def shares_database(self) -> bool:
         """Say whether there is a session of the host's to be part of."""
         return self.session() is not None

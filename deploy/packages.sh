@@ -4,6 +4,7 @@ set -euo pipefail
 
 # program (or header) and the Debian package that has it
 needed=(
+  "chromium chromium"
   "curl curl"
   "gcc gcc"
   "nginx nginx"

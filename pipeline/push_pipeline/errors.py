@@ -226,6 +226,18 @@ class UnknownDevice(RequestError):
     code = 5000
 
 
+class UnknownConsoleUser(RequestError):
+    """The console has no user of this name."""
+
+    http_status = 404
+
+
+class SignInFailed(RequestError):
+    """The link or the password does not hold."""
+
+    http_status = 401
+
+
 class UnknownRegistration(UnknownDevice):
     """The device id is not registered, so that there is nothing to cancel."""
 
@@ -279,6 +291,13 @@ class DedupeKeyReused(RequestError):
 
     code = 5061
     http_status = 422
+
+
+class UnknownMessage(RequestError):
+    """The app has no such message, or retention has deleted it."""
+
+    code = 5040
+    http_status = 404
 
 
 class NotCancellable(RequestError):

@@ -331,6 +331,7 @@ class Message(Table, table=True):
     __table_args__ = (
         UniqueConstraint("app_id", "dedupe_key"),
         Index("pipeline_message_ended", "ended_at", postgresql_where=ENDED, sqlite_where=ENDED),
+        Index("pipeline_message_of_app", "app_id", "created_at", "id"),  # the newest of an app
         _named_in("pipeline_message_to_users", "pushUsers", TO_USERS),
         _named_in("pipeline_message_to_devices", "pushSinglecast", TO_DEVICES),
     )
@@ -507,6 +508,48 @@ class SchemaNote(Table, table=True):
     usable_from: str = Field(sa_column=Column(Text, nullable=False))
 
 
+class ConsoleUser(Table, table=True):
+    """Somebody who may sign in to the console, and as what: a role by app, `*` for every app."""
+
+    __tablename__ = "pipeline_console_user"
+
+    name: str = Field(sa_column=Column(Text, primary_key=True))
+    roles: dict[str, str] = Field(sa_column=Column(Json, nullable=False))
+    password_hash: str | None = Field(default=None, sa_column=Column(Text))  # argon2
+    created_at: int = instant(nullable=False)
+
+
+class ConsoleSession(Table, table=True):
+    """A link that signs in once, or a browser that is signed in; only a hash of what it shows."""
+
+    __tablename__ = "pipeline_console_session"
+
+    token_hash: bytes = Field(sa_column=Column(LargeBinary, primary_key=True))
+    user_name: str = Field(
+        sa_column=Column(
+            Text, ForeignKey("pipeline_console_user.name", ondelete="CASCADE"), nullable=False
+        )
+    )
+    kind: str = Field(sa_column=Column(Text, nullable=False))  # link, session
+    created_at: int = instant(nullable=False)
+    expires_at: int = instant(nullable=False)
+
+
+class AuditEntry(Table, table=True):
+    """Who did what in the console. It outlives the user, the app and the message."""
+
+    __tablename__ = "pipeline_audit"
+
+    __table_args__ = (Index("pipeline_audit_of_app", "app_id", "id"),)
+
+    id: int | None = big_key(primary=True)
+    at: int = instant(nullable=False)
+    user_name: str = Field(sa_column=Column(Text, nullable=False))
+    app_id: str = Field(sa_column=Column(Text, nullable=False))  # "": of no app
+    action: str = Field(sa_column=Column(Text, nullable=False))
+    subject: str = Field(sa_column=Column(Text, nullable=False))
+
+
 def _columns(model: type[Table]) -> ReadOnlyColumnCollection[str, Column[Any]]:
     return Table.metadata.tables[str(model.__tablename__)].columns
 
@@ -515,8 +558,11 @@ def _columns(model: type[Table]) -> ReadOnlyColumnCollection[str, Column[Any]]:
 APP = _columns(App)
 APP_ACCESS = _columns(AppAccess)
 API_KEY = _columns(ApiKey)
+AUDIT = _columns(AuditEntry)
 BATCH = _columns(Batch)
 CHANNEL = _columns(Channel)
+CONSOLE_SESSION = _columns(ConsoleSession)
+CONSOLE_USER = _columns(ConsoleUser)
 CREDENTIAL = _columns(Credential)
 DELIVERY = _columns(Delivery)
 DEVICE = _columns(Device)

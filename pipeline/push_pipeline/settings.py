@@ -160,6 +160,11 @@ class Settings(BaseSettings):
         "",
         description="Addresses or networks of proxies whose X-Forwarded-For and -Proto count",
     )
+    console_user_header: str | None = Field(
+        None,
+        description="Header in which a proxy of PIPELINE_TRUSTED_PROXIES names who it let in to the"
+        " console",
+    )
     log_format: Literal["text", "json"] = Field(
         "text", description="How processes write their log: lines for people, or an object each"
     )
@@ -245,6 +250,11 @@ class Settings(BaseSettings):
             raise ValueError(
                 "PIPELINE_TICK_SECONDS: make it a sixth of PIPELINE_VISIBILITY_TIMEOUT_SECONDS "
                 f"({self.visibility_timeout_seconds}) or less, or delayed messages are late"
+            )
+        if self.console_user_header is not None and not self.trusted_proxies:
+            raise ValueError(
+                "PIPELINE_CONSOLE_USER_HEADER: set PIPELINE_TRUSTED_PROXIES too, or anybody could"
+                " write it"
             )
         if self.api_key is not None and self.app_id is None:
             raise ValueError("PIPELINE_API_KEY: set PIPELINE_APP_ID too, the key belongs to it")

@@ -9,6 +9,7 @@ from http.client import HTTPConnection, HTTPResponse
 from typing import Any
 
 import orjson
+from starlette.types import ASGIApp
 
 from push_pipeline import db, queues
 from push_pipeline.clock import now_ms
@@ -102,11 +103,13 @@ def make_app(app_id: str = APP, key: str = KEY, **grant: Any) -> None:
 
 
 @contextmanager
-def running_gateway(*, operators: bool = False) -> Iterator[Client]:
+def running_gateway(
+    *, operators: bool = False, console: ASGIApp | None = None, port: int = 0
+) -> Iterator[Client]:
     """Serve the application as configured, by a port for operators as well if that is asked."""
-    sockets = [listen("127.0.0.1", 0) for _ in range(2 if operators else 1)]
+    sockets = [listen("127.0.0.1", one) for one in ((port, 0) if operators else (port,))]
     port, operator_port = (*(one.getsockname()[1] for one in sockets), None)[:2]
-    server = make_server(operator_port)
+    server = make_server(operator_port, console)
     thread = threading.Thread(target=server.run, kwargs={"sockets": sockets})
     thread.start()
     wait_until(lambda: server.started, what="the start of the gateway")

@@ -1,11 +1,14 @@
 """`gateway`: the HTTP API alone."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from push_pipeline.cli.parameters import Port
 from push_pipeline.errors import SettingsError
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 
 def gateway(
@@ -15,6 +18,9 @@ def gateway(
         int | None,
         typer.Option(min=0, max=65_535, help="For /metrics and /readyz alone, without a key."),
     ] = None,
+    console: Annotated[
+        bool, typer.Option("--console", help="Also serve the console, below /console/.")
+    ] = False,
 ) -> None:
     """Serve the HTTP API. SIGTERM or Ctrl-C stops it when what it has begun is answered."""
     try:
@@ -23,4 +29,16 @@ def gateway(
         raise SettingsError(
             f"{error.name} is not installed: pip install push-pipeline[gateway]"
         ) from error
-    serve(host, port, operator_port)
+    serve(host, port, operator_port, _console() if console else None)
+
+
+def _console() -> "FastAPI":
+    from push_pipeline.cli.checks import examine
+
+    try:
+        from push_pipeline.console.app import create_console
+    except ModuleNotFoundError as error:
+        raise SettingsError(
+            f"{error.name} is not installed: pip install push-pipeline[console]"
+        ) from error
+    return create_console(examine)

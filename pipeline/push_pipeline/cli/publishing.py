@@ -76,9 +76,10 @@ def publish(
     """Publish MESSAGE to the devices of CHANNEL, or of users, and print the message's id."""
     from push_pipeline import DeliveryOptions, PublishOptions
     from push_pipeline import publish as publish_message
-    from push_pipeline.cli.dry_run import forecast, show
+    from push_pipeline.cli.dry_run import show
     from push_pipeline.cli.receipt import tell
     from push_pipeline.publishing.draft import draft_message
+    from push_pipeline.publishing.forecast import forecast
 
     where, words = _where_and_what(channel, message, user)
     content = _json_value(words) if json_message else words

@@ -17,6 +17,7 @@ from typer.exceptions import TyperException
 from push_pipeline.cli import (
     adopted,
     apps,
+    console_users,
     demo,
     devices,
     doctor,
@@ -70,6 +71,7 @@ app.add_typer(apps.group, name="app")
 app.add_typer(devices.group, name="devices")
 app.add_typer(users.group, name="users")
 app.add_typer(keys.group, name="keys")
+app.add_typer(console_users.group, name="console")
 app.add_typer(templates.group, name="template")
 app.add_typer(schedule.group, name="schedule")
 

@@ -1,5 +1,6 @@
 """What `up` says when everything runs."""
 
+import getpass
 import sys
 from pathlib import Path
 from shlex import quote
@@ -7,7 +8,7 @@ from shutil import which
 
 from push_pipeline.settings import get_settings
 from push_pipeline.supervisor.installation import Installation
-from push_pipeline.supervisor.web import HOST
+from push_pipeline.supervisor.web import HOST, has_console
 
 
 def welcome(installation: Installation, devices: Path | None) -> str:
@@ -17,6 +18,7 @@ def welcome(installation: Installation, devices: Path | None) -> str:
     api = f"http://{HOST}:{installation.port}" if installation.port else "not installed"
     lines = [
         f"HTTP API   {api}",
+        f"console    {_console(installation)}",
         f"Flower     {_flower(installation)}",
         f"app        {settings.app_id}",
         f"API key    {_key(installation)}",
@@ -65,6 +67,18 @@ def _shown(path: Path) -> str:
 def _flower(installation: Installation) -> str:
     port = installation.flower_port
     return f"http://{HOST}:{port}" if port else "not started"
+
+
+def _console(installation: Installation) -> str:
+    """Make whoever has started it an admin of the console, who signs in once by a link."""
+    if installation.port is None or not has_console():
+        return "not installed"
+    from push_pipeline.cli.console_users import make_admin, make_link
+
+    name = getpass.getuser()
+    make_admin(name)
+    link = make_link(name, f"http://{HOST}:{installation.port}")
+    return f"{link}\n           (once, within ten minutes; then: push-pipeline console link {name})"
 
 
 def _key(installation: Installation) -> str:

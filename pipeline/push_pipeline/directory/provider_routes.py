@@ -1,13 +1,13 @@
 """Routes: an app's sealed credentials, and whether anybody may send through them now."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, case, func, or_, select, update
 
 from push_pipeline import db
 from push_pipeline.models import CREDENTIAL, Credential
-from push_pipeline.outcome import Recent, RestCause
+from push_pipeline.outcome import Recent, RestCause, why_it_rests
 
 #: A route that is open, whatever had closed it.
 _OPEN: dict[str, Any] = {
@@ -97,6 +97,13 @@ def list_routes(connection: Connection, app_id: str | None = None) -> list[dict[
     if app_id is not None:
         statement = statement.where(CREDENTIAL.app_id == app_id)
     return [dict(row) for row in connection.execute(statement).mappings()]
+
+
+def why_closed(route: Mapping[str, Any]) -> str | None:
+    """Say what keeps one of `list_routes` closed; None where nothing does."""
+    if route["troubled_since"] is None:
+        return None
+    return why_it_rests(route["rest_cause"], route["rest_reason"] or route["held_reason"])
 
 
 def apple_environments(connection: Connection, app_id: str) -> list[str]:

@@ -9,12 +9,14 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
 
 from push_pipeline.devices.register import Arrival
 from push_pipeline.gateway import errors
 from push_pipeline.gateway.access_log import AccessLog
 from push_pipeline.gateway.auth import Gatekeeper
 from push_pipeline.gateway.batcher import Batcher
+from push_pipeline.gateway.console_mount import ConsoleMount
 from push_pipeline.gateway.defects import Defects
 from push_pipeline.gateway.description import RESPONSES, SERVERS, TAGS, describe
 from push_pipeline.gateway.operators import OperatorPort
@@ -64,10 +66,11 @@ _ROUTES = (
 )
 
 
-def create_app(operator_port: int | None = None) -> FastAPI:
+def create_app(operator_port: int | None = None, console: ASGIApp | None = None) -> FastAPI:
     """Build the application; nothing is connected before the first request.
 
-    By `operator_port`, if it listens there too, only what operators ask is answered.
+    By `operator_port`, if it listens there too, only what operators ask is answered. `console`
+    gets what is below `/console/`.
     """
     app = FastAPIOffline(  # its pages load nothing from elsewhere
         redoc_url=None,
@@ -80,9 +83,10 @@ def create_app(operator_port: int | None = None) -> FastAPI:
         redirect_slashes=False,  # an SDK takes a redirect for an error
         lifespan=_lifespan,
         middleware=[
+            Middleware(OperatorPort, port=operator_port),
+            Middleware(ConsoleMount, console=console),
             Middleware(Addressing),
             Middleware(AccessLog),
-            Middleware(OperatorPort, port=operator_port),
             *_cross_origin(get_settings().cors_origins.split()),
             Middleware(Defects),
         ],

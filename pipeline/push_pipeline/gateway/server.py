@@ -3,15 +3,18 @@
 import asyncio
 import logging
 import socket
-from typing import cast
+from typing import Any, cast
 
 import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from push_pipeline import db, migrations, queues
 from push_pipeline.errors import SetupError
 from push_pipeline.gateway.app import create_app
 from push_pipeline.gateway.crowd import Crowd
 from push_pipeline.gateway.protocol import protocol_with
+from push_pipeline.gateway.proxies import NotedProxies
 from push_pipeline.log_lines import write_json
 from push_pipeline.metrics.folder import check_metrics_folder, share_counts
 from push_pipeline.settings import get_settings
@@ -27,10 +30,13 @@ SHUTDOWN_SECONDS = 5
 BACKLOG = 2048
 
 
-def serve(host: str, port: int, operator_port: int | None = None) -> None:
+def serve(
+    host: str, port: int, operator_port: int | None = None, console: ASGIApp | None = None
+) -> None:
     """Serve the API until SIGTERM or SIGINT. Port 0 takes any free one, which is printed.
 
-    By `operator_port`, `/metrics` and `/readyz` need no key, and nothing else is there.
+    By `operator_port`, `/metrics` and `/readyz` need no key, and nothing else is there. `console`
+    is served below `/console/`.
 
     Raises:
         SetupError: a setting is missing, the schema is none for this release, the port is taken.
@@ -49,7 +55,7 @@ def serve(host: str, port: int, operator_port: int | None = None) -> None:
     for name, one in zip(names, listening, strict=False):
         print(f"{name} {_url(one)}", flush=True)  # noqa: T201 - for people and scripts
     operators = listening[1].getsockname()[1] if listening[1:] else None
-    make_server(operators).run(sockets=listening)
+    make_server(operators, console).run(sockets=listening)
 
 
 def _url(listening: socket.socket) -> str:
@@ -58,17 +64,19 @@ def _url(listening: socket.socket) -> str:
     return f"http://{shown}:{taken}"
 
 
-def make_server(operator_port: int | None = None) -> uvicorn.Server:
+def make_server(operator_port: int | None = None, console: ASGIApp | None = None) -> uvicorn.Server:
     """Build the server of the API."""
     proxies = get_settings().trusted_proxies.split()  # FORWARDED_ALLOW_IPS is not asked
+    app: Any = create_app(operator_port, console)  # the two libraries spell its type differently
+    if proxies:
+        app = NotedProxies(cast("Any", ProxyHeadersMiddleware(app, proxies)), proxies)
     config = uvicorn.Config(
-        create_app(operator_port),
+        app,
         http=cast("type[asyncio.Protocol]", protocol_with(Crowd())),
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=bool(proxies),
-        forwarded_allow_ips=proxies,
+        proxy_headers=False,  # done above, where it is noted who the proxy was
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )

@@ -50,9 +50,10 @@ def beat(*, loglevel: str = "WARNING") -> list[str]:
     return [*_celery("beat"), "--pidfile", "", "--loglevel", loglevel]
 
 
-def gateway(host: str, port: int) -> list[str]:
-    """Return the command of the HTTP API."""
-    return [sys.executable, "-m", "push_pipeline", "gateway", "--host", host, "--port", str(port)]
+def gateway(host: str, port: int, *, console: bool) -> list[str]:
+    """Return the command of the HTTP API, with the console or without."""
+    where = ["--host", host, "--port", str(port)]
+    return [sys.executable, "-m", "push_pipeline", "gateway", *where, *["--console"] * console]
 
 
 def flower(host: str, port: int, *, protected: bool) -> list[str]:

@@ -31,6 +31,12 @@ def has_flower() -> bool:
     return importlib.util.find_spec("flower") is not None
 
 
+def has_console() -> bool:
+    """Tell whether the extra `console` is there."""
+    needed = ("argon2", "jinja2", "python_multipart")
+    return is_installed() and all(importlib.util.find_spec(name) for name in needed)
+
+
 def free_port(wanted: int) -> int:
     """Return the port itself, or any free one for 0: a restart must find the same again.
 
@@ -58,7 +64,7 @@ def check_port(host: str, wanted: int, option: str = "--metrics-port") -> int:
 
 def program(port: int) -> Program:
     """Describe the process."""
-    return Program("gateway", commands.gateway(HOST, port))
+    return Program("gateway", commands.gateway(HOST, port, console=has_console()))
 
 
 def flower(port: int) -> Program:

@@ -1,0 +1,73 @@
+"""Devices and users: found by id, what each got lately, put back into service, forgotten."""
+
+from typing import Annotated
+from urllib.parse import quote
+
+from fastapi import APIRouter, Form, Query
+from starlette.responses import RedirectResponse, Response
+
+from push_pipeline import db
+from push_pipeline.console.rendering import page
+from push_pipeline.console.roles import Role
+from push_pipeline.console.visitor import Visiting
+from push_pipeline.devices.inventory import list_devices, show_device
+from push_pipeline.devices.owners import named_devices
+from push_pipeline.devices.revival import revive_devices
+from push_pipeline.ledger.deliveries import deliveries_of
+from push_pipeline.privacy import forget_device
+
+router = APIRouter(prefix="/a/{app_id}/devices")
+
+#: Devices of a page.
+PAGE = 50
+
+DeviceId = Annotated[str, Form(max_length=1_000)]
+
+
+@router.get("")
+def devices(
+    visitor: Visiting,
+    user: str = "",
+    channel: str = "",
+    after: Annotated[int, Query(ge=0)] = 0,
+) -> Response:
+    """List devices: of a user, of a channel, or all."""
+    found = list_devices(
+        user=user or None, channel=channel or None, limit=PAGE, after=after, app=visitor.app_id
+    )
+    asked = {"user": user, "channel": channel}
+    return page("devices.html", visitor, found=found, asked=asked)
+
+
+@router.get("/one")
+def device(visitor: Visiting, id: str) -> Response:  # noqa: A002 - the name in the address
+    """Show a device, and what became of what was sent to it."""
+    found = show_device(id.strip(), app=visitor.app_id)
+    with db.reading() as connection:
+        named = named_devices(connection, visitor.app_id, device_id=found["deviceId"])
+        keys = [one.key for one in named]
+        deliveries = deliveries_of(connection, visitor.app_id, keys, [])
+    return page("device.html", visitor, device=found, deliveries=deliveries)
+
+
+@router.post("/revive")
+def revive(visitor: Visiting, device_id: DeviceId) -> Response:
+    """Take a device back into service."""
+    visitor.require(Role.ADMIN)
+    revive_devices([device_id], app=visitor.app_id)
+    visitor.note_alone("revived a device", device_id)
+    return _to(visitor.app_id, device_id)
+
+
+@router.post("/forget")
+def forget(visitor: Visiting, device_id: DeviceId) -> Response:
+    """Remove a device and its id for good."""
+    visitor.require(Role.ADMIN)
+    forget_device(device_id, app=visitor.app_id)
+    visitor.note_alone("forgot a device", "its id is not kept")
+    return RedirectResponse(f"/console/a/{visitor.app_id}/devices", status_code=303)
+
+
+def _to(app_id: str, device_id: str) -> Response:
+    where = f"/console/a/{app_id}/devices/one?id={quote(device_id, safe='')}"
+    return RedirectResponse(where, status_code=303)

@@ -1,0 +1,82 @@
+"""The installation: doctor's lines, routes, queues, beat, keys and people."""
+
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from push_pipeline import db, queues
+from push_pipeline.clock import now_ms
+from push_pipeline.console.rendering import fragment, page
+from push_pipeline.console.roles import Role
+from push_pipeline.console.visitor import Visiting
+from push_pipeline.directory.apps import list_keys
+from push_pipeline.directory.console_users import list_people
+from push_pipeline.directory.heartbeat import last_beat
+from push_pipeline.directory.provider_routes import list_routes, why_closed
+from push_pipeline.errors import SetupError
+from push_pipeline.ledger.due_batches import count_open_batches, oldest_due
+
+router = APIRouter(prefix="/a/{app_id}/system")
+
+
+class Finding(Protocol):
+    """A line of doctor's."""
+
+    @property
+    def name(self) -> str:
+        """What was looked at."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether it is well."""
+
+    @property
+    def says(self) -> str:
+        """What was found, and what helps."""
+
+
+Examine = Callable[[], Iterable[Finding]]
+
+
+@router.get("")
+def system(visitor: Visiting) -> Response:
+    """Show the installation."""
+    with db.reading() as connection:
+        keys = [one for one in list_keys(connection) if one.app_id == visitor.app_id]
+        people = list_people(connection) if visitor.role >= Role.ADMIN else []
+    return page("system.html", visitor, keys=keys, people=people, pulse=pulse(visitor.app_id))
+
+
+@router.get("/doctor")
+def doctor(visitor: Visiting, request: Request) -> Response:
+    """Show what doctor finds; it asks workers and broker, which takes seconds."""
+    visitor.require(Role.VIEWER)
+    examine: Examine = request.app.state.examine
+    return page("doctor.html", findings=list(examine()))
+
+
+def pulse(app_id: str) -> str:
+    """Render what moves: queues, the longest wait, routes, beat."""
+    now = now_ms()
+    with db.reading() as connection:
+        routes = list_routes(connection, app_id)
+        open_batches = count_open_batches(connection)
+        oldest = oldest_due(connection, now)
+        ticked = last_beat(connection, "tick")
+    return fragment(
+        "pulse.html",
+        routes=[(route, why_closed(route) or "open") for route in routes],
+        open_batches=open_batches,
+        waits=max(0, now - oldest) // 1000 if oldest is not None else 0,
+        ticked=None if ticked is None else (now - ticked) // 1000,
+        queues=_lengths(),
+    )
+
+
+def _lengths() -> list[tuple[str, int]] | None:
+    try:
+        return [(queue, queues.backlog(queue)) for queue in queues.QUEUES]
+    except SetupError:
+        return None

@@ -1,0 +1,105 @@
+"""What the providers' words mean, and what to do about them; pure.
+
+After Apple's "Handling notification responses from APNs" and Google's "FCM error codes".
+"""
+
+from typing import NamedTuple
+
+
+class Meaning(NamedTuple):
+    """What a reason means, and what helps."""
+
+    says: str
+    help: str
+
+
+_MEANINGS = {
+    "Unregistered": Meaning(
+        "The app was removed from the device, or it does not take pushes any more.",
+        "Nothing. The device is retired until the app registers it again.",
+    ),
+    "BadDeviceToken": Meaning(
+        "The token is none, or belongs to the other APNs environment.",
+        "Development builds have tokens of the sandbox: register them with that environment.",
+    ),
+    "DeviceTokenNotForTopic": Meaning(
+        "The token belongs to another app than the credential's topic.",
+        "Compare the topic of the credential with the app's bundle id.",
+    ),
+    "ExpiredToken": Meaning(
+        "The device token has expired.", "Nothing. The app registers a new one when it is opened."
+    ),
+    "ExpiredProviderToken": Meaning(
+        "The signature shown to Apple is older than an hour.", "Check this machine's clock."
+    ),
+    "InvalidProviderToken": Meaning(
+        "Apple does not accept the key.", "Check key id and team id: push-pipeline doctor --live"
+    ),
+    "TopicDisallowed": Meaning(
+        "The key may not push to this topic.", "Check the topic of the credential."
+    ),
+    "PayloadTooLarge": Meaning(
+        "The notification is larger than the provider takes.", "Shorten it; words of users count."
+    ),
+    "TooManyRequests": Meaning(
+        "Too many pushes to the same device in a row.", "Nothing: it is tried again more slowly."
+    ),
+    "UNREGISTERED": Meaning(
+        "The app was removed from the device, or its data was cleared.",
+        "Nothing. The device is retired until the app registers it again.",
+    ),
+    "SENDER_ID_MISMATCH": Meaning(
+        "The token belongs to another Firebase project.",
+        "Compare the project of the service account with the app's google-services.json.",
+    ),
+    "INVALID_ARGUMENT": Meaning(
+        "Firebase takes the token or the message for malformed.",
+        "If it is many devices, look at the options of the message; if few, at their tokens.",
+    ),
+    "QUOTA_EXCEEDED": Meaning(
+        "The project's quota is used up.", "Nothing: it is sent later. Ask Google for more."
+    ),
+    "THIRD_PARTY_AUTH_ERROR": Meaning(
+        "Firebase has no valid APNs key for this iPhone.", "Upload one in the Firebase console."
+    ),
+    "EmptyText": Meaning(
+        "With its user's words nothing would be left to show.",
+        "Give the template a text for users without these columns.",
+    ),
+    "NotRegistered": Meaning("The device was unregistered before it was sent to.", "Nothing."),
+    "NoCredential": Meaning(
+        "The app has no credential for this platform or environment.",
+        "Store one: push-pipeline app credentials",
+    ),
+    "BadCredential": Meaning(
+        "The stored credential cannot be used.", "push-pipeline doctor names it."
+    ),
+    "Abandoned": Meaning(
+        "Every attempt was lost with its worker.",
+        "Look at the workers' logs: something kills them.",
+    ),
+    "Expired": Meaning(
+        "It could not be sent within the message's lifetime.",
+        "Give messages a longer ttl, or add workers if they wait for one.",
+    ),
+    "Cancelled": Meaning("The message was cancelled before it was sent.", "Nothing."),
+    "Timeout": Meaning(
+        "The provider did not answer in time: it may have arrived.",
+        "The policy for unknown outcomes decides whether it is sent again.",
+    ),
+    "ConnectionLost": Meaning(
+        "The connection broke before the answer: it may have arrived.",
+        "The policy for unknown outcomes decides whether it is sent again.",
+    ),
+    "WorkerLost": Meaning(
+        "A worker was killed while it was sending: it may have arrived.",
+        "The policy for unknown outcomes decides whether it is sent again.",
+    ),
+}
+
+_UNKNOWN = Meaning("The provider's word, kept as it came.", "See the provider's documentation.")
+
+
+def meaning_of(reason: str) -> Meaning:
+    """Return what a reason means."""
+    return _MEANINGS.get(reason.partition(":")[0].strip(), _UNKNOWN)

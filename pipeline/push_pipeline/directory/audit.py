@@ -1,0 +1,40 @@
+"""Who did what in the console; written in the transaction of the deed where there is one."""
+
+from typing import NamedTuple
+
+from sqlalchemy import Connection, insert, select
+
+from push_pipeline.models import AUDIT, AuditEntry
+
+#: Entries of a page.
+PAGE = 100
+
+
+class Deed(NamedTuple):
+    """What somebody did, to what, and when (epoch milliseconds)."""
+
+    id: int
+    at: int
+    user_name: str
+    app_id: str
+    action: str
+    subject: str
+
+
+def note_deed(
+    connection: Connection, now: int, who: str, app_id: str, action: str, subject: str
+) -> None:
+    """Note what somebody does. `subject` is an id, never a text or a token."""
+    values = {"at": now, "user_name": who, "app_id": app_id, "action": action, "subject": subject}
+    connection.execute(insert(AuditEntry).values(**values))
+
+
+def list_deeds(connection: Connection, app_id: str, before: int | None = None) -> list[Deed]:
+    """Return the newest deeds in an app, and of no app; `before` is the id where a page ended."""
+    statement = select(
+        AUDIT.id, AUDIT.at, AUDIT.user_name, AUDIT.app_id, AUDIT.action, AUDIT.subject
+    ).where(AUDIT.app_id.in_(["", app_id]))
+    if before is not None:
+        statement = statement.where(AUDIT.id < before)
+    rows = connection.execute(statement.order_by(AUDIT.id.desc()).limit(PAGE))
+    return [Deed(*row) for row in rows]

@@ -1,0 +1,315 @@
+"""The console as a browser's requests meet it: who comes in, what is shown, what is done."""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from urllib.parse import unquote
+
+import httpx
+import pytest
+
+from push_pipeline import db, publish, register_device
+from push_pipeline.cli.console_users import make_link
+from push_pipeline.clock import now_ms
+from push_pipeline.console.app import create_console
+from push_pipeline.console.sign_in import set_password
+from push_pipeline.directory.apps import ensure_app
+from push_pipeline.directory.audit import list_deeds
+from push_pipeline.directory.console_users import put_person, remove_person
+from push_pipeline.settings import Settings
+from tests.installation import APP, Installation
+from tests.integration.gateway_stand import running_gateway
+
+CANARY = "canary-text-9f3a"
+
+
+@dataclass
+class Browser:
+    """Keeps cookies and says where its requests come from, as a browser does."""
+
+    url: str
+    client: httpx.Client = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.client = httpx.Client(base_url=self.url, headers={"sec-fetch-site": "same-origin"})
+
+    def sign_in(self, name: str) -> httpx.Response:
+        link = httpx.URL(make_link(name, self.url))
+        return self.client.post("/console/sign-in", data=dict(link.params))
+
+    def get(self, path: str) -> httpx.Response:
+        return self.client.get(f"/console/a/{APP}/{path}")
+
+    def post(
+        self, path: str, headers: Mapping[str, str] | None = None, **fields: str
+    ) -> httpx.Response:
+        return self.client.post(f"/console/a/{APP}/{path}", data=fields, headers=headers)
+
+
+@pytest.fixture
+def browser(installation: Installation) -> Iterator[Callable[[str], Browser]]:
+    """Open browsers in which somebody is signed in: `browser("vera")`; roles as their names say."""
+    for name, role in (("vera", "viewer"), ("paul", "publisher"), ("anna", "admin")):
+        with db.writing() as connection:
+            put_person(connection, name, {APP: role}, now_ms())
+    with running_gateway(console=create_console(list)) as gateway, ExitStack() as opened_ones:
+
+        def open_one(name: str) -> Browser:
+            opened = Browser(f"http://127.0.0.1:{gateway.port}")
+            opened_ones.callback(opened.client.close)
+            if name:
+                assert opened.sign_in(name).status_code == 303
+            return opened
+
+        yield open_one
+
+
+def deeds() -> list[tuple[str, str]]:
+    with db.reading() as connection:
+        return [(one.user_name, one.action) for one in list_deeds(connection, APP)]
+
+
+def test_a_link_signs_in_once_and_leaving_ends_it_at_the_server(
+    browser: Callable[[str], Browser],
+) -> None:
+    stranger = browser("")
+    link = httpx.URL(make_link("vera", stranger.url))
+
+    assert stranger.get("messages").headers["location"] == "/console/sign-in"
+    assert stranger.client.get(link.raw_path.decode()).status_code == 200, "looking uses none up"
+    entered = stranger.client.post("/console/sign-in", data=dict(link.params))
+    assert entered.status_code == 303
+    assert {"HttpOnly", "SameSite=strict"} <= set(entered.headers["set-cookie"].split("; "))
+    assert stranger.get("messages").status_code == 200
+
+    again = browser("").client.post("/console/sign-in", data=dict(link.params))
+    assert again.status_code == 401
+    assert "was used" in again.text
+
+    kept = dict(stranger.client.cookies)
+    stranger.client.post("/console/sign-out")
+    stranger.client.cookies.update(kept)
+    assert stranger.get("messages").status_code == 303
+    assert ("vera", "signed in") in deeds()
+
+
+def test_a_password_signs_in_and_a_new_one_signs_everybody_out(
+    browser: Callable[[str], Browser],
+) -> None:
+    set_password("vera", "correct horse battery")
+    opened = browser("")
+
+    def enter(name: str, password: str) -> int:
+        said = {"name": name, "password": password}
+        return opened.client.post("/console/sign-in", data=said).status_code
+
+    assert enter("vera", "wrong horse battery!") == 401
+    assert enter("nobody", "correct horse battery") == 401
+    assert enter("paul", "") == 401, "who has no password has none that is empty"
+    assert enter("vera", "correct horse battery") == 303
+    assert opened.get("messages").status_code == 200
+
+    set_password("vera", "another horse battery")
+    assert opened.get("messages").status_code == 303
+
+
+def test_a_page_of_another_site_changes_nothing(
+    installation: Installation, browser: Callable[[str], Browser]
+) -> None:
+    message_id = publish("news", "Hi", None, {"publish_at": now_ms() + 3_600_000}).message_id
+    paul = browser("paul")
+    for said in (
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
+        {"sec-fetch-site": "none"},
+    ):
+        assert paul.post(f"messages/{message_id}/do", said, verb="cancel").status_code == 403
+    del paul.client.headers["sec-fetch-site"]
+    for origin in ({}, {"origin": "https://evil.example"}, {"origin": "null"}):
+        assert paul.post(f"messages/{message_id}/do", origin, verb="cancel").status_code == 403
+
+    assert "scheduled" in paul.get(f"messages/{message_id}").text
+    own = {"origin": paul.url}
+    assert paul.post(f"messages/{message_id}/do", own, verb="cancel").status_code == 303
+    assert "cancelled" in paul.get(f"messages/{message_id}").text
+    assert ("paul", "cancel") in deeds()
+
+
+def test_no_page_may_run_or_load_what_is_not_ours(browser: Callable[[str], Browser]) -> None:
+    vera = browser("vera")
+    for path in ("messages", "schedule", "channels", "templates", "devices", "system", "nowhere"):
+        answer = vera.get(path)
+        policy = answer.headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+        assert answer.headers["cache-control"] == "no-store"
+        assert not re.search(
+            r"""<script>|\sstyle=|\son\w+=|(?:src|href)="(?:http|//)""", answer.text
+        )
+
+
+@pytest.mark.parametrize("name", ["vera", "paul", "anna"])
+def test_each_role_does_what_it_may_and_nothing_more(
+    name: str, installation: Installation, browser: Callable[[str], Browser]
+) -> None:
+    [device] = installation.register(["aa" * 32])
+    message_id = publish("news", CANARY).message_id
+    installation.work(message_id)
+    rank = ["vera", "paul", "anna"].index(name)
+    who = browser(name)
+
+    def may(answer: httpx.Response) -> bool:
+        return answer.status_code < 400
+
+    assert may(who.get("messages"))
+    assert may(who.get(f"messages/{message_id}"))
+    assert may(who.get("compose")) is (rank >= 1)
+    assert may(who.post(f"messages/{message_id}/reveal")) is (rank >= 1)
+    assert may(who.get(f"messages/{message_id}/export.ndjson")) is (rank >= 1)
+    assert may(who.post("compose/send", once="x1", channel="news", text="Hi")) is (rank >= 1)
+    assert may(who.get("audit")) is (rank >= 2)
+    assert may(who.post("devices/forget", device_id=device)) is (rank >= 2)
+
+
+def test_somebody_with_a_role_in_one_app_sees_no_other(browser: Callable[[str], Browser]) -> None:
+    with db.writing() as connection:
+        ensure_app(connection, "OTHER", "Another", now_ms())
+    anna = browser("anna")
+    for app_id in ("OTHER", "NOWHERE"):
+        answer = anna.client.get(f"/console/a/{app_id}/messages")
+        assert answer.status_code == 400
+        assert "no role" in answer.text
+    with db.writing() as connection:
+        remove_person(connection, "anna")
+    assert anna.get("messages").status_code == 303, "the next request already"
+
+
+def test_texts_and_tokens_are_hidden_until_somebody_asks_and_that_is_noted(
+    installation: Installation, browser: Callable[[str], Browser]
+) -> None:
+    token = "ab" * 32
+    device = "dev-1"
+    register_device(device, token, "IOS", channels=["news"])
+    message_id = publish("news", CANARY).message_id
+    installation.work(message_id)
+    anna = browser("anna")
+
+    pages = ["messages", f"messages/{message_id}", "devices", f"devices/one?id={device}", "audit"]
+    for path in [*pages, f"messages/{message_id}/export.ndjson"]:
+        shown = anna.get(path)
+        assert shown.status_code == 200
+        assert CANARY not in shown.text
+        assert token not in shown.text
+    assert CANARY in anna.post(f"messages/{message_id}/reveal").text
+    assert ("anna", "read the text") in deeds()
+    assert CANARY not in anna.get("audit").text
+
+
+def test_what_is_composed_is_looked_at_tried_and_sent_once(
+    installation: Installation, browser: Callable[[str], Browser]
+) -> None:
+    devices = installation.register([f"{n:064x}" for n in range(1, 4)])
+    paul = browser("paul")
+    said = {"channel": "news", "title": "T", "text": "Hi <b>all</b>", "once": "form-1"}
+
+    looked = paul.post("compose/look", **said).text
+    assert "<strong>3</strong> devices" in looked
+    assert "Hi &lt;b&gt;all&lt;/b&gt;" in looked
+    assert "segment" not in paul.post("compose/look", **said, segment="").text
+    wrong = paul.post("compose/look", **said, segment="age = = 3")
+    assert "problem" in wrong.text
+    assert wrong.status_code == 200
+
+    tried = paul.post("compose/test", **said, devices=devices[0])
+    [test_id] = re.findall(r"messages/(message%3A[0-9A-F-]+|message:[0-9A-F-]+)", tried.text)
+    assert installation.work(test_id.replace("%3A", ":"))["audience"] == 1
+
+    assert "Send to 3 devices" in paul.post("compose/review", **said).text
+    first, second = (paul.post("compose/send", **said) for _ in range(2))
+    assert first.headers["location"] == second.headers["location"]
+    message_id = first.headers["location"].rpartition("/")[2]
+    installation.work(message_id)
+    page = paul.get(f"messages/{message_id}").text
+    assert "<strong>3</strong> accepted" in page
+    assert deeds().count(("paul", "published")) == 1
+
+
+def test_a_reason_is_explained_and_the_device_tells_why_it_got_nothing(
+    installation: Installation, browser: Callable[[str], Browser]
+) -> None:
+    good, dead = f"{1:064x}", f"{2:064x}"
+    ids = installation.register([good, dead])
+    installation.simulator.devices([{"token": dead, "provider": "apns", "state": "dead"}])
+    message_id = publish("news", "Hi").message_id
+    installation.work(message_id)
+    anna = browser("anna")
+
+    page = anna.get(f"messages/{message_id}").text
+    assert "The app was removed from the device" in page
+    [out] = [one for one in ids if "retired" in anna.get(f"devices/one?id={one}").text]
+    assert "The app was removed from the device" in anna.get(f"devices/one?id={out}").text
+    assert anna.post("devices/revive", device_id=out).status_code == 303
+    assert "active" in anna.get(f"devices/one?id={out}").text
+    lines = anna.get(f"messages/{message_id}/export.ndjson?only=rejected").text.splitlines()
+    assert [json.loads(line)["deviceId"] for line in lines] == [out]
+
+
+def test_the_list_is_paged_and_filtered_without_counting_all(
+    installation: Installation, browser: Callable[[str], Browser]
+) -> None:
+    later = {"publish_at": now_ms() + 3_600_000}
+    ids = [publish(f"c{n % 2}", "Hi", None, later).message_id for n in range(35)]
+    vera = browser("vera")
+
+    def listed(path: str) -> list[str]:
+        return re.findall(r"/messages/(message:[0-9A-F-]+)", unquote(vera.get(path).text))
+
+    first = listed("messages")
+    [older] = re.findall(r'href="\?([^"]+)">Older', vera.get("messages").text)
+    rest = listed("messages?" + older.replace("&amp;", "&"))
+    assert sorted([*first, *rest]) == sorted(ids)
+    assert len(listed("messages?channel=c1")) == 17
+    assert len(listed("messages?state=cancelled")) == 0
+    assert len(listed("messages?day=2020-01-01")) == 0
+    assert vera.get("messages?day=tomorrow").status_code == 400
+
+
+def test_a_proxy_names_who_it_let_in_and_nobody_else_can(
+    installation: Installation, configure: Callable[..., Settings]
+) -> None:
+    with db.writing() as connection:
+        put_person(connection, "vera", {"*": "viewer"}, now_ms())
+    named = {"X-Forwarded-User": "vera"}
+    for proxies, status in (("10.9.9.9", 303), ("127.0.0.1", 200)):
+        configure(trusted_proxies=proxies, console_user_header="X-Forwarded-User")
+        with running_gateway(console=create_console(list)) as gateway:
+            url = f"http://127.0.0.1:{gateway.port}/console/a/{APP}/messages"
+            assert httpx.get(url, headers=named).status_code == status
+
+
+def test_the_stream_tells_what_is_true_now_and_then_what_changes(
+    installation: Installation, browser: Callable[[str], Browser]
+) -> None:
+    installation.register(["aa" * 32])
+    message_id = publish("news", "Hi").message_id
+    vera = browser("vera")
+    told: list[str] = []
+    path = f"/console/a/{APP}/events"
+    with vera.client.stream("GET", path, params={"topic": message_id}, timeout=30) as stream:
+        assert stream.headers["content-type"].startswith("text/event-stream")
+        lines = stream.iter_lines()
+        for line in lines:
+            told.append(line)
+            if len(told) > 3 and "Nobody was sent to yet" in "".join(told):
+                break
+        installation.work(message_id)
+        for line in lines:
+            told.append(line)
+            if "<strong>1</strong> accepted" in line:
+                break
+    assert CANARY not in "".join(told)
+    stranger = browser("")
+    assert stranger.client.get(path, params={"topic": message_id}).status_code == 401
+    assert vera.client.get(path, params={"topic": "message:none"}).status_code == 404

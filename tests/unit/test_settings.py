@@ -234,6 +234,9 @@ class Applications:
     def spelling(self, field: str) -> str:
         return f"SHOP_{field.upper()}"
 
+    def program(self) -> str:
+        return "shop push"
+
 
 @pytest.fixture
 def applications():

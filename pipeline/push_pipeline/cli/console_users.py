@@ -24,7 +24,7 @@ LOCAL = "http://127.0.0.1:8080"
 def grant(
     name: Name,
     role: Annotated[str, typer.Argument(metavar="viewer|publisher|admin")],
-    app: Annotated[str, typer.Option("--app", help="In this app alone.")] = "*",
+    app: Annotated[str, typer.Option("--in", metavar="APP", help="In this app alone.")] = "*",
 ) -> None:
     """Make a user, or give one a role: in every app, or in one."""
     from push_pipeline import db

@@ -144,6 +144,16 @@ class Settings(BaseSettings):
         description="A device that fails alone is given up after",
         json_schema_extra={"unit": "attempts"},
     )
+    fcm_rate: Annotated[float, Ge(0), Le(1_000_000)] = Field(
+        10_000,
+        description="Most pushes by a Firebase credential, of all workers together; 0: no limit",
+        json_schema_extra={"unit": "a second"},
+    )
+    apns_rate: Annotated[float, Ge(0), Le(1_000_000)] = Field(
+        0,
+        description="As well by an APNs credential; 0: until Apple says that it is too much",
+        json_schema_extra={"unit": "a second"},
+    )
     connections: Annotated[int, Ge(1), Le(16)] = Field(
         2,
         description="HTTP/2 connections per credential and worker child",

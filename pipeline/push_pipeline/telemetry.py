@@ -13,6 +13,8 @@
 | run_closed | run_id | nothing of a run is open any more |
 | run_stopped | run_id, reason | the guard stopped a run |
 | route_rested | credential_id, seconds, cause, reason | a route is closed for everybody |
+| budget_waited | provider, seconds | a batch, or its rest, waits for its turn |
+| budget_cut | credential_id, left | less is sent: the provider says that it is too much |
 | dead_letter_kept | queue, reason | a task message could not be read |
 | tick_dropped | host | a tick was too old when a worker came to it |
 | woken_again | runs, batches | the tick sent wake-ups that went missing |
@@ -36,9 +38,13 @@ _FOR_AN_OPERATOR = frozenset({RestCause.TLS, RestCause.REFUSED, RestCause.GUARD}
 #: Seconds. A slice is a few round trips to a provider; at the most it takes the send time-out.
 SLICE_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
+#: Seconds. A turn comes with one of the next ticks, or after a broadcast of minutes.
+BUDGET_BUCKETS = (0.1, 0.5, 1, 5, 15, 60, 300, 600)
+
 _EVENTS = (
     *("publish_changed", "publish_lost", "registration_changed", "fanned_out", "slice_recorded"),
     *("lease_lost", "run_closed", "run_stopped", "route_rested", "dead_letter_kept"),
+    *("budget_waited", "budget_cut"),
     *("tick_dropped", "woken_again", "registrations_expired", "ledger_pruned"),
 )
 _PLATFORMS = [(platform.value,) for platform in Platform]
@@ -92,6 +98,19 @@ _rests = Count(
     "Times that a route was closed",
     ["cause"],
     [(cause.value,) for cause in RestCause],
+)
+_budget_wait_seconds = Times(
+    "push_pipeline_budget_wait_seconds",
+    "Time that a batch waits for its turn",
+    BUDGET_BUCKETS,
+    labels=["provider"],
+    known=[("apns",), ("fcm",)],
+)
+_budget_cuts = Count(
+    "push_pipeline_budget_cuts_total",
+    "Times that a provider said that too much was sent",
+    ["provider"],
+    [("apns",), ("fcm",)],
 )
 _lease_lost = Count("push_pipeline_lease_lost_total", "Workers that were overtaken in mid batch")
 
@@ -182,6 +201,31 @@ def route_rested(credential_id: int, seconds: float, cause: RestCause, reason: s
         seconds,
         why_it_rests(cause, reason),
         extra={"action": "route_rested", "credential_id": credential_id, "cause": cause.value},
+    )
+
+
+def budget_waited(provider: str, seconds: float) -> None:
+    """A batch, or its rest, waits for its turn."""
+    _events.add(1, "budget_waited")
+    _budget_wait_seconds.add(seconds, provider)
+    logger.debug(
+        "a batch to %s waits %.1f s for its turn",
+        provider,
+        seconds,
+        extra={"action": "budget_waited", "provider": provider},
+    )
+
+
+def budget_cut(credential_id: int, provider: str, left: float) -> None:
+    """Less is sent through a credential: its provider says that it is too much."""
+    _events.add(1, "budget_cut")
+    _budget_cuts.add(1, provider)
+    logger.warning(
+        "credential %d sends %.0f a second at the most for now: %s says that it is too much",
+        credential_id,
+        left,
+        provider,
+        extra={"action": "budget_cut", "credential_id": credential_id},
     )
 
 

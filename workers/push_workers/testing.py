@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from push_pipeline import db, queues
+from push_pipeline.budgets import Ask, Budgets, Grant, Limits
 from push_pipeline.clock import now_ms
 from push_pipeline.directory.apps import list_apps
 from push_pipeline.directory.provider_routes import find_credential, put_credential
@@ -105,12 +106,25 @@ class Provider:
                         put_credential(connection, app.id, *route, _NO_CREDENTIAL, now)
 
 
+class _NoBudgets(Budgets):
+    """Lets everything through: nobody is sent to."""
+
+    def take(self, key: str, limits: Limits, ask: Ask) -> Grant:  # noqa: ARG002 - of any
+        """Let all of it go."""
+        return Grant(ask.wanted, 0.0)
+
+    def cut(self, key: str, limits: Limits) -> float:  # noqa: ARG002
+        """Leave all as it is."""
+        return limits.rate
+
+
 class _Context(Context):
     """A worker whose every route leads to one provider."""
 
     def __init__(self, provider: Provider) -> None:
         super().__init__()
         self._provider = provider
+        self.budgets = _NoBudgets()
 
     def sender(self, batch: Standing) -> Sender:  # noqa: ARG002 - the same for all
         """Return the provider that stands in."""

@@ -195,6 +195,34 @@ def take(connection: Connection, batch: Standing, *, lease_until: int, doubt_end
     return connection.execute(_TAKE, values).rowcount == 1
 
 
+_GIVE_BACK = (
+    update(Batch)
+    .where(*_OURS)
+    .values(
+        lease_until=None,
+        woken_at=None,
+        stalls=bindparam("old_stalls"),
+        doubt_end=bindparam("old_doubt_end"),
+        not_before=bindparam("new_not_before"),
+    )
+)
+
+
+def give_back(connection: Connection, batch: Standing, claim: int, not_before: int) -> None:
+    """Put a batch that was taken and not sent to back as it was, until a time.
+
+    Nothing of it is in doubt that was not before. Who was overtaken changes nothing.
+    """
+    values = {
+        "batch_id": batch.id,
+        "claim": claim,
+        "old_stalls": batch.stalls,
+        "old_doubt_end": batch.doubt_end,
+        "new_not_before": not_before,
+    }
+    connection.execute(_GIVE_BACK, values)
+
+
 _NOTE_BADGED = update(Batch).where(*_OURS).values(badged=bindparam("new_badged"))
 
 

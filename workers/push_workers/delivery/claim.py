@@ -116,6 +116,8 @@ class Claim:
     read_at: int = 0
     badged: int = 0  # members before it had their badges changed
     lease_until: int = 0
+    allowed_end: int = 0  # members before it may be sent to now …
+    resume_at: int = 0  # … and the others not before this time
     unsure: bool = False  # whether a commit was made that nobody saw
     closed: bool = False  # its run, with its last slice
     reasons: dict[str, int] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Batch → take, send, record, close: what one delivery task does.
+"""Batch → take, ask for its turn, send, record, close: what one delivery task does.
 
 A batch is sent in slices of the doubt window. Each slice is noted in the batch row before it is
 sent and recorded before the next begins, so a SIGKILL leaves at most one slice in doubt.
@@ -10,6 +10,7 @@ from functools import partial
 from push_pipeline import telemetry
 from push_pipeline.ledger.batches import LeaseLost
 from push_pipeline.ledger.values import Tally
+from push_workers.delivery.admission import ask_for_turn, cut_budget, give_back
 from push_workers.delivery.outlast import outlast
 from push_workers.delivery.process import Context
 from push_workers.delivery.record import close_run, record_slice, tell_others
@@ -27,6 +28,9 @@ def deliver(batch_id: int, context: Context) -> None:
     claim = take(batch_id, context)
     if claim is None:
         return
+    if not ask_for_turn(claim, context):
+        outlast(claim, partial(give_back, claim))
+        return
     run = context.run_facts(claim.batch.run_id)
     claim.said = outlast(claim, lambda: read_said(claim, run))
     try:
@@ -35,6 +39,8 @@ def deliver(batch_id: int, context: Context) -> None:
             report = send_slice(claim, part, run, context)
             goes_on = outlast(claim, partial(record_slice, claim, part, report, context))
             outlast(claim, partial(tell_others, claim, report, context))
+            if report.overloaded:
+                cut_budget(claim, context)
             _tell(claim.batch.platform, report.tally(), time.monotonic() - began)
             if not goes_on:
                 break

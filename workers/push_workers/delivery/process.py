@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from push_pipeline import db
+from push_pipeline.budgets import Budgets, limits_of, slice_limit
 from push_pipeline.content import Content
 from push_pipeline.content.badge import BadgeChange
 from push_pipeline.content.languages import DEFAULT
@@ -20,7 +21,7 @@ from push_pipeline.directory.provider_routes import find_sealed
 from push_pipeline.errors import BadCredential
 from push_pipeline.ledger.values import RunMessage, Standing
 from push_pipeline.outcome import NO_VERDICTS, Recent
-from push_pipeline.platform import Platform
+from push_pipeline.platform import Platform, provider_of
 from push_pipeline.settings import Settings, get_settings
 from push_pipeline.template.wording import Wording
 from push_workers.delivery.backoff import Backoff
@@ -168,6 +169,7 @@ class Context:
         )
         #: What providers answered this process and the other workers were not told yet, by route.
         self.news: dict[int, Recent] = {}
+        self.budgets = Budgets()
         self._runs: OrderedDict[int, RunFacts] = OrderedDict()
         self._credential = lru_cache(maxsize=CREDENTIALS_KEPT)(self._unseal)
         self._senders = SenderPool(
@@ -210,6 +212,11 @@ class Context:
             troubled=0.0 if batch.troubled_since is None else (now - batch.troubled_since) / 1000,
         )
 
+    def window(self, batch: Standing) -> int:
+        """Return how many members of a batch may be sent to in one slice."""
+        limits = limits_of(provider_of(batch.environment), self.settings)
+        return slice_limit(limits, self.settings.doubt_window)
+
     def sender(self, batch: Standing) -> Sender:
         """Return the sender for a batch's route, made when a new credential version appears.
 
@@ -232,3 +239,4 @@ class Context:
     def close(self) -> None:
         """Say GOAWAY to the providers and close every connection."""
         self._senders.close_all()
+        self.budgets.close()

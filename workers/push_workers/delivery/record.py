@@ -44,9 +44,8 @@ def record_slice(claim: Claim, part: Slice, report: Report, context: Context) ->
         rest_until = _change_route(connection, claim, report, now)
         finished = part.end == batch.size
         if rest_until is None and not finished:
-            rest_until = _rest_by_others(connection, batch, now)
-        stopped = rest_until is not None or report.suspicion is not None
-        goes_on = not finished and not stopped and _may_go_on(connection, batch, now)
+            rest_until = _next_slice_at(connection, claim, part, report, now)
+        goes_on = not finished and rest_until is None
         progress = _progress(claim, part.end, report)
         if finished:
             progress = progress._replace(finished_at=now)
@@ -104,6 +103,21 @@ def _stop_if_suspicious(batch: Standing, report: Report) -> None:
 def _progress(claim: Claim, settled: int, report: Report) -> Progress:
     reasons = Counter(claim.reasons) + report.tally().reasons
     return Progress(settled, settled, claim.batch.not_before, dict(reasons) or None)
+
+
+def _next_slice_at(
+    connection: Connection, claim: Claim, part: Slice, report: Report, now: int
+) -> int | None:
+    """Return not before when the next slice may be sent, by whoever takes the batch then.
+
+    None where it is sent now.
+    """
+    until = _rest_by_others(connection, claim.batch, now)
+    if until is not None:
+        return until
+    if report.suspicion is not None or not _may_go_on(connection, claim.batch, now):
+        return now
+    return claim.resume_at if part.next_end > claim.allowed_end else None
 
 
 def _may_go_on(connection: Connection, batch: Standing, now: int) -> bool:

@@ -130,6 +130,7 @@ class Report:
     route: RouteChange | None = None
     suspicion: str | None = None  # why the run must stop
     recent: Recent = NO_VERDICTS  # what this slice adds to the route's latest verdicts
+    overloaded: bool = False  # the provider says that too much is sent
     reached: bool = False  # the provider took or refused something: it is there
 
     @classmethod
@@ -199,10 +200,12 @@ def settle(
     """
     guard = judge(verdicts, rules)
     suspicious = guard in (Guard.HOLD, Guard.STOP)
+    change = route_change(verdicts, rules, now, rng)
     report = Report(
-        route=route_change(verdicts, rules, now, rng),
+        route=change,
         suspicion=_suspicion(verdicts) if guard is Guard.STOP else None,
         recent=count(verdicts),
+        overloaded=is_overloaded(verdicts, change),
         reached=any(one.outcome in _DECIDED for one in verdicts),
     )
     accepted: list[tuple[int, str | None]] = []
@@ -314,6 +317,14 @@ def route_change(
         if cause is not RestCause.SILENCE or now - rules.answered_at > LATELY_MS:
             return _rest(rules, cause, verdicts, rng)
     return None
+
+
+def is_overloaded(verdicts: Sequence[Verdict], change: RouteChange | None) -> bool:
+    """Tell a provider that is asked too much from one that fails whatever it is asked."""
+    if change is None or change.cause not in (RestCause.THROTTLED, RestCause.UNAVAILABLE):
+        return False
+    asked_to_wait = any(one.route is RouteAction.PAUSE for one in verdicts)
+    return asked_to_wait or change.cause is RestCause.THROTTLED
 
 
 def _rest(

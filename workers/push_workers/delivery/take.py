@@ -34,7 +34,7 @@ def take(batch_id: int, context: Context) -> Claim | None:
             return None
         batch = without_others_hold(found.standing)
         context.keep_run(batch.run_id, found.message)
-        match decide(batch, now, context.settings.doubt_window):
+        match decide(batch, now, context.window(batch)):
             case Leave():
                 return None
             case Park(until):
@@ -54,13 +54,14 @@ def _lease(
     if batch.probes and not _begin_probe(connection, batch, context, now):
         return None
     claim = _claimed(batch, context, now)
-    claim.slices = list(cut_slices(batch, window, context.settings.doubt_window))
+    claim.slices = list(cut_slices(batch, window, context.window(batch)))
     lease_until = now + context.lease_ms
     if not batches.take(connection, batch, lease_until=lease_until, doubt_end=claim.slices[0].end):
         return None
     found = find_targets(connection, claim.members[batch.settled :], now)
     claim.targets = {row[0]: Target(*row) for row in found}
     claim.read_at, claim.lease_until = now, lease_until
+    claim.allowed_end = batch.size
     return claim
 
 

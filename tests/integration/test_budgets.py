@@ -1,11 +1,12 @@
 """Budgets in a real Redis: one bucket for all, the rule as in Python, a share while it is away."""
 
 import random
+import time
 from collections.abc import Callable
 
 import pytest
 
-from push_pipeline.budgets import Ask, Bucket, Budgets, Limits, read_bucket
+from push_pipeline.budgets import Ask, Bucket, Budgets, Limits, read_bucket, says
 from push_pipeline.budgets.shared import TAKERS_ASSUMED
 from push_pipeline.settings import Settings
 from tests.services import Valkey
@@ -89,3 +90,23 @@ def test_while_redis_is_away_each_sends_by_its_share(
     assert known.take(KEY, limits, Ask(1, 1, 1)).allowed == 1
     assert read_bucket(KEY)["takers"] == 1
     server.stop()
+
+
+def test_an_operator_is_told_what_is_allowed_and_what_is_used(
+    budgets: Budgets, broker_url: str, configure: Callable[..., Settings]
+) -> None:
+    fcm, apns = Limits(10_000, ramps=True), Limits(0)
+    assert says(fcm, read_bucket(KEY), time.time()) == "10,000 a second; not in use"
+    budgets.take(KEY, fcm, BATCH)
+    budgets.take("budget:2", apns, BATCH)
+    budgets.cut("budget:2", apns)
+
+    of_fcm = says(fcm, read_bucket(KEY), time.time())
+    of_apns = says(apns, read_bucket("budget:2"), time.time())
+    configure(broker_url="redis://127.0.0.1:1/0")
+    away = says(fcm, read_bucket(KEY), time.time())
+
+    assert of_fcm.startswith("10,000 a second, ramping up, now 1,0")
+    assert "; in use by 1: " in of_fcm
+    assert "cut by the provider's complaint to 50" in of_apns
+    assert away == "10,000 a second; Redis does not answer: each worker sends by a share"

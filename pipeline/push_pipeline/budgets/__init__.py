@@ -2,6 +2,7 @@
 
 from push_pipeline.budgets.bucket import Ask, Bucket, Grant, Limits
 from push_pipeline.budgets.limits import budget_key, limits_of, pace_key, slice_limit
+from push_pipeline.budgets.report import says
 from push_pipeline.budgets.shared import Budgets, read_bucket
 
 __all__ = [
@@ -14,5 +15,6 @@ __all__ = [
     "limits_of",
     "pace_key",
     "read_bucket",
+    "says",
     "slice_limit",
 ]

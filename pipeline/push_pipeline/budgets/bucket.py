@@ -110,7 +110,7 @@ class Bucket:
         if self.cap and now - self.cap_at < CUT_ONCE_SECONDS:
             return self.cap
         used = max(self.seen_rate, self.seen / max(now - self.seen_at, 1.0))
-        most = self._rate(limits, now)
+        most = self.rate(limits, now)
         self.cap = max(LEAST_RATE, (min(used, most) if most else used) / 2)
         self.cap_at = now
         self.level = min(self.level, self.cap * limits.burst_seconds)
@@ -118,7 +118,7 @@ class Bucket:
 
     def supplied(self, limits: Limits, since: float, tokens: float) -> float:
         """Return when so many tokens will have come since a moment."""
-        rate = self._rate(limits, since)
+        rate = self.rate(limits, since)
         if self.cap and rate < self._ramped(limits, since):
             return since + DOUBLING_SECONDS * math.log2(
                 1 + tokens * math.log(2) / (DOUBLING_SECONDS * rate)
@@ -138,7 +138,7 @@ class Bucket:
             self.seen = self.seen_rate = 0.0
             self.level = math.inf
         elif now > self.at:
-            self.level += self._rate(limits, now) * (now - self.at)
+            self.level += self.rate(limits, now) * (now - self.at)
         self.at = max(now, self.at)
         if self.cap and self._is_free(limits, now):
             self.cap = 0.0
@@ -171,7 +171,7 @@ class Bucket:
         share = START_SHARE + (1 - START_SHARE) * (now - self.busy_since) / RAMP_SECONDS
         return limits.rate * min(1.0, share)
 
-    def _rate(self, limits: Limits, now: float) -> float:
+    def rate(self, limits: Limits, now: float) -> float:
         """Return the rate at a moment; 0: none."""
         rate = min(self._ramped(limits, now), self._grown(now) if self.cap else math.inf)
         return 0.0 if math.isinf(rate) else rate

@@ -9,6 +9,7 @@ from urllib.request import getproxies_environment
 
 from push_pipeline import db, migrations, queues
 from push_pipeline.broker_address import tls_of
+from push_pipeline.budgets import budget_key, limits_of, read_bucket, says
 from push_pipeline.clock import now_ms
 from push_pipeline.credentials import Standing, keys_in, standing, unseal
 from push_pipeline.directory.access import list_access
@@ -67,6 +68,7 @@ def examine() -> Iterator[Finding]:
         _durability,
         _proxy,
         _credentials,
+        _budgets,
         _sealed,
         _keyless,
         _waiting,
@@ -194,6 +196,16 @@ def _credentials() -> Iterator[Finding]:
         yield Finding(
             "credentials", problem is None, f"{name.rstrip()}: {problem or _record(route)}"
         )
+
+
+def _budgets() -> Iterator[Finding]:
+    with db.reading() as connection:
+        routes = list_routes(connection)
+    for route in routes:
+        limits = limits_of(route["provider"], get_settings())
+        stored = read_bucket(budget_key(route["id"]))
+        name = " ".join(str(route[part]) for part in ("app_id", "provider", "environment"))
+        yield Finding("budget", True, f"{name.rstrip()}: {says(limits, stored, now_ms() / 1000)}")
 
 
 def _record(route: dict[str, Any]) -> str:

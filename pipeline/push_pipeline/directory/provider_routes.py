@@ -79,9 +79,10 @@ def find_credential(
     ).scalar_one_or_none()
 
 
-def list_routes(connection: Connection, app_id: str | None = None) -> list[dict[str, object]]:
+def list_routes(connection: Connection, app_id: str | None = None) -> list[dict[str, Any]]:
     """List the routes, with what keeps them closed, if anything does."""
     columns = (
+        CREDENTIAL.id,
         CREDENTIAL.app_id,
         CREDENTIAL.provider,
         CREDENTIAL.environment,

@@ -394,6 +394,9 @@ class Run(Table, table=True):
         default=False, sa_column=Column(Boolean, nullable=False, server_default=false())
     )
     bulk: bool = Field(default=False)
+    rate: float | None = Field(
+        default=None, sa_column=Column(Double)
+    )  # devices a second that it is sent to, where its publisher paces it
     guarded: bool = Field(default=True)  # False once an operator resumed it knowingly
     audience: int = counter()
     cursor: int = Field(

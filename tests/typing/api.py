@@ -56,6 +56,9 @@ def publishes(session: Session, sessions: scoped_session[Session]) -> Receipt:
     publish("news", "Hello", session=sessions)
     publish(None, "Hello", users=["42", 43])
     publish(None, "Hello", users="42")
+    publish("news", "Hello", rate=500)
+    publish("news", "Hello", over=timedelta(hours=1))
+    publish("news", "Hello", rate="fast")  # type: ignore[arg-type]
     publish("news")  # type: ignore[call-arg]
     publish(7, "Hello")  # type: ignore[arg-type]
     publish("news", "Hello", "headers")  # type: ignore[arg-type]

@@ -105,6 +105,11 @@ class Bucket:
             until = max(until, self.line)
         return Grant(allowed, min(until - now, LONGEST_WAIT))
 
+    def put_back(self, limits: Limits, tokens: int, now: float) -> None:
+        """Return what was taken and not spent."""
+        self._pass_time(limits, now)
+        self._spend(-tokens)
+
     def cut(self, limits: Limits, now: float) -> float:
         """Halve the rate that was really used: the provider is in trouble; return what is left."""
         if self.cap and now - self.cap_at < CUT_ONCE_SECONDS:

@@ -1,6 +1,6 @@
 -- The rule of bucket.py, for all workers together: by the clock of Redis, in one step.
 -- KEYS[1] bucket, KEYS[2] who takes from it
--- ARGV: take | cut, rate, burst seconds, ramps, first, step, wanted, bulk, who
+-- ARGV: take | put back | cut, rate, burst seconds, ramps, first, step, wanted, bulk, who
 local RAMP, START, RESERVED, DOUBLING, FREE = 60, 0.1, 0.1, 60, 16
 local CUT_ONCE, LEAST, WINDOW, LONGEST, ROUNDING = 5, 500, 5, 600, 1e-6
 local NAMES = {'level', 'at', 'busy_since', 'cap', 'cap_at', 'seen', 'seen_at', 'seen_rate', 'line'}
@@ -98,6 +98,10 @@ local first_answer, second_answer
 if verb == 'take' then
   first_answer, second_answer =
     take(tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8] == '1')
+elseif verb == 'put back' then
+  pass_time()
+  spend(-tonumber(ARGV[7]))
+  first_answer, second_answer = 0, 0
 else
   first_answer, second_answer = cut(), 0
 end

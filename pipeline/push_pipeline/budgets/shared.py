@@ -54,6 +54,12 @@ class Budgets:
         self._shares.pop(key, None)
         return Grant(int(float(allowed)), float(wait))
 
+    def put_back(self, key: str, limits: Limits, tokens: int) -> None:
+        """Return what was taken and not spent."""
+        if self._evaluate("put back", key, limits, (0, 0, tokens, 0)) is None:
+            share = self._share(key)
+            share.put_back(self._shared_out(key, limits), tokens, time.monotonic())
+
     def cut(self, key: str, limits: Limits) -> float:
         """Halve what all may send: the provider is in trouble; return what is left of it."""
         answer = self._evaluate("cut", key, limits, (0, 0, 0, 0))

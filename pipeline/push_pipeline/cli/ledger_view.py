@@ -41,7 +41,14 @@ def _heading(run: RunLedger) -> str:
     times = [("due", run["dueAt"]), ("started", run["startedAt"]), ("finished", run["finishedAt"])]
     said = ", ".join(f"{name} {at}" for name, at in times if at)
     zone = zone_words(run)
-    return f"run {run['n']}{zone and f' ({zone})'}: {run['state']}; {said}"
+    return f"run {run['n']}{zone and f' ({zone})'}: {run['state']}; {said}{_pace(run)}"
+
+
+def _pace(run: RunLedger) -> str:
+    if not run["rate"]:
+        return ""
+    end = run["expectedEndAt"]
+    return f"; {run['rate']:,.6g} a second{f', the last about {end}' if end else ''}"
 
 
 def zone_words(run: Mapping[str, Any]) -> str:

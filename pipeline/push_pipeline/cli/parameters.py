@@ -25,6 +25,12 @@ Local = Annotated[
 ]
 Every = Annotated[str | None, typer.Option(metavar="1h", help="Repeat so often.")]
 Until = Annotated[str | None, typer.Option(metavar="ISO|+7d", help="The end of the repeat.")]
+Rate = Annotated[
+    float | None, typer.Option(metavar="500", help="Send to so many devices a second.")
+]
+Over = Annotated[
+    str | None, typer.Option(metavar="1h", help="Send to all within this time, evenly.")
+]
 DedupeKey = Annotated[
     str | None, typer.Option("--key", help="Dedupe key: the same key sends nothing again.")
 ]

@@ -11,6 +11,8 @@ from push_pipeline.cli.parameters import (
     Every,
     Json,
     Local,
+    Over,
+    Rate,
     Strict,
     Until,
     Users,
@@ -61,6 +63,8 @@ def publish(
     ttl: Annotated[
         str | None, typer.Option(metavar="1h", help="Keep it so long for a device that is away.")
     ] = None,
+    rate: Rate = None,
+    over: Over = None,
     key: DedupeKey = None,
     json_message: Annotated[
         bool, typer.Option("--json-message", help="MESSAGE is a JSON value, not text.")
@@ -94,6 +98,8 @@ def publish(
         push_users=user or None,
         segment_query=segment,
         ttl=None if ttl is None else span(ttl),
+        rate=rate,
+        over=None if over is None else span(over),
         **read_times(at, local=local, every=every, until=until),
     )
     if dry_run:

@@ -58,6 +58,18 @@ _PUBLISH: dict[str, Any] = {
         "maximum": 2_419_200,
         "description": "seconds that the provider keeps it for a device that is away",
     },
+    "rate": {
+        "type": "number",
+        "minimum": 0.01,
+        "maximum": 1_000_000,
+        "description": "devices a second that are sent to; as fast as it can without",
+    },
+    "over": {
+        "type": "integer",
+        "minimum": 0,
+        "maximum": 2_419_200,
+        "description": "seconds in which all are sent to, evenly; instead of rate",
+    },
 }
 
 _REGISTRATION: dict[str, Any] = {

@@ -78,7 +78,7 @@ def insert_batches(
     return [key for key in connection.scalars(statement, rows) if key is not None]
 
 
-_OF_ROUTE = frozenset(Standing._fields[Standing._fields.index("paused_until") :])
+_OF_ROUTE = frozenset(Standing._fields[Standing._fields.index("paused_until") :]) - {"rate"}
 
 #: The credential that a batch goes by, where its run is joined.
 ROUTE_OF_BATCH = (
@@ -94,6 +94,7 @@ _STANDING = (
         RUN.expires_at.label("run_expires_at"),
         RUN.audience.label("run_audience"),
         RUN.guarded,
+        RUN.rate,
         CREDENTIAL.id.label("credential_id"),
         CREDENTIAL.version.label("credential_version"),
         *(CREDENTIAL[name] for name in Standing._fields if name in _OF_ROUTE),

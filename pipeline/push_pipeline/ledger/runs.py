@@ -30,6 +30,7 @@ class RunView(NamedTuple):
     delivery_options: DeliveryOptions
     zone: str | None
     zone_default: bool
+    rate: float | None
 
 
 _VIEW = select(
@@ -49,6 +50,7 @@ _VIEW = select(
     MESSAGE.delivery_options,
     RUN.zone,
     RUN.zone_default,
+    RUN.rate,
 ).join(Message, MESSAGE.id == RUN.message_id)
 
 

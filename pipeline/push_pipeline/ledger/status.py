@@ -9,10 +9,10 @@ from typing import Any, cast
 
 from sqlalchemy import Connection, RowMapping, func, select
 
-from push_pipeline.clock import iso
+from push_pipeline.clock import iso, now_ms
 from push_pipeline.ledger.batches import ROUTE_OF_BATCH
 from push_pipeline.ledger.messages import Receipt
-from push_pipeline.ledger.state_machine import MessageState
+from push_pipeline.ledger.state_machine import MessageState, RunState
 from push_pipeline.ledger.views import Counts, Ledger, RunLedger
 from push_pipeline.models import BATCH, CREDENTIAL, MESSAGE, RUN, Batch, Credential, Run
 from push_pipeline.outcome import Settled, why_it_rests
@@ -132,9 +132,18 @@ def _run_ledger(connection: Connection, run: RowMapping) -> RunLedger:
         byReason=_count_by_reason(connection, run["id"]),
         notFound=run["not_found"] or [],
         notFoundCount=run["not_found_count"],
+        rate=run["rate"],
+        expectedEndAt=iso(expected_end(run, counts["inFlight"], now_ms())),
         startedAt=iso(run["started_at"]),
         finishedAt=iso(run["finished_at"]),
     )
+
+
+def expected_end(run: RowMapping, in_flight: int, now: int) -> int | None:
+    """Return when a paced run will have been sent, epoch milliseconds, as far as it is known."""
+    if not run["rate"] or not run["fanned_at"] or run["state"] != RunState.SENDING:
+        return None
+    return now + int(in_flight * 1000 / run["rate"])
 
 
 def _total(parts: Iterable[Counts]) -> Counts:

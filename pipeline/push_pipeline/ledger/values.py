@@ -72,6 +72,7 @@ class Standing(NamedTuple):
     misrouted_lately: float | None = None
     dead_lately: float | None = None
     troubled_lately: float | None = None
+    rate: float | None = None  # of the run: devices a second, where its publisher paces it
 
     @property
     def is_whole_run(self) -> bool:

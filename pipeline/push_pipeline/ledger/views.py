@@ -33,6 +33,8 @@ class RunLedger(Counts):
     byReason: dict[str, int]
     notFound: list[str]  # device ids that were named and not in the audience: the first thousand
     notFoundCount: int
+    rate: float | None  # devices a second, where the publisher paces it
+    expectedEndAt: str | None  # of a paced run, once all of its audience is known
     startedAt: str | None
     finishedAt: str | None
 

@@ -21,6 +21,7 @@ from push_pipeline.options.device_ids import NAMES, read_device_ids, without_emp
 from push_pipeline.options.moment import epoch_ms, whole_seconds
 from push_pipeline.options.near_misses import refuse_near_misses
 from push_pipeline.options.null_times import refuse_null_times
+from push_pipeline.options.pace import check_pace, read_rate
 from push_pipeline.options.publish import read_text
 from push_pipeline.options.user_ids import read_user_ids
 from push_pipeline.options.wall_clock import WallClock, read_wall_clock
@@ -109,6 +110,8 @@ class DeliveryFields(TypedDict, total=False):
     repeat_every: timedelta | int | str | None
     repeat_expires_at: datetime | int | float | str | None
     ttl: timedelta | int | str | None
+    rate: float | str | None
+    over: timedelta | int | str | None
 
 
 class DeliveryOptions(Options):
@@ -117,7 +120,8 @@ class DeliveryOptions(Options):
     `publish_at` and `repeat_expires_at` are epoch milliseconds, ISO 8601 or aware datetimes;
     `repeat_every` and `ttl` are seconds or timedeltas. 0 means not set, save for `ttl`, where it
     means now or never. `publish_at_local` is a time of day, maybe with a date, that each device
-    is sent to at in its own time zone, the next time that the clock shows it.
+    is sent to at in its own time zone, the next time that the clock shows it. `rate` is how many
+    devices a second are sent to, `over` in how much time all are; as fast as it can without.
 
     Raises:
         InvalidPublishAt: `publish_at` is no moment, or `publish_at_local` no time.
@@ -157,6 +161,8 @@ class DeliveryOptions(Options):
         int | None, PlainValidator(_moment("repeatExpiresAt", InvalidRepeatExpiresAt))
     ] = None
     ttl: Annotated[int, PlainValidator(_seconds("ttl", TTL_MAX_SECONDS))] = TTL_MAX_SECONDS
+    rate: Annotated[float | None, PlainValidator(read_rate)] = None
+    over: Annotated[int, PlainValidator(_seconds("over", TTL_MAX_SECONDS))] = 0
 
     def __init__(self, **values: Unpack[DeliveryFields]) -> None:
         super().__init__(**values)
@@ -192,8 +198,10 @@ class DeliveryOptions(Options):
         Raises:
             InvalidPublishAt: it is more than a minute ago.
             InvalidRepeatExpiresAt: it is not after the first send.
-            InvalidParameter: publishAtLocal is given with what it excludes.
+            InvalidParameter: publishAtLocal is given with what it excludes, or a pace that
+                does not fit the other times.
         """
+        check_pace(self.rate, self.over, ttl=self.ttl, every=self.repeat_every)
         if self.publish_at_local is not None:
             self._check_local(self.publish_at_local, now_ms)
         first = now_ms if self.publish_at is None else self.publish_at

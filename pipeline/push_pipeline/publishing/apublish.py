@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,8 @@ async def apublish(  # noqa: PLR0913 - every one of them is the API's
     dedupe_key: str | None = None,
     session: "AsyncSession | Session | scoped_session[Session] | None" = None,
     users: UserIds | None = None,
+    rate: float | None = None,
+    over: timedelta | int | None = None,
     strict: bool = False,
 ) -> Receipt:
     """Publish as `publish`, which blocks its thread for some milliseconds, on another thread.
@@ -40,6 +43,7 @@ async def apublish(  # noqa: PLR0913 - every one of them is the API's
     """
     call = partial(publish, channel, message, publish_options, delivery_options)
     call = partial(call, app=app, dedupe_key=dedupe_key, users=users, strict=strict)
+    call = partial(call, rate=rate, over=over)
     if not isinstance(session, Session | scoped_session | None):
         return await session.run_sync(lambda own: call(session=own))
     host = joined()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, NamedTuple
 
 from push_pipeline.content import Content, measure
@@ -91,7 +92,7 @@ class Draft:
             delivery_options=self.to,
             once=self.once,
             due_at=max(self.now, self.to.publish_at_ms or self.now),
-            ttl_ms=self.to.ttl_seconds * 1000 or NOW_OR_NEVER_MS,
+            ttl_ms=self.to.ttl_seconds * 1000 or NOW_OR_NEVER_MS + self.to.over * 1000,
             failure="no recipients" if self.to.reaches_nobody else None,
             id=self.message_id,
         )
@@ -210,6 +211,18 @@ def to_users(to: DeliveryOptions, users: UserIds | None) -> DeliveryOptions:
     if to.user_ids:
         raise InvalidParameter("users are named twice: beside the options, and in them")
     return to.model_copy(update={"push_users": read_user_ids(users)})
+
+
+def paced(to: DeliveryOptions, rate: float | None, over: timedelta | int | None) -> DeliveryOptions:
+    """Return options with a pace that is told beside them.
+
+    Raises:
+        InvalidParameter: it is none, or the options have one already.
+    """
+    told = DeliveryOptions(rate=rate, over=over).said()
+    if told and (to.rate is not None or to.over):
+        raise InvalidParameter("a pace is told twice: beside the options, and in them")
+    return to.model_copy(update=told)
 
 
 def fill_segment(to: DeliveryOptions, values: Mapping[str, str]) -> DeliveryOptions:

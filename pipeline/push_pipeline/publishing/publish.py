@@ -1,6 +1,7 @@
 """publish: check, write once, wake. The row is the truth; the wake-up only makes it quick."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy.orm import Session, scoped_session
@@ -9,7 +10,7 @@ from push_pipeline.clock import now_ms
 from push_pipeline.ledger.messages import Receipt
 from push_pipeline.options import DeliveryOptions, PublishOptions
 from push_pipeline.publishing.dedupe import key_of_host
-from push_pipeline.publishing.draft import UserIds, draft_message, to_users
+from push_pipeline.publishing.draft import UserIds, draft_message, paced, to_users
 from push_pipeline.publishing.recorder import check_broker
 from push_pipeline.publishing.write import write
 
@@ -24,6 +25,8 @@ def publish(  # noqa: PLR0913 - every one of them is the API's
     dedupe_key: str | None = None,
     session: Session | scoped_session[Session] | None = None,
     users: UserIds | None = None,
+    rate: float | None = None,
+    over: timedelta | int | None = None,
     strict: bool = False,
 ) -> Receipt:
     """Publish a message to the devices of a channel, of users, or of users in a channel.
@@ -45,6 +48,8 @@ def publish(  # noqa: PLR0913 - every one of them is the API's
         session: write in this SQLAlchemy session's transaction; the wake-up follows its commit.
             Flask-SQLAlchemy's `db.session` is as good.
         users: only the devices of these users, by the ids that they were registered with.
+        rate: send to so many devices a second, instead of as fast as it can.
+        over: send to all within this time (a timedelta or seconds), evenly; instead of `rate`.
         strict: refuse it where anything of it has no effect, or another one; otherwise it is
             published, and `receipt.warnings` say what.
 
@@ -56,7 +61,7 @@ def publish(  # noqa: PLR0913 - every one of them is the API's
         SetupError: the database or a setting; nothing was written.
     """
     check_broker()
-    to = to_users(DeliveryOptions.of(delivery_options), users)
+    to = paced(to_users(DeliveryOptions.of(delivery_options), users), rate, over)
     key = key_of_host(dedupe_key)
     draft = draft_message(
         channel, message, publish_options, to, dedupe_key=key, strict=strict, now=now_ms()

@@ -4,7 +4,7 @@ Who gets nothing gives the batch back until its turn; nobody waits for a turn in
 """
 
 from push_pipeline import db, telemetry
-from push_pipeline.budgets import Ask, Grant, budget_key, limits_of
+from push_pipeline.budgets import Ask, Grant, budget_key, limits_of, pace_key, pace_limits
 from push_pipeline.clock import now_ms
 from push_pipeline.ledger import batches, runs
 from push_pipeline.platform import provider_of
@@ -42,12 +42,32 @@ def cut_budget(claim: Claim, context: Context) -> None:
 
 
 def _take(claim: Claim, context: Context) -> Grant:
-    batch, first = claim.batch, claim.slices[0]
+    """Take of the message's own pace first; what the credential does not allow is put back."""
+    batch = claim.batch
     wanted = batch.size - batch.settled
+    if batch.rate is None:
+        return _take_of_credential(claim, wanted, context)
+    key, limits = pace_key(batch.run_id), pace_limits(batch.rate, context.settings)
+    paced = context.budgets.take(key, limits, _ask(claim, wanted, context)._replace(bulk=True))
+    if not paced.allowed:
+        return paced
+    grant = _take_of_credential(claim, paced.allowed, context)
+    if grant.allowed < paced.allowed:
+        context.budgets.put_back(key, limits, paced.allowed - grant.allowed)
+    return Grant(grant.allowed, max(grant.wait, paced.wait))
+
+
+def _ask(claim: Claim, wanted: int, context: Context) -> Ask:
+    first = claim.slices[0]
+    return Ask(first.end - first.start, context.window(claim.batch), wanted, bulk=claim.batch.bulk)
+
+
+def _take_of_credential(claim: Claim, wanted: int, context: Context) -> Grant:
+    batch = claim.batch
     if batch.credential_id is None:
         return Grant(wanted, 0.0)
     limits = limits_of(provider_of(batch.environment), context.settings)
-    ask = Ask(first.end - first.start, context.window(batch), wanted, bulk=batch.bulk)
+    ask = _ask(claim, wanted, context)
     grant = context.budgets.take(budget_key(batch.credential_id), limits, ask)
     # A probe goes whatever was spent: all others wait for its news.
     return grant._replace(allowed=max(grant.allowed, 1)) if batch.probes else grant

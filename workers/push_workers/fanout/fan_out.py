@@ -16,6 +16,7 @@ from push_pipeline.audience import (
     Member,
     Selection,
     ZonePart,
+    count_members,
     find_missing,
     read_page,
     select_for,
@@ -30,6 +31,7 @@ from push_pipeline.ledger.state_machine import RunState
 from push_pipeline.ledger.values import NewBatch
 from push_pipeline.schedule import is_due, is_missed
 from push_pipeline.settings import get_settings
+from push_workers.fanout.pace import batch_limit, pace_of, spaced
 from push_workers.fanout.recurrence import write_next
 
 #: Subscriptions read for the first page: small, so that the first devices are sent to at once.
@@ -52,16 +54,18 @@ class Step(NamedTuple):
     added: int
     cursor: int | None
     not_found: tuple[str, ...] = ()  # told with the last page
+    rate: float | None = None
 
 
 NOTHING = Step([], 0, None)
 
 
 class Page(NamedTuple):
-    """A page that was written: the run after it, and the keys of its batches."""
+    """A page that was written: the run after it, and its batches that are due with their keys."""
 
     run: RunView
     keys: list[int]
+    due: list[NewBatch]
 
 
 def fan_out(run_id: int) -> None:
@@ -170,14 +174,18 @@ def _write(connection: Connection, run: RunView, step: Step, now: int) -> Page |
     moved = _move(connection, run, step, now)
     if moved is None:
         return None
-    return Page(moved, batches.insert_batches(connection, step.batches, woken_at=now))
+    due = [one for one in step.batches if one.not_before <= now]
+    keys = batches.insert_batches(connection, due, woken_at=now)
+    later = [one for one in step.batches if one.not_before > now]
+    batches.insert_batches(connection, later, woken_at=None)  # the tick wakes them
+    return Page(moved, keys, due)
 
 
 def _tell(page: Page, step: Step) -> None:
-    telemetry.fanned_out(page.run.id, step.added, len(page.keys))
+    telemetry.fanned_out(page.run.id, step.added, len(step.batches))
     queues.wake(
         queues.wake_for_batch(key, batch.environment, bulk=batch.bulk, of=page.run.message_id)
-        for key, batch in zip(page.keys, step.batches, strict=True)
+        for key, batch in zip(page.keys, page.due, strict=True)
     )
 
 
@@ -189,12 +197,18 @@ def _read_step(connection: Connection, run: RunView, now: int) -> Step:
     default = ""
     if any(one.kind == "apns" and not one.environment for one in page.members):
         default = _default_environment(connection, run.app_id)
-    planned = plan_batches(run, page.members, default, bulk=bulk, now=now)
+    rate = _rate(connection, run, selection, now) if first else run.rate
+    planned = spaced(
+        plan_batches(run._replace(rate=rate), page.members, default, bulk=bulk, now=now),
+        rate,
+        run.due_at,
+        run.audience,
+    )
     all_at_once = first and len(page.members) == len(selection.device_ids)
     missing: tuple[str, ...] = ()
     if page.cursor is None and not all_at_once and selection.device_ids:
         missing = find_missing(connection, replace(selection, zone=None), now)
-    return Step(planned, len(page.members), page.cursor, missing)
+    return Step(planned, len(page.members), page.cursor, missing, rate)
 
 
 def _move(connection: Connection, run: RunView, step: Step, now: int) -> RunView | None:
@@ -202,6 +216,7 @@ def _move(connection: Connection, run: RunView, step: Step, now: int) -> RunView
     bulk = run.bulk or not done
     state = RunState.SENDING if done else RunState.FANNING
     changes = {"state": state, "bulk": bulk, "lease_until": None if done else now + _lease_ms()}
+    changes["rate"] = step.rate
     if done:
         changes["fanned_at"] = now
         changes["not_found"] = list(step.not_found[:NOT_FOUND_KEPT]) or None
@@ -209,7 +224,14 @@ def _move(connection: Connection, run: RunView, step: Step, now: int) -> RunView
     cursor = step.cursor or run.cursor
     if not runs.advance(connection, run, cursor=cursor, added=step.added, changes=changes):
         return None
-    return run._replace(state=state, bulk=bulk, cursor=cursor)
+    audience = run.audience + step.added
+    return run._replace(state=state, bulk=bulk, cursor=cursor, audience=audience, rate=step.rate)
+
+
+def _rate(connection: Connection, run: RunView, selection: Selection, now: int) -> float | None:
+    to = run.delivery_options
+    audience = count_members(connection, selection, now) if to.over else 0
+    return pace_of(to.rate, to.over, audience)
 
 
 def _selection(connection: Connection, run: RunView) -> Selection:
@@ -247,7 +269,7 @@ def plan_batches(
     return [
         NewBatch(run.id, platform, environment, part, bulk, not_before=now)
         for (platform, environment), keys in routes.items()
-        for part in cut_evenly(keys, get_settings().batch_size)
+        for part in cut_evenly(keys, batch_limit(run.rate, get_settings().batch_size))
     ]
 
 

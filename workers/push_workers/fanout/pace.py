@@ -1,0 +1,38 @@
+"""When each batch of a paced run is due: spaced in the rows, so that no worker waits; pure."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from push_pipeline.ledger.values import NewBatch
+
+#: Seconds of its rate that a batch of a paced run is for.
+BATCH_SECONDS = 1.0
+
+
+def pace_of(rate: float | None, over: int, audience: int) -> float | None:
+    """Return the devices a second that a run is sent to; None where it is as fast as it can."""
+    if rate is not None:
+        return rate
+    return max(audience, 1) / over if over else None
+
+
+def batch_limit(rate: float | None, batch_size: int) -> int:
+    """Return how many members a batch may have."""
+    return batch_size if rate is None else max(1, min(batch_size, int(rate * BATCH_SECONDS)))
+
+
+def spaced(
+    planned: Sequence[NewBatch], rate: float | None, due_at: int, before: int
+) -> list[NewBatch]:
+    """Return batches, each due when those before it have had their time.
+
+    `before` members of the run have their batches already; `due_at` is epoch milliseconds.
+    """
+    if rate is None:
+        return list(planned)
+    found = []
+    for one in planned:
+        at = due_at + int(before * 1000 / rate)
+        found.append(replace(one, not_before=max(at, one.not_before)))
+        before += len(one.members)
+    return found

@@ -131,6 +131,11 @@ class Settings(BaseSettings):
     catch_up: Literal["fire-once", "skip"] = Field(
         "fire-once", description="What becomes of a repeat's runs that were missed during a stop"
     )
+    watchdog_seconds: Annotated[float, Ge(0), Le(86_400)] = Field(
+        120,
+        description="A worker that has work and ends none for so long gets new children; 0: never",
+        json_schema_extra={"unit": "s"},
+    )
     retry_profile: Literal["prompt", "patient"] = Field(
         "prompt",
         description="First wait after a provider's 5xx: 10 s, or the 15 minutes Apple asks for",

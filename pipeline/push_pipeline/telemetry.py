@@ -17,6 +17,7 @@
 | budget_cut | credential_id, left | less is sent: the provider says that it is too much |
 | dead_letter_kept | queue, reason | a task message could not be read |
 | tick_dropped | host | a tick was too old when a worker came to it |
+| worker_stuck | seconds, waiting, tasks | a worker had work and ended none |
 | woken_again | runs, batches | the tick sent wake-ups that went missing |
 | registrations_expired | devices | registrations that expired were removed |
 | ledger_pruned | messages, runs, deliveries | what was past the retention was deleted |
@@ -44,7 +45,7 @@ BUDGET_BUCKETS = (0.1, 0.5, 1, 5, 15, 60, 300, 600)
 _EVENTS = (
     *("publish_changed", "publish_lost", "registration_changed", "fanned_out", "slice_recorded"),
     *("lease_lost", "run_closed", "run_stopped", "route_rested", "dead_letter_kept"),
-    *("budget_waited", "budget_cut"),
+    *("budget_waited", "budget_cut", "worker_stuck"),
     *("tick_dropped", "woken_again", "registrations_expired", "ledger_pruned"),
 )
 _PLATFORMS = [(platform.value,) for platform in Platform]
@@ -249,6 +250,19 @@ def tick_dropped(host: str) -> None:
         " or the clock of one of the two hosts is off",
         host,
         extra={"action": "tick_dropped", "host": host},
+    )
+
+
+def worker_stuck(seconds: float, waiting: int, tasks: int, done: str) -> None:
+    """A worker had work and ended none of it."""
+    _events.add(1, "worker_stuck")
+    logger.error(
+        "nothing ended for %.0f s, though %d tasks wait and %d are under way: this worker will %s",
+        seconds,
+        waiting,
+        tasks,
+        done,
+        extra={"action": "worker_stuck", "waiting": waiting, "tasks": tasks},
     )
 
 

@@ -14,7 +14,7 @@ from kombu.entity import Queue
 from push_pipeline import queues
 from push_pipeline.log_lines import write_json
 from push_pipeline.settings import Settings, get_settings
-from push_workers.consumer import counting, dead_letters, old_ticks, pools, transport
+from push_workers.consumer import counting, dead_letters, old_ticks, pools, transport, watchdog
 
 #: Children per core: while one waits for a provider's answers another one works.
 CHILDREN_PER_CORE = 4
@@ -126,3 +126,4 @@ old_ticks.install()
 dead_letters.install()
 app = make_app(get_settings())
 counting.install(app)
+watchdog.install(app)

@@ -8,5 +8,5 @@ from push_pipeline.contrib.django.history import upgrade
 
 
 class Migration(migrations.Migration):
-    dependencies: ClassVar[list[tuple[str, str]]] = [("push_pipeline", "0012_schema_0019")]
+    dependencies: ClassVar[list[tuple[str, str]]] = [("push_pipeline", "0014_schema_0021")]
     operations = [migrations.RunPython(upgrade, migrations.RunPython.noop)]

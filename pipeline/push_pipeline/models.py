@@ -501,6 +501,18 @@ class Heartbeat(Table, table=True):
     at: int = instant(nullable=False)
 
 
+class Reading(Table, table=True):
+    """What the installation did within a minute, for the console; kept for a day."""
+
+    __tablename__ = "pipeline_reading"
+
+    at: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    settled: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
+    accepted: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
+    open_batches: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
+    oldest_wait_ms: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
+
+
 class SchemaNote(Table, table=True):
     """Which release made the schema, and the oldest revision whose releases may work on it."""
 
@@ -571,6 +583,7 @@ DELIVERY = _columns(Delivery)
 DEVICE = _columns(Device)
 HEARTBEAT = _columns(Heartbeat)
 MESSAGE = _columns(Message)
+READING = _columns(Reading)
 RUN = _columns(Run)
 DEAD_LETTER = _columns(DeadLetter)
 SCHEMA_NOTE = _columns(SchemaNote)

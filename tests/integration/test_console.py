@@ -18,6 +18,13 @@ from push_pipeline.console.sign_in import set_password
 from push_pipeline.directory.apps import ensure_app
 from push_pipeline.directory.audit import list_deeds
 from push_pipeline.directory.console_users import put_person, remove_person
+from push_pipeline.ledger.readings import (
+    KEPT_MS,
+    MINUTE_MS,
+    Minute,
+    list_readings,
+    take_reading,
+)
 from push_pipeline.settings import Settings
 from tests.installation import APP, Installation
 from tests.integration.gateway_stand import running_gateway
@@ -313,3 +320,46 @@ def test_the_stream_tells_what_is_true_now_and_then_what_changes(
     stranger = browser("")
     assert stranger.client.get(path, params={"topic": message_id}).status_code == 401
     assert vera.client.get(path, params={"topic": "message:none"}).status_code == 404
+
+
+def test_a_device_is_put_out_of_service_and_found_by_its_token(
+    installation: Installation, browser: Callable[[str], Browser]
+) -> None:
+    register_device("dev-1", "ab" * 32, "IOS", channels=["news"])
+    vera, anna = browser("vera"), browser("anna")
+
+    found = vera.post("devices/by-token", token="ab" * 32)
+    assert found.headers["location"].endswith("one?id=dev-1")
+    assert vera.post("devices/by-token", token="cd" * 32).status_code == 400
+    assert vera.post("devices/put-out", device_id="dev-1").status_code == 400
+    assert anna.post("devices/put-out", device_id="dev-1").status_code == 303
+    assert installation.work(publish("news", "Hi").message_id)["audience"] == 0
+    assert "Somebody has put the device out" in anna.get("devices/one?id=dev-1").text
+    register_device("dev-1", "ab" * 32, "IOS", channels=["news"])
+    assert installation.work(publish("news", "Hi").message_id)["accepted"] == 1
+
+
+def test_each_language_is_shown(browser: Callable[[str], Browser]) -> None:
+    said = {"channel": "news", "text": "Hello", "language": "de", "words": "Hallo"}
+    looked = browser("paul").post("compose/look", **said).text
+    assert "IOS (de)" in looked
+    assert "Hallo" in looked
+    assert "Hello" in looked
+
+
+def test_a_minute_is_read_once_and_kept_for_a_day(installation: Installation) -> None:
+    installation.register([f"{n:064x}" for n in range(1, 4)])
+    installation.work(publish("news", "Hi").message_id)
+    following = (now_ms() // MINUTE_MS + 1) * MINUTE_MS
+    for moment in (following, following + 5_000, following + MINUTE_MS):
+        with db.writing() as connection:
+            take_reading(connection, moment)
+    with db.reading() as connection:
+        assert list_readings(connection) == [
+            Minute(following, 3, 3, 0, 0),
+            Minute(following + MINUTE_MS, 0, 0, 0, 0),
+        ]
+    with db.writing() as connection:
+        take_reading(connection, following + KEPT_MS + MINUTE_MS)
+    with db.reading() as connection:
+        assert [one.settled for one in list_readings(connection)] == [0, 0]

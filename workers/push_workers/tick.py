@@ -13,6 +13,7 @@ from push_pipeline.directory.heartbeat import beat
 from push_pipeline.errors import BrokerUnavailable
 from push_pipeline.ledger import due_batches, due_runs, runs
 from push_pipeline.ledger.due_runs import DueRun
+from push_pipeline.ledger.readings import take_reading
 from push_pipeline.ledger.retention import prune
 from push_pipeline.queues import Wake
 from push_pipeline.settings import get_settings
@@ -80,6 +81,12 @@ def prune_ledger(now: int) -> None:
     telemetry.ledger_pruned(pruned.messages, pruned.runs, pruned.deliveries)
 
 
+def read_the_minute(now: int) -> None:
+    """Note what was done within the minute that has ended, for those who look at it later."""
+    with db.writing() as connection:
+        take_reading(connection, now)
+
+
 #: In this order: messages wait for the first ones, nobody for the last ones.
 DUTIES: Sequence[Callable[[int], None]] = (
     wake_runs,
@@ -87,6 +94,7 @@ DUTIES: Sequence[Callable[[int], None]] = (
     close_finished_runs,
     remove_expired_devices,
     prune_ledger,
+    read_the_minute,
 )
 
 

@@ -1,15 +1,18 @@
 """How a notification looks on a phone, read from what the provider would be told; pure."""
 
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from push_pipeline.platform import Platform
-from push_pipeline.publishing.preview import Notification
+from push_pipeline.publishing.draft import Draft
+from push_pipeline.publishing.preview import Notification, preview
 
 
 class Shown(NamedTuple):
     """What a screen shows; all empty where the app alone knows what to do with it."""
 
     platform: str
+    language: str  # empty: what those get whose language is not among the texts
     title: str
     subtitle: str
     text: str
@@ -18,10 +21,22 @@ class Shown(NamedTuple):
     limit: int
 
 
-def on_screen(platform: Platform, one: Notification) -> Shown:
-    """Return what a device of a platform shows."""
+def phones(draft: Draft, style: str, *, sdk_copy: bool) -> list[Shown]:
+    """Return what the devices of each platform show, in each language that a draft has."""
+    texts = {"": draft.content, **draft.content.get("languages", {})}
+    return [
+        on_screen(platform, one, language)
+        for language, content in texts.items()
+        for platform, one in preview(
+            replace(draft, content=content), style, sdk_copy=sdk_copy
+        ).items()
+    ]
+
+
+def on_screen(platform: Platform, one: Notification, language: str = "") -> Shown:
+    """Return what a device of a platform shows, in the default language or in one."""
     read = _android if platform is Platform.ANDROID else _apple
-    return Shown(platform.value, *read(one.body), one.size, one.limit)
+    return Shown(platform.value, language, *read(one.body), one.size, one.limit)
 
 
 def _apple(body: dict[str, Any]) -> tuple[str, str, str, str]:

@@ -82,6 +82,10 @@ _MEANINGS = {
         "It could not be sent within the message's lifetime.",
         "Give messages a longer ttl, or add workers if they wait for one.",
     ),
+    "ByOperator": Meaning(
+        "Somebody has put the device out of service.",
+        "Take it back into service here; or the app registers it again.",
+    ),
     "Cancelled": Meaning("The message was cancelled before it was sent.", "Nothing."),
     "Timeout": Meaning(
         "The provider did not answer in time: it may have arrived.",

@@ -87,6 +87,14 @@ def show_device(device_id: str, *, app: str | None = None) -> DeviceView:
     return views[0]
 
 
+def device_of_token(connection: Connection, app_id: str, token: str) -> str | None:
+    """Return the id of the device that has a token, or None."""
+    of_app = DEVICE.app_id == app_id
+    by_token = select(DEVICE.device_id).where(of_app, DEVICE.token == token)
+    found: str | None = connection.execute(by_token).scalar()
+    return found
+
+
 def devices_of_user(connection: Connection, app_id: str, user_id: str) -> list[DeviceView]:
     """Return all devices of a user, the oldest registration first."""
     return views_of(

@@ -12,10 +12,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, literal_column, select, update
 
 from push_pipeline import db
+from push_pipeline.clock import now_ms
 from push_pipeline.devices.inventory import views_of
 from push_pipeline.devices.views import ACTIVE, DeviceView
 from push_pipeline.directory.apps import resolve_app
-from push_pipeline.errors import EmptyAudience, InvalidParameter
+from push_pipeline.errors import EmptyAudience, InvalidParameter, UnknownDevice
 from push_pipeline.models import DEVICE, Device
 from push_pipeline.options.moment import epoch_ms
 from push_pipeline.options.texts import is_text
@@ -69,6 +70,28 @@ def revive_devices(
     found = {one["deviceId"] for one in devices}
     unchanged = [one for one in ids or () if one not in found]
     return Revival(devices, len(keys) > AT_ONCE, unchanged)
+
+
+#: Why a device is out of service that somebody has put out.
+BY_OPERATOR = "ByOperator"
+
+
+def put_out_device(device_id: str, *, app: str | None = None) -> bool:
+    """Send nothing to a device until it registers again or is revived; False where it was out.
+
+    Durable on return, twice is as good as once.
+
+    Raises:
+        UnknownDevice: there is none.
+    """
+    with db.writing() as connection:
+        app_id = resolve_app(connection, app)
+        named = (DEVICE.app_id == app_id, DEVICE.device_id == device_id)
+        if connection.execute(select(DEVICE.id).where(*named)).first() is None:
+            raise UnknownDevice(f"no device has the id {device_id!r}")
+        put = update(Device).where(*named, DEVICE.state == ACTIVE)
+        out = {"state": "quarantined", "state_reason": BY_OPERATOR, "state_since": now_ms()}
+        return bool(connection.execute(put.values(out)).rowcount)
 
 
 def _check_ids(device_ids: Iterable[str]) -> list[str]:

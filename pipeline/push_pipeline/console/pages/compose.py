@@ -11,7 +11,7 @@ from push_pipeline import db
 from push_pipeline.audience import count_members, select_for
 from push_pipeline.clock import now_ms
 from push_pipeline.console.composed import Composed
-from push_pipeline.console.phone import Shown, on_screen
+from push_pipeline.console.phone import Shown, phones
 from push_pipeline.console.rendering import page
 from push_pipeline.console.roles import Role
 from push_pipeline.console.visitor import Visiting, Visitor
@@ -19,7 +19,6 @@ from push_pipeline.directory.apps import android_style, needs_sdk_copy
 from push_pipeline.errors import EmptyAudience, InvalidParameter, RequestError
 from push_pipeline.publishing.draft import Draft
 from push_pipeline.publishing.foresight import foresee
-from push_pipeline.publishing.preview import preview
 from push_pipeline.publishing.write import write
 
 router = APIRouter(prefix="/a/{app_id}/compose")
@@ -113,6 +112,5 @@ def _look(visitor: Visitor, draft: Draft) -> Seen:
         devices = count_members(connection, selection, draft.now)
         style = android_style(connection, visitor.app_id)
         copied = needs_sdk_copy(connection, visitor.app_id)
-    rendered = preview(addressed, style, sdk_copy=copied)
-    shown = [on_screen(platform, one) for platform, one in rendered.items()]
+    shown = phones(addressed, style, sdk_copy=copied)
     return Seen(devices, shown, tuple(map(str, (*draft.warnings, *foreseen.warnings))))

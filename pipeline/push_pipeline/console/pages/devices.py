@@ -10,9 +10,10 @@ from push_pipeline import db
 from push_pipeline.console.rendering import page
 from push_pipeline.console.roles import Role
 from push_pipeline.console.visitor import Visiting
-from push_pipeline.devices.inventory import list_devices, show_device
+from push_pipeline.devices.inventory import device_of_token, list_devices, show_device
 from push_pipeline.devices.owners import named_devices
-from push_pipeline.devices.revival import revive_devices
+from push_pipeline.devices.revival import put_out_device, revive_devices
+from push_pipeline.errors import UnknownDevice
 from push_pipeline.ledger.deliveries import deliveries_of
 from push_pipeline.privacy import forget_device
 
@@ -39,6 +40,16 @@ def devices(
     return page("devices.html", visitor, found=found, asked=asked)
 
 
+@router.post("/by-token")
+def by_token(visitor: Visiting, token: Annotated[str, Form(max_length=4_000)]) -> Response:
+    """Find the device of a token; by a form, so that no token stands in an address or a log."""
+    with db.reading() as connection:
+        device_id = device_of_token(connection, visitor.app_id, token.strip())
+    if device_id is None:
+        raise UnknownDevice("no device has this token")
+    return _to(visitor.app_id, device_id)
+
+
 @router.get("/one")
 def device(visitor: Visiting, id: str) -> Response:  # noqa: A002 - the name in the address
     """Show a device, and what became of what was sent to it."""
@@ -56,6 +67,15 @@ def revive(visitor: Visiting, device_id: DeviceId) -> Response:
     visitor.require(Role.ADMIN)
     revive_devices([device_id], app=visitor.app_id)
     visitor.note_alone("revived a device", device_id)
+    return _to(visitor.app_id, device_id)
+
+
+@router.post("/put-out")
+def put_out(visitor: Visiting, device_id: DeviceId) -> Response:
+    """Put a device out of service."""
+    visitor.require(Role.ADMIN)
+    put_out_device(device_id, app=visitor.app_id)
+    visitor.note_alone("put a device out of service", device_id)
     return _to(visitor.app_id, device_id)
 
 

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Form
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from push_pipeline import db
-from push_pipeline.console.phone import Shown, on_screen
+from push_pipeline.console.phone import Shown, phones
 from push_pipeline.console.progress import UNKNOWN, Pace, pace
 from push_pipeline.console.rendering import fragment, page
 from push_pipeline.console.roles import Role
@@ -25,7 +25,6 @@ from push_pipeline.options import DeliveryOptions
 from push_pipeline.outcome import Settled
 from push_pipeline.publishing import control
 from push_pipeline.publishing.draft import Draft
-from push_pipeline.publishing.preview import preview
 
 router = APIRouter(prefix="/a/{app_id}/messages/{message_id}")
 
@@ -161,7 +160,6 @@ def _shown(visitor: Visitor, message_id: str) -> list[Shown]:
     to = DeliveryOptions.from_json(stored.delivery_options)
     try:
         draft = Draft(stored.channel, stored.content, to, None, stored.created_at)
-        rendered = preview(draft, style, sdk_copy=copied)
+        return phones(draft, style, sdk_copy=copied)
     except RequestError:  # its options were for a time that has passed
         return []
-    return [on_screen(platform, one) for platform, one in rendered.items()]

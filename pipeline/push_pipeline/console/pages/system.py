@@ -1,8 +1,9 @@
 """The installation: doctor's lines, routes, queues, beat, keys and people."""
 
-from collections.abc import Callable, Iterable
-from typing import Protocol
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Protocol
 
+import orjson
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
@@ -17,6 +18,7 @@ from push_pipeline.directory.heartbeat import last_beat
 from push_pipeline.directory.provider_routes import list_routes, why_closed
 from push_pipeline.errors import SetupError
 from push_pipeline.ledger.due_batches import count_open_batches, oldest_due
+from push_pipeline.ledger.readings import Minute, list_readings
 
 router = APIRouter(prefix="/a/{app_id}/system")
 
@@ -46,7 +48,15 @@ def system(visitor: Visiting) -> Response:
     with db.reading() as connection:
         keys = [one for one in list_keys(connection) if one.app_id == visitor.app_id]
         people = list_people(connection) if visitor.role >= Role.ADMIN else []
-    return page("system.html", visitor, keys=keys, people=people, pulse=pulse(visitor.app_id))
+        minutes = list_readings(connection)
+    return page(
+        "system.html",
+        visitor,
+        keys=keys,
+        people=people,
+        pulse=pulse(visitor.app_id),
+        course=orjson.dumps(_series(minutes)).decode(),
+    )
 
 
 @router.get("/doctor")
@@ -73,6 +83,16 @@ def pulse(app_id: str) -> str:
         ticked=None if ticked is None else (now - ticked) // 1000,
         queues=_lengths(),
     )
+
+
+def _series(minutes: Sequence[Minute]) -> dict[str, Any]:
+    """Return the columns of the day's chart."""
+    columns = [
+        [one.at / 1000 for one in minutes],
+        [one.settled for one in minutes],
+        [one.oldest_wait_ms / 1000 for one in minutes],
+    ]
+    return {"names": ["devices a minute", "longest wait (s)"], "data": columns}
 
 
 def _lengths() -> list[tuple[str, int]] | None:

@@ -4,13 +4,12 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from push_pipeline import db
-from push_pipeline.console.phone import Shown, on_screen
+from push_pipeline.console.phone import phones
 from push_pipeline.console.rendering import page
 from push_pipeline.console.visitor import Visiting
 from push_pipeline.directory.apps import android_style, needs_sdk_copy
 from push_pipeline.directory.templates import PUSH, get_template, list_templates
 from push_pipeline.options import DeliveryOptions
-from push_pipeline.publishing.preview import preview
 from push_pipeline.publishing.push_template import draft_template
 
 router = APIRouter(prefix="/a/{app_id}/templates")
@@ -36,6 +35,5 @@ def template(visitor: Visiting, name: str) -> Response:
         style = android_style(connection, visitor.app_id)
         copied = needs_sdk_copy(connection, visitor.app_id)
     draft = draft_template(found, None, DeliveryOptions(), None)
-    rendered = preview(draft, style, sdk_copy=copied)
-    shown: list[Shown] = [on_screen(platform, one) for platform, one in rendered.items()]
+    shown = phones(draft, style, sdk_copy=copied)
     return page("template.html", visitor, stored=found, shown=shown)

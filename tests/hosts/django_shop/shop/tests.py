@@ -170,6 +170,40 @@ class InATestCase(TestCase):
             call_command("push", "nonsense")
 
 
+class Cookbook(TestCase):
+    """The cookbook's recipes for Django, as they stand there."""
+
+    def cook(self, title):
+        book = (Path(__file__).parents[4] / "deploy" / "cookbook.md").read_text()
+        code = book.partition(f"\n## {title}\n")[2].partition("```python\n")[2].partition("```")[0]
+        names = {}
+        exec(compile(code, "cookbook.md", "exec", dont_inherit=True), names)
+        return names
+
+    def test_an_order_is_paid(self):
+        pay = self.cook("An order is paid: tell its buyer")["pay"]
+        pushes = self.enterContext(record())
+        order = Order(buyer="7")
+        pay(order)
+        pushes.assert_pushed(users="7", message=f"Order {order.pk} is paid", count=1)
+        with self.assertRaises(Broken), transaction.atomic():
+            pay(Order(buyer="8"))
+            raise Broken
+        self.assertEqual((len(pushes), Order.objects.count()), (1, 1))
+
+    def test_a_password_was_changed(self):
+        change_password = self.cook("A password was changed: tell the account's devices")
+        user = get_user_model().objects.create_user("anna", password="secret")
+        push_pipeline.register_device("d1", "1" * 64, "IOS", userId=str(user.pk))
+        with inline() as provider:
+            with self.captureOnCommitCallbacks(execute=True):
+                change_password["change_password"](user, "a new one")
+            provider.run()
+        [sent] = provider.sent
+        self.assertEqual(sent.payload["aps"]["interruption-level"], "time-sensitive")
+        self.assertTrue(user.check_password("a new one"))
+
+
 class Apart(unittest.TestCase):
     """The pipeline has another database than the shop: by URL, or as one more of Django's.
 

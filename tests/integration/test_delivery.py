@@ -10,8 +10,9 @@ from push_pipeline.clock import now_ms
 from push_pipeline.directory.provider_routes import list_routes
 from push_pipeline.ledger import batches, runs
 from push_pipeline.ledger.batches import LeaseLost
-from push_pipeline.ledger.deliveries import export
-from push_pipeline.models import BATCH, CREDENTIAL, DEVICE, Batch, Credential, Device, Run
+from push_pipeline.ledger.deliveries import export, insert_deliveries
+from push_pipeline.ledger.values import Settlement
+from push_pipeline.models import BATCH, CREDENTIAL, DELIVERY, DEVICE, Batch, Credential, Device, Run
 from push_pipeline.settings import Settings
 from push_workers.delivery.deliver import deliver
 from push_workers.delivery.process import Context
@@ -187,6 +188,24 @@ def test_a_message_is_read_once_by_a_process(installation: Installation) -> None
 
     assert first.message.message_id == message_id
     assert again == (first.standing, None)
+
+
+def test_a_providers_ids_are_kept_as_they_are(installation: Installation) -> None:
+    plain, odd = ["id-1", "id-2"], ["a\tb\\c\nd", None]
+    settled = [
+        Settlement(run_id, "accepted", None, 1, now_ms(), list(enumerate(ids)))
+        for run_id, ids in ((1, plain), (2, odd), (3, odd[:1]))
+    ]
+
+    with db.writing() as connection:
+        insert_deliveries(connection, settled[:2])
+        insert_deliveries(connection, settled[2:])  # one row is written in another way
+
+    with db.reading() as connection:
+        kept = connection.scalars(
+            select(DELIVERY.provider_id).order_by(DELIVERY.run_id, DELIVERY.device_key)
+        )
+        assert list(kept) == [*plain, *odd, odd[0]]
 
 
 def test_a_second_copy_of_a_wake_up_does_nothing(installation: Installation) -> None:

@@ -93,7 +93,8 @@ def document(
 
 def badge_change(platform: Platform, headers: Mapping[str, object]) -> BadgeChange | None:
     """Return what the push does to the badge on this system, if anything."""
-    return change_of(_steering(platform, headers).get("badge"))
+    badge = _steering(platform, headers).get("badge")
+    return None if badge is None else change_of(badge)
 
 
 def is_silent(platform: Platform, headers: Mapping[str, object], *, blank: bool) -> bool:

@@ -58,7 +58,8 @@ def register_device(
     with db.writing() as connection:
         app_id = resolve_app(connection, app)
         register_devices(connection, app_id, [registration], now, alive=True)
-    telemetry.registration_changed(registration.warnings)
+    if registration.warnings:
+        telemetry.registration_changed(registration.warnings)
 
 
 def unregister_device(device_id: str, *, app: str | None = None) -> None:

@@ -1,7 +1,7 @@
 """Deliveries: what became of each device, written in bulk and read as a stream."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Connection, func, insert, select
 from sqlalchemy.exc import OperationalError
@@ -46,7 +46,17 @@ def insert_deliveries(connection: Connection, settlements: Sequence[Settlement])
 def _copy_lines(settlement: Settlement) -> str:
     run_id, outcome, reason, attempts, settled_at, devices = settlement
     alike = f"{run_id}\t{outcome}\t{_copy_text(reason)}\t{attempts}\t{settled_at}\t"
+    if _are_plain([identity for _, identity in devices]):
+        return "".join([f"{alike}{key}\t{identity}\n" for key, identity in devices])
     return "".join([f"{alike}{key}\t{_copy_text(identity)}\n" for key, identity in devices])
+
+
+def _are_plain(identities: list[str | None]) -> bool:
+    """Tell of all ids at once whether each stands in a line as it is: nearly all do."""
+    if None in identities:
+        return False
+    together = "".join(cast("list[str]", identities))
+    return together.isprintable() and "\\" not in together
 
 
 def _copy_text(value: str | None) -> str:

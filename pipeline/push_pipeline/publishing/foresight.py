@@ -25,6 +25,7 @@ class Foresight:
     warnings: tuple[FieldWarning, ...] = ()
     not_found: tuple[str, ...] = ()  # of the devices that it names
     failure: str | None = None  # why it reaches nobody
+    populated: bool = False  # whether somebody is in its channel; False also where nobody asked
 
 
 def foresee(connection: Connection, drafts: Sequence[Draft], now: int) -> list[Foresight]:
@@ -37,8 +38,8 @@ def foresee(connection: Connection, drafts: Sequence[Draft], now: int) -> list[F
     populated = _populated(connection, drafts)
     foreseen = []
     for draft in drafts:
-        known = Foresight()
-        if _asks_who_is_in(draft) and (draft.app_id, draft.channel) not in populated:
+        known = Foresight(populated=(draft.app_id, draft.channel) in populated)
+        if _asks_who_is_in(draft) and not known.populated:
             known = replace(known, warnings=(_nobody_in(connection, draft),))
         if draft.too_large.usual:
             known = _judge_sizes(connection, draft, known, now)
@@ -103,6 +104,9 @@ def _look_for_devices(
         return known
     told = FieldWarning("pushSinglecast", f"{len(missing)} of {named} devices are not there")
     nobody = len(missing) == named and not draft.to.repeat_every
-    return Foresight(
-        (*known.warnings, told), missing, NOBODY_NAMED_IS_THERE if nobody else known.failure
+    return replace(
+        known,
+        warnings=(*known.warnings, told),
+        not_found=missing,
+        failure=NOBODY_NAMED_IS_THERE if nobody else known.failure,
     )

@@ -118,7 +118,8 @@ def _write(
     news = [_message(*one) for one in zip(drafts, foreseen, strict=True)]
     fresh = {place: new for place, new in enumerate(news) if place not in said}
     trusted = all(draft.trusted for draft in drafts)
-    _ensure_channels(connection, list(fresh.values()), now, trusted=trusted)
+    unsure = [new for place, new in fresh.items() if not foreseen[place].populated]
+    _ensure_channels(connection, unsure, now, trusted=trusted)
     planned = [(new, _plan_runs(connection, new, now)) for new in fresh.values()]
     done: dict[int, tuple[Receipt, list[Wake]]] = {place: (said[place], []) for place in said}
     written = write_messages(connection, planned, now) if planned else []
@@ -134,7 +135,8 @@ def _message(draft: Draft, known: Foresight) -> NewMessage:
 
 
 def _told(draft: Draft, known: Foresight, receipt: Receipt) -> Receipt:
-    telemetry.publish_changed(draft.warnings)  # the others tell whom it is for
+    if draft.warnings:  # the others tell whom it is for
+        telemetry.publish_changed(draft.warnings)
     warnings = (*draft.warnings, *known.warnings)
     return replace(receipt, warnings=warnings, not_found=known.not_found)
 

@@ -63,6 +63,21 @@ def test_an_accepted_device_is_counted_and_recorded_with_the_providers_id() -> N
     assert not report.retries
 
 
+@pytest.mark.parametrize(("doubtful", "resent"), [(False, 0), (True, 4)])
+def test_a_slice_that_was_accepted_as_a_whole_is_reported_as_any_other(
+    doubtful: bool, resent: int
+) -> None:
+    rules = replace(RULES, doubtful=doubtful, copies=2)
+    refused = Verdict(Outcome.REJECTED, "PayloadTooLarge")
+
+    whole = report_of(ACCEPTED, ACCEPTED, rules=rules)
+    mixed = report_of(ACCEPTED, ACCEPTED, refused, rules=rules)
+
+    assert mixed.ended == {**whole.ended, (Settled.REJECTED, refused.reason): [(3, None)]}
+    assert (whole.recent, whole.reached, whole.route) == (mixed.recent, mixed.reached, mixed.route)
+    assert whole.resent == resent
+
+
 def test_a_dead_token_is_retired_as_of_the_providers_time() -> None:
     report = report_of(Verdict(Outcome.GONE, "Unregistered", dead_since=123), ACCEPTED)
 

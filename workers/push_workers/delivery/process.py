@@ -6,7 +6,7 @@ Made after the fork, in the child: connections to providers are opened there and
 import os
 import random
 from collections import OrderedDict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -45,15 +45,9 @@ class _OnPlatform:
     """What a message says on one platform: by language, with marks where devices differ."""
 
     contents: dict[str, Content]
-    marks: Marks
+    marks: Marks | None  # None where all devices get the same
     badge: BadgeChange | None
     needed: dict[str, frozenset[str]]  # the columns of which one must have words
-
-    @property
-    def differs(self) -> bool:
-        """Whether not all devices get the same."""
-        raised = self.badge is not None and self.badge.raised
-        return raised or len(self.contents) > 1 or bool(self.marks.columns)
 
 
 class RunFacts:
@@ -72,7 +66,8 @@ class RunFacts:
 
     def columns(self, platform: str) -> tuple[str, ...]:
         """Return the columns of users that the message asks for on a platform."""
-        return self._on(platform).marks.columns
+        marks = self._on(platform).marks
+        return () if marks is None else marks.columns
 
     def badge_change(self, platform: str) -> BadgeChange | None:
         """Return what becomes of the badges of a platform's devices; None where none is kept."""
@@ -97,7 +92,7 @@ class RunFacts:
             tag: self._render(content, platform, provider, now)
             for tag, content in here.contents.items()
         }
-        if not here.differs:
+        if here.marks is None:
             return Prepared(rendered[DEFAULT])
         splices = {
             tag: here.marks.splice(
@@ -122,23 +117,31 @@ class RunFacts:
             for language, said in self._said.items()
             if platform in said.get("wordings", {})
         }
+        if not (wordings or self.languages):
+            contents = {DEFAULT: self._of_app(Content.from_json(self.run.content), platform)}
+            badge = contents[DEFAULT].badge_change(platform)
+            if badge is None or not badge.raised:
+                return _OnPlatform(contents, None, badge, {})
+        return self._marked(wordings, platform)
+
+    def _marked(self, wordings: Mapping[str, Wording], platform: Platform) -> _OnPlatform:
+        """Say it with marks in the places of what is a device's own."""
         marks = Marks(dict.fromkeys(column for one in wordings.values() for column in one.columns))
         contents = {
-            language: self._content(
-                Content.from_json(said)
-                if language not in wordings
-                else wordings[language].content(marks.words),
+            language: self._of_app(
+                wordings[language].content(marks.words)
+                if language in wordings
+                else Content.from_json(said),
                 platform,
-            )
+            ).counting(marks.badge)
             for language, said in self._said.items()
         }
         badge = contents[DEFAULT].badge_change(platform)
-        if badge is not None and badge.raised:
-            contents = {one: content.counting(marks.badge) for one, content in contents.items()}
         needed = {language: wording.needed(platform) for language, wording in wordings.items()}
         return _OnPlatform(contents, marks, badge, needed)
 
-    def _content(self, content: Content, platform: Platform) -> Content:
+    def _of_app(self, content: Content, platform: Platform) -> Content:
+        """Return a content as the app has it where the push does not say."""
         if platform is Platform.ANDROID:
             return content.styled(self.run.android_style)
         return content.copied(self.run.sdk_copy)

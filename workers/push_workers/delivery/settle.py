@@ -198,6 +198,8 @@ def settle(
 
     `sent_at` is when the tokens were read: evidence without a time of its own counts from then.
     """
+    if verdicts and all(one.outcome is Outcome.ACCEPTED for one in verdicts):
+        return _all_accepted(targets, verdicts, rules)
     guard = judge(verdicts, rules)
     suspicious = guard in (Guard.HOLD, Guard.STOP)
     change = route_change(verdicts, rules, now, rng)
@@ -228,6 +230,23 @@ def settle(
     for kind, members in undecided.items():
         _plan(report, rules, kind, members, now, rng)
     return report
+
+
+def _all_accepted(targets: Sequence[Target], verdicts: Sequence[Verdict], rules: Rules) -> Report:
+    """Say what follows where every device was accepted, as nearly always: there is no more to ask.
+
+    It is what `settle` says otherwise, without a look at each verdict for each question.
+    """
+    accepted = [
+        (target.device_key, verdict.provider_id)
+        for target, verdict in zip(targets, verdicts, strict=True)
+    ]
+    return Report(
+        ended={(Settled.ACCEPTED, None): accepted},
+        resent=rules.copies * len(accepted) if rules.doubtful else 0,
+        recent=Recent(accepted=len(accepted)),
+        reached=True,
+    )
 
 
 #: A doubtful device that gets one of these has, or may have, one more copy.

@@ -96,6 +96,9 @@ class App(Table, table=True):
     counts_badges: bool = Field(
         default=False, sa_column=Column(Boolean, nullable=False, server_default=false())
     )  # a push has raised one: from then on those that set one are noted as well
+    unknown_policy: str | None = Field(
+        default=None, sa_column=Column(Text)
+    )  # what a delivery without an answer becomes; None: the setting's
     created_at: int = instant(nullable=False)
 
 
@@ -307,6 +310,7 @@ class Template(Table, table=True):
 
 
 ENDED = text("ended_at IS NOT NULL")
+RESENT = text("resend_of IS NOT NULL")
 TO_USERS = text("(delivery_options -> 'pushUsers') IS NOT NULL")
 TO_DEVICES = text("(delivery_options -> 'pushSinglecast') <> '[]'")
 
@@ -332,6 +336,7 @@ class Message(Table, table=True):
         UniqueConstraint("app_id", "dedupe_key"),
         Index("pipeline_message_ended", "ended_at", postgresql_where=ENDED, sqlite_where=ENDED),
         Index("pipeline_message_of_app", "app_id", "created_at", "id"),  # the newest of an app
+        Index("pipeline_message_resent", "resend_of", postgresql_where=RESENT, sqlite_where=RESENT),
         _named_in("pipeline_message_to_users", "pushUsers", TO_USERS),
         _named_in("pipeline_message_to_devices", "pushSinglecast", TO_DEVICES),
     )
@@ -345,6 +350,7 @@ class Message(Table, table=True):
     fingerprint: bytes | None = Field(
         default=None, sa_column=Column(LargeBinary)
     )  # SHA-256 of what was asked under that key; none in rows of before
+    resend_of: str | None = Field(default=None, sa_column=Column(Text))  # the message before
     state: str = Field(sa_column=Column(Text, nullable=False))  # the API's word
     error_message: str | None = Field(default=None, sa_column=Column(Text))
     created_at: int = instant(nullable=False)

@@ -5,9 +5,11 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import delete, select, update
 
-from push_pipeline import db, status
+from push_pipeline import db, publish, status
+from push_pipeline.cli.root import DONE, FAILED, run
 from push_pipeline.clock import now_ms
 from push_pipeline.directory.provider_routes import list_routes
+from push_pipeline.errors import InvalidParameter
 from push_pipeline.ledger import batches, runs
 from push_pipeline.ledger.batches import LeaseLost
 from push_pipeline.ledger.deliveries import export, insert_deliveries
@@ -97,6 +99,37 @@ def test_the_policy_decides_after_a_cut_connection(
     assert (run["unknown"] == 0) is resends
     assert run["resent"] >= sum(received.values()) - len(received)
     assert (received[ios(1, "c1")[0]] == 2) is resends
+
+
+@pytest.mark.parametrize(
+    ("of_app", "of_message", "resends"),
+    [
+        ("at-least-once", None, True),
+        ("at-most-once", "at-least-once", True),
+        ("default", None, False),
+    ],
+)
+def test_a_messages_policy_goes_before_its_apps_and_that_before_the_setting(
+    installation: Installation, configure: Callable[..., Settings], of_app: str,
+    of_message: str | None, resends: bool,
+) -> None:  # fmt: skip
+    configure(unknown_policy="at-most-once")
+    installation.context = Context()
+    assert run(["app", "set", APP, "--unknown-policy", "at-least-once"]) == DONE
+    assert run(["app", "set", APP, "--unknown-policy", of_app]) == DONE
+    installation.simulator.rules([{"match": {"nth": [1]}, "action": {"cut": "processed"}}])
+    installation.register(ios(1))
+
+    message_id = publish("news", "x", None, {"unknownPolicy": of_message}).message_id
+    found = settle_down(installation, message_id)
+
+    assert (found["accepted"], found["unknown"]) == ((1, 0) if resends else (0, 1))
+
+
+def test_a_policy_that_does_not_exist_is_refused(installation: Installation) -> None:
+    assert run(["app", "set", APP, "--unknown-policy", "twice"]) == FAILED
+    with pytest.raises(InvalidParameter, match="use once-if-collapsible, at-most-once"):
+        publish("news", "x", None, {"unknownPolicy": "twice"})
 
 
 def test_an_android_device_in_doubt_is_left_alone_unless_a_copy_would_collapse(

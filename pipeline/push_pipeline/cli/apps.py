@@ -34,6 +34,16 @@ SdkCopy = Annotated[
         help="Say the text a second time for the Backendless SDK on Apple's systems.",
     ),
 ]
+#: Takes an app's policy away again.
+_DEFAULT = "default"
+Policy = Annotated[
+    str | None,
+    typer.Option(
+        metavar="POLICY",
+        help="Devices without an answer: once-if-collapsible, at-most-once, at-least-once, or"
+        f" {_DEFAULT}: the setting's.",
+    ),
+]
 Rate = Annotated[
     int | None, typer.Option(min=1, help="Publishes a second by each gateway; any without it.")
 ]
@@ -69,9 +79,13 @@ def create(
 
 @group.command("set")
 def change(
-    app_id: AppId, android_style: Style = None, sdk_copy: SdkCopy = None, as_json: Json = False
+    app_id: AppId,
+    android_style: Style = None,
+    sdk_copy: SdkCopy = None,
+    unknown_policy: Policy = None,
+    as_json: Json = False,
 ) -> None:
-    """Change how an app's pushes are shown where a push does not say; from the next run on."""
+    """Change what holds for an app's pushes where a push does not say; from the next run on."""
     from push_pipeline import db
     from push_pipeline.directory import apps
 
@@ -81,12 +95,20 @@ def change(
             apps.set_android_style(connection, known, android_style)
         if sdk_copy is not None:
             apps.set_sdk_copy(connection, known, copied=sdk_copy)
+        if unknown_policy is not None:
+            wanted = None if unknown_policy == _DEFAULT else unknown_policy
+            apps.set_unknown_policy(connection, known, wanted)
         shown = apps.android_style(connection, known)
         copied = apps.needs_sdk_copy(connection, known)
+        policy = apps.unknown_policy(connection, known) or _DEFAULT
     if as_json:
-        print_json({"id": known, "androidDisplay": shown, "sdkCopy": copied})
+        told = {"id": known, "androidDisplay": shown, "sdkCopy": copied, "unknownPolicy": policy}
+        print_json(told)
     else:
-        say(f"{known}  copy for the SDK: {'yes' if copied else 'no'}  Android style: {shown}")
+        say(
+            f"{known}  copy for the SDK: {'yes' if copied else 'no'}  Android style: {shown}"
+            f"  unknown policy: {policy}"
+        )
 
 
 @group.command("list")

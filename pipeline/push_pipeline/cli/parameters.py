@@ -40,6 +40,14 @@ Strict = Annotated[
     bool, typer.Option("--strict", help="Refuse it if anything of it would have no effect.")
 ]
 
+UnknownPolicy = Annotated[
+    str | None,
+    typer.Option(
+        metavar="POLICY",
+        help="Devices without an answer: once-if-collapsible, at-most-once or at-least-once.",
+    ),
+]
+
 Watch = Annotated[bool, typer.Option("--watch", help="Show progress until all is sent.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 

@@ -14,6 +14,7 @@ from push_pipeline.cli.parameters import (
     Over,
     Rate,
     Strict,
+    UnknownPolicy,
     Until,
     Users,
     Watch,
@@ -69,6 +70,7 @@ def publish(
     json_message: Annotated[
         bool, typer.Option("--json-message", help="MESSAGE is a JSON value, not text.")
     ] = False,
+    unknown_policy: UnknownPolicy = None,
     strict: Strict = False,
     watch: Watch = False,
     dry_run: Annotated[
@@ -100,6 +102,7 @@ def publish(
         ttl=None if ttl is None else span(ttl),
         rate=rate,
         over=None if over is None else span(over),
+        unknown_policy=unknown_policy,
         **read_times(at, local=local, every=every, until=until),
     )
     if dry_run:

@@ -14,6 +14,7 @@ from push_pipeline.cli.parameters import (
     Json,
     Local,
     Strict,
+    UnknownPolicy,
     Until,
     Users,
     Watch,
@@ -79,6 +80,7 @@ def push(
     local: Local = False,
     every: Every = None,
     until: Until = None,
+    unknown_policy: UnknownPolicy = None,
     key: DedupeKey = None,
     strict: Strict = False,
     watch: Watch = False,
@@ -96,6 +98,7 @@ def push(
         dedupe_key=key,
         users=user or None,
         strict=strict,
+        unknown_policy=unknown_policy,
         **read_times(at, local=local, every=every, until=until),
     )
     tell(receipt, watch=watch, as_json=as_json)

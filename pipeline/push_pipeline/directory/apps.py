@@ -15,6 +15,7 @@ from push_pipeline.errors import InvalidParameter, UnknownApp
 from push_pipeline.host import program
 from push_pipeline.models import API_KEY, APP, ApiKey, App
 from push_pipeline.options.time_zone import check_time_zone
+from push_pipeline.options.unknown_policy import read_unknown_policy
 from push_pipeline.settings import get_settings, spelled
 
 #: Bytes of randomness in a key that we make: too many to guess, so a fast hash is enough.
@@ -121,6 +122,22 @@ def needs_sdk_copy(connection: Connection, app_id: str) -> bool:
 def set_sdk_copy(connection: Connection, app_id: str, *, copied: bool) -> None:
     """Say whether they have it where a push does not say; from the next run on."""
     connection.execute(update(App).where(APP.id == app_id).values(sdk_copy=copied))
+
+
+def unknown_policy(connection: Connection, app_id: str) -> str | None:
+    """Return what an app's deliveries without an answer become; None where the setting says it."""
+    found: str | None = connection.scalar(select(APP.unknown_policy).where(APP.id == app_id))
+    return found
+
+
+def set_unknown_policy(connection: Connection, app_id: str, policy: str | None) -> None:
+    """Say what they become where a message does not say; from the next run on.
+
+    Raises:
+        InvalidParameter: there is no such policy.
+    """
+    checked = None if policy is None else read_unknown_policy(policy).value
+    connection.execute(update(App).where(APP.id == app_id).values(unknown_policy=checked))
 
 
 def hash_key(key: str) -> bytes:

@@ -70,6 +70,11 @@ _PUBLISH: dict[str, Any] = {
         "maximum": 2_419_200,
         "description": "seconds in which all are sent to, evenly; instead of rate",
     },
+    "unknownPolicy": {
+        "type": "string",
+        "enum": ["once-if-collapsible", "at-most-once", "at-least-once"],
+        "description": "whether a device is sent to again that no answer came for",
+    },
 }
 
 _REGISTRATION: dict[str, Any] = {
@@ -136,7 +141,7 @@ TEMPLATE_VALUES = _body(
         for name in (
             *("templateValues", "publishAt", "publishAtLocal"),
             *("repeatEvery", "repeatExpiresAt", "pushBroadcast", "pushSinglecast"),
-            *("pushUsers", "segmentQuery", "ttl"),
+            *("pushUsers", "segmentQuery", "ttl", "unknownPolicy"),
         )
     }
 )

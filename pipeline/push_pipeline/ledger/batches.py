@@ -9,6 +9,7 @@ from sqlalchemy import (
     Connection,
     bindparam,
     case,
+    func,
     insert,
     select,
     update,
@@ -116,6 +117,9 @@ _TOLD = {
     "android_style": APP.android_style,
     "sdk_copy": APP.sdk_copy,
     "counts_badges": APP.counts_badges,
+    "unknown_policy": func.coalesce(
+        MESSAGE.delivery_options["unknownPolicy"].as_string(), APP.unknown_policy
+    ),
 }
 
 _FIND = (

@@ -109,6 +109,7 @@ class RunMessage(NamedTuple):
     android_style: str
     sdk_copy: bool
     counts_badges: bool
+    unknown_policy: str | None
 
 
 class FoundBatch(NamedTuple):

@@ -23,6 +23,7 @@ from push_pipeline.options.near_misses import refuse_near_misses
 from push_pipeline.options.null_times import refuse_null_times
 from push_pipeline.options.pace import check_pace, read_rate
 from push_pipeline.options.publish import read_text
+from push_pipeline.options.unknown_policy import UnknownPolicy, read_unknown_policy
 from push_pipeline.options.user_ids import read_user_ids
 from push_pipeline.options.wall_clock import WallClock, read_wall_clock
 from push_pipeline.platform import Platform
@@ -112,6 +113,7 @@ class DeliveryFields(TypedDict, total=False):
     ttl: timedelta | int | str | None
     rate: float | str | None
     over: timedelta | int | str | None
+    unknown_policy: UnknownPolicy | str | None
 
 
 class DeliveryOptions(Options):
@@ -122,6 +124,8 @@ class DeliveryOptions(Options):
     means now or never. `publish_at_local` is a time of day, maybe with a date, that each device
     is sent to at in its own time zone, the next time that the clock shows it. `rate` is how many
     devices a second are sent to, `over` in how much time all are; as fast as it can without.
+    `unknown_policy` says whether a device without a known answer is sent to again; the app's or the
+    setting without it.
 
     Raises:
         InvalidPublishAt: `publish_at` is no moment, or `publish_at_local` no time.
@@ -163,6 +167,9 @@ class DeliveryOptions(Options):
     ttl: Annotated[int, PlainValidator(_seconds("ttl", TTL_MAX_SECONDS))] = TTL_MAX_SECONDS
     rate: Annotated[float | None, PlainValidator(read_rate)] = None
     over: Annotated[int, PlainValidator(_seconds("over", TTL_MAX_SECONDS))] = 0
+    unknown_policy: Annotated[
+        UnknownPolicy | None, PlainValidator(read_unknown_policy), PlainSerializer(str)
+    ] = None
 
     def __init__(self, **values: Unpack[DeliveryFields]) -> None:
         super().__init__(**values)

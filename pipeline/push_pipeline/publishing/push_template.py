@@ -49,6 +49,7 @@ def push_with_template(  # noqa: PLR0913 - every one of them is the API's
     repeat_expires_at: datetime | int | str | None = None,
     session: Session | scoped_session[Session] | None = None,
     users: UserIds | None = None,
+    unknown_policy: str | None = None,
     strict: bool = False,
 ) -> Receipt:
     """Push a stored template to the devices that it is for.
@@ -69,6 +70,7 @@ def push_with_template(  # noqa: PLR0913 - every one of them is the API's
         repeat_expires_at: as `publish_at`; until cancelled without it.
         session: write in this SQLAlchemy session's transaction; the wake-up follows its commit.
         users: of the template's audience, only the devices of these users.
+        unknown_policy: whether a device without an answer is sent to again.
         strict: refuse it where anything of it has no effect, or another one.
 
     Raises:
@@ -85,6 +87,7 @@ def push_with_template(  # noqa: PLR0913 - every one of them is the API's
         publish_at_local=publish_at_local,
         repeat_every=repeat_every,
         repeat_expires_at=repeat_expires_at,
+        unknown_policy=unknown_policy,
     )
     return push_stored(
         name,

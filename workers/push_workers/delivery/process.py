@@ -58,6 +58,8 @@ class RunFacts:
 
     def __init__(self, run: RunMessage) -> None:
         self.run = run
+        #: What an answer that never came means here; None where the setting says it.
+        self.unknown_policy = run.unknown_policy
         others = run.content.get("languages", {})
         self._said = {DEFAULT: run.content, **others}
         self.languages = frozenset(others)  # beside the default

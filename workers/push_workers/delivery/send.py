@@ -48,7 +48,9 @@ def send_slice(claim: Claim, part: Slice, run: RunFacts, context: Context) -> Re
     """Send one slice; one that is in doubt only if the policy allows it."""
     batch = claim.batch
     prepared = run.prepared(batch.platform, provider_of(batch.environment), now_ms() / 1000)
-    rules = _rules(claim, part, prepared, context)
+    policy = run.unknown_policy or context.settings.unknown_policy
+    again = may_resend(policy, collapsible=prepared.rendered.collapsible)
+    rules = _rules(claim, part, again=again)
     keys = claim.members[part.start : part.end]
     if part.doubtful and not rules.may_resend:
         return Report.of_unsent(Settled.UNKNOWN, "WorkerLost", keys)
@@ -63,9 +65,8 @@ def send_slice(claim: Claim, part: Slice, run: RunFacts, context: Context) -> Re
     return report
 
 
-def _rules(claim: Claim, part: Slice, prepared: Prepared, context: Context) -> Rules:
+def _rules(claim: Claim, part: Slice, *, again: bool) -> Rules:
     """Return the batch's rules, or those for members that may have got it already."""
-    again = may_resend(context.settings.unknown_policy, collapsible=prepared.rendered.collapsible)
     rules = replace(claim.rules, may_resend=again)
     return rules.in_doubt(claim.batch.stalls) if part.doubtful else rules
 

@@ -410,6 +410,9 @@ class Run(Table, table=True):
     )
     lease_until: int | None = instant()
     woken_at: int | None = instant()
+    stopped_routes: dict[str, str] | None = Field(
+        default=None, sa_column=Column(Json)
+    )  # where the guard stopped it, by APNs environment ("": FCM), and why
     started_at: int | None = instant()
     fanned_at: int | None = instant()  # when the last batch row was written
     not_found: list[str] | None = Field(default=None, sa_column=Column(Json))  # the first of them

@@ -11,7 +11,7 @@
 | slice_recorded | platform, ended, resent, seconds | a slice's outcomes were committed |
 | lease_lost | batch_id | a worker was overtaken and recorded nothing |
 | run_closed | run_id | nothing of a run is open any more |
-| run_stopped | run_id, reason | the guard stopped a run |
+| run_stopped | run_id, reason | the guard stopped a run on a route |
 | route_rested | credential_id, seconds, cause, reason | a route is closed for everybody |
 | budget_waited | provider, seconds | a batch, or its rest, waits for its turn |
 | budget_cut | credential_id, left | less is sent: the provider says that it is too much |

@@ -6,6 +6,8 @@ import pytest
 from sqlalchemy import delete, select, update
 
 from push_pipeline import db, publish, status
+from push_pipeline.cli import checks
+from push_pipeline.cli.live import is_over
 from push_pipeline.cli.root import DONE, FAILED, run
 from push_pipeline.clock import now_ms
 from push_pipeline.directory.provider_routes import list_routes
@@ -255,25 +257,35 @@ def test_a_second_copy_of_a_wake_up_does_nothing(installation: Installation) -> 
     assert not installation.simulator.received()
 
 
-def test_a_wrong_topic_stops_the_run_and_touches_no_device(installation: Installation) -> None:
+def test_a_wrong_topic_stops_the_run_there_touches_no_device_and_leaves_android_alone(
+    installation: Installation,
+) -> None:
     tokens = ios(40)
     installation.simulator.rules(
         [{"match": {"prefix": "1"}, "action": {"reason": "DeviceTokenNotForTopic"}}]
     )
     installation.register(tokens)
+    installation.register(android(30), "ANDROID")
     message_id = installation.publish()
 
-    run = installation.work(message_id)
+    found = installation.work(message_id)
 
-    assert (run["state"], run["inFlight"]) == ("paused", 40)
-    assert "resume" in status(message_id)["errorMessage"]
+    assert (found["state"], found["accepted"], found["inFlight"]) == ("sending", 30, 40)
+    assert found["stopped"] == 40
+    assert is_over(status(message_id))  # nothing changes unless somebody acts
+    says = status(message_id)["errorMessage"]
+    assert says.startswith("apns production stopped: 40 of 40 tokens")
+    assert "push-pipeline resume" in says
+    [doctors] = [one.says for one in checks.examine() if one.name == "stopped"]
+    assert doctors == f"{message_id}: {says}"
     assert set(installation.device_states().values()) == {("active", None)}
+    assert len(installation.simulator.log()) == 70
 
     installation.simulator.rules([])
-    with db.writing() as connection:
-        connection.execute(update(Run).values(state="sending", guarded=False, error_message=None))
-    installation.hurry()
-    assert installation.work(message_id)["accepted"] == 40
+    assert run(["resume", message_id]) == DONE
+    found = installation.work(message_id)
+    assert (found["state"], found["accepted"]) == ("finished", 70)
+    assert status(message_id)["errorMessage"] is None
 
 
 def test_a_refused_credential_is_held_and_one_probe_opens_it_again(
@@ -382,7 +394,7 @@ def test_a_paused_run_sends_nothing_between_two_slices(
     claim = take(batch_id, installation.context)
     assert claim is not None
     with db.writing() as connection:
-        runs.pause(connection, run_id, "an operator's wish")
+        runs.stop_route(connection, run_id, "production", "refused")
 
     facts = installation.context.run_facts(run_id)
     report = send_slice(claim, claim.slices[0], facts, installation.context)

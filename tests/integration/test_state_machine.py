@@ -72,7 +72,6 @@ RUN_VERBS: dict[RunMove, Callable[[Connection, RunView], object]] = {
     RunMove.SKIP: lambda connection, run: due_runs.skip(connection, run, NOW),
     RunMove.END_FAN_OUT: end_fan_out,
     RunMove.FINISH: lambda connection, run: runs.close_if_done(connection, run.id, NOW),
-    RunMove.STOP: lambda connection, run: runs.pause(connection, run.id, "refused"),
     RunMove.PAUSE: lambda connection, run: pause_message(connection, APP, run.message_id),
     RunMove.RESUME: lambda connection, run: resume_message(connection, APP, run.message_id),
     RunMove.CANCEL: lambda connection, run: cancel_message(connection, APP, run.message_id, NOW),

@@ -22,6 +22,7 @@ from push_pipeline.directory.sealed import list_sealed
 from push_pipeline.environment import env_file_found
 from push_pipeline.errors import BadCredential, PipelineError, SettingsError
 from push_pipeline.host import program
+from push_pipeline.ledger import runs
 from push_pipeline.ledger.due_batches import oldest_due
 from push_pipeline.outcome import why_it_rests
 from push_pipeline.settings import get_settings
@@ -35,6 +36,9 @@ TICKS_MISSED = 10
 
 #: Milliseconds that a due batch may wait before somebody should look.
 WAIT_TOLERANCE_MS = 60_000
+
+#: Messages that the guard has stopped which are named.
+STOPPED_SHOWN = 10
 
 #: Seconds in which workers must answer.
 PING_SECONDS = 1.5
@@ -72,6 +76,7 @@ def examine() -> Iterator[Finding]:
         _sealed,
         _keyless,
         _waiting,
+        _stopped,
         _dead_letters,
     ):
         yield from made(check)
@@ -289,6 +294,15 @@ def _waiting() -> Iterator[Finding]:
         return
     ok = now - since <= WAIT_TOLERANCE_MS
     yield Finding("waiting", ok, f"the oldest due batch waits for {(now - since) / 1000:.1f} s")
+
+
+def _stopped() -> Iterator[Finding]:
+    with db.reading() as connection:
+        found = runs.find_stopped(connection, STOPPED_SHOWN)
+    for message_id, reason in found:
+        yield Finding("stopped", False, f"{message_id}: {reason}")
+    if not found:
+        yield Finding("stopped", True, "no message")
 
 
 def _dead_letters() -> Iterator[Finding]:

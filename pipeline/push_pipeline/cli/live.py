@@ -56,7 +56,9 @@ def is_over(ledger: Ledger) -> bool:
 
 
 def _is_stopped(ledger: Ledger) -> bool:
-    return any(run["state"] == "paused" for run in ledger["runs"])
+    return any(
+        run["state"] == "paused" or 0 < run["inFlight"] == run["stopped"] for run in ledger["runs"]
+    )
 
 
 def _last(ledgers: Iterator[Ledger]) -> Ledger:

@@ -96,6 +96,7 @@ _STANDING = (
         RUN.audience.label("run_audience"),
         RUN.guarded,
         RUN.rate,
+        RUN.stopped_routes,
         CREDENTIAL.id.label("credential_id"),
         CREDENTIAL.version.label("credential_version"),
         *(CREDENTIAL[name] for name in Standing._fields if name in _OF_ROUTE),

@@ -89,7 +89,29 @@ def resume_message(connection: Connection, app_id: str, message_id: str) -> int:
     resumed = connection.execute(statement).rowcount
     if resumed:
         _forget_wake_ups(connection, message_id)
-    return resumed or _resume_routes(connection, app_id, message_id, now_ms())
+    now = now_ms()
+    stopped = _resume_stopped(connection, app_id, message_id, now)
+    if resumed and not stopped:
+        return resumed
+    return resumed + stopped + _resume_routes(connection, app_id, message_id, now)
+
+
+def _resume_stopped(connection: Connection, app_id: str, message_id: str, now: int) -> int:
+    """Let runs go on where the guard had stopped them on a route; return how many."""
+    _wait_for_runs(connection, message_id)
+    resumed = connection.execute(
+        update(Run)
+        .where(
+            RUN.message_id == message_id,
+            RUN.app_id == app_id,
+            RUN.finished_at.is_(None),
+            RUN.stopped_routes.is_not(None),
+        )
+        .values(stopped_routes=None, guarded=False, error_message=None)
+    ).rowcount
+    if resumed:
+        _hasten_batches(connection, message_id, now)
+    return resumed
 
 
 def _resume_routes(connection: Connection, app_id: str, message_id: str, now: int) -> int:

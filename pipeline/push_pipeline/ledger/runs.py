@@ -107,21 +107,38 @@ def release(connection: Connection, run: RunView, now: int) -> None:
     )
 
 
-_STATE = select(RUN.state).where(RUN.id == bindparam("run_id"))
+_STATE = select(RUN.state, RUN.stopped_routes).where(RUN.id == bindparam("run_id"))
 
 
-def is_sendable(connection: Connection, run_id: int) -> bool:
-    """Tell whether a run's batches may be sent now (not paused, not cancelled)."""
-    return connection.execute(_STATE, {"run_id": run_id}).scalar_one_or_none() in SENDABLE
+def is_sendable(connection: Connection, run_id: int, environment: str) -> bool:
+    """Tell whether a run's batches of a route may be sent now: not paused, cancelled, stopped."""
+    row = connection.execute(_STATE, {"run_id": run_id}).one_or_none()
+    return row is not None and row[0] in SENDABLE and environment not in (row[1] or {})
 
 
-def pause(connection: Connection, run_id: int, reason: str) -> None:
-    """Stop a run until an operator resumes it, and say why."""
+def stop_route(connection: Connection, run_id: int, environment: str, reason: str) -> None:
+    """Stop a run on one route until an operator resumes it, and say why; the others go on."""
+    open_run = (RUN.id == run_id, RUN.finished_at.is_(None))
+    seen = select(RUN.stopped_routes).where(*open_run).with_for_update()
+    row = connection.execute(seen).one_or_none()
+    if row is None:
+        return
+    stopped = {**(row[0] or {}), environment: reason}
+    words = "; ".join(stopped.values())
     connection.execute(
-        update(Run)
-        .where(RUN.id == run_id, RUN.state.in_(RunMove.STOP.sources))
-        .values(state=RunState.PAUSED, error_message=reason)
+        update(Run).where(*open_run).values(stopped_routes=stopped, error_message=words)
     )
+
+
+def find_stopped(connection: Connection, limit: int) -> list[tuple[str, str]]:
+    """Find the messages that the guard has stopped somewhere, and why."""
+    rows = connection.execute(
+        select(RUN.message_id, RUN.error_message)
+        .where(RUN.finished_at.is_(None), RUN.error_message.is_not(None))
+        .order_by(RUN.id)
+        .limit(limit)
+    )
+    return [(str(message_id), str(reason)) for message_id, reason in rows]
 
 
 def find_sent(connection: Connection, now: int, limit: int) -> list[int]:

@@ -56,7 +56,6 @@ class RunMove(Enum):
     SKIP = ((RunState.SCHEDULED,), (RunState.SKIPPED,))
     END_FAN_OUT = ((RunState.FANNING,), (RunState.SENDING,))
     FINISH = ((RunState.SENDING,), (RunState.FINISHED,))
-    STOP = ((RunState.FANNING, RunState.SENDING), (RunState.PAUSED,))  # by the guard
     PAUSE = ((RunState.SCHEDULED, RunState.FANNING, RunState.SENDING), (RunState.PAUSED,))
     RESUME = ((RunState.PAUSED,), (RunState.SCHEDULED, RunState.FANNING, RunState.SENDING))
     CANCEL = (

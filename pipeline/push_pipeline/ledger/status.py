@@ -130,6 +130,7 @@ def _run_ledger(connection: Connection, run: RowMapping) -> RunLedger:
         zoneDefault=run["zone_default"],
         byPlatform=by_platform,
         byReason=_count_by_reason(connection, run["id"]),
+        stopped=_count_stopped(connection, run),
         notFound=run["not_found"] or [],
         notFoundCount=run["not_found_count"],
         rate=run["rate"],
@@ -144,6 +145,15 @@ def expected_end(run: RowMapping, in_flight: int, now: int) -> int | None:
     if not run["rate"] or not run["fanned_at"] or run["state"] != RunState.SENDING:
         return None
     return now + int(in_flight * 1000 / run["rate"])
+
+
+def _count_stopped(connection: Connection, run: RowMapping) -> int:
+    if not run["stopped_routes"]:
+        return 0
+    waiting = select(func.sum(_COUNTERS["inFlight"])).where(
+        BATCH.run_id == run["id"], BATCH.environment.in_(run["stopped_routes"])
+    )
+    return int(connection.execute(waiting).scalar_one() or 0)
 
 
 def _total(parts: Iterable[Counts]) -> Counts:

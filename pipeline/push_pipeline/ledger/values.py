@@ -59,6 +59,7 @@ class Standing(NamedTuple):
     run_expires_at: int
     run_audience: int
     guarded: bool
+    stopped_routes: dict[str, str] | None
     credential_id: int | None
     credential_version: int | None
     paused_until: int | None
@@ -78,6 +79,11 @@ class Standing(NamedTuple):
     def is_whole_run(self) -> bool:
         """Whether the run has no other member that is still to be sent to."""
         return self.run_state == RunState.SENDING and self.size == self.run_audience
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether the guard has stopped the run on this batch's route."""
+        return self.environment in (self.stopped_routes or {})
 
     @property
     def probes(self) -> bool:

@@ -31,6 +31,7 @@ class RunLedger(Counts):
     zoneDefault: bool
     byPlatform: dict[str, Counts]
     byReason: dict[str, int]
+    stopped: int  # of those in flight, who wait for `resume` where the guard stopped the run
     notFound: list[str]  # device ids that were named and not in the audience: the first thousand
     notFoundCount: int
     rate: float | None  # devices a second, where the publisher paces it

@@ -31,7 +31,8 @@ BATCH = Standing(
     size=1000, attempt=1, doubtful=False, not_before=NOW, lease_until=None, claims=0, stalls=0,
     settled=0, doubt_end=0, badged=0, reasons=None, finished_at=None, app_id="A",
     run_state="sending",
-    run_expires_at=NOW + 1, run_audience=1000, guarded=True, credential_id=1, credential_version=1,
+    run_expires_at=NOW + 1, run_audience=1000, guarded=True, stopped_routes=None,
+    credential_id=1, credential_version=1,
     paused_until=None, held_reason=None,
 )  # fmt: skip
 
@@ -50,6 +51,8 @@ BATCH = Standing(
         ({"lease_until": NOW}, Leave()),
         ({"not_before": NOW + 1}, Leave()),
         ({"run_state": "paused"}, Leave()),
+        ({"stopped_routes": {"production": "why"}}, Park(NOW + 1)),
+        ({"stopped_routes": {"": "why"}}, Send(WINDOW)),
         ({"run_state": "cancelled"}, SettleRest(Settled.CANCELLED, "Cancelled")),
         ({"run_expires_at": NOW}, SettleRest(Settled.EXPIRED, "Expired")),
         ({"credential_id": None}, SettleRest(Settled.REJECTED, "NoCredential")),

@@ -25,7 +25,7 @@ class Leave:
 
 @dataclass(frozen=True, slots=True)
 class Park:
-    """Put it off: its route rests until then."""
+    """Put it off: its route rests until then, or the guard has stopped its run there."""
 
     until: int
 
@@ -54,6 +54,8 @@ def decide(batch: Standing, now: int, window: int) -> Decision:
         return Leave()
     if (end := _end_without_sending(batch, now)) is not None:
         return end
+    if batch.is_stopped:
+        return Park(batch.run_expires_at)
     if batch.paused_until is not None and batch.paused_until > now:
         return Park(batch.paused_until)
     # A route that was closed gets one probe; a thousand refusals would prove no more.

@@ -19,6 +19,7 @@ from push_pipeline.ledger.due_batches import release_parked
 from push_pipeline.ledger.state_machine import RunState
 from push_pipeline.ledger.values import NewBatch, Progress, Standing
 from push_pipeline.outcome import NO_VERDICTS, Recent, RestCause, Settled, Verdict
+from push_pipeline.platform import provider_of
 from push_workers.delivery.claim import Claim, SettleRest, Slice, without_others_hold
 from push_workers.delivery.process import Context
 from push_workers.delivery.settle import Report, Retry, RouteChange, route_change
@@ -97,7 +98,13 @@ def _stop_if_suspicious(batch: Standing, report: Report) -> None:
     # them the other way round could meet it in a deadlock and lose a recorded slice.
     if report.suspicion is not None:
         with db.writing() as connection:
-            runs.pause(connection, batch.run_id, report.suspicion)
+            reason = _stopped(batch, report.suspicion)
+            runs.stop_route(connection, batch.run_id, batch.environment, reason)
+
+
+def _stopped(batch: Standing, suspicion: str) -> str:
+    route = filter(None, (provider_of(batch.environment), batch.environment))
+    return f"{' '.join(route)} {suspicion}"
 
 
 def _progress(claim: Claim, settled: int, report: Report) -> Progress:
@@ -122,7 +129,9 @@ def _next_slice_at(
 
 def _may_go_on(connection: Connection, batch: Standing, now: int) -> bool:
     """Ask between two slices whether the run was paused or cancelled, or has expired."""
-    return now < batch.run_expires_at and runs.is_sendable(connection, batch.run_id)
+    return now < batch.run_expires_at and runs.is_sendable(
+        connection, batch.run_id, batch.environment
+    )
 
 
 def _change_route(connection: Connection, claim: Claim, report: Report, now: int) -> int | None:
@@ -232,7 +241,7 @@ def _later(batch: Standing, retry: Retry) -> NewBatch:
 
 def _tell(batch: Standing, report: Report) -> None:
     if report.suspicion is not None:
-        telemetry.run_stopped(batch.run_id, report.suspicion)
+        telemetry.run_stopped(batch.run_id, _stopped(batch, report.suspicion))
     if report.route is not None and batch.credential_id is not None:
         telemetry.route_rested(batch.credential_id, *report.route)
 

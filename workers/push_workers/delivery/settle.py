@@ -27,7 +27,7 @@ from push_workers.senders.base import Target
 GUARD_FLOOR = 20
 
 #: … more than this share misrouted looks like a wrong environment, topic or project: then no
-#: token is touched, and the run stops or the route is held.
+#: token is touched, and the run stops on the route or the route is held.
 MISROUTED_SHARE = 0.5
 
 #: A provider that calls tokens dead is believed, even in an old list: only of this many answers,
@@ -128,7 +128,7 @@ class Report:
     evidence: list[Evidence] = field(default_factory=list)
     resent: int = 0
     route: RouteChange | None = None
-    suspicion: str | None = None  # why the run must stop
+    suspicion: str | None = None  # why the run must stop on this route
     recent: Recent = NO_VERDICTS  # what this slice adds to the route's latest verdicts
     overloaded: bool = False  # the provider says that too much is sent
     reached: bool = False  # the provider took or refused something: it is there
@@ -264,7 +264,9 @@ class Guard(StrEnum):
     DEAD = "dead"  # dead devices: they are put out of service
     UNPROVEN = "unproven"  # nobody knows yet: the devices are let be
     HOLD = "hold"  # something else is wrong, as several small pushes show: the route is held
-    STOP = "stop"  # something else is wrong, and this push alone shows it: its run stops
+    STOP = (
+        "stop"  # something else is wrong, and this push alone shows it: its run stops on the route
+    )
 
 
 def judge(verdicts: Sequence[Verdict], rules: Rules) -> Guard:
@@ -299,7 +301,8 @@ def _suspicion(verdicts: Sequence[Verdict]) -> str:
     return (
         f"stopped: {len(fatal)} of {len(verdicts)} tokens in one slice were refused"
         f" ({fatal[0].reason}), which looks like a wrong environment, topic or project;"
-        " no device was touched. Check the credentials, then `push-pipeline resume`"
+        " no device was touched; other routes go on. Check the credentials, then"
+        " `push-pipeline resume`"
     )
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from push_pipeline.publishing.control import cancel, pause, resume
     from push_pipeline.publishing.publish import publish, push_to_user
     from push_pipeline.publishing.push_template import push_with_template
+    from push_pipeline.publishing.resend import resend
 
 __all__ = [
     "DeliveryOptions",
@@ -39,6 +40,7 @@ __all__ = [
     "push_to_user",
     "push_with_template",
     "register_device",
+    "resend",
     "resume",
     "revive_devices",
     "show_device",
@@ -64,6 +66,7 @@ _HOMES = {
     "push_to_user": "publishing.publish",
     "push_with_template": "publishing.push_template",
     "register_device": "devices.register",
+    "resend": "publishing.resend",
     "resume": "publishing.control",
     "revive_devices": "devices.revival",
     "show_device": "devices.inventory",

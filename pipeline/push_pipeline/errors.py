@@ -39,6 +39,7 @@ PipelineError
 │   ├── UnknownTemplate          5060
 │   ├── DedupeKeyReused          5061, HTTP 422
 │   ├── NotCancellable           5040
+│   ├── NothingToResend          5043
 │   └── EmailNotConfigured       5050
 └── SetupError                   the installation; the text names the remedy
     ├── SettingsError
@@ -304,6 +305,12 @@ class NotCancellable(RequestError):
     """The message is unknown, already cancelled or already finished."""
 
     code = 5040
+
+
+class NothingToResend(RequestError):
+    """No device of the message, which is known, ended without an answer and is still there."""
+
+    code = 5043
 
 
 class EmailNotConfigured(RequestError):

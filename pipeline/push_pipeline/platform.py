@@ -26,6 +26,14 @@ class Platform(StrEnum):
         return member
 
 
+def route_environment(kind: str, environment: str, default: str) -> str:
+    """Return the environment of the route to a token of a kind; one that names none has the app's.
+
+    Only tokens of APNs have one.
+    """
+    return (environment or default) if kind == "apns" else ""
+
+
 def provider_of(environment: str) -> str:
     """Return the provider that a batch goes by: only APNs has environments, FCM has none."""
     return "apns" if environment else "fcm"

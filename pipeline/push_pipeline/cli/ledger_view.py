@@ -28,6 +28,14 @@ def _parts(ledger: Ledger) -> Iterator[RenderableType]:
     yield Text.assemble((ledger["messageId"], "bold"), "  ", ledger["status"])
     if ledger["errorMessage"]:
         yield Text(ledger["errorMessage"], style="red")
+    if ledger["resendOf"]:
+        yield Text(f"sends {ledger['resendOf']} again, to devices without an answer")
+    if ledger["resendable"]:
+        yield Text(
+            f"{ledger['resendable']:,} could be sent again: push-pipeline resend ID --unknown"
+        )
+    if ledger["resentAs"]:
+        yield Text(f"sent again as {', '.join(ledger['resentAs'])}")
     for run in ledger["runs"]:
         yield Text(_heading(run), style="dim")
         yield _counts(run)

@@ -58,6 +58,7 @@ for command in (
     intervention.cancel,
     intervention.pause,
     intervention.resume,
+    intervention.resend,
     doctor.doctor,
     setup.migrate,
     processes.worker,

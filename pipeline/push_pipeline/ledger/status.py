@@ -12,6 +12,7 @@ from sqlalchemy import Connection, RowMapping, func, select
 from push_pipeline.clock import iso, now_ms
 from push_pipeline.ledger.batches import ROUTE_OF_BATCH
 from push_pipeline.ledger.messages import Receipt
+from push_pipeline.ledger.resending import count_unanswered, find_resent
 from push_pipeline.ledger.state_machine import MessageState, RunState
 from push_pipeline.ledger.views import Counts, Ledger, RunLedger
 from push_pipeline.models import BATCH, CREDENTIAL, MESSAGE, RUN, Batch, Credential, Run
@@ -57,17 +58,25 @@ def read_ledger(connection: Connection, message_id: str, app_id: str | None = No
     """
     message = _find(connection, message_id, app_id)
     if message is None:
-        return Ledger(messageId=message_id, status=MessageState.UNKNOWN, errorMessage=None, runs=[])
+        return Ledger(
+            messageId=message_id, status=MessageState.UNKNOWN, errorMessage=None,
+            resendable=0, resendOf=None, resentAs=[], runs=[],
+        )  # fmt: skip
     statement = select(Run).where(RUN.message_id == message_id).order_by(RUN.n)
     runs = connection.execute(statement).mappings().all()
     waiting = (
         why_it_waits(connection, message_id) if message.state == MessageState.SCHEDULED else []
     )
+    told = [_run_ledger(connection, run) for run in runs]
+    unanswered = any(run["unknown"] for run in told)
     return Ledger(
         messageId=message.id,
         status=message.state,
         errorMessage=message.error_message or _sentence(waiting),
-        runs=[_run_ledger(connection, run) for run in runs],
+        resendable=count_unanswered(connection, message.id, now_ms()) if unanswered else 0,
+        resendOf=message.resend_of,
+        resentAs=find_resent(connection, message.id),
+        runs=told,
     )
 
 
@@ -109,9 +118,8 @@ def _sentence(waiting: list[str]) -> str | None:
 
 
 def _find(connection: Connection, message_id: str, app_id: str | None) -> Any:
-    statement = select(MESSAGE.id, MESSAGE.state, MESSAGE.error_message).where(
-        MESSAGE.id == message_id
-    )
+    columns = (MESSAGE.id, MESSAGE.state, MESSAGE.error_message, MESSAGE.resend_of)
+    statement = select(*columns).where(MESSAGE.id == message_id)
     if app_id is not None:
         statement = statement.where(MESSAGE.app_id == app_id)
     return connection.execute(statement).one_or_none()

@@ -46,4 +46,7 @@ class Ledger(TypedDict):
     messageId: str
     status: str
     errorMessage: str | None
+    resendable: int  # devices without an answer that `resend` would send to again
+    resendOf: str | None  # the message that this one sends again
+    resentAs: list[str]  # the messages that send this one again
     runs: list[RunLedger]

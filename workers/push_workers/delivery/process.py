@@ -19,6 +19,7 @@ from push_pipeline.content.sizes import size_of
 from push_pipeline.credentials import Credential, unseal
 from push_pipeline.directory.provider_routes import find_sealed
 from push_pipeline.errors import BadCredential
+from push_pipeline.ledger.resending import COLLAPSES_AS, collapse_id
 from push_pipeline.ledger.values import RunMessage, Standing
 from push_pipeline.outcome import NO_VERDICTS, Recent
 from push_pipeline.platform import Platform, provider_of
@@ -154,7 +155,7 @@ class RunFacts:
             content,
             platform,
             message_id=run.message_id,
-            collapse_id=f"{run.message_id.removeprefix('message:')}.{run.n}",
+            collapse_id=run.content.get(COLLAPSES_AS) or collapse_id(run.message_id, run.n),
             expires_at=0 if run.ttl == 0 else run.expires_at // 1000,
             now=now,
         )

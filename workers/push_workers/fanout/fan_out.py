@@ -29,6 +29,7 @@ from push_pipeline.ledger.due_runs import DueRun
 from push_pipeline.ledger.runs import RunView
 from push_pipeline.ledger.state_machine import RunState
 from push_pipeline.ledger.values import NewBatch
+from push_pipeline.platform import route_environment
 from push_pipeline.schedule import is_due, is_missed
 from push_pipeline.settings import get_settings
 from push_workers.fanout.pace import batch_limit, pace_of, spaced
@@ -265,7 +266,7 @@ def plan_batches(
         alike[platform, environment, kind].append(key)
     routes: dict[tuple[str, str], list[int]] = defaultdict(list)
     for (platform, environment, kind), keys in alike.items():
-        routes[platform, (environment or default) if kind == "apns" else ""] += keys
+        routes[platform, route_environment(kind, environment, default)] += keys
     return [
         NewBatch(run.id, platform, environment, part, bulk, not_before=now)
         for (platform, environment), keys in routes.items()

@@ -251,6 +251,32 @@ def test_an_outage_in_part_lasts_until_the_lifetime_and_a_device_alone_is_given_
     assert alone.tally().ended[Settled.REJECTED] == 1
 
 
+@pytest.mark.parametrize(
+    ("accepted_at", "troubled", "given_up"),
+    [
+        (
+            NOW - 119_000,
+            0,
+            True,
+        ),  # another was taken since it was tried last, 120 s before it was due
+        (NOW - 121_000, 0, False),
+        (NOW - 119_000, 2, True),
+        (NOW - 119_000, 3, False),  # several fail: it may be the provider
+    ],
+)
+def test_a_device_among_few_is_given_up_once_others_were_answered_after_it(
+    accepted_at: int, troubled: int, given_up: bool
+) -> None:
+    throttled = Verdict(Outcome.THROTTLED, "TooManyRequests")
+    lately = Recent(accepted=1.0, troubled=troubled)
+    rules = replace(RULES, attempt=3, recent=lately, accepted_at=accepted_at, due_at=NOW)
+
+    report = report_of(throttled, rules=rules)
+
+    assert (report.tally().ended[Settled.REJECTED] == 1) is given_up
+    assert bool(report.retries) is not given_up
+
+
 def test_a_slice_that_is_mostly_refused_touches_no_device_and_stops_the_run() -> None:
     foreign = Verdict(Outcome.MISROUTED, "BadDeviceToken")
 

@@ -75,6 +75,10 @@ class Backoff:
             ours = max(ours, PATIENT_FIRST_WAIT)
         return self._at_least(ours, retry_after, rng)
 
+    def least(self, outcome: Outcome, attempt: int) -> float:
+        """Return the seconds that were waited at the least after `attempt` failed so."""
+        return self._own_wait(outcome, max(attempt, 1)) * self.factor
+
     def is_exhausted(self, attempt: int) -> bool:
         """Tell whether `attempt` was the last one."""
         return attempt >= self.max_attempts

@@ -215,6 +215,8 @@ class Context:
             recent=batch.recent(now).plus(unshared),
             proven=batch.accepted_at is not None,
             answered_at=batch.answered_at or 0,
+            accepted_at=batch.accepted_at or 0,
+            due_at=batch.not_before,
             troubled=0.0 if batch.troubled_since is None else (now - batch.troubled_since) / 1000,
         )
 

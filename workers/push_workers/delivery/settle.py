@@ -47,6 +47,10 @@ STORM_SHARE = 0.5
 #: is given up after its attempts. Above it, it is the provider: that lasts until the lifetime.
 ODD_SHARE = 0.1
 
+#: Where so few verdicts said so lately, their share tells nothing: a device is given up as well
+#: where others were accepted since its last attempt.
+ODD_FEW = 3
+
 #: Milliseconds. A provider that answered somebody in the last ones is not away.
 LATELY_MS = 10_000
 
@@ -94,6 +98,8 @@ class Rules:
     troubled: float = 0.0  # seconds that the route has been in trouble
     proven: bool = True  # something was accepted through this version of the credential
     answered_at: int = 0  # epoch milliseconds; when its provider last answered anybody
+    accepted_at: int = 0  # epoch milliseconds; when it last took a push
+    due_at: int = 0  # epoch milliseconds; when these members were to be sent to
 
     def in_doubt(self, times_sent: int) -> "Rules":
         """Return the rules for members that workers may have sent to, and recorded nothing."""
@@ -444,7 +450,19 @@ def _is_given_up(kind: Undecided, report: Report, rules: Rules) -> bool:
         return True
     if not _costs_an_attempt(kind, report) or not rules.backoff.is_exhausted(rules.attempt):
         return False
-    return kind.outcome is Outcome.UNKNOWN or _is_well(rules.recent.plus(report.recent))
+    lately = rules.recent.plus(report.recent)
+    return (
+        kind.outcome is Outcome.UNKNOWN
+        or _is_well(lately)
+        or _is_alone(kind, lately, report, rules)
+    )
+
+
+def _is_alone(kind: Undecided, lately: Recent, report: Report, rules: Rules) -> bool:
+    """Tell a device that fails from a provider that does, where few were pushed to lately."""
+    waited = rules.backoff.least(kind.outcome, rules.attempt - 1) * 1000
+    others = report.recent.accepted or rules.accepted_at > rules.due_at - waited
+    return bool(others) and lately.troubled <= ODD_FEW
 
 
 def _is_well(lately: Recent) -> bool:

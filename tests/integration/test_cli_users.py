@@ -63,6 +63,14 @@ def test_a_key_that_was_used_says_so_and_one_that_said_something_else_is_refused
     first, again = (json.loads(says(*publish)) for _ in range(2))
 
     assert again == {**first, "replayed": True}
+    for command in (("publish", "news", "Hello"), ("push", "t")):
+        with db.writing() as connection:
+            put_template(connection, "shop", PUSH, PUSH.read({"name": "t", "message": "x"}), 1)
+        later = (*command, "--key", command[0], "--json", "--at", "+10m", "--every", "1h")
+        times = [json.loads(says(*later, "--until", "+7d")) for _ in range(2)]
+        assert times[1] == {**times[0], "replayed": True}
+        assert run((*later, "--until", "+8d")) == FAILED
+        capsys.readouterr()
     assert run(("publish", "news", "Bye", "--key", "order-7")) == FAILED
     assert "has said something else" in capsys.readouterr().err
 
@@ -73,7 +81,24 @@ def test_a_dry_run_counts_the_devices_of_the_users(says) -> None:
     assert (counted["audience"], counted["byPlatform"]) == (1, {"IOS": 1})
 
 
-@pytest.mark.usefixtures("says")
-def test_one_word_without_a_user_is_wrong_usage() -> None:
+def test_a_template_is_shown_to_whom_and_as_what_without_being_pushed(says) -> None:
+    with db.writing() as connection:
+        template = PUSH.read({"name": "t", "message": "Hi {name}", "channelName": "news"})
+        put_template(connection, "shop", PUSH, template, now_ms())
+    asked = ("push", "t", "--value", "name=Ann", "--user", "42", "--dry-run", "--json")
+
+    shown = json.loads(says(*asked))
+
+    assert (shown["audience"], shown["byPlatform"]) == (1, {"IOS": 1})
+    assert shown["notifications"]["IOS"]["body"]["aps"]["alert"]["body"] == "Hi Ann"
+    with db.reading() as connection:
+        assert connection.execute(select(MESSAGE.id)).all() == []
+    assert run(["push", "other", "--dry-run"]) == FAILED
+
+
+def test_one_word_without_a_user_is_wrong_usage(says, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["publish", "Hello"]) == WRONG_USAGE
     assert run(["publish", "Hello", "--user", ""]) == FAILED
+    assert run(["publish", "news", "--user", "42"]) == FAILED  # the text was forgotten
+    assert "'news' is a channel" in capsys.readouterr().err
+    assert says("publish", "", "news", "--user", "42", "--dry-run")

@@ -14,7 +14,7 @@ from push_pipeline.directory.apps import ensure_app
 from push_pipeline.directory.templates import PUSH, put_template
 from push_pipeline.models import CHANNEL, MESSAGE
 from push_pipeline.settings import Settings
-from tests.integration.gateway_stand import Client
+from tests.integration.gateway_stand import APP, Client
 
 TOKEN = "ab" * 32
 EVERYBODY = "everybody"
@@ -59,6 +59,24 @@ def test_an_empty_list_of_devices_that_an_sdk_sends_by_itself_is_named(api: Clie
 
     [told] = warned.body["warnings"]
     assert told == {"field": "pushSinglecast", "reason": "is empty, so it was taken for not set"}
+
+
+def test_strict_over_http_refuses_what_would_be_warned_of(api: Client) -> None:
+    odd = {"message": "x", "headers": {"ios-badge": "many"}}
+    template = PUSH.read({"name": "t", "message": "x", "channelName": "news"})
+    with db.writing() as connection:
+        put_template(connection, APP, PUSH, template, now_ms())
+    api.register(channels=["news"])
+
+    refused = api("POST", "/messaging/news", {**odd, "strict": True})
+    assert refused.fault == (400, 8008)
+    assert "APNs has no place for it" in refused.body["message"]
+    empty = {"templateValues": {}, "pushSinglecast": []}
+    assert api("POST", "/messaging/push/t", {**empty, "strict": True}).fault == (400, 8008)
+    assert api("POST", "/messaging/news", {**odd, "strict": "yes"}).fault == (400, 8008)
+    assert count_messages() == 0
+    assert api("POST", "/messaging/news", {**odd, "strict": False}).body["warnings"] == [BADGE]
+    assert api("POST", "/messaging/push/t", {"templateValues": {}, "strict": True}).status == 200
 
 
 def test_a_receipt_names_them_each_time_that_it_is_asked_for(shop: str) -> None:

@@ -1,12 +1,15 @@
 """What several commands ask for, in the same words, and how it is read."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from push_pipeline.cli.times import moment, span
 from push_pipeline.clock import now_ms
 from push_pipeline.errors import InvalidParameter
+
+if TYPE_CHECKING:
+    from push_pipeline.options import DeliveryOptions
 
 App = Annotated[str | None, typer.Option("--app", help="An app's id; the default app without it.")]
 AppId = Annotated[str, typer.Argument(metavar="APP", help="The app's id.")]
@@ -32,7 +35,7 @@ Over = Annotated[
     str | None, typer.Option(metavar="1h", help="Send to all within this time, evenly.")
 ]
 DedupeKey = Annotated[
-    str | None, typer.Option("--key", help="Dedupe key: the same key sends nothing again.")
+    str | None, typer.Option("--key", help="Dedupe key: the same key sends nothing again; +10m is the same whenever it is said.")
 ]
 Users = Annotated[list[str], typer.Option("--user", metavar="ID", help="Only this user's devices.")]
 
@@ -46,6 +49,11 @@ UnknownPolicy = Annotated[
         metavar="POLICY",
         help="Devices without an answer: once-if-collapsible, at-most-once or at-least-once.",
     ),
+]
+
+DryRun = Annotated[
+    bool,
+    typer.Option("--dry-run", help="Only show who would get it, and as what; write nothing."),
 ]
 
 Watch = Annotated[bool, typer.Option("--watch", help="Show progress until all is sent.")]
@@ -76,6 +84,22 @@ def read_times(
         "repeat_every": None if every is None else span(every),
         "repeat_expires_at": None if until is None else moment(until, now),
     }
+
+
+def read_delivery(
+    at: str | None, *, local: bool, every: str | None, until: str | None, **others: Any
+) -> "DeliveryOptions":
+    """Return delivery options with times as they are typed, and what else is said.
+
+    Raises:
+        InvalidParameter: as `read_times`.
+        RequestError: as `DeliveryOptions`.
+    """
+    from push_pipeline.options import DeliveryOptions
+
+    to = DeliveryOptions(**others, **read_times(at, local=local, every=every, until=until))
+    typed = {"publishAt": at, "repeatExpiresAt": until}
+    return to.said_as({name: text for name, text in typed.items() if text and text[0] == "+"})
 
 
 def read_pair(option: str, text: str) -> tuple[str, str]:

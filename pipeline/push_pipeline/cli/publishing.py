@@ -8,6 +8,7 @@ from push_pipeline.cli.parameters import (
     App,
     At,
     DedupeKey,
+    DryRun,
     Every,
     Json,
     Local,
@@ -18,8 +19,8 @@ from push_pipeline.cli.parameters import (
     Until,
     Users,
     Watch,
+    read_delivery,
     read_pair,
-    read_times,
 )
 from push_pipeline.cli.times import span
 from push_pipeline.clock import now_ms
@@ -29,7 +30,8 @@ from push_pipeline.errors import EmptyMessage, InvalidParameter
 
 def publish(
     channel: Annotated[
-        str, typer.Argument(help="Made if it does not exist; may be left out with --user.")
+        str,
+        typer.Argument(help="Made if it does not exist; may be left out, or empty, with --user."),
     ],
     message: Annotated[
         str | None, typer.Argument(help="The text of the notification.", show_default=False)
@@ -73,28 +75,29 @@ def publish(
     unknown_policy: UnknownPolicy = None,
     strict: Strict = False,
     watch: Watch = False,
-    dry_run: Annotated[
-        bool,
-        typer.Option("--dry-run", help="Only show who would get it, and as what; write nothing."),
-    ] = False,
+    dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
     """Publish MESSAGE to the devices of CHANNEL, or of users, and print the message's id."""
-    from push_pipeline import DeliveryOptions, PublishOptions
+    from push_pipeline import PublishOptions
     from push_pipeline import publish as publish_message
     from push_pipeline.cli.dry_run import show
     from push_pipeline.cli.receipt import tell
     from push_pipeline.publishing.draft import draft_message
     from push_pipeline.publishing.forecast import forecast
 
-    where, words = _where_and_what(channel, message, user)
+    where, words = _where_and_what(channel, message, user, app)
     content = _json_value(words) if json_message else words
     if not words.strip() and not header:
         raise EmptyMessage("the message is empty: a silent push takes a header that says so")
     headers = dict(read_pair("--header", pair) for pair in header)
     content, headers = in_languages(content, headers, text)
     said = PublishOptions(headers=headers)
-    to = DeliveryOptions(
+    to = read_delivery(
+        at,
+        local=local,
+        every=every,
+        until=until,
         push_broadcast=os or None,
         push_singlecast=device or None,
         push_users=user or None,
@@ -103,7 +106,6 @@ def publish(
         rate=rate,
         over=None if over is None else span(over),
         unknown_policy=unknown_policy,
-        **read_times(at, local=local, every=every, until=until),
     )
     if dry_run:
         draft = draft_message(where, content, said, to, strict=strict, now=now_ms())
@@ -113,13 +115,34 @@ def publish(
     tell(receipt, watch=watch, as_json=as_json)
 
 
-def _where_and_what(channel: str, message: str | None, users: list[str]) -> tuple[str | None, str]:
-    """Return the channel, None where only users are named, and the text."""
+def _where_and_what(
+    channel: str, message: str | None, users: list[str], app: str | None
+) -> tuple[str | None, str]:
+    """Return the channel, None where only users are named, and the text.
+
+    Raises:
+        InvalidParameter: the only word is a channel's name, so that its text may be forgotten.
+    """
     if message is not None:
-        return channel, message
+        return channel or None, message
     if not users:
         raise typer.BadParameter("write CHANNEL and MESSAGE, or MESSAGE and --user ID")
+    if _is_a_channel(channel, app):
+        raise InvalidParameter(
+            f"{channel!r} is a channel, and the message is missing. If it is the message itself,"
+            f" say so: push-pipeline publish '' {channel!r} --user ID"
+        )
     return None, channel
+
+
+def _is_a_channel(name: str, app: str | None) -> bool:
+    from push_pipeline import db
+    from push_pipeline.devices.channels import find_populated
+    from push_pipeline.directory.apps import resolve_app
+
+    with db.reading() as connection:
+        app_id = resolve_app(connection, app)
+        return bool(find_populated(connection, app_id, {name}))
 
 
 def in_languages(

@@ -10,6 +10,7 @@ from push_pipeline.cli.parameters import (
     App,
     At,
     DedupeKey,
+    DryRun,
     Every,
     Json,
     Local,
@@ -18,8 +19,8 @@ from push_pipeline.cli.parameters import (
     Until,
     Users,
     Watch,
+    read_delivery,
     read_pair,
-    read_times,
 )
 from push_pipeline.clock import now_ms
 
@@ -85,20 +86,28 @@ def push(
     strict: Strict = False,
     watch: Watch = False,
     user: Users = [],  # noqa: B006
+    dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
     """Push the stored TEMPLATE to the devices that it is for and print the message's id."""
-    from push_pipeline import push_with_template
+    from push_pipeline.cli.dry_run import forecast, show
     from push_pipeline.cli.receipt import tell
+    from push_pipeline.publishing.dedupe import key_of_host
+    from push_pipeline.publishing.push_template import draft_stored, push_stored
 
-    receipt = push_with_template(
-        template,
-        dict(read_pair("--value", text) for text in value),
-        app=app,
-        dedupe_key=key,
-        users=user or None,
-        strict=strict,
+    values = dict(read_pair("--value", text) for text in value)
+    to = read_delivery(
+        at,
+        local=local,
+        every=every,
+        until=until,
+        push_users=user or None,
         unknown_policy=unknown_policy,
-        **read_times(at, local=local, every=every, until=until),
     )
+    if dry_run:
+        draft = draft_stored(template, values, to, app=app, strict=strict)
+        show(forecast(draft, app=app), as_json=as_json)
+        return
+    once = key_of_host(key)
+    receipt = push_stored(template, values, to, app=app, dedupe_key=once, strict=strict)
     tell(receipt, watch=watch, as_json=as_json)

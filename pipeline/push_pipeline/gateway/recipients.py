@@ -1,9 +1,9 @@
 """Whom a request's body names, and what else it says of its delivery."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from push_pipeline.errors import EmptyAudience
+from push_pipeline.errors import EmptyAudience, InvalidParameter, StrictRefusal
 from push_pipeline.field_warning import FieldWarning
 from push_pipeline.options import DeliveryOptions, device_ids
 from push_pipeline.options.user_ids import read_user_ids
@@ -33,6 +33,28 @@ def read_users(body: Mapping[str, Any]) -> tuple[str, ...] | None:
     if None in named:
         raise EmptyAudience("pushUsers is null: leave it out to mean everybody")
     return read_user_ids(named[0])
+
+
+def read_strict(body: Mapping[str, Any]) -> bool:
+    """Tell whether a body asks for a refusal where anything of it would have no effect.
+
+    Raises:
+        InvalidParameter: it is no truth value.
+    """
+    strict = body.get("strict")
+    if not isinstance(strict, bool | None):
+        raise InvalidParameter("strict is true or false")
+    return bool(strict)
+
+
+def refuse_if_strict(warnings: Sequence[FieldWarning], *, strict: bool) -> None:
+    """Refuse what has warnings before anything of it is written.
+
+    Raises:
+        StrictRefusal: naming them.
+    """
+    if strict and warnings:
+        raise StrictRefusal("; ".join(map(str, warnings)))
 
 
 def split_users(body: Mapping[str, Any]) -> tuple[tuple[str, ...] | None, dict[str, Any]]:

@@ -70,6 +70,10 @@ _PUBLISH: dict[str, Any] = {
         "maximum": 2_419_200,
         "description": "seconds in which all are sent to, evenly; instead of rate",
     },
+    "strict": {
+        "type": "boolean",
+        "description": "refuse it where anything of it has no effect, or another one",
+    },
     "unknownPolicy": {
         "type": "string",
         "enum": ["once-if-collapsible", "at-most-once", "at-least-once"],
@@ -141,7 +145,7 @@ TEMPLATE_VALUES = _body(
         for name in (
             *("templateValues", "publishAt", "publishAtLocal"),
             *("repeatEvery", "repeatExpiresAt", "pushBroadcast", "pushSinglecast"),
-            *("pushUsers", "segmentQuery", "ttl", "unknownPolicy"),
+            *("pushUsers", "segmentQuery", "ttl", "strict", "unknownPolicy"),
         )
     }
 )

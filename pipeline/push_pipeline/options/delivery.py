@@ -6,7 +6,7 @@ from enum import StrEnum
 from operator import attrgetter, methodcaller
 from typing import Annotated, Any, ClassVar, Final, Self, TypedDict, Unpack
 
-from pydantic import PlainSerializer, PlainValidator
+from pydantic import PlainSerializer, PlainValidator, PrivateAttr
 
 from push_pipeline.errors import (
     EmptyAudience,
@@ -171,8 +171,21 @@ class DeliveryOptions(Options):
         UnknownPolicy | None, PlainValidator(read_unknown_policy), PlainSerializer(str)
     ] = None
 
+    #: Times as they were said, by their names on the wire: `+10m` is the same whenever it is said.
+    _said_as: Mapping[str, str] = PrivateAttr(default_factory=dict)
+
     def __init__(self, **values: Unpack[DeliveryFields]) -> None:
         super().__init__(**values)
+
+    def said_as(self, times: Mapping[str, str]) -> Self:
+        """Note how times were said that count from now: a dedupe key is for these words."""
+        noted = self.model_copy()
+        noted._said_as = dict(times)  # noqa: SLF001 - our own copy
+        return noted
+
+    def said(self) -> dict[str, Any]:
+        """Return a JSON object of what was said, times from now as such."""
+        return {**super().said(), **self._said_as}
 
     @classmethod
     def from_wire(cls, body: Mapping[str, object], *, empty_means_unset: bool = True) -> Self:

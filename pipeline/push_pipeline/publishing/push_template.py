@@ -117,10 +117,37 @@ def push_stored(
         SetupError: the database or a setting; nothing was written.
     """
     check_broker()
+    draft = draft_stored(
+        name,
+        template_values,
+        to,
+        app=app,
+        dedupe_key=dedupe_key,
+        session=session,
+        strict=strict,
+    )
+    return write(draft, app=app, session=session)
+
+
+def draft_stored(
+    name: str,
+    template_values: Values | None,
+    to: DeliveryOptions,
+    *,
+    app: str | None = None,
+    dedupe_key: DedupeKey | None = None,
+    session: Session | scoped_session[Session] | None = None,
+    strict: bool = False,
+) -> Draft:
+    """Fill a stored template and check all of the push; nothing is written.
+
+    Raises:
+        UnknownTemplate: there is none of this name.
+        RequestError: as `draft_template`.
+    """
     with _reading(session) as connection:
         template = get_template(connection, resolve_app(connection, app), PUSH, name)
-    draft = draft_template(template, template_values, to, dedupe_key, strict=strict)
-    return write(draft, app=app, session=session)
+    return draft_template(template, template_values, to, dedupe_key, strict=strict)
 
 
 def push_immediately(

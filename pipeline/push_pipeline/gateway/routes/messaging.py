@@ -16,7 +16,12 @@ from push_pipeline.gateway.body import JsonObject
 from push_pipeline.gateway.idempotency import IdempotencyKey, say_if_replayed
 from push_pipeline.gateway.local_times import OF_PUBLISH, in_zone
 from push_pipeline.gateway.paths import Named
-from push_pipeline.gateway.recipients import read_delivery, read_users, warnings_of_empty
+from push_pipeline.gateway.recipients import (
+    read_delivery,
+    read_strict,
+    read_users,
+    warnings_of_empty,
+)
 from push_pipeline.gateway.wire import MessageStatus
 from push_pipeline.ledger.messages import Receipt
 from push_pipeline.ledger.status import find_channel, find_receipt, read_ledger
@@ -104,6 +109,7 @@ def _draft(channel: str | None, body: JsonObject, dedupe_key: DedupeKey | None, 
         PublishOptions.from_wire(body),
         read_delivery(body),
         dedupe_key=dedupe_key,
+        strict=read_strict(body),
         now=now_ms(),
     )
     return replace(draft, warnings=(*draft.warnings, *warnings_of_empty(body), *dated))

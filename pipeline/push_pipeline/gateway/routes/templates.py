@@ -77,9 +77,11 @@ def push_template(
     body, dated = in_zone(body, OF_PUBLISH, asking.time_zone)
     values, to = recipients.read_template_push(body)
     asking.require_delivery(to)
-    receipt = push_stored(name, values, to, app=asking.app_id, dedupe_key=dedupe_key)
-    say_if_replayed(response, receipt)
     ignored = (*recipients.warnings_of_empty(body), *dated)
+    strict = "templateValues" in body and recipients.read_strict(body)  # else it is a value
+    recipients.refuse_if_strict(ignored, strict=strict)
+    receipt = push_stored(name, values, to, app=asking.app_id, dedupe_key=dedupe_key, strict=strict)
+    say_if_replayed(response, receipt)
     return MessageStatus.of(replace(receipt, warnings=(*receipt.warnings, *ignored)))
 
 

@@ -6,19 +6,22 @@ from typing import NamedTuple
 from push_pipeline import db
 from push_pipeline.clock import now_ms
 from push_pipeline.credentials import ApnsCredential, Credential, FcmCredential, seal, unseal
+from push_pipeline.credentials.fcm import OF_THE_MACHINE
+from push_pipeline.credentials.files import read_text
 from push_pipeline.directory.apps import add_key, ensure_app
 from push_pipeline.directory.provider_routes import find_credential
 from push_pipeline.errors import BadCredential, SettingsError
 from push_pipeline.ledger.new_credential import change_credential
-from push_pipeline.settings import Settings, unset
+from push_pipeline.settings import Settings, spelled, unset
 
 
 class Given(NamedTuple):
-    """A credential that the settings give, and the place it is kept at."""
+    """A credential that the settings give, where it comes from, and the place it is kept at."""
 
     provider: str
     environment: str
     credential: Credential
+    origin: str
 
 
 def sync(settings: Settings) -> None:
@@ -41,30 +44,52 @@ def sync(settings: Settings) -> None:
         ensure_app(connection, settings.app_id, settings.app_id, now)
         if settings.api_key is not None:
             add_key(connection, settings.app_id, now, key=settings.api_key.get_secret_value())
-        for provider, environment, credential in given:
+        for provider, environment, credential, origin in given:
             stored = find_credential(connection, settings.app_id, provider, environment)
             if not _is_same(secret, stored, credential):
-                sealed = seal(secret, credential)
+                sealed = seal(secret, credential, origin)
                 change_credential(connection, settings.app_id, provider, environment, sealed, now)
 
 
 def _given(settings: Settings) -> Iterator[Given]:
-    if settings.apns_key_file is not None:
-        environment = settings.apns_environment
-        credential = ApnsCredential.from_key_file(
-            settings.apns_key_file,
-            key_id=settings.apns_key_id or "",
-            team_id=settings.apns_team_id or "",
+    apns = _apns_text(settings)
+    if apns is not None:
+        text, origin = apns
+        credential = ApnsCredential.from_text(
+            text,
+            key_id=settings.apns_key_id,
+            team_id=settings.apns_team_id,
             topic=settings.apns_topic or "",
-            environment=environment,
+            environment=settings.apns_environment,
             url=settings.apns_url,
         )
-        yield Given("apns", environment, credential)
-    if settings.fcm_service_account_file is not None:
-        account = settings.fcm_service_account_file
-        yield Given(
-            "fcm", "", FcmCredential.from_service_account_file(account, url=settings.fcm_url)
-        )
+        yield Given("apns", settings.apns_environment, credential, origin)
+    fcm = _fcm(settings)
+    if fcm is not None:
+        yield Given("fcm", "", *fcm)
+
+
+def _apns_text(settings: Settings) -> tuple[str, str] | None:
+    """Return the text of the key or certificate, and where it is from."""
+    for field in ("apns_key_pem", "apns_certificate_pem"):
+        secret = getattr(settings, field)
+        if secret is not None:
+            return secret.get_secret_value(), f"the setting {spelled(field)}"
+    path = settings.apns_key_file
+    return None if path is None else (read_text("APNs key", path), f"the file {path}")
+
+
+def _fcm(settings: Settings) -> tuple[FcmCredential, str] | None:
+    url, path = settings.fcm_url, settings.fcm_service_account_file
+    if settings.fcm_service_account_json is not None:
+        name = spelled("fcm_service_account_json")
+        text = settings.fcm_service_account_json.get_secret_value()
+        return FcmCredential.from_text(text, name, url=url), f"the setting {name}"
+    if path is not None:
+        return FcmCredential.from_service_account_file(path, url=url), f"the file {path}"
+    if settings.fcm_project_id is not None:
+        return FcmCredential(project=settings.fcm_project_id, url=url), OF_THE_MACHINE
+    return None
 
 
 def _secret(settings: Settings) -> str:

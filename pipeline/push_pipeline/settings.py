@@ -35,6 +35,10 @@ from push_pipeline.settings_report import (
 DATABASE_SCHEMES: Final = ("sqlite", "postgresql", "postgres", "postgresql+psycopg")
 
 
+#: What the default app may show Apple: one of these.
+_APNS_WAYS = ("apns_key_file", "apns_key_pem", "apns_certificate_pem")
+
+
 class Settings(BaseSettings):
     """The settings of one process. Frozen; secrets and URLs are not in its `repr`."""
 
@@ -65,8 +69,12 @@ class Settings(BaseSettings):
     )
 
     apns_key_file: Path | None = Field(None, description="APNs .p8 key of the default app")
+    apns_key_pem: SecretStr | None = Field(None, description="That key itself, instead of its file")
     apns_key_id: str | None = Field(None, description="Key id of that key")
     apns_team_id: str | None = Field(None, description="Team id of that key")
+    apns_certificate_pem: SecretStr | None = Field(
+        None, description="Instead of a key: certificate and private key, the PEM text itself"
+    )
     apns_topic: str | None = Field(None, description="Bundle id that is pushed to")
     apns_environment: Literal["production", "sandbox"] = Field(
         "production", description="APNs environment of the default app's tokens"
@@ -74,6 +82,14 @@ class Settings(BaseSettings):
     apns_url: str | None = Field(None, description="Instead of Apple's endpoint, for tests")
     fcm_service_account_file: Path | None = Field(
         None, description="Service account JSON of the default app's Firebase project"
+    )
+    fcm_service_account_json: SecretStr | None = Field(
+        None, description="That JSON itself, instead of its file"
+    )
+    fcm_project_id: str | None = Field(
+        None,
+        description="Firebase project of the default app, where the machine has an identity of"
+        " Google (Application Default Credentials): no secret is kept",
     )
     fcm_url: str | None = Field(None, description="Instead of Google's endpoint, for tests")
     ca_file: Path | None = Field(
@@ -277,7 +293,11 @@ class Settings(BaseSettings):
         return self
 
     def _refuse_part_of_apns(self) -> None:
-        names = ("apns_key_file", "apns_key_id", "apns_team_id", "apns_topic")
+        ways = [name for name in _APNS_WAYS if getattr(self, name) is not None]
+        if len(ways) > 1:
+            raise ValueError(f"{variable(ways[1])}: give it, or {variable(ways[0])}, not both")
+        ids = () if ways == ["apns_certificate_pem"] else ("apns_key_id", "apns_team_id")
+        names = (*(ways or _APNS_WAYS[:1]), *ids, "apns_topic")
         missing = [variable(name) for name in names if getattr(self, name) is None]
         if 0 < len(missing) < len(names):
             raise ValueError(f"{missing[0]}: set it too, APNs needs key file, key, team and topic")

@@ -1,5 +1,6 @@
 """Access tokens over real TLS: fetched once, renewed early, kept while renewal fails."""
 
+import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 
 from push_pipeline.credentials import FcmCredential
 from push_pipeline.outcome import Outcome, Verdict
-from push_workers.senders.fcm.token import AccessTokens
+from push_workers.senders.fcm.token import UNAVAILABLE, AccessTokens
 from tests.integration.senders_stand import Answer, Stand, json_answer, stand
 from tests.unit.senders.providers import service_account
 
@@ -106,6 +107,53 @@ def test_odd_lifetimes_are_read(
     assert tokens.bearer() == b"access-1"
     clock.now += float(str(life)) - 4
     assert tokens.bearer() == b"access-2"
+
+
+@pytest.fixture
+def machine(
+    endpoint: Stand, clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[AccessTokens]:
+    """Tokens by the machine's identity: a workload's own token is exchanged for one of Google."""
+    (tmp_path / "subject").write_text("the workload's token")
+    identity = {
+        "type": "external_account",
+        "audience": "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/a/b",
+        "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
+        "token_url": f"{endpoint.url}/v1/token",
+        "credential_source": {"file": str(tmp_path / "subject")},
+    }
+    (tmp_path / "identity.json").write_text(json.dumps(identity))
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "identity.json"))
+    credential = FcmCredential(project="a-project")
+    made = AccessTokens(credential, ca_file=endpoint.ca_file, clock=clock)
+    yield made
+    made.close()
+
+
+def test_a_machines_identity_is_exchanged_for_a_token(
+    machine: AccessTokens, endpoint: Stand, clock: Clock
+) -> None:
+    assert machine.bearer() == b"access-1"
+    assert machine.bearer() == b"access-1"
+    [asked] = endpoint.requests
+    assert (asked.path, b"subject_token=the" in asked.body) == ("/v1/token", True)
+    endpoint.script = lambda _: json_answer(400, {"error": "invalid_grant"})
+    clock.now += 4_000
+    refused = machine.bearer()
+    assert isinstance(refused, Verdict)
+    assert (refused.outcome, refused.reason) == (Outcome.MISCONFIGURED, "invalid_grant")
+    endpoint.script = lambda _: Answer(500)
+    clock.now += 10
+    assert machine.bearer() == UNAVAILABLE
+
+
+def test_a_machine_without_an_identity_is_told_so(
+    machine: AccessTokens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "/nowhere.json")
+    refused = machine.bearer()
+    assert isinstance(refused, Verdict)
+    assert (refused.outcome, refused.reason) == (Outcome.MISCONFIGURED, "NoDefaultCredentials")
 
 
 def test_an_endpoint_that_nobody_vouches_for_gets_no_assertion(endpoint: Stand) -> None:

@@ -14,6 +14,7 @@ from push_pipeline.credentials import (
     FcmCredential,
     Standing,
     keys_in,
+    origin_of,
     reseal,
     seal,
     sealing,
@@ -33,6 +34,8 @@ from tests.unit.senders.providers import (
     service_account,
     service_account_file,
 )
+
+SECRET = "a secret of the tests only"
 
 
 def key_file(directory: Path, text: str) -> Path:
@@ -56,6 +59,27 @@ def test_the_sandbox_has_its_own_address(tmp_path: Path) -> None:
     path = key_file(tmp_path, ec_key())
     assert from_key(path, environment="sandbox").address == ("api.sandbox.push.apple.com", 443)
     assert from_key(path, url="https://localhost:2197").address == ("localhost", 2197)
+
+
+def test_a_variable_holds_what_the_file_would_with_its_line_breaks_or_their_escapes() -> None:
+    ids = {"key_id": KEY_ID, "team_id": TEAM_ID, "topic": TOPIC}
+    key, pem = ec_key(), "".join(certificate())
+    for text in (key, key.replace("\n", "\\n")):
+        assert ApnsCredential.from_text(text, **ids).key_pem == key
+    assert ApnsCredential.from_text(pem, topic=TOPIC).certificate_pem == pem
+
+
+def test_a_project_without_a_secret_is_a_credential_and_where_one_is_from_is_sealed_with_it() -> (
+    None
+):
+    machine = FcmCredential(project="a-project")
+    sealed = seal(SECRET, machine, "the machine")
+    assert (unseal(SECRET, sealed), origin_of(SECRET, sealed)) == (machine, "the machine")
+    assert machine.project_id == "a-project"
+    assert origin_of(SECRET, seal(SECRET, fcm_credential())) is None
+    for wrong in ({"project": "a/b"}, {"project": "a", "service_account": service_account()}):
+        with pytest.raises(BadCredential):
+            FcmCredential(**wrong)
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,9 @@ def test_a_command_in_the_env_file_is_refused_and_not_taken_for_a_value(tmp_path
 
 def test_an_unknown_name_in_the_env_file_is_refused_with_the_nearest(tmp_path):
     (tmp_path / ".env").write_text("PIPELINE_FCM_SERVICE_ACCOUNT=a.json\n")
-    with pytest.raises(SettingsError, match="did you mean PIPELINE_FCM_SERVICE_ACCOUNT_FILE\\?"):
+    with pytest.raises(
+        SettingsError, match=r"did you mean PIPELINE_FCM_SERVICE_ACCOUNT_(FILE|JSON)\?"
+    ):
         get_settings()
 
 
@@ -146,6 +148,9 @@ def test_a_batch_must_be_answered_before_its_lease_ends():
 def test_a_part_of_the_apns_credential_names_what_is_missing():
     with pytest.raises(SettingsError, match="PIPELINE_APNS_TEAM_ID: set it too"):
         Settings(apns_key_file="AuthKey.p8", apns_key_id="A" * 10, apns_topic="com.example.app")
+    with pytest.raises(SettingsError, match="PIPELINE_APNS_CERTIFICATE_PEM: give it, or"):
+        Settings(apns_key_pem="x", apns_certificate_pem="x", apns_topic="com.example.app")
+    assert Settings(apns_certificate_pem="x", apns_topic="com.example.app").apns_key_pem is None
 
 
 def test_an_api_key_belongs_to_an_app():

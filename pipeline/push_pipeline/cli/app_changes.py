@@ -13,14 +13,16 @@ from push_pipeline.ledger.new_credential import change_credential
 from push_pipeline.settings import get_settings, unset
 
 
-def store_credential(app_id: str, provider: str, environment: str, credential: Credential) -> None:
-    """Seal a credential and store it in place of the one that the app had.
+def store_credential(
+    app_id: str, provider: str, environment: str, credential: Credential, origin: str
+) -> None:
+    """Seal a credential, and where it is from, and store it in place of the one that the app had.
 
     Raises:
         UnknownApp: there is no such app.
         SettingsError: there is no secret to seal it with.
     """
-    sealed = seal(sealing_secret(), credential)
+    sealed = seal(sealing_secret(), credential, origin)
     with db.writing() as connection:
         known = resolve_app(connection, app_id)
         change_credential(connection, known, provider, environment, sealed, now_ms())

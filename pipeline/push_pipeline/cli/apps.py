@@ -9,6 +9,7 @@ from push_pipeline.cli import app_auth
 from push_pipeline.cli.output import note, print_json, say
 from push_pipeline.cli.parameters import AppId, Json
 from push_pipeline.clock import iso, now_ms
+from push_pipeline.credentials.files import read_variable
 from push_pipeline.directory.scopes import SCOPES
 from push_pipeline.errors import BadCredential, InvalidParameter
 from push_pipeline.key_strength import check_key
@@ -46,6 +47,10 @@ Policy = Annotated[
 ]
 Rate = Annotated[
     int | None, typer.Option(min=1, help="Publishes a second by each gateway; any without it.")
+]
+FromEnv = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Instead of a file: the variable that holds its content."),
 ]
 _ALL = ",".join(SCOPES)
 
@@ -208,6 +213,7 @@ def apns(
     mac_topic: Annotated[
         str | None, typer.Option(help="The macOS app's bundle id, where it is another one.")
     ] = None,
+    from_env: FromEnv = None,
     environment: Annotated[str, typer.Option(help="production or sandbox.")] = "production",
     url: Url = None,
 ) -> None:
@@ -216,29 +222,62 @@ def apns(
     from push_pipeline.credentials import ApnsCredential
 
     others = {"mac_topic": mac_topic, "environment": environment, "url": url}
-    if key_file is not None and certificate_file is None:
+    files = (key_file, certificate_file)
+    if from_env is not None and files == (None, None):
+        text = read_variable("APNs credential", from_env)
+        ids = {"key_id": key_id or None, "team_id": team_id or None}
+        credential = ApnsCredential.from_text(text, topic=topic, **ids, **others)
+    elif from_env is None and key_file is not None and certificate_file is None:
         credential = ApnsCredential.from_key_file(
             key_file, key_id=key_id, team_id=team_id, topic=topic, **others
         )
-    elif certificate_file is not None and not (key_file or key_id or team_id):
+    elif certificate_file is not None and not (key_file or key_id or team_id or from_env):
         credential = ApnsCredential.from_certificate_file(certificate_file, topic=topic, **others)
     else:
-        raise BadCredential("give --key-file, --key-id and --team-id, or --certificate-file")
-    store_credential(app_id, "apns", environment, credential)
+        raise BadCredential(
+            "give --key-file, --key-id and --team-id, or --certificate-file, or --from-env in the"
+            " place of either file"
+        )
+    origin = _origin(from_env, key_file or certificate_file)
+    store_credential(app_id, "apns", environment, credential, origin)
 
 
 @credentials_group.command("fcm")
 def fcm(
     app_id: AppId,
-    service_account_file: Annotated[Path, typer.Option(help="JSON of the Firebase console.")],
+    service_account_file: Annotated[
+        Path | None, typer.Option(help="JSON of the Firebase console.")
+    ] = None,
+    from_env: FromEnv = None,
+    project_id: Annotated[
+        str | None,
+        typer.Option(
+            help="Instead, a Firebase project that the workers sign in to by the identity of"
+            " their machine (Application Default Credentials): no secret is stored."
+        ),
+    ] = None,
     url: Url = None,
 ) -> None:
     """Store an FCM service account, sealed. Workers use it from their next batch on."""
     from push_pipeline.cli.app_changes import store_credential
     from push_pipeline.credentials import FcmCredential
+    from push_pipeline.credentials.fcm import OF_THE_MACHINE
 
-    credential = FcmCredential.from_service_account_file(service_account_file, url=url)
-    store_credential(app_id, "fcm", "", credential)
+    if sum(one is not None for one in (service_account_file, from_env, project_id)) != 1:
+        raise BadCredential("give one of --service-account-file, --from-env and --project-id")
+    origin = _origin(from_env, service_account_file)
+    if from_env is not None:
+        text = read_variable("FCM credential", from_env)
+        credential = FcmCredential.from_text(text, from_env, url=url)
+    elif service_account_file is not None:
+        credential = FcmCredential.from_service_account_file(service_account_file, url=url)
+    else:
+        credential, origin = FcmCredential(project=project_id, url=url), OF_THE_MACHINE
+    store_credential(app_id, "fcm", "", credential, origin)
+
+
+def _origin(variable: str | None, path: Path | None) -> str:
+    return f"the file {path}" if variable is None else f"the environment variable {variable}"
 
 
 def _check(key: str | None) -> None:

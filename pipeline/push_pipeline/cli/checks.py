@@ -11,7 +11,7 @@ from push_pipeline import db, migrations, queues
 from push_pipeline.broker_address import tls_of
 from push_pipeline.budgets import budget_key, limits_of, read_bucket, says
 from push_pipeline.clock import now_ms
-from push_pipeline.credentials import Standing, keys_in, standing, unseal
+from push_pipeline.credentials import Standing, keys_in, origin_of, standing, unseal
 from push_pipeline.directory.access import list_access
 from push_pipeline.directory.database_clock import database_now
 from push_pipeline.directory.dead_letters import count_dead_letters
@@ -196,11 +196,11 @@ def _credentials() -> Iterator[Finding]:
     if not routes:
         yield Finding("credentials", False, f"there are none: `{program()} app credentials`")
     for route in routes:
-        problem = _route_problem(route)
+        origin, problem = _judge_route(route)
         name = " ".join(str(route[part]) for part in ("app_id", "provider", "environment"))
-        yield Finding(
-            "credentials", problem is None, f"{name.rstrip()}: {problem or _record(route)}"
-        )
+        source = f"; from {origin}" if origin else ""
+        says = f"{name.rstrip()}: {problem or _record(route)}{source}"
+        yield Finding("credentials", problem is None, says)
 
 
 def _budgets() -> Iterator[Finding]:
@@ -221,11 +221,16 @@ def _record(route: dict[str, Any]) -> str:
     return f"open, the last push was taken {(now_ms() - at) / 1000:,.0f} s ago"
 
 
-def _route_problem(route: dict[str, Any]) -> str | None:
+def _judge_route(route: dict[str, Any]) -> tuple[str | None, str | None]:
+    """Return where a route's credential comes from, and what is wrong with the route."""
     try:
-        _open(route)
+        origin = _open(route)
     except (BadCredential, SettingsError) as error:
-        return f"refused by us, the provider was not asked: {error}"
+        return None, f"refused by us, the provider was not asked: {error}"
+    return origin, _route_problem(route)
+
+
+def _route_problem(route: dict[str, Any]) -> str | None:
     now = now_ms()
     wait = max((route["paused_until"] or 0) - now, 0) / 1000
     if route["troubled_since"] is None and not route["held_reason"]:
@@ -236,7 +241,7 @@ def _route_problem(route: dict[str, Any]) -> str | None:
     return f"{state} since {since:.0f} s: {why}; the next probe goes in {wait:.0f} s"
 
 
-def _open(route: dict[str, Any]) -> None:
+def _open(route: dict[str, Any]) -> str | None:
     secret = get_settings().secret_key
     if secret is None:
         raise SettingsError("PIPELINE_SECRET_KEY is not set")
@@ -244,8 +249,10 @@ def _open(route: dict[str, Any]) -> None:
         sealed = find_credential(
             connection, route["app_id"], route["provider"], route["environment"]
         )
-    if sealed is not None:
-        unseal(secret.get_secret_value(), sealed)
+    if sealed is None:
+        return None
+    unseal(secret.get_secret_value(), sealed)
+    return origin_of(secret.get_secret_value(), sealed)
 
 
 def _sealed() -> Iterator[Finding]:

@@ -35,7 +35,11 @@ Over = Annotated[
     str | None, typer.Option(metavar="1h", help="Send to all within this time, evenly.")
 ]
 DedupeKey = Annotated[
-    str | None, typer.Option("--key", help="Dedupe key: the same key sends nothing again; +10m is the same whenever it is said.")
+    str | None,
+    typer.Option(
+        "--key",
+        help="Dedupe key: the same key sends nothing again; +10m is the same whenever it is said.",
+    ),
 ]
 Users = Annotated[list[str], typer.Option("--user", metavar="ID", help="Only this user's devices.")]
 

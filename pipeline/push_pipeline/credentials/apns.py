@@ -13,7 +13,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from push_pipeline.credentials.files import https_address, read_text
+from push_pipeline.credentials.files import https_address, read_text, with_line_breaks
 from push_pipeline.errors import BadCredential
 
 _WHAT = "APNs credential"
@@ -77,8 +77,8 @@ class ApnsCredential:
         cls, path: str | Path, *, key_id: str, team_id: str, topic: str, **others: str | None
     ) -> Self:
         """Read a p8 file. `others`: environment, mac_topic, url."""
-        key_pem = read_text("APNs key", path)
-        return cls._build(key_pem=key_pem, key_id=key_id, team_id=team_id, topic=topic, **others)
+        pem = read_text("APNs key", path)
+        return cls.from_text(pem, key_id=key_id, team_id=team_id, topic=topic, **others)
 
     @classmethod
     def from_certificate_file(cls, path: str | Path, *, topic: str, **others: str | None) -> Self:
@@ -86,6 +86,17 @@ class ApnsCredential:
         return cls._build(
             certificate_pem=read_text("APNs certificate", path), topic=topic, **others
         )
+
+    @classmethod
+    def from_text(cls, pem: str, *, topic: str, **others: str | None) -> Self:
+        """Read what such a file holds: a p8 key, or a certificate with its private key.
+
+        `others` as above, and `key_id` and `team_id`, which a certificate has no use for.
+        """
+        text = with_line_breaks(pem)
+        if "BEGIN CERTIFICATE" in text:
+            return cls._build(certificate_pem=text, topic=topic, **others)
+        return cls._build(key_pem=text, topic=topic, **others)
 
     @classmethod
     def from_json(cls, stored: Mapping[str, str | None]) -> Self:

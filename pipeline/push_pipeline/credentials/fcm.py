@@ -1,4 +1,4 @@
-"""The FCM credential: a Google service account."""
+"""The FCM credential: a Google service account, or the identity that the machine itself has."""
 
 import json
 import re
@@ -17,6 +17,9 @@ from push_pipeline.errors import BadCredential
 
 _WHAT = "FCM credential"
 
+#: Where a credential without a secret comes from, for people.
+OF_THE_MACHINE = "the identity of the machine (Application Default Credentials); nothing is stored"
+
 #: Firebase: "Send a message using FCM HTTP v1 API".
 _URL = "https://fcm.googleapis.com"
 
@@ -32,16 +35,25 @@ _PROJECT = re.compile(r"[A-Za-z0-9:.-]{1,128}")
 class FcmCredential:
     """One Firebase project's service account. `url` stands in for Google's address.
 
+    With `project` in its place nothing secret is kept: workers sign in with Google's Application
+    Default Credentials, as a workload identity or a metadata server gives them.
+
     Raises:
         BadCredential: one line that says what is wrong, without the secret.
     """
 
-    service_account: Mapping[str, str] = field(repr=False)
+    service_account: Mapping[str, str] | None = field(default=None, repr=False)
+    project: str | None = None
     url: str | None = None
 
     def __post_init__(self) -> None:
-        account = _checked(self.service_account)
-        object.__setattr__(self, "service_account", MappingProxyType(account))
+        if self.project is None:
+            account = _checked(self.service_account)
+            object.__setattr__(self, "service_account", MappingProxyType(account))
+        elif self.service_account is not None:
+            raise BadCredential(f"{_WHAT}: give either a service account or a project")
+        elif not _PROJECT.fullmatch(self.project):
+            raise BadCredential(f"{_WHAT}: the project id has a character that is not allowed")
         https_address(_WHAT, self.url or _URL)
 
     def __repr__(self) -> str:
@@ -50,30 +62,39 @@ class FcmCredential:
     @classmethod
     def from_service_account_file(cls, path: str | Path, *, url: str | None = None) -> Self:
         """Read the JSON file that the Firebase console gives."""
-        text = read_text("FCM service account", path)
+        return cls.from_text(read_text("FCM service account", path), str(path), url=url)
+
+    @classmethod
+    def from_text(cls, text: str, where: str, *, url: str | None = None) -> Self:
+        """Read what such a file holds; `where` names it in an error."""
         try:
             account = json.loads(text)
         except (ValueError, RecursionError):
-            raise BadCredential(f"{_WHAT}: {path} is not JSON") from None
+            raise BadCredential(f"{_WHAT}: {where} is not JSON") from None
         return cls(service_account=account, url=url)
 
     @classmethod
     def from_json(cls, stored: Mapping[str, object]) -> Self:
         """Read back what `to_json` gave."""
-        account, url = stored.get("service_account"), stored.get("url")
+        account, project, url = map(stored.get, ("service_account", "project", "url"))
+        known = project if isinstance(project, str) else None
+        kept = account if isinstance(account, dict) else {}
         return cls(
-            service_account=account if isinstance(account, dict) else {},
+            service_account=kept if known is None else None,
+            project=known,
             url=url if isinstance(url, str) else None,
         )
 
     def to_json(self) -> dict[str, object]:
         """Return all of it, the secret included: only ever to be sealed."""
+        if self.service_account is None:
+            return {"project": self.project, "url": self.url}
         return {"service_account": dict(self.service_account), "url": self.url}
 
     @property
     def project_id(self) -> str:
         """The Firebase project whose devices can be reached."""
-        return self.service_account["project_id"]
+        return self.project or (self.service_account or {})["project_id"]
 
     @property
     def address(self) -> tuple[str, int]:

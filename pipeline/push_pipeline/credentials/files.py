@@ -1,5 +1,6 @@
-"""Reading a credential's file and its URL, with one clear line where that fails."""
+"""Reading a credential's file or variable and its URL, with one clear line where that fails."""
 
+import os
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
@@ -26,6 +27,23 @@ def read_text(what: str, path: str | Path) -> str:
         return raw.decode()
     except UnicodeDecodeError:
         raise BadCredential(f"{what}: {path} is not a text file") from None
+
+
+def read_variable(what: str, name: str) -> str:
+    """Return what an environment variable holds: the content of such a file.
+
+    Raises:
+        BadCredential: it is not set, or empty.
+    """
+    text = os.environ.get(name, "")
+    if not text.strip():
+        raise BadCredential(f"{what}: the environment variable {name} is not set")
+    return text
+
+
+def with_line_breaks(pem: str) -> str:
+    """Return a PEM text with its line breaks, which one in a variable may have as `\\n`."""
+    return pem if "\n" in pem.strip() else pem.replace("\\n", "\n")
 
 
 def https_address(what: str, url: str) -> tuple[str, int]:

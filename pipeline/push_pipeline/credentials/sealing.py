@@ -63,15 +63,18 @@ def reseal(secret_key: str, sealed: bytes) -> bytes:
         raise _lost("value") from None
 
 
-def seal(secret_key: str, credential: Credential) -> bytes:
+def seal(secret_key: str, credential: Credential, origin: str | None = None) -> bytes:
     """Encrypt and authenticate a credential. Sealing twice gives different bytes.
 
     The secret may have any length, but its strength is the seal's: give it at least 32 random
-    bytes, for the derivation (HKDF, RFC 5869) does not slow a guesser down.
+    bytes, for the derivation (HKDF, RFC 5869) does not slow a guesser down. `origin` says where
+    it was read, for people.
     """
     provider = "apns" if isinstance(credential, ApnsCredential) else "fcm"
     return MultiFernet(_fernets(secret_key)).encrypt(
-        json.dumps({"provider": provider, "credential": credential.to_json()}).encode()
+        json.dumps(
+            {"provider": provider, "credential": credential.to_json(), "origin": origin}
+        ).encode()
     )
 
 
@@ -86,6 +89,16 @@ def unseal(secret_key: str, sealed: bytes) -> Credential:
     if stored["provider"] == "apns":
         return ApnsCredential.from_json(stored["credential"])
     return FcmCredential.from_json(stored["credential"])
+
+
+def origin_of(secret_key: str, sealed: bytes) -> str | None:
+    """Say where a sealed credential was read; None where its release did not note it.
+
+    Raises:
+        BadCredential: as `unseal`.
+    """
+    origin: str | None = json.loads(_decrypt("credential", secret_key, sealed)).get("origin")
+    return origin
 
 
 def seal_text(secret_key: str, text: str) -> bytes:

@@ -42,6 +42,12 @@ WORKERS_START_SECONDS = 60.0
 
 _PING_SECONDS = 0.5
 
+#: With any of these set, pushes go to real providers.
+OF_PROVIDERS = {
+    *("apns_key_file", "apns_key_pem", "apns_certificate_pem"),
+    *("fcm_service_account_file", "fcm_service_account_json", "fcm_project_id"),
+}
+
 #: What other commands must know to work on the same installation.
 _DESCRIBED = (
     "PIPELINE_DATABASE_URL",
@@ -171,7 +177,7 @@ class Installation:
         self._use({"PIPELINE_BROKER_URL": redis_server.broker_url(socket)})
 
     def _start_providers(self) -> None:
-        if {"apns_key_file", "fcm_service_account_file"} & self._configured:
+        if OF_PROVIDERS & self._configured:
             return
         self.providers = SimulatedProviders.on_free_ports(self.folder.path / "simulator")
         self._tree.start(self.providers.program())

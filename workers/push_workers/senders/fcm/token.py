@@ -11,8 +11,16 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+import google.auth
 import requests
-from google.auth.exceptions import GoogleAuthError, RefreshError, TransportError
+from google.auth.credentials import with_scopes_if_required
+from google.auth.exceptions import (
+    DefaultCredentialsError,
+    GoogleAuthError,
+    OAuthError,
+    RefreshError,
+    TransportError,
+)
 from google.auth.transport.requests import Request
 from google.oauth2.service_account import Credentials
 from requests.adapters import HTTPAdapter
@@ -40,6 +48,10 @@ _LONGEST_SECONDS = 86_400
 #: description that comes with them may hold an e-mail address, so only the word is kept.
 _REFUSALS = frozenset((400, 401, 403, 404, 405))
 
+#: How google-auth tells that an exchange of tokens was refused; these words are no refusal.
+_EXCHANGE_REFUSED = re.compile(r"Error code ([a-z_]{1,40})")
+_PASSING = frozenset(("server_error", "temporarily_unavailable", "internal_failure"))
+
 #: What may stand in an Authorization header (RFC 6750, 2.1).
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]+")
 
@@ -58,10 +70,15 @@ class AccessTokens:
         ca_file: str | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._credentials = Credentials.from_service_account_info(  # type: ignore[no-untyped-call]  # google-auth
-            dict(credential.service_account), scopes=_SCOPES
-        )
-        self._endpoint = TokenEndpoint(ca_file)
+        self._endpoint: MachinesEndpoint | TokenEndpoint
+        self._credentials: Any = None
+        if credential.service_account is None:
+            self._endpoint = MachinesEndpoint(_session(ca_file))
+        else:
+            self._endpoint = TokenEndpoint(_session(ca_file))
+            self._credentials = Credentials.from_service_account_info(  # type: ignore[no-untyped-call]  # google-auth
+                dict(credential.service_account), scopes=_SCOPES
+            )
         self._clock = clock
         self._one_flight = threading.Lock()
         self._token: bytes | None = None
@@ -89,9 +106,11 @@ class AccessTokens:
 
     def _renew(self, now: float) -> None:
         try:
+            if self._credentials is None and isinstance(self._endpoint, MachinesEndpoint):
+                self._credentials = self._endpoint.identity()
             self._credentials.refresh(self._endpoint)
-        except RefreshError as error:
-            self._failure, self._rest_until = held(str(error)), now + REST_SECONDS
+        except (RefreshError, OAuthError, DefaultCredentialsError) as error:
+            self._failure, self._rest_until = self._endpoint.refused(error), now + REST_SECONDS
         except (GoogleAuthError, requests.RequestException) as error:
             untrusted = isinstance(error.__cause__ or error, requests.exceptions.SSLError)
             self._failure = UNTRUSTED if untrusted else UNAVAILABLE
@@ -103,18 +122,53 @@ class AccessTokens:
             self._renew_at = self._ends_at - min(EARLY_SECONDS, life / 2)
 
 
+def _session(ca_file: str | None) -> requests.Session:
+    session = requests.Session()
+    session.max_redirects = 0
+    session.mount("https://", _TrustingAdapter(ca_file))
+    return session
+
+
+class MachinesEndpoint(Request):
+    """Asks whatever gives the machine its identity: a metadata server, or an exchange of tokens.
+
+    Each of them has calls and answers of its own, which google-auth knows.
+    """
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        """Ask, within our patience."""
+        return super().__call__(*args, **{**options, "timeout": ANSWER_SECONDS})  # type: ignore[no-untyped-call]  # google-auth
+
+    def identity(self) -> Any:
+        """Find the machine's credentials.
+
+        Raises:
+            DefaultCredentialsError: it has none.
+        """
+        # Scopes come after: with them google-auth asks an interface of Google's for the project.
+        credentials, _ = google.auth.default(request=self)
+        return with_scopes_if_required(credentials, _SCOPES)  # type: ignore[no-untyped-call]  # google-auth
+
+    def refused(self, error: GoogleAuthError) -> Verdict:
+        """Judge a machine without an identity, or with one that gets no token.
+
+        What is said of it may name accounts and files, so that ours stands in its place.
+        """
+        if isinstance(error, DefaultCredentialsError):
+            return held("NoDefaultCredentials")
+        if isinstance(error, OAuthError):
+            said = _EXCHANGE_REFUSED.match(str(error.args[0]))
+            return UNAVAILABLE if said is None or said[1] in _PASSING else held(said[1])
+        away = error.retryable or isinstance(error.__cause__, TransportError)
+        return UNAVAILABLE if away else held("OAuthRefused")
+
+
 class TokenEndpoint(Request):
     """Asks the token endpoint once, and judges the answer before google-auth reads it.
 
     google-auth alone would sleep and ask again on 5xx, follow redirects with the signed
     assertion, and trip over JSON that is no object.
     """
-
-    def __init__(self, ca_file: str | None) -> None:
-        session = requests.Session()
-        session.max_redirects = 0
-        session.mount("https://", _TrustingAdapter(ca_file))
-        super().__init__(session)
 
     def __call__(self, *args: Any, **options: Any) -> Any:
         """Post the assertion.
@@ -130,6 +184,10 @@ class TokenEndpoint(Request):
             refusal = word(json_object(answer.data).get("error")) or "OAuthRefused"
             raise RefreshError(refusal)  # type: ignore[no-untyped-call]  # google-auth
         raise TransportError(f"no token came with status {answer.status}")  # type: ignore[no-untyped-call]  # google-auth
+
+    def refused(self, error: GoogleAuthError) -> Verdict:
+        """Judge a refusal: the account's, in OAuth's word for it."""
+        return held(str(error))
 
 
 class _TrustingAdapter(HTTPAdapter):

@@ -98,6 +98,24 @@ def test_every_provider_is_reached_through_the_proxy(
         assert url.rpartition("/")[2] in proxy.asked
 
 
+@pytest.mark.parametrize("scheme", ["https", "socks5"])
+def test_a_proxy_of_another_kind_is_refused_in_words_and_gets_no_password(
+    installation: Installation, proxy: ConnectProxy, monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", f"{scheme}://user:pass@127.0.0.1:{proxy.port}")
+    installation.context.backoff = Backoff(max_attempts=8)
+    installation.register(ios(3))
+
+    message_id = installation.publish()
+    installation.work(message_id)
+
+    assert "ProxyUnsupported" in str(status(message_id)["errorMessage"])
+    (named,) = [one for one in examine() if one.name == "proxy"]
+    assert not named.ok
+    assert named.says.startswith(f"HTTPS_PROXY is {scheme}://…: only http:// proxies are used")
+    assert not proxy.asked
+
+
 def test_a_proxy_that_wants_a_password_is_named(
     installation: Installation, proxy: ConnectProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -148,7 +148,11 @@ def _proxy() -> Iterator[Finding]:
     if url:
         but = f", but for {proxies['no']}" if proxies.get("no") else ""
         address = urlsplit(url if "://" in url else f"http://{url}")
-        yield Finding("proxy", True, f"HTTPS goes by {address.hostname}:{address.port}{but}")
+        if address.scheme != "http":
+            says = f"HTTPS_PROXY is {address.scheme}://…: only http:// proxies are used, by CONNECT"
+            yield Finding("proxy", False, f"{says}; no provider is reached")
+            return
+        yield Finding("proxy", True, f"HTTPS goes by {address.netloc.rpartition('@')[2]}{but}")
 
 
 def _durability() -> Iterator[Finding]:

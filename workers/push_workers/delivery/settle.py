@@ -68,6 +68,7 @@ _CAUSES = {
     "ConnectTimeout": RestCause.CONNECT,
     "ProxyFailed": RestCause.CONNECT,
     "ProxyRefused": RestCause.CONNECT,
+    "ProxyUnsupported": RestCause.CONNECT,
     "ProxyWantsPassword": RestCause.CONNECT,
     "TlsFailed": RestCause.TLS,
     "CertificateExpired": RestCause.TLS,

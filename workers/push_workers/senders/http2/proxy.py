@@ -27,16 +27,23 @@ class Proxy(NamedTuple):
 
 
 def proxy_for(host: str, port: int) -> Proxy | None:
-    """Return the proxy for a host, or None where it is reached directly."""
+    """Return the proxy for a host, or None where it is reached directly.
+
+    Raises:
+        ValueError: the environment names one that is no http:// proxy: to another the name and
+            password would go in the open.
+    """
     proxies = getproxies_environment()
     url = proxies.get("https") or proxies.get("all")
     if not url or proxy_bypass_environment(f"{host}:{port}", proxies):
         return None
     parts = urlsplit(url if "://" in url else f"http://{url}")
+    if parts.scheme != "http" or not parts.hostname:
+        raise ValueError("only http:// proxies are spoken to")
     target = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     lines = [f"CONNECT {target} HTTP/1.1", f"Host: {target}"]
     if parts.username is not None:
         word = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
         lines.append(f"Proxy-Authorization: Basic {base64.b64encode(word.encode()).decode()}")
     request = "\r\n".join([*lines, "", ""]).encode()
-    return Proxy(parts.hostname or "", parts.port or _USUAL_PORT, request)
+    return Proxy(parts.hostname, parts.port or _USUAL_PORT, request)

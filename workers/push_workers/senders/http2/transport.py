@@ -15,7 +15,7 @@ from push_workers.senders.http2.connection import Connection, Phase
 from push_workers.senders.http2.endings import Ending
 from push_workers.senders.http2.pace import Pace
 from push_workers.senders.http2.patience import Patience
-from push_workers.senders.http2.proxy import proxy_for
+from push_workers.senders.http2.proxy import Proxy, proxy_for
 from push_workers.senders.http2.requests import Requests
 from push_workers.senders.http2.stats import RunningTotals, Stats
 
@@ -195,7 +195,7 @@ class Transport:
         self._pace.connecting(now)
         self._tally.connects += 1
         try:
-            proxy = proxy_for(self._host, self._port)
+            proxy = self._find_proxy()
             addresses = resolve(*(proxy[:2] if proxy else (self._host, self._port)))
             channel = Channel(addresses, self._host, self._tls, now, self._patience, proxy)
         except ChannelError as error:
@@ -207,6 +207,12 @@ class Transport:
         connection.begin(call.results, now)
         self._connections.append(connection)
         return True
+
+    def _find_proxy(self) -> Proxy | None:
+        try:
+            return proxy_for(self._host, self._port)
+        except ValueError:
+            raise ChannelError("ProxyUnsupported") from None
 
     def _hand_out(self, call: Call, now: float) -> None:
         """Give each connection a chunk in turn, until none takes more."""

@@ -1,4 +1,4 @@
-"""No token, text or key is in a log, a task message or the command line's output.
+"""No token, text or key is in a log, a task message, a count or the command line's output.
 
 Canaries of each kind go through the whole pipeline, with every process as talkative as it gets.
 """
@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import jwt
 import pytest
@@ -52,7 +53,7 @@ _LAST_COMMAND = "that was all"
 def overhear(stand: Stand) -> Iterator[list[str]]:
     """Collect every command that the broker is given, with the bodies of messages decoded."""
     heard: list[str] = []
-    client = redis.Redis.from_url(stand.broker.url())
+    client = redis.Redis.from_url(stand.broker.url(), socket_timeout=None)  # as long as it takes
     with client, client.monitor() as monitor:
 
         def listen() -> None:
@@ -83,7 +84,7 @@ def secrets_in(*texts: str) -> set[str]:
 
 
 def test_no_canary_is_in_logs_task_messages_or_output(
-    open_stand: Callable[..., Stand], postgresql_url: str
+    open_stand: Callable[..., Stand], postgresql_url: str, tmp_path: Path
 ) -> None:
     stand = open_stand(postgresql_url, secret_key=SECRET_KEY, api_key=API_KEY, max_attempts=3)
     run_cli("migrate")
@@ -114,6 +115,11 @@ def test_no_canary_is_in_logs_task_messages_or_output(
     assert any(command.startswith("[[") for command in commands)  # bodies were decoded
     assert secrets_in(*commands) == set()
     assert secrets_in(worker.output, beat.output) == set()
+    counted = [
+        path.read_bytes().decode(errors="replace") for path in (tmp_path / "metrics").rglob("*.db")
+    ]
+    assert any("push_pipeline_deliveries_total" in one for one in counted)
+    assert secrets_in(*counted) == set()
     outputs = [one.stdout + one.stderr for one in [published, *shown]]
     assert secrets_in(*outputs) == set()
 

@@ -90,7 +90,11 @@ def test_flower_shows_tasks_and_their_message_and_changes_nothing(spawn):
 
     wait_until(lambda: "pipeline.fan_out" in works_for_it(), 20, "its fan-out in Flower")
 
-    assert "Hello" not in json.dumps(shown_in_flower(url))
+    page = json.dumps(shown_in_flower(url))
+    tokens = [str(one["deviceToken"]) for one in population(5, 1, Mix())]
+    keys = [path.read_text().strip() for path in Path("var").glob("*.key")]
+    assert keys
+    assert [secret for secret in ("Hello", *tokens, *keys) if secret in page] == []
     for path in ("task/async-apply/pipeline.tick", "worker/shutdown/any"):
         with pytest.raises(HTTPError, match="405"):
             urlopen(Request(f"{url}/api/{path}", data=b"{}"))

@@ -90,9 +90,10 @@ def push(
     as_json: Json = False,
 ) -> None:
     """Push the stored TEMPLATE to the devices that it is for and print the message's id."""
-    from push_pipeline.cli.dry_run import forecast, show
+    from push_pipeline.cli.dry_run import show
     from push_pipeline.cli.receipt import tell
     from push_pipeline.publishing.dedupe import key_of_host
+    from push_pipeline.publishing.forecast import forecast
     from push_pipeline.publishing.push_template import draft_stored, push_stored
 
     values = dict(read_pair("--value", text) for text in value)

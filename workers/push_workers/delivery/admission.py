@@ -26,7 +26,7 @@ def give_back(claim: Claim) -> None:
     """Put a batch that was not sent to back as it was, until its turn."""
     batch = claim.batch
     with db.writing() as connection:
-        goes_on = runs.is_sendable(connection, batch.run_id)
+        goes_on = runs.is_sendable(connection, batch.run_id, batch.environment)
         until = claim.resume_at if goes_on else now_ms()
         batches.give_back(connection, batch, claim.number, until)
 

@@ -94,10 +94,9 @@ class Stand:
         self.simulator = RunningSimulator(spawn, directory / "simulator", "--fast").client
         configure(
             database_url=database_url,
-            broker_url=self.broker.url(),
             ca_file=self.simulator.ca_file,
             app_id=APP,
-            **(QUICK | settings),
+            **({"broker_url": self.broker.url()} | QUICK | settings),
         )
         self.installation = Installation(self.simulator)
         self.workers: list[Process] = []

@@ -8,7 +8,10 @@ import re
 from typing import Final
 from urllib.parse import SplitResult, parse_qs, quote, urlsplit
 
-SCHEMES: Final = ("redis", "rediss", "redis+socket")
+SCHEMES: Final = ("redis", "rediss", "redis+socket", "sentinel")
+
+#: Where Redis Sentinel listens unless its address says otherwise.
+SENTINEL_PORT: Final = 26_379
 
 #: Between the addresses of brokers that stand in for each other.
 _OR: Final = ";"
@@ -22,9 +25,23 @@ def check_broker_url(url: str) -> str:
     Raises:
         ValueError: it is none; the text says what to do.
     """
-    for one in url.split(_OR):
+    each = url.split(_OR)
+    for one in each:
         _check(one)
+    if len({is_sentinel(one) for one in each}) > 1:
+        raise ValueError("name sentinels only, or none: they say which server is the master")
     return url
+
+
+def is_sentinel(url: str) -> bool:
+    """Tell whether an address is that of Sentinel, which knows the broker and is none itself."""
+    return url.startswith("sentinel://")
+
+
+def sentinels_in(url: str) -> list[tuple[str, int]]:
+    """Return host and port of each sentinel."""
+    parts = map(urlsplit, url.split(_OR))
+    return [(one.hostname or "127.0.0.1", one.port or SENTINEL_PORT) for one in parts]
 
 
 def verified(url: str, ca_file: str | None) -> str:
@@ -63,7 +80,7 @@ def _tls_of(url: str) -> str:
 def _check(url: str) -> None:
     scheme, separator, _ = url.partition("://")
     if not separator or scheme not in SCHEMES:
-        raise ValueError("start it with redis://, rediss:// or redis+socket://")
+        raise ValueError("start it with redis://, rediss://, redis+socket:// or sentinel://")
     parts = _split(url)
     if parts is None or parts.fragment or "@" in f"{parts.path}?{parts.query}":
         raise ValueError(

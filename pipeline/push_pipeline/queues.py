@@ -19,11 +19,12 @@ from celery import Celery
 from kombu.exceptions import BatchPublishError, OperationalError
 from redis.exceptions import RedisError
 
-from push_pipeline.broker_address import verified
+from push_pipeline import sentinels
+from push_pipeline.broker_address import is_sentinel, verified
 from push_pipeline.errors import BrokerUnavailable, SettingsError
 from push_pipeline.host import program
 from push_pipeline.platform import provider_of
-from push_pipeline.settings import get_settings, unset
+from push_pipeline.settings import Settings, get_settings, unset
 from push_pipeline.shown_address import shown
 
 logger = logging.getLogger(__name__)
@@ -123,7 +124,8 @@ def broker_url() -> str:
     if url is None:
         raise SettingsError(
             f"{unset('broker_url')}: give it the address of a Redis or Valkey"
-            f" (redis://host:6379/0), or use `{program()} up`, which starts one"
+            " (redis://host:6379/0, or sentinel://host:26379/0),"
+            f" or use `{program()} up`, which starts one"
         )
     return verified(url, str(settings.ca_file) if settings.ca_file else None)
 
@@ -148,8 +150,22 @@ def base_config() -> dict[str, Any]:
         "broker_transport_options": {
             "global_keyprefix": settings.key_prefix,
             "visibility_timeout": settings.visibility_timeout_seconds,
-        },
+        }
+        | _master_options(settings),
     }
+
+
+def _master_options(settings: Settings) -> dict[str, Any]:
+    if settings.broker_master is None:
+        return {}
+    options = sentinels.options(sentinel_password(settings))
+    return {"master_name": settings.broker_master, "sentinel_kwargs": options}
+
+
+def sentinel_password(settings: Settings) -> str | None:
+    """Return what the sentinels are told, if anything."""
+    password = settings.broker_sentinel_password
+    return None if password is None else password.get_secret_value()
 
 
 class PipelineCelery(Celery):  # type: ignore[misc]  # celery has no types
@@ -253,8 +269,14 @@ def backlog(queue: str) -> int:
             return int(connection.default_channel.queue_declare(queue=queue).message_count)
     except (OperationalError, RedisError, OSError) as error:
         raise BrokerUnavailable(
-            f"the broker does not answer ({whereabouts()}): {type(error).__name__}"
+            f"the broker does not answer ({whereabouts()}): {type(error).__name__}{_remedy()}"
         ) from error
+
+
+def _remedy() -> str:
+    if not is_sentinel(broker_url()):
+        return ""
+    return f"; `{program()} doctor` asks each sentinel for the master"
 
 
 def remote_control() -> Any:

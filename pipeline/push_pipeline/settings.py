@@ -18,7 +18,7 @@ from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from push_pipeline.broker_address import check_broker_url
+from push_pipeline.broker_address import check_broker_url, is_sentinel
 from push_pipeline.environment import ENV_FILE, env_file_found
 from push_pipeline.errors import SettingsError
 from push_pipeline.host import Host, joined
@@ -66,6 +66,12 @@ class Settings(BaseSettings):
         None,
         repr=False,
         description="URL of Redis or Valkey; `up` and `demo` start a private one without it",
+    )
+    broker_master: str | None = Field(
+        None, description="What the sentinels of a `sentinel://` broker call the group of servers"
+    )
+    broker_sentinel_password: SecretStr | None = Field(
+        None, description="Password of the sentinels; that of the servers is in the URL"
     )
 
     apns_key_file: Path | None = Field(None, description="APNs .p8 key of the default app")
@@ -290,6 +296,7 @@ class Settings(BaseSettings):
         if self.api_key is not None and self.app_id is None:
             raise ValueError("PIPELINE_API_KEY: set PIPELINE_APP_ID too, the key belongs to it")
         self._refuse_part_of_apns()
+        self._refuse_part_of_sentinel()
         return self
 
     def _refuse_part_of_apns(self) -> None:
@@ -301,6 +308,12 @@ class Settings(BaseSettings):
         missing = [variable(name) for name in names if getattr(self, name) is None]
         if 0 < len(missing) < len(names):
             raise ValueError(f"{missing[0]}: set it too, APNs needs key file, key, team and topic")
+
+    def _refuse_part_of_sentinel(self) -> None:
+        if is_sentinel(self.broker_url or "") and self.broker_master is None:
+            raise ValueError(
+                "PIPELINE_BROKER_MASTER: set it too, to the name in `sentinel monitor NAME …`"
+            )
 
 
 def get_settings() -> Settings:

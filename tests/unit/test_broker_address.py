@@ -2,7 +2,7 @@
 
 import pytest
 
-from push_pipeline.broker_address import tls_of, verified
+from push_pipeline.broker_address import sentinels_in, tls_of, verified
 from push_pipeline.errors import SettingsError
 from push_pipeline.settings import Settings
 
@@ -40,6 +40,21 @@ def test_no_part_of_a_database_password_is_told() -> None:
 )
 def test_usual_addresses_are_taken(url: str) -> None:
     assert Settings(broker_url=url).broker_url == url
+
+
+def test_sentinels_need_the_name_of_their_group() -> None:
+    url = "sentinel://:s3cr%40et@one:26379/0;sentinel://other/0"
+
+    assert Settings(broker_url=url, broker_master="push").broker_url == url
+    assert sentinels_in(url) == [("one", 26_379), ("other", 26_379)]
+    with pytest.raises(SettingsError, match=r"PIPELINE_BROKER_MASTER: set it too") as refused:
+        Settings(broker_url=url)
+    assert "s3cr" not in str(refused.value)
+
+
+def test_a_server_beside_sentinels_is_refused() -> None:
+    with pytest.raises(SettingsError, match="sentinels only, or none"):
+        Settings(broker_url="sentinel://one/0;redis://two/0", broker_master="push")
 
 
 def test_the_database_is_a_number() -> None:

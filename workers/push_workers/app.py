@@ -90,7 +90,7 @@ def _worker_config(settings: Settings) -> dict[str, Any]:
 
 
 def _keepalive_options() -> dict[int, int]:
-    if not queues.broker_url().startswith(("redis://", "rediss://")):
+    if not queues.broker_url().startswith(("redis://", "rediss://", "sentinel://")):
         return {}
     return {getattr(socket, name): value for name, value in _KEEPALIVE if hasattr(socket, name)}
 

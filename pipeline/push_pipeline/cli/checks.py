@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 from urllib.request import getproxies_environment
 
-from push_pipeline import db, migrations, queues
-from push_pipeline.broker_address import tls_of
+from push_pipeline import db, migrations, queues, sentinels
+from push_pipeline.broker_address import is_sentinel, sentinels_in, tls_of
 from push_pipeline.budgets import budget_key, limits_of, read_bucket, says
 from push_pipeline.clock import now_ms
 from push_pipeline.credentials import Standing, keys_in, origin_of, standing, unseal
@@ -64,6 +64,7 @@ def examine() -> Iterator[Finding]:
             return  # without these every other check would say the same
     broker = made(_broker)
     yield from broker
+    yield from made(_sentinels)
     if broker[0].ok:
         yield from made(_workers)  # they are asked through the broker
     for check in (
@@ -168,6 +169,15 @@ def _broker() -> Iterator[Finding]:
     reached = tls_of(queues.broker_url())
     where = queues.whereabouts()
     yield Finding("broker", True, f"answers: {where} ({reached}); waiting: {waiting or 'nothing'}")
+
+
+def _sentinels() -> Iterator[Finding]:
+    settings = get_settings()
+    url = queues.broker_url()
+    if is_sentinel(url) and settings.broker_master is not None:
+        group = settings.broker_master
+        answers = sentinels.ask(sentinels_in(url), group, queues.sentinel_password(settings))
+        yield Finding("sentinels", *sentinels.judged(group, answers))
 
 
 def _workers() -> Iterator[Finding]:

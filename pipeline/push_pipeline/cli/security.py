@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from push_pipeline import db
-from push_pipeline.broker_address import tls_of
+from push_pipeline.broker_address import is_sentinel, tls_of
 from push_pipeline.cli.adopted import FOLDER
 from push_pipeline.cli.checks import Finding, made
 from push_pipeline.credentials import keys_in
@@ -98,8 +98,10 @@ def _broker() -> Iterator[Finding]:
 
 
 def is_near(url: str) -> bool:
-    """Tell whether all of a broker's URLs lead to this machine."""
-    return all(is_this_machine(urlsplit(one).hostname or "") for one in url.split(";"))
+    """Tell whether all of a broker's URLs lead to this machine; a sentinel's leads elsewhere."""
+    return not is_sentinel(url) and all(
+        is_this_machine(urlsplit(one).hostname or "") for one in url.split(";")
+    )
 
 
 def _database() -> Iterator[Finding]:

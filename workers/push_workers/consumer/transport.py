@@ -49,7 +49,7 @@ class QoS(redis_transport.QoS):
         super().restore_unacked(client)
 
 
-class RedisChannel(redis_transport.Channel):
+class _NamesWhatIsClosed:
     """A channel that calls a closed connection by its name."""
 
     QoS = QoS
@@ -57,13 +57,27 @@ class RedisChannel(redis_transport.Channel):
     def _connparams(self, asynchronous: bool = False) -> Any:
         if _is_closed(self):
             raise ConnectionError("the connection to the broker is closed")
-        return super()._connparams(asynchronous=asynchronous)
+        return super()._connparams(asynchronous=asynchronous)  # type: ignore[misc]
+
+
+class RedisChannel(_NamesWhatIsClosed, redis_transport.Channel):
+    """A channel to one server."""
 
 
 class RedisTransport(redis_transport.Transport):
     """kombu's transport with our channel."""
 
     Channel = RedisChannel
+
+
+class SentinelChannel(_NamesWhatIsClosed, redis_transport.SentinelChannel):
+    """A channel to the server that Sentinel calls the master."""
+
+
+class SentinelTransport(redis_transport.SentinelTransport):
+    """kombu's transport by Sentinel with our channel."""
+
+    Channel = SentinelChannel
 
 
 def _break_the_loop(error: Exception) -> None:
@@ -87,3 +101,4 @@ def install() -> None:
     for scheme in ("redis", "rediss", "redis+socket"):
         if scheme in TRANSPORT_ALIASES:
             TRANSPORT_ALIASES[scheme] = f"{__name__}:RedisTransport"
+    TRANSPORT_ALIASES["sentinel"] = f"{__name__}:SentinelTransport"

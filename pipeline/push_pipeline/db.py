@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import Any, Self
 
 from sqlalchemy import Connection as Connection  # noqa: PLC0414 - exported
-from sqlalchemy import Engine, bindparam
+from sqlalchemy import Engine, Select, bindparam
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -231,6 +231,33 @@ class any_of(FunctionElement[bool]):  # noqa: N801 - reads as a function in a qu
     def self_group(self, against: Any = None) -> Self:  # noqa: ARG002 - the base's signature
         """Stand in a condition as it is: with SQLAlchemy's `= 1` SQLite takes no index for it."""
         return self
+
+
+class found_in(FunctionElement[bool]):  # noqa: N801 - as `any_of`
+    """`column` is one of what a query finds, which is made first, and looked up one by one.
+
+    A planner that joins the two may read the whole table in the order of its key beside the few
+    that the query finds: what a small channel costs would grow with the installation.
+    """
+
+    inherit_cache = True
+    name = "found_in"
+    type = Boolean()
+
+    def __init__(self, column: Any, query: Select[Any]) -> None:
+        super().__init__(column, query.scalar_subquery())
+
+    def self_group(self, against: Any = None) -> Self:  # noqa: ARG002 - the base's signature
+        """Stand in a condition as it is, as `any_of` does."""
+        return self
+
+
+@compiles(found_in)
+def _found_in(element: found_in, compiler: SQLCompiler, **keywords: Any) -> str:
+    left, query = (compiler.process(part, **keywords) for part in element.clauses)
+    if compiler.dialect.name == "sqlite":
+        return f"{left} IN {query}"
+    return f"{left} = ANY (ARRAY{query})"
 
 
 @compiles(any_of)

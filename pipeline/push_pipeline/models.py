@@ -188,6 +188,7 @@ class Channel(Table, table=True):
     created_at: int = instant(nullable=False)
 
 
+IN_SERVICE = text("state = 'active'")
 OUT_OF_SERVICE = text("state <> 'active'")
 
 
@@ -211,8 +212,8 @@ class Device(Table, table=True):
             "pipeline_device_in_service",
             "app_id",
             "platform",
-            postgresql_where=text("state = 'active'"),
-            sqlite_where=text("state = 'active'"),
+            postgresql_where=IN_SERVICE,
+            sqlite_where=IN_SERVICE,
         ),
         Index(
             "pipeline_device_of_user",

@@ -23,6 +23,7 @@ _HAS_SOMEBODY = (
     select(SUBSCRIPTION.device_key)
     .where(SUBSCRIPTION.channel_key == CHANNEL.id)
     .correlate(Channel)
+    .order_by(SUBSCRIPTION.device_key)  # the first of the index, not the first that a scan meets
     .limit(1)
     .scalar_subquery()
     .is_not(None)

@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple, TypeVarTuple
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, delete, exists, func, select
 
-from push_pipeline.db import any_of
+from push_pipeline.db import any_of, found_in
 from push_pipeline.devices.locks import lock_stripes
 from push_pipeline.devices.lookup import OF_REGISTERED, Registered
 from push_pipeline.errors import InvalidParameter
@@ -94,11 +94,13 @@ def unsubscribe(
         return
     lock_stripes(connection, app_id, device_ids)
     # Locked in the order of keys, as registrations and workers lock them: no circle of waiting.
-    within = select(SUBSCRIPTION.device_key).where(SUBSCRIPTION.channel_key == channel)
+    within = exists().where(
+        SUBSCRIPTION.channel_key == channel, SUBSCRIPTION.device_key == DEVICE.id
+    )
     named = (
         select(DEVICE.id)
         .where(DEVICE.app_id == app_id, any_of(DEVICE.device_id, device_ids))
-        .where(DEVICE.id.in_(within))
+        .where(within)
         .order_by(DEVICE.id)
         .with_for_update()
     )
@@ -124,7 +126,7 @@ def _among(
 ) -> Select[*Columns]:
     within = select(SUBSCRIPTION.device_key).where(SUBSCRIPTION.channel_key == channel)
     current = DEVICE.expires_at.is_(None) | (DEVICE.expires_at > now)
-    found = statement.where(DEVICE.id.in_(within), current)
+    found = statement.where(found_in(DEVICE.id, within), current)
     if clause is None:
         return found
     of_user = and_(USER.app_id == DEVICE.app_id, USER.user_id == DEVICE.user_id)

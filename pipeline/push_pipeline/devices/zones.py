@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, exists, select
 
-from push_pipeline.db import any_of
+from push_pipeline.db import any_of, found_in
 from push_pipeline.devices.of_users import of_users
 from push_pipeline.devices.registration import keys_of_registrations
 from push_pipeline.models import APP, CHANNEL, DEVICE, SUBSCRIPTION
@@ -32,10 +32,13 @@ def find_zones(
     statement = statement.where(DEVICE.app_id == app_id, DEVICE.time_zone.is_not(None))
     if channel is not None:
         key = select(CHANNEL.id).where(CHANNEL.app_id == app_id, CHANNEL.name == channel)
-        subscribed = select(SUBSCRIPTION.device_key).where(
-            SUBSCRIPTION.channel_key == key.scalar_subquery()
-        )
-        statement = statement.where(DEVICE.id.in_(subscribed))
+        of_channel = SUBSCRIPTION.channel_key == key.scalar_subquery()
+        if device_ids or user_ids:
+            theirs = exists().where(of_channel, SUBSCRIPTION.device_key == DEVICE.id)
+            statement = statement.where(theirs)
+        else:
+            subscribed = select(SUBSCRIPTION.device_key).where(of_channel)
+            statement = statement.where(found_in(DEVICE.id, subscribed))
     if device_ids:
         keys = keys_of_registrations(device_ids, channel)
         named = any_of(DEVICE.device_id, device_ids)

@@ -8,6 +8,7 @@ PROCESSES ?= 3
 unexport PYTHONDONTWRITEBYTECODE
 
 BENCHES := transport single pipeline fanout gateway tick
+DRILLS := rabbitmq
 
 .PHONY: help
 help:  ## this list
@@ -31,7 +32,7 @@ migrate: setup  ## create or upgrade the schema of PIPELINE_DATABASE_URL
 dist: setup  ## the wheel and the source distribution in dist/, the same bytes for a commit each time
 	@SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct 2>/dev/null || echo 1764374400) $(BIN)/hatchling build -t wheel -t sdist -d dist
 
-.PHONY: check lint audit format test coverage bench packages
+.PHONY: check lint audit format test coverage drills bench packages
 check: lint test  ## what CI runs: lint and test
 
 lint: setup  ## style, types and the import contract
@@ -55,6 +56,9 @@ coverage: setup packages  ## which lines the unit and integration tests reach, p
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest -n $(PROCESSES) --maxschedchunk 1 tests/unit tests/integration $(ARGS) || failed=1; \
 	$(BIN)/coverage combine --quiet; $(BIN)/coverage report; exit $$failed
+
+drills: setup packages  ## failures that take minutes, and packages of their own: rabbitmq-server
+	@for drill in $(DRILLS); do $(BIN)/pytest -q tests/drills/$$drill.py $(ARGS) || exit; done
 
 bench: setup packages  ## measure; the numbers belong to this machine
 	@for bench in $(BENCHES); do $(BIN)/python -m tests.bench.$$bench $(ARGS) || exit; done

@@ -8,7 +8,7 @@ import re
 from typing import Final
 from urllib.parse import SplitResult, parse_qs, quote, urlsplit
 
-SCHEMES: Final = ("redis", "rediss", "redis+socket", "sentinel")
+SCHEMES: Final = ("redis", "rediss", "redis+socket", "sentinel", "amqp")
 
 #: Where Redis Sentinel listens unless its address says otherwise.
 SENTINEL_PORT: Final = 26_379
@@ -28,6 +28,8 @@ def check_broker_url(url: str) -> str:
     each = url.split(_OR)
     for one in each:
         _check(one)
+    if len({is_rabbitmq(one) for one in each}) > 1:
+        raise ValueError("name servers of RabbitMQ only, or none: it is one broker or the other")
     if len({is_sentinel(one) for one in each}) > 1:
         raise ValueError("name sentinels only, or none: they say which server is the master")
     return url
@@ -36,6 +38,11 @@ def check_broker_url(url: str) -> str:
 def is_sentinel(url: str) -> bool:
     """Tell whether an address is that of Sentinel, which knows the broker and is none itself."""
     return url.startswith("sentinel://")
+
+
+def is_rabbitmq(url: str) -> bool:
+    """Tell whether an address is that of RabbitMQ, whose queues are then of the type quorum."""
+    return url.startswith("amqp://")
 
 
 def sentinels_in(url: str) -> list[tuple[str, int]]:
@@ -80,13 +87,15 @@ def _tls_of(url: str) -> str:
 def _check(url: str) -> None:
     scheme, separator, _ = url.partition("://")
     if not separator or scheme not in SCHEMES:
-        raise ValueError("start it with redis://, rediss://, redis+socket:// or sentinel://")
+        raise ValueError(
+            "start it with redis://, rediss://, redis+socket://, sentinel:// or amqp://"
+        )
     parts = _split(url)
     if parts is None or parts.fragment or "@" in f"{parts.path}?{parts.query}":
         raise ValueError(
             "write what is special in a password as %XX: / is %2F, # is %23, ? is %3F, @ is %40"
         )
-    if scheme != "redis+socket" and not _DATABASE.fullmatch(parts.path):
+    if scheme not in ("redis+socket", "amqp") and not _DATABASE.fullmatch(parts.path):
         raise ValueError("end it with the number of a database, as in redis://host:6379/0")
 
 

@@ -16,11 +16,12 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from celery import Celery
+from kombu.entity import Queue
 from kombu.exceptions import BatchPublishError, OperationalError
 from redis.exceptions import RedisError
 
 from push_pipeline import sentinels
-from push_pipeline.broker_address import is_sentinel, verified
+from push_pipeline.broker_address import is_rabbitmq, is_sentinel, verified
 from push_pipeline.errors import BrokerUnavailable, SettingsError
 from push_pipeline.host import program
 from push_pipeline.platform import provider_of
@@ -66,6 +67,9 @@ TRANSPORT_OPTIONS = {
     "socket_connect_timeout": 0.4,
     "health_check_interval": 0,
 }
+
+#: The same for RabbitMQ, in the words of its client.
+AMQP_OPTIONS = {"connect_timeout": 0.4, "read_timeout": 0.5, "write_timeout": 0.5}
 RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_step": 0.1, "interval_max": 0.1}
 
 
@@ -100,9 +104,12 @@ def horizon_ms() -> int:
     """Return how far ahead a run is handed to the broker.
 
     Two ticks at least, so that none falls between two of them; and well inside the visibility
-    time-out.
+    time-out. With RabbitMQ not at all, so that the tick begins each run: a task that waits in a
+    worker takes the place of one that could be done, and RabbitMQ's own delay knows whole seconds.
     """
     settings = get_settings()
+    if is_rabbitmq(settings.broker_url or ""):
+        return 0
     ahead = max(HORIZON_MS, round(settings.tick_seconds * 2_000))
     return min(ahead, settings.visibility_timeout_seconds * 1000 // 3)
 
@@ -153,6 +160,12 @@ def base_config() -> dict[str, Any]:
         }
         | _master_options(settings),
     }
+
+
+def task_queues() -> list[Queue]:
+    """Return the queues as every process must declare them; RabbitMQ's are replicated."""
+    kind = {"x-queue-type": "quorum"} if is_rabbitmq(broker_url()) else None
+    return [Queue(name, queue_arguments=kind) for name in QUEUES]
 
 
 def _master_options(settings: Settings) -> dict[str, Any]:
@@ -266,11 +279,22 @@ def backlog(queue: str) -> int:
     """
     try:
         with _current().app.connection_or_acquire() as connection:
-            return int(connection.default_channel.queue_declare(queue=queue).message_count)
+            return _length(connection, queue)
     except (OperationalError, RedisError, OSError) as error:
         raise BrokerUnavailable(
             f"the broker does not answer ({whereabouts()}): {type(error).__name__}{_remedy()}"
         ) from error
+
+
+def _length(connection: Any, queue: str) -> int:
+    rabbitmq = is_rabbitmq(broker_url())  # which refuses to declare a queue in another way
+    try:
+        found = connection.default_channel.queue_declare(queue=queue, passive=rabbitmq)
+    except connection.channel_errors:
+        if not rabbitmq:
+            raise
+        return 0  # no worker has been there yet
+    return int(found.message_count)
 
 
 def _remedy() -> str:
@@ -315,12 +339,17 @@ def _make_app(url: str) -> Celery:
     # set_as_current and fixups: a Django or Flask host has a current Celery app of its own.
     app = PipelineCelery("push-publisher", broker=url, set_as_current=False, fixups=[])
     config = base_config()
-    config["broker_transport_options"] |= TRANSPORT_OPTIONS
+    if is_rabbitmq(url):
+        config["broker_transport_options"] |= AMQP_OPTIONS
+        config["task_queues"] = task_queues()  # it refuses a queue that two declare differently
+    else:
+        config["broker_transport_options"] |= TRANSPORT_OPTIONS
     app.conf.update(
         config,
         task_publish_retry_policy=RETRY_POLICY,
         broker_pool_acquire_timeout=1,
         broker_connection_timeout=1,
+        broker_heartbeat=0,  # between two publishes nobody would send it
         task_send_sent_event=False,
     )
     return app

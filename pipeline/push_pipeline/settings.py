@@ -65,7 +65,7 @@ class Settings(BaseSettings):
     broker_url: str | None = Field(
         None,
         repr=False,
-        description="URL of Redis or Valkey; `up` and `demo` start a private one without it",
+        description="URL of Redis, Valkey or RabbitMQ; `up` and `demo` start a private Redis",
     )
     broker_master: str | None = Field(
         None, description="What the sentinels of a `sentinel://` broker call the group of servers"

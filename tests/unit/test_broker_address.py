@@ -1,7 +1,10 @@
 """What a broker's URL may be, and what is never said of it."""
 
+from collections.abc import Callable
+
 import pytest
 
+from push_pipeline import queues
 from push_pipeline.broker_address import sentinels_in, tls_of, verified
 from push_pipeline.errors import SettingsError
 from push_pipeline.settings import Settings
@@ -55,6 +58,28 @@ def test_sentinels_need_the_name_of_their_group() -> None:
 def test_a_server_beside_sentinels_is_refused() -> None:
     with pytest.raises(SettingsError, match="sentinels only, or none"):
         Settings(broker_url="sentinel://one/0;redis://two/0", broker_master="push")
+
+
+def test_rabbitmq_has_a_virtual_host_and_no_redis_beside_it() -> None:
+    url = "amqp://push:s3cr%40et@one:5672/push;amqp://push:s3cr%40et@two:5672/push"
+
+    assert Settings(broker_url=url).broker_url == url
+    with pytest.raises(SettingsError, match="servers of RabbitMQ only, or none"):
+        Settings(broker_url="amqp://one;redis://two/0")
+
+
+def test_rabbitmq_gets_replicated_queues_and_no_task_before_its_time(
+    configure: Callable[..., Settings],
+) -> None:
+    configure(broker_url="redis://broker/0")
+    assert queues.horizon_ms() == queues.HORIZON_MS
+    assert not any(queue.queue_arguments for queue in queues.task_queues())
+
+    configure(broker_url="amqp://broker")
+    assert queues.horizon_ms() == 0
+    assert all(
+        queue.queue_arguments == {"x-queue-type": "quorum"} for queue in queues.task_queues()
+    )
 
 
 def test_the_database_is_a_number() -> None:

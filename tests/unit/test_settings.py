@@ -115,7 +115,7 @@ def test_what_only_looks_like_a_service_is_refused(monkeypatch, name):
         ("APNS_ENVIRONMENT", "test"),
         ("DATABASE_URL", "mysql://host/db"),
         ("DATABASE_URL", "pipeline.db"),
-        ("BROKER_URL", "amqp://host"),
+        ("BROKER_URL", "http://host"),
         ("SECRET_KEY", "short"),
     ],
 )

@@ -9,9 +9,9 @@ import socket
 from typing import Any
 
 from celery import Celery, signals
-from kombu.entity import Queue
 
 from push_pipeline import queues
+from push_pipeline.broker_address import is_rabbitmq
 from push_pipeline.log_lines import write_json
 from push_pipeline.settings import Settings, get_settings
 from push_workers.consumer import counting, dead_letters, old_ticks, pools, transport, watchdog
@@ -57,19 +57,10 @@ def make_app(settings: Settings) -> Celery:
 def _worker_config(settings: Settings) -> dict[str, Any]:
     limit = settings.send_timeout_seconds * SLICES_CONSIDERED
     return {
-        "broker_transport_options": queues.base_config()["broker_transport_options"]
-        | {
-            "client_name": "push-worker",
-            "unacked_restore_interval": 5,
-            "unacked_restore_throttle": 1,  # kombu's default sweeps every 100 seconds
-            "health_check_interval": 15,
-            "socket_connect_timeout": 3,
-            "socket_keepalive": True,
-            "socket_keepalive_options": _keepalive_options(),
-        },
+        "broker_transport_options": _transport_options(),
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,  # for ever: Redis may be away for longer than hours
-        "task_queues": [Queue(name) for name in queues.QUEUES],
+        "task_queues": queues.task_queues(),
         "task_acks_late": True,
         "task_reject_on_worker_lost": True,
         "task_acks_on_timeout": True,  # the tick brings the batch back; a requeue would loop hot
@@ -86,6 +77,21 @@ def _worker_config(settings: Settings) -> dict[str, Any]:
         "worker_hijack_root_logger": True,
         "worker_redirect_stdouts": False,
         "worker_soft_shutdown_timeout": 0.0,
+    }
+
+
+def _transport_options() -> dict[str, Any]:
+    options: dict[str, Any] = queues.base_config()["broker_transport_options"]
+    if is_rabbitmq(queues.broker_url()):
+        return options
+    return options | {
+        "client_name": "push-worker",
+        "unacked_restore_interval": 5,
+        "unacked_restore_throttle": 1,  # kombu's default sweeps every 100 seconds
+        "health_check_interval": 15,
+        "socket_connect_timeout": 3,
+        "socket_keepalive": True,
+        "socket_keepalive_options": _keepalive_options(),
     }
 
 

@@ -28,6 +28,10 @@ from push_pipeline.whereclause import Condition, matches, needs_user, parse_clau
 #: Devices of a channel that are looked at for one of a platform, while a publisher waits.
 LOOKED_AT = 5_000
 
+#: How many times over the subscriptions of a last page are asked for: those that come in between
+#: the statement that found no end and the one that reads must push nobody out.
+ROOM = 4
+
 #: Devices that are counted by one statement.
 COUNTED = 10_000
 
@@ -89,7 +93,7 @@ def read_page(
     if not selection.platforms:
         return Page([], None)
     end: int | None = connection.execute(_last_of_page(selection, after, limit)).scalar()
-    rows = connection.execute(page_query(selection, after, end, now)).all()
+    rows = connection.execute(page_query(selection, after, end, now, limit)).all()
     return Page([Member(*row) for row in rows], end)
 
 
@@ -156,7 +160,7 @@ def count_members(connection: Connection, selection: Selection, now: int) -> int
     counted, end = 0, 0 if selection.platforms else None
     while end is not None:
         after, end = end, connection.execute(_last_of_page(selection, end, COUNTED)).scalar()
-        members = page_query(selection, after, end, now).order_by(None).subquery()
+        members = page_query(selection, after, end, now, COUNTED).order_by(None).subquery()
         counted += connection.execute(select(func.count()).select_from(members)).scalar_one()
     return counted
 
@@ -167,18 +171,33 @@ def _last_of_page(selection: Selection, after: int, limit: int) -> Select[int]:
 
 
 def page_query(
-    selection: Selection, after: int, end: int | None, now: int
+    selection: Selection, after: int, end: int | None, now: int, most: int | None = None
 ) -> Select[int, str, str, str]:
-    """Select what a member is made of, of the audience after `after` up to `end`."""
+    """Select what a member is made of, of the audience after `after` up to `end`.
+
+    `most` is what the caller knows of the stretch: that so many subscriptions are in it at most.
+    """
     segment = parse_clause(selection.segment) if selection.segment else None
     statement = (
         select(DEVICE.id, DEVICE.platform, DEVICE.environment, DEVICE.kind)
         .select_from(_with_user(segment))
-        .where(found_in(DEVICE.id, _looked_at(selection, after, end)), *_fit(selection, now))
+        .where(found_in(DEVICE.id, _page_of_keys(selection, after, end, most)))
+        .where(*_fit(selection, now))
         .where(*_between(DEVICE.id, after, end), *_in_zone(selection.zone))
         .order_by(DEVICE.id)
     )
     return statement if segment is None else statement.where(matches(segment))
+
+
+def _page_of_keys(
+    selection: Selection, after: int, end: int | None, most: int | None
+) -> Select[int]:
+    keys = _looked_at(selection, after, end)
+    if most is None or selection.user_ids or selection.device_ids:
+        return keys
+    # The last page has no end: a planner that guesses how large the channel is would read the
+    # subscriptions of all channels, unless an order and a number are asked for.
+    return keys.order_by(keys.selected_columns[0]).limit(most * ROOM)
 
 
 def _looked_at(selection: Selection, after: int, end: int | None = None) -> Select[int]:

@@ -74,6 +74,13 @@ class Settings(BaseSettings):
         None, description="Password of the sentinels; that of the servers is in the URL"
     )
 
+    budgets_url: str | None = Field(
+        None,
+        repr=False,
+        description="Redis for what workers may send together, where the broker is RabbitMQ;"
+        " without, each child sends by a small fixed share",
+    )
+
     apns_key_file: Path | None = Field(None, description="APNs .p8 key of the default app")
     apns_key_pem: SecretStr | None = Field(None, description="That key itself, instead of its file")
     apns_key_id: str | None = Field(None, description="Key id of that key")
@@ -248,6 +255,13 @@ class Settings(BaseSettings):
     @field_validator("broker_url")
     @classmethod
     def _broker(cls, url: str | None) -> str | None:
+        return None if url is None else check_broker_url(url)
+
+    @field_validator("budgets_url")
+    @classmethod
+    def _budgets(cls, url: str | None) -> str | None:
+        if url is not None and not url.startswith(("redis://", "rediss://")):
+            raise ValueError("start it with redis:// or rediss://")
         return None if url is None else check_broker_url(url)
 
     @field_validator("secret_key")

@@ -10,6 +10,7 @@ import pytest
 import redis
 
 from push_pipeline import queues
+from push_pipeline.budgets import read_bucket
 from tests.audience import android, ios
 from tests.processes import SCRIPTS, Process, free_port, wait_until
 from tests.running import Stand, at_least
@@ -89,6 +90,7 @@ def test_a_failover_in_mid_broadcast_costs_nobody_a_push_or_a_second_one(
     # The worker that was there is the one that goes on, with the server that has taken over.
     assert worker.alive
     assert stand.finish(stand.installation.publish("after"))["accepted"] == 2 * DEVICES
+    assert read_bucket("nothing") == {}  # what workers may send together is asked of the master too
     found = _doctor()["sentinels"]
     assert not found["ok"]
     assert f"push is 127.0.0.1:{watched.replica.port}" in found["says"]

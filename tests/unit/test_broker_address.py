@@ -6,6 +6,7 @@ import pytest
 
 from push_pipeline import queues
 from push_pipeline.broker_address import sentinels_in, tls_of, verified
+from push_pipeline.budgets import read_bucket
 from push_pipeline.errors import SettingsError
 from push_pipeline.settings import Settings
 
@@ -66,6 +67,16 @@ def test_rabbitmq_has_a_virtual_host_and_no_redis_beside_it() -> None:
     assert Settings(broker_url=url).broker_url == url
     with pytest.raises(SettingsError, match="servers of RabbitMQ only, or none"):
         Settings(broker_url="amqp://one;redis://two/0")
+
+
+def test_budgets_of_workers_on_rabbitmq_are_in_a_redis_of_their_own(
+    configure: Callable[..., Settings],
+) -> None:
+    configure(broker_url="amqp://broker")
+    assert read_bucket("of nobody") is None
+
+    with pytest.raises(SettingsError, match="PIPELINE_BUDGETS_URL: start it with redis://"):
+        configure(budgets_url="amqp://broker")
 
 
 def test_rabbitmq_gets_replicated_queues_and_no_task_before_its_time(

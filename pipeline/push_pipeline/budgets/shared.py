@@ -5,14 +5,16 @@ import os
 import time
 from importlib.resources import files
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import redis
 from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, RedisError
 from redis.retry import Retry
+from redis.sentinel import Sentinel
 
-from push_pipeline import queues
+from push_pipeline import queues, sentinels
+from push_pipeline.broker_address import is_rabbitmq, is_sentinel, sentinels_in
 from push_pipeline.budgets.bucket import Ask, Bucket, Grant, Limits
 from push_pipeline.settings import get_settings
 
@@ -140,17 +142,28 @@ def read_bucket(key: str) -> dict[str, float] | None:
 
 
 def _connect() -> list[redis.Redis]:
-    """Make a client for each address of the broker; none of them connects yet."""
-    return [
-        redis.Redis.from_url(
-            _as_client_url(url),
-            socket_timeout=TIMEOUT_SECONDS,
-            socket_connect_timeout=TIMEOUT_SECONDS,
-            retry=Retry(NoBackoff(), 0),
-            decode_responses=True,
-        )
-        for url in queues.broker_url().split(";")
-    ]
+    """Make a client for each address of a Redis; none of them connects yet.
+
+    One for all sentinels, which asks them for the master whenever it connects; none for RabbitMQ.
+    """
+    settings = get_settings()
+    url = settings.budgets_url or queues.broker_url()
+    if is_rabbitmq(url):
+        return []
+    options: dict[str, Any] = {
+        "socket_timeout": TIMEOUT_SECONDS,
+        "socket_connect_timeout": TIMEOUT_SECONDS,
+        "retry": Retry(NoBackoff(), 0),
+        "decode_responses": True,
+    }
+    if is_sentinel(url):
+        parts = urlsplit(url.partition(";")[0])
+        options |= {"username": parts.username, "db": int(parts.path.strip("/") or 0)}
+        options["password"] = unquote(parts.password) if parts.password else None
+        asked = sentinels.options(queues.sentinel_password(settings))
+        known = Sentinel(sentinels_in(url), sentinel_kwargs=asked)
+        return [known.master_for(str(settings.broker_master), **options)]
+    return [redis.Redis.from_url(_as_client_url(one), **options) for one in url.split(";")]
 
 
 def _as_client_url(url: str) -> str:

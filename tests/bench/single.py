@@ -128,7 +128,7 @@ def profile(pushes: int, wanted: str) -> None:
     with installation():
         for title, channel, count in audiences(pushes):
             print(title)
-            context, seen = Context(), cProfile.Profile()
+            context, seen = Context(), cProfile.Profile(time.process_time)
             for n in range(WARMING + count):
                 push(channel, context, partial(_step_seen, seen, wanted if n >= WARMING else None))
             pstats.Stats(seen).sort_stats("cumulative").print_stats(90)

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from typing import NoReturn
 
-from sqlalchemy import Connection, Text, cast, delete, select, update
+from sqlalchemy import Connection, Text, bindparam, cast, delete, select, update
 from sqlalchemy.exc import IntegrityError
 
 from push_pipeline import db
@@ -58,10 +58,16 @@ def list_channels(
     return [(key, name) for key, name in rows if key is not None]
 
 
+_POPULATED = select(CHANNEL.name).where(
+    CHANNEL.app_id == bindparam("app"),
+    _HAS_SOMEBODY,
+    db.any_of(CHANNEL.name, bindparam("names", type_=db.List(Text))),
+)
+
+
 def find_populated(connection: Connection, app_id: str, names: Collection[str]) -> set[str]:
     """Return those of some channels that anybody is in."""
-    populated = select(CHANNEL.name).where(CHANNEL.app_id == app_id, _HAS_SOMEBODY)
-    return set(connection.scalars(populated.where(db.any_of(CHANNEL.name, tuple(names)))))
+    return set(connection.scalars(_POPULATED, {"app": app_id, "names": tuple(names)}))
 
 
 def find_neighbours(connection: Connection, app_id: str, name: str) -> list[str]:

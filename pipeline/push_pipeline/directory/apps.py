@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from push_pipeline import db
 from push_pipeline.content.android import Style, style_of
@@ -43,6 +43,9 @@ class KeyView:
     scopes: tuple[str, ...]
 
 
+_KNOWN = select(APP.id).where(APP.id == bindparam("app"))
+
+
 def resolve_app(connection: Connection, app: str | None) -> str:
     """Return the id of the app that is meant: the one named, the default one, or the only one.
 
@@ -51,7 +54,7 @@ def resolve_app(connection: Connection, app: str | None) -> str:
     """
     wanted = app or get_settings().app_id
     if wanted is not None:
-        if connection.execute(select(APP.id).where(APP.id == wanted)).first() is None:
+        if connection.execute(_KNOWN, {"app": wanted}).first() is None:
             raise UnknownApp(f"no app has the id {wanted!r}: `{program()} app list` shows them")
         return wanted
     ids = connection.scalars(select(APP.id).limit(2)).all()

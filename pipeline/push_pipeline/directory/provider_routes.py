@@ -107,12 +107,14 @@ def why_closed(route: Mapping[str, Any]) -> str | None:
     return why_it_rests(route["rest_cause"], route["rest_reason"] or route["held_reason"])
 
 
+_APPLE_ENVIRONMENTS = select(CREDENTIAL.environment).where(
+    CREDENTIAL.app_id == bindparam("app"), CREDENTIAL.provider == "apns"
+)
+
+
 def apple_environments(connection: Connection, app_id: str) -> list[str]:
     """Return the APNs environments that an app has credentials for, production first."""
-    statement = select(CREDENTIAL.environment).where(
-        CREDENTIAL.app_id == app_id, CREDENTIAL.provider == "apns"
-    )
-    return sorted(connection.scalars(statement))
+    return sorted(connection.scalars(_APPLE_ENVIRONMENTS, {"app": app_id}))
 
 
 def pause_route(

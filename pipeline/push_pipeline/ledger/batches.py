@@ -53,6 +53,9 @@ def unpack(members: bytes) -> list[int]:
     return array("q", members).tolist()
 
 
+_INSERT = insert(Batch).returning(BATCH.id, sort_by_parameter_order=True)
+
+
 def insert_batches(
     connection: Connection, new: Sequence[NewBatch], woken_at: int | None
 ) -> list[int]:
@@ -75,8 +78,7 @@ def insert_batches(
         }
         for one in new
     ]
-    statement = insert(Batch).returning(BATCH.id, sort_by_parameter_order=True)
-    return [key for key in connection.scalars(statement, rows) if key is not None]
+    return [key for key in connection.scalars(_INSERT, rows) if key is not None]
 
 
 _OF_ROUTE = frozenset(Standing._fields[Standing._fields.index("paused_until") :]) - {"rate"}

@@ -178,6 +178,9 @@ def _insert_messages(
     return frozenset(connection.scalars(statement.returning(MESSAGE.id), rows))
 
 
+_INSERT_RUNS = insert(Run).returning(RUN.id, sort_by_parameter_order=True)
+
+
 def _insert_runs(
     connection: Connection, going: Mapping[str, tuple[NewMessage, Sequence[NewRun]]]
 ) -> dict[str, list[int]]:
@@ -197,8 +200,7 @@ def _insert_runs(
     ]
     keys: dict[str, list[int]] = {message_id: [] for message_id in going}
     if rows:
-        statement = insert(Run).returning(RUN.id, sort_by_parameter_order=True)
-        for row, key in zip(rows, connection.scalars(statement, rows), strict=True):
+        for row, key in zip(rows, connection.scalars(_INSERT_RUNS, rows), strict=True):
             if key is not None:
                 keys[row["message_id"]].append(key)
     return keys

@@ -1,8 +1,19 @@
 """Runs: begun by one fan-out at a time, advanced by checkpoints, closed when nothing is open."""
 
+from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, case, exists, func, select, update
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Update,
+    bindparam,
+    case,
+    exists,
+    func,
+    select,
+    update,
+)
 
 from push_pipeline.ledger.messages import NOBODY_NAMED_IS_THERE, close_message
 from push_pipeline.ledger.state_machine import SENDABLE, MessageState, RunMove, RunState
@@ -53,32 +64,60 @@ _VIEW = select(
     RUN.rate,
 ).join(Message, MESSAGE.id == RUN.message_id)
 
+# Built once, as all that every push asks: to build a statement costs as much as to execute it.
+_FIND = _VIEW.where(RUN.id == bindparam("run_id"))
+
 
 def find_run(connection: Connection, run_id: int) -> RunView | None:
     """Read a run with its message, or None where it does not exist."""
-    row = connection.execute(_VIEW.where(RUN.id == run_id)).one_or_none()
+    row = connection.execute(_FIND, {"run_id": run_id}).one_or_none()
     if row is None:
         return None
     options = DeliveryOptions.from_json(row.delivery_options)
     return RunView._make(row)._replace(delivery_options=options)
 
 
+_BEGIN = (
+    update(Run)
+    .where(
+        RUN.id == bindparam("run_id"),
+        RUN.lease_until.is_not_distinct_from(bindparam("seen_lease", type_=BigInteger)),
+        RUN.state == bindparam("seen_state"),
+        RUN.state.in_([*RunMove.BEGIN.sources, RunState.FANNING]),
+    )
+    .values(
+        state=RunState.FANNING,
+        lease_until=bindparam("new_lease"),
+        started_at=func.coalesce(RUN.started_at, bindparam("now", type_=BigInteger)),
+    )
+)
+
+
 def begin(connection: Connection, run: RunView, now: int, lease_until: int) -> bool:
     """Take the fan-out of a run, new or abandoned; False where somebody else has it."""
-    may_begin = [*RunMove.BEGIN.sources, RunState.FANNING]
-    seen = (
-        RUN.lease_until.is_(None) if run.lease_until is None else RUN.lease_until == run.lease_until
-    )
-    statement = (
+    seen = {"run_id": run.id, "seen_lease": run.lease_until, "seen_state": run.state}
+    values = {**seen, "new_lease": lease_until, "now": now}
+    return connection.execute(_BEGIN, values).rowcount == 1
+
+
+_AT_CHECKPOINT = (
+    RUN.id == bindparam("run_id"),
+    RUN.cursor == bindparam("seen_cursor"),
+    RUN.state == RunState.FANNING,
+)
+
+
+@cache  # for a page that is the last, and for one that is not
+def _advance_with(changed: tuple[str, ...]) -> Update:
+    return (
         update(Run)
-        .where(RUN.id == run.id, seen, RUN.state == run.state, RUN.state.in_(may_begin))
+        .where(*_AT_CHECKPOINT)
         .values(
-            state=RunState.FANNING,
-            lease_until=lease_until,
-            started_at=func.coalesce(RUN.started_at, now),
+            cursor=bindparam("new_cursor"),
+            audience=RUN.audience + bindparam("added"),
+            **{name: bindparam(f"new_{name}") for name in changed},
         )
     )
-    return connection.execute(statement).rowcount == 1
 
 
 def advance(
@@ -90,12 +129,9 @@ def advance(
     fanned out (paused, cancelled): the page must be rolled back. So no member ever gets a
     second batch row, however many fan-outs of one run there are.
     """
-    statement = (
-        update(Run)
-        .where(RUN.id == run.id, RUN.cursor == run.cursor, RUN.state == RunState.FANNING)
-        .values(cursor=cursor, audience=RUN.audience + added, **changes)
-    )
-    return connection.execute(statement).rowcount == 1
+    values = {"run_id": run.id, "seen_cursor": run.cursor, "new_cursor": cursor, "added": added}
+    values |= {f"new_{name}": value for name, value in changes.items()}
+    return connection.execute(_advance_with(tuple(changes)), values).rowcount == 1
 
 
 def release(connection: Connection, run: RunView, now: int) -> None:

@@ -45,6 +45,7 @@ class Installation:
         topic: str | None = None,
         environment: str = "production",
         apns_url: str | None = None,
+        app_id: str = APP,
     ) -> None:
         """Store both providers' credentials; a wrong topic, environment or address on request."""
         sim = self.simulator
@@ -62,7 +63,7 @@ class Installation:
         with db.writing() as connection:
             for provider, where, credential in (("apns", environment, apns), ("fcm", "", fcm)):
                 sealed = seal(secret.get_secret_value(), credential)
-                change_credential(connection, APP, provider, where, sealed, now_ms())
+                change_credential(connection, app_id, provider, where, sealed, now_ms())
 
     def register(
         self, tokens: Sequence[str], os: str = "IOS", channel: str = "news", **fields: object
@@ -86,7 +87,8 @@ class Installation:
 
     def work(self, message_id: str) -> RunLedger:
         """Do what workers would until nothing of the message is due; return its one run."""
-        fan_out(self.run_id(message_id))
+        while fan_out(self.run_id(message_id)):
+            pass  # it was not its turn any more
         while due := self.due_batches(message_id):
             for batch_id in due:
                 deliver(batch_id, self.context)

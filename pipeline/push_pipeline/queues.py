@@ -9,8 +9,8 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -20,7 +20,7 @@ from kombu.entity import Queue
 from kombu.exceptions import BatchPublishError, OperationalError
 from redis.exceptions import RedisError
 
-from push_pipeline import sentinels
+from push_pipeline import sentinels, turns
 from push_pipeline.broker_address import is_rabbitmq, is_sentinel, verified
 from push_pipeline.errors import BrokerUnavailable, SettingsError
 from push_pipeline.host import program
@@ -46,6 +46,9 @@ FAN_OUT = "pipeline.fan_out"
 START_RUN = "pipeline.start_run"
 TICK = "pipeline.tick"
 DELIVER = {"apns": "pipeline.deliver_apns", "fcm": "pipeline.deliver_fcm"}
+
+#: The header of a task message whose key has a turn: it does what is next and not what it names.
+IN_TURN = "in_turn"
 
 #: Milliseconds. Long against a few ticks, short against any visibility time-out in use; what is
 #: unusual is seen to in `horizon_ms`.
@@ -77,6 +80,7 @@ class Wake(NamedTuple):
     """One wake-up: which task, on which queue, for which row, and not before when.
 
     `of` is the message's id, for who looks at the task in Flower; the task itself reads the row.
+    Where an app is named, its wake-ups and those of the others are served by turns.
     """
 
     task: str
@@ -84,11 +88,12 @@ class Wake(NamedTuple):
     key: int
     at: datetime | None = None
     of: str | None = None
+    app_id: str | None = None
 
 
-def wake_for_run(run_id: int, *, of: str | None = None) -> Wake:
-    """Build the wake-up that fans a run out."""
-    return Wake(FAN_OUT, PUBLISH, run_id, of=of)
+def wake_for_run(run_id: int, app_id: str, *, of: str | None = None) -> Wake:
+    """Build the wake-up that fans a run of an app out."""
+    return Wake(FAN_OUT, PUBLISH, run_id, of=of, app_id=app_id)
 
 
 def wake_at(run_id: int, due_at: int, *, of: str | None = None) -> Wake:
@@ -114,10 +119,13 @@ def horizon_ms() -> int:
     return min(ahead, settings.visibility_timeout_seconds * 1000 // 3)
 
 
-def wake_for_batch(batch_id: int, environment: str, *, bulk: bool, of: str | None = None) -> Wake:
-    """Build the wake-up that delivers a batch, on its provider's lane."""
+def wake_for_batch(
+    batch_id: int, app_id: str, environment: str, *, bulk: bool, of: str | None = None
+) -> Wake:
+    """Build the wake-up that delivers a batch of an app, on its provider's lane."""
     family = provider_of(environment)
-    return Wake(DELIVER[family], family + BULK if bulk else family, batch_id, of=of)
+    queue = family + BULK if bulk else family
+    return Wake(DELIVER[family], queue, batch_id, of=of, app_id=app_id)
 
 
 def broker_url() -> str:
@@ -255,6 +263,7 @@ def wake_now(todo: list[Wake]) -> bool:
 
 
 def _send(app: Celery, wakes: list[Wake]) -> None:
+    in_turn = _enlist(wakes)
     with (
         app.producer_or_acquire() as producer,
         producer.batch(max_size=PIPELINE_LENGTH) if len(wakes) > 1 else nullcontext(),
@@ -266,9 +275,65 @@ def _send(app: Celery, wakes: list[Wake]) -> None:
                 queue=one.queue,
                 eta=one.at,
                 argsrepr=f"({one.key},)" if one.of is None else f"({one.key}, {one.of})",
+                headers={IN_TURN: True} if one in in_turn else None,
                 producer=producer,
                 ignore_result=True,
             )
+
+
+def _enlist(wakes: list[Wake]) -> set[Wake]:
+    """Give the wake-ups their turns, before a worker can have one; return those that have one."""
+    if is_rabbitmq(broker_url()):  # which keeps no order but its own
+        return set()
+    by_queue: dict[str, list[Wake]] = {}
+    for one in wakes:
+        if one.app_id is not None:
+            by_queue.setdefault(one.queue, []).append(one)
+    enlisted: set[Wake] = set()
+    for queue, mine in by_queue.items():
+        with _redis() as client:
+            for start in range(0, len(mine), PIPELINE_LENGTH):
+                part = mine[start : start + PIPELINE_LENGTH]
+                keys = [(str(one.app_id), one.key) for one in part]
+                stand = turns.enlist(client, get_settings().key_prefix, queue, keys)
+                enlisted.update(one for one, stands in zip(part, stand, strict=True) if stands)
+    return enlisted
+
+
+@contextmanager
+def _redis() -> Iterator[Any]:
+    """Lend a client of the broker itself, which puts no prefix before keys."""
+    with (
+        _current().app.connection_or_acquire() as connection,
+        connection.default_channel.conn_or_acquire() as client,
+    ):
+        yield client
+
+
+def following(queue: str) -> Iterator[int]:
+    """Yield the keys whose turn it is, each taken out of the order; none if the broker is away."""
+    while (key := _ask(lambda client, prefix: turns.next_key(client, prefix, queue))) is not None:
+        yield key
+
+
+def waiting_for_a_turn(queue: str) -> int:
+    """Return how many keys wait in a queue for their turn; 0 if the broker is away."""
+    return _ask(lambda client, prefix: turns.count(client, prefix, queue)) or 0
+
+
+def _ask(question: Callable[[Any, str], int | None]) -> int | None:
+    """Ask the broker, unless it rests; None where it does not answer, or is not who is woken."""
+    if _taker is not None:
+        return None
+    producer = _current()
+    if is_rabbitmq(producer.url) or time.monotonic() < producer.resting_until:
+        return None
+    try:
+        with _redis() as client:
+            return question(client, get_settings().key_prefix)
+    except (OperationalError, RedisError, OSError):
+        producer.resting_until = time.monotonic() + REST_SECONDS
+        return None
 
 
 def backlog(queue: str) -> int:

@@ -33,7 +33,8 @@ def run_child(channel: str) -> dict[str, float]:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * RSS_UNIT
     started, began = time.perf_counter(), time.time()
     while run_of(message_id)["state"] in ("scheduled", "fanning"):
-        fan_out(run_id)
+        while fan_out(run_id):
+            pass
     seconds = time.perf_counter() - started
     with db.reading() as connection:
         first = connection.execute(

@@ -117,7 +117,8 @@ def run_tasks(channel: str) -> float:
     message_id = publish(channel, "x" * 200).message_id
     with db.reading() as connection:
         run_id = connection.execute(select(RUN.id).where(RUN.message_id == message_id)).scalar_one()
-    fan_out(run_id)
+    while fan_out(run_id):
+        pass
     with db.reading() as connection:
         keys = list(connection.scalars(select(BATCH.id).where(BATCH.run_id == run_id)))
     context = Context()

@@ -8,6 +8,7 @@ from sqlalchemy import text
 
 from push_pipeline import db, queues
 from tests.audience import android, batch_members, ios
+from tests.installation import APP
 from tests.processes import Process, wait_until
 from tests.running import SHORT_LEASE, Stand, at_least
 
@@ -29,8 +30,8 @@ def wakes_of(stand: Stand, message_id: str) -> list[queues.Wake]:
     run_id = stand.installation.run_id(message_id)
     with db.reading() as connection:
         rows = connection.execute(statement, {"run": run_id}).all()
-    batches = [queues.wake_for_batch(key, where, bulk=bulk) for key, where, bulk in rows]
-    return [queues.wake_for_run(run_id), *batches]
+    batches = [queues.wake_for_batch(key, APP, where, bulk=bulk) for key, where, bulk in rows]
+    return [queues.wake_for_run(run_id, APP), *batches]
 
 
 def test_wake_ups_sent_ten_times_and_two_beats_reach_everybody_once(stand: Stand) -> None:

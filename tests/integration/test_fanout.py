@@ -23,8 +23,12 @@ APP = "APP-1"
 
 
 @pytest.fixture(autouse=True)
-def app(settings: Settings, configure: Callable[..., Settings]) -> None:
+def app(
+    settings: Settings, configure: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
     configure(app_id=APP, batch_size=100)
+    monkeypatch.setattr(fanout, "LONGEST_TURN_SECONDS", 60.0)  # nobody else is kept waiting
+    monkeypatch.setattr(fanout, "TURN_SECONDS", 60.0)
     with db.writing() as connection:
         ensure_app(connection, APP, "The tests' app", now_ms())
 
@@ -174,10 +178,10 @@ def test_of_two_fan_outs_with_the_same_checkpoint_one_page_wins(
     monkeypatch.setattr(fanout, "FIRST_PAGE", 20)
     register(50, "IOS", "news")
     run_id = run_of(publish("news", "hello").message_id)
-    run = fanout._begin(run_id)
-    assert run is not None
+    begun = fanout._begin(run_id)
+    assert begun is not None
 
-    first, second = fanout._advance(run), fanout._advance(run)
+    first, second = fanout._advance(begun.run), fanout._advance(begun.run)
 
     assert first is not None
     assert second is None

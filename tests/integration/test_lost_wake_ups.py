@@ -150,3 +150,17 @@ def test_a_long_fan_out_goes_back_into_the_queue_and_goes_on_later(
     assert audiences == [10, 20, 30, 40, 50, 50]
     assert state == "sending"
     assert queues.backlog(queues.PUBLISH) == 5
+
+
+def test_a_fan_out_goes_on_while_nobody_else_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fanout, "FIRST_PAGE", 10)
+    monkeypatch.setattr(fanout, "PAGE", 10)
+    monkeypatch.setattr(fanout, "TURN_SECONDS", 0.0)
+    monkeypatch.setattr(fanout, "LONGEST_TURN_SECONDS", 60.0)
+    message_id = publish("news", "hello").message_id
+    assert list(queues.following(queues.PUBLISH)) == [run_of(message_id)]
+
+    fan_out(run_of(message_id))
+
+    with db.reading() as connection:
+        assert connection.execute(select(RUN.audience, RUN.state)).one() == (50, "sending")

@@ -1,13 +1,13 @@
 """Every Celery task, a few lines each, calling down. Arguments are ids."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from celery import signals
+from celery import Task, signals
 from celery.utils.log import get_task_logger
 
-from push_pipeline import db, queues
+from push_pipeline import db, queues, turns
 from push_workers import tick as duties
 from push_workers.app import app
 from push_workers.consumer import dead_letters, prefork
@@ -40,45 +40,54 @@ def _close(**_: object) -> None:
     db.dispose()
 
 
-def _by_key(work: Callable[[int], None]) -> Callable[..., None]:
-    """Run a task whose one argument is a row's key; keep the message if it is anything else."""
+def _by_key(work: Callable[[int], bool]) -> Callable[..., None]:
+    """Run a task whose one argument is a row's key; keep the message if it is anything else.
+
+    The message of a key that has a turn does what is next in its queue.
+    """
 
     @functools.wraps(work)
-    def run(*args: Any, **keywords: Any) -> None:
+    def run(task: Task, *args: Any, **keywords: Any) -> None:
         if len(args) == 1 and type(args[0]) is int and not keywords:
-            work(args[0])
+            turns.serve(args[0], _following(task), work)
         else:
             dead_letters.keep(work.__name__, "has other arguments than one key", repr(args))
 
     return run
 
 
-@app.task(name=queues.FAN_OUT, typing=False)
+def _following(task: Task) -> Iterable[int]:
+    if not task.request.get(queues.IN_TURN):
+        return ()
+    return queues.following(task.request.delivery_info["routing_key"])
+
+
+@app.task(name=queues.FAN_OUT, bind=True, typing=False)
 @_by_key
-def fan_out(run_id: int) -> None:
+def fan_out(run_id: int) -> bool:
     """Write the batches of a run and wake their workers."""
-    fan_outs.fan_out(run_id)
+    return fan_outs.fan_out(run_id)
 
 
-@app.task(name=queues.START_RUN, typing=False)
+@app.task(name=queues.START_RUN, bind=True, typing=False)
 @_by_key
-def start_run(run_id: int) -> None:
+def start_run(run_id: int) -> bool:
     """Begin a run whose time has come; handed out shortly before, with an ETA."""
-    fan_outs.start(run_id)
+    return fan_outs.start(run_id)
 
 
-@app.task(name=queues.DELIVER["apns"], typing=False)
+@app.task(name=queues.DELIVER["apns"], bind=True, typing=False)
 @_by_key
-def deliver_apns(batch_id: int) -> None:
+def deliver_apns(batch_id: int) -> bool:
     """Send a batch to APNs."""
-    deliver(batch_id, _process_context())
+    return deliver(batch_id, _process_context())
 
 
-@app.task(name=queues.DELIVER["fcm"], typing=False)
+@app.task(name=queues.DELIVER["fcm"], bind=True, typing=False)
 @_by_key
-def deliver_fcm(batch_id: int) -> None:
+def deliver_fcm(batch_id: int) -> bool:
     """Send a batch to FCM."""
-    deliver(batch_id, _process_context())
+    return deliver(batch_id, _process_context())
 
 
 @app.task(name=queues.TICK)

@@ -112,7 +112,7 @@ def _claim_runs(now: int) -> list[Wake]:
 def _wake_for(run: DueRun, now: int) -> Wake:
     if run.due_at > now:
         return queues.wake_at(run.id, run.due_at, of=run.message_id)
-    return queues.wake_for_run(run.id, of=run.message_id)
+    return queues.wake_for_run(run.id, run.app_id, of=run.message_id)
 
 
 def _claim_batches(now: int) -> list[Wake]:
@@ -132,7 +132,7 @@ def _claim_batches(now: int) -> list[Wake]:
         due_batches.mark_woken(connection, [one.id for one in found], now)
     telemetry.woken_again(0, len(found))
     return [
-        queues.wake_for_batch(one.id, one.environment, bulk=one.bulk, of=one.message_id)
+        queues.wake_for_batch(one.id, one.app_id, one.environment, bulk=one.bulk, of=one.message_id)
         for one in found
     ]
 

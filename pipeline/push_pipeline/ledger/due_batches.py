@@ -39,7 +39,9 @@ RELEASED = 2_000
 
 def release_parked(connection: Connection, credential_id: int, now: int) -> list[DueBatch]:
     """Make due what waits for a route that opens, and return what is to be woken for it."""
-    statement = _parked(select(BATCH.id, BATCH.environment, BATCH.bulk, RUN.message_id), now)
+    statement = _parked(
+        select(BATCH.id, RUN.app_id, BATCH.environment, BATCH.bulk, RUN.message_id), now
+    )
     mine = statement.where(CREDENTIAL.id == credential_id).order_by(BATCH.not_before)
     found = [DueBatch._make(row) for row in connection.execute(mine.limit(RELEASED))]
     connection.execute(
@@ -78,7 +80,7 @@ def _find(
     connection: Connection, now: int, woken: ColumnElement[bool], limit: int
 ) -> list[DueBatch]:
     statement = (
-        select(BATCH.id, BATCH.environment, BATCH.bulk, RUN.message_id)
+        select(BATCH.id, RUN.app_id, BATCH.environment, BATCH.bulk, RUN.message_id)
         .join(Run, RUN.id == BATCH.run_id)
         .where(*_waits(now), woken)
         .order_by(BATCH.not_before)

@@ -14,11 +14,12 @@ from push_pipeline.schedule import ROUND, round_of
 
 
 class DueRun(NamedTuple):
-    """A run that needs a wake-up, when it is due (epoch milliseconds), and of which message."""
+    """A run that needs a wake-up, when it is due (epoch milliseconds), and whose it is."""
 
     id: int
     due_at: int
     message_id: str
+    app_id: str
 
 
 class Upcoming(NamedTuple):
@@ -58,10 +59,10 @@ def insert_later(
         db.insert_into(connection, Run)
         .values([_row(run, one, now, horizon) for one in later])
         .on_conflict_do_nothing(index_elements=["message_id", "n"])
-        .returning(RUN.id, RUN.due_at, RUN.message_id, RUN.woken_at)
+        .returning(RUN.id, RUN.due_at, RUN.message_id, RUN.app_id, RUN.woken_at)
     )
     rows = connection.execute(statement).all()
-    return [DueRun(*row[:3]) for row in rows if row.woken_at is not None]
+    return [DueRun(*row[:4]) for row in rows if row.woken_at is not None]
 
 
 def _row(run: RunView, one: Later, now: int, horizon: int) -> dict[str, object]:
@@ -141,7 +142,7 @@ def claim_due(
         update(Run)
         .where(RUN.id.in_(select(due.c.id)))
         .values(woken_at=counts_from)
-        .returning(RUN.id, RUN.due_at, RUN.message_id)
+        .returning(RUN.id, RUN.due_at, RUN.message_id, RUN.app_id)
     )
     return [DueRun._make(row) for row in connection.execute(statement)]
 

@@ -28,6 +28,7 @@ class DueBatch(NamedTuple):
     """A batch that waits for a worker."""
 
     id: int
+    app_id: str
     environment: str
     bulk: bool
     message_id: str

@@ -124,7 +124,7 @@ def _write(
     done: dict[int, tuple[Receipt, list[Wake]]] = {place: (said[place], []) for place in said}
     written = write_messages(connection, planned, now) if planned else []
     for place, (receipt, keys), (_, runs) in zip(fresh, written, planned, strict=True):
-        done[place] = receipt, _wakes_for(keys, runs, receipt.message_id, now)
+        done[place] = receipt, _wakes_for(keys, runs, news[place].app_id, receipt.message_id, now)
     answers = ((*one, *done[place]) for place, one in enumerate(zip(drafts, foreseen, strict=True)))
     return [(_told(draft, known, receipt), wakes) for draft, known, receipt, wakes in answers]
 
@@ -153,10 +153,10 @@ def _ensure_channels(
 
 
 def _wakes_for(
-    keys: Sequence[int], runs: Sequence[NewRun], message_id: str, now: int
+    keys: Sequence[int], runs: Sequence[NewRun], app_id: str, message_id: str, now: int
 ) -> list[Wake]:
     return [
-        _wake_for(key, run.due_at, message_id, now)
+        _wake_for(key, run.due_at, app_id, message_id, now)
         for key, run in zip(keys, runs, strict=False)  # no key where nothing new was written
         if run.woken_at is not None
     ]
@@ -180,7 +180,7 @@ def _woken_at(due_at: int, now: int) -> int | None:
     return max(due_at, now) if due_at <= now + queues.horizon_ms() else None
 
 
-def _wake_for(run_id: int, due_at: int, message_id: str, now: int) -> Wake:
+def _wake_for(run_id: int, due_at: int, app_id: str, message_id: str, now: int) -> Wake:
     if due_at <= now:
-        return queues.wake_for_run(run_id, of=message_id)
+        return queues.wake_for_run(run_id, app_id, of=message_id)
     return queues.wake_at(run_id, due_at, of=message_id)

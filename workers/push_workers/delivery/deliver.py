@@ -18,8 +18,8 @@ from push_workers.delivery.send import read_said, send_slice
 from push_workers.delivery.take import take
 
 
-def deliver(batch_id: int, context: Context) -> None:
-    """Send a batch to its members and record what became of each.
+def deliver(batch_id: int, context: Context) -> bool:
+    """Send a batch to its members and record what became of each; False: none was to be sent to.
 
     A second copy of the task, or one that comes too early, does nothing. What a provider or the
     network does never raises; a database that is away until the lease ends does, and then the
@@ -27,10 +27,10 @@ def deliver(batch_id: int, context: Context) -> None:
     """
     claim = take(batch_id, context)
     if claim is None:
-        return
+        return False
     if not ask_for_turn(claim, context):
         outlast(claim, partial(give_back, claim))
-        return
+        return False
     run = context.run_facts(claim.batch.run_id)
     claim.said = outlast(claim, lambda: read_said(claim, run))
     try:
@@ -46,9 +46,10 @@ def deliver(batch_id: int, context: Context) -> None:
                 break
     except LeaseLost:
         telemetry.lease_lost(batch_id)
-        return
+        return True
     if not claim.closed:
         close_run(claim.batch)
+    return True
 
 
 def _tell(platform: str, tally: Tally, seconds: float) -> None:

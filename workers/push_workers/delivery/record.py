@@ -82,7 +82,9 @@ def tell_others(claim: Claim, report: Report, context: Context) -> None:
     """Tell the other workers, and an operator, what a recorded slice says of route and run."""
     if claim.released:
         queues.wake(
-            queues.wake_for_batch(one.id, one.environment, bulk=one.bulk, of=one.message_id)
+            queues.wake_for_batch(
+                one.id, one.app_id, one.environment, bulk=one.bulk, of=one.message_id
+            )
             for one in claim.released
         )
         claim.released = []

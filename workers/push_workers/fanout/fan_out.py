@@ -7,7 +7,7 @@ audience.
 
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -44,8 +44,10 @@ PAGE = 10_000
 #: Names of devices that were not there which a run keeps; a repeat keeps them each time.
 NOT_FOUND_KEPT = 1_000
 
-#: Seconds of one turn. Short against what a publish may wait, long against a page.
-TURN_SECONDS = 3.0
+#: Seconds after which a fan-out lets others go first, if any wait, and after which it does so
+#: unasked: what is due by the clock waits unseen, in a worker. A turn is a page at least.
+TURN_SECONDS = 0.05
+LONGEST_TURN_SECONDS = 0.5
 
 
 class Step(NamedTuple):
@@ -69,35 +71,53 @@ class Page(NamedTuple):
     due: list[NewBatch]
 
 
-def fan_out(run_id: int) -> None:
+class Begun(NamedTuple):
+    """A run after its first page here; `alone` where its batches will end it."""
+
+    run: RunView
+    alone: bool
+
+
+def fan_out(run_id: int) -> bool:
     """Write the batch rows of a run and wake their workers; continue where an earlier try ended.
 
     Running it twice, also at the same time, changes nothing: one of the two finds the
-    checkpoint moved and leaves. After a few seconds it goes back into the queue, so that a
-    push to one device never waits behind the pages of a broadcast.
+    checkpoint moved and leaves. Where others wait it goes back into the queue after a page, so
+    that a push to one device never waits behind the pages of a broadcast. Returned is whether
+    there was anything to do.
     """
-    _fan_out(run_id, TURN_SECONDS)
+    return _fan_out(run_id, _turn_is_over)
 
 
-def start(run_id: int) -> None:
+def start(run_id: int) -> bool:
     """Begin a run whose time has come: its first page here and now, the others where fan-outs run.
 
     So a message to few devices needs no further task before it is sent, and a broadcast does
     not keep the ticks waiting.
     """
-    _fan_out(run_id, 0)
+    return _fan_out(run_id, lambda _: True)
 
 
-def _fan_out(run_id: int, seconds: float) -> None:
-    turn_ends = time.monotonic() + seconds
-    run = _begin(run_id)
+def _turn_is_over(seconds: float) -> bool:
+    if seconds > LONGEST_TURN_SECONDS:
+        return True
+    return seconds > TURN_SECONDS and queues.waiting_for_a_turn(queues.PUBLISH) > 0
+
+
+def _fan_out(run_id: int, is_over: Callable[[float], bool]) -> bool:
+    began = time.monotonic()
+    begun = _begin(run_id)
+    if begun is None:
+        return False
+    run = None if begun.alone else begun.run
     while run is not None and run.state == RunState.FANNING:
-        if time.monotonic() > turn_ends:
-            return _queue_again(run)
+        if is_over(time.monotonic() - began):
+            _queue_again(run)
+            return True
         run = _advance(run)
     if run is not None:
         _close_if_empty(run)
-    return None
+    return True
 
 
 def _close_if_empty(run: RunView) -> None:
@@ -108,13 +128,13 @@ def _close_if_empty(run: RunView) -> None:
 def _queue_again(run: RunView) -> None:
     with db.writing() as connection:
         runs.release(connection, run, now_ms())
-    queues.wake([queues.wake_for_run(run.id, of=run.message_id)])
+    queues.wake([queues.wake_for_run(run.id, run.app_id, of=run.message_id)])
 
 
-def _begin(run_id: int) -> RunView | None:
+def _begin(run_id: int) -> Begun | None:
     """Take the run with its first page, and write the run after it in the same transaction.
 
-    None where nothing is left to do: it is another's, or its batches will end it.
+    None where there is nothing to do: it is another's, not due, or skipped.
     """
     now = now_ms()
     later: list[DueRun] = []
@@ -137,7 +157,7 @@ def _begin(run_id: int) -> RunView | None:
         return None
     _tell(page, step)
     alone = run.cursor == 0 and page.run.state == RunState.SENDING and bool(page.keys)
-    return None if alone else page.run
+    return Begun(page.run, alone)
 
 
 def _is_skipped(run: RunView, now: int) -> bool:
@@ -185,7 +205,9 @@ def _write(connection: Connection, run: RunView, step: Step, now: int) -> Page |
 def _tell(page: Page, step: Step) -> None:
     telemetry.fanned_out(page.run.id, step.added, len(step.batches))
     queues.wake(
-        queues.wake_for_batch(key, batch.environment, bulk=batch.bulk, of=page.run.message_id)
+        queues.wake_for_batch(
+            key, page.run.app_id, batch.environment, bulk=batch.bulk, of=page.run.message_id
+        )
         for key, batch in zip(page.keys, page.due, strict=True)
     )
 

@@ -1,0 +1,98 @@
+"""Apps are served by turns, whatever each of them has waiting: the order itself, in Redis."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+import redis
+
+from push_pipeline import queues, turns
+from push_pipeline.settings import Settings
+
+QUEUE = "apns"
+
+
+@pytest.fixture(autouse=True)
+def broker(configure: Callable[..., Settings], broker_url: str) -> Iterator[redis.Redis]:
+    """The broker that the queues are in."""
+    configure(broker_url=broker_url)
+    with redis.Redis.from_url(broker_url) as client:
+        yield client
+    queues.forget()
+
+
+def wake(app_id: str, *keys: int) -> None:
+    assert queues.wake(
+        [queues.wake_for_batch(key, app_id, "production", bulk=False) for key in keys]
+    )
+
+
+def order() -> list[int]:
+    return list(queues.following(QUEUE))
+
+
+def test_the_push_of_a_small_app_is_next_whatever_a_large_one_has_waiting() -> None:
+    wake("large", *range(4_000))
+    wake("small", 9_001)
+
+    following = queues.following(QUEUE)
+    first = [next(following) for _ in range(3)]
+
+    assert 9_001 in first
+    assert [next(following) for _ in range(3_998)] == [*range(2, 4_000)]
+    assert list(following) == []
+
+
+def test_apps_take_turns_and_each_is_served_in_its_own_order() -> None:
+    wake("a", *range(100, 104))
+    wake("b", *range(200, 203))
+    wake("c", 300)
+    taken = order()
+
+    assert {key // 100 for key in taken[:3]} == {1, 2, 3}
+    assert {key // 100 for key in taken[3:5]} == {key // 100 for key in taken[5:7]} == {1, 2}
+    assert [key for key in taken if key < 200] == [100, 101, 102, 103]
+    assert [key for key in taken if 200 <= key < 300] == [200, 201, 202]
+
+
+def test_who_comes_back_to_the_queue_waits_behind_the_others_once() -> None:
+    wake("a", 1, 2)
+    wake("b", 7)
+    following = queues.following(QUEUE)
+    assert next(following) == 1
+    wake("a", 1)  # a fan-out that let the others go first
+
+    assert order() == [7, 2, 1] or order() == [2, 7, 1]
+
+
+def test_a_key_stands_in_the_order_once_and_queues_know_nothing_of_each_other() -> None:
+    wake("a", 5, 6)
+    wake("a", 5)
+
+    assert queues.waiting_for_a_turn(QUEUE) == 2
+    assert queues.waiting_for_a_turn("fcm") == 0
+    assert order() == [5, 6]
+
+
+def test_nothing_stays_in_redis_when_nobody_waits(broker: redis.Redis) -> None:
+    wake("a", 5)
+    order()
+
+    assert broker.keys("*turns*") == []
+
+
+def test_an_order_that_nobody_serves_goes_and_takes_no_more_than_its_bound(
+    broker: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "WAITING_MAX", 2)
+
+    enlisted = turns.enlist(broker, "p:", QUEUE, [("a", 1), ("a", 2), ("a", 3), ("b", 4), ("a", 2)])
+
+    assert enlisted == [True, True, False, True, True]
+    assert all(0 < broker.pttl(key) <= turns.KEPT_MS for key in broker.keys("p:turns:*"))
+
+
+def test_a_broker_that_is_away_has_no_order(configure: Callable[..., Settings]) -> None:
+    configure(broker_url="redis://127.0.0.1:1/0")
+
+    assert order() == []
+    assert queues.waiting_for_a_turn(QUEUE) == 0

@@ -9,7 +9,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -313,18 +313,27 @@ def _redis() -> Iterator[Any]:
 def following(queue: str) -> Iterator[int]:
     """Yield the keys whose turn it is, each taken out of the order; none if the broker is away."""
     while (key := _ask(lambda client, prefix: turns.next_key(client, prefix, queue))) is not None:
-        yield key
+        yield int(key)
 
 
 def waiting_for_a_turn(queue: str) -> int:
     """Return how many keys wait in a queue for their turn; 0 if the broker is away."""
+    if _taker is not None:  # nobody waits in the broker
+        return 0
     return _ask(lambda client, prefix: turns.count(client, prefix, queue)) or 0
 
 
-def _ask(question: Callable[[Any, str], int | None]) -> int | None:
-    """Ask the broker, unless it rests; None where it does not answer, or is not who is woken."""
-    if _taker is not None:
-        return None
+def evaluate(script: str, names: Sequence[str], arguments: Sequence[Any]) -> Any:
+    """Run a script in the broker on keys by these names; None where it does not answer."""
+    return _ask(
+        lambda client, prefix: client.eval(
+            script, len(names), *(prefix + name for name in names), *arguments
+        )
+    )
+
+
+def _ask(question: Callable[[Any, str], Any]) -> Any:
+    """Ask the broker, unless it rests; None where it does not answer."""
     producer = _current()
     if is_rabbitmq(producer.url) or time.monotonic() < producer.resting_until:
         return None

@@ -115,7 +115,7 @@ def devices(
 def pace(
     app_id: AppId,
     rate: Annotated[
-        int | None, typer.Option(min=1, help="Publishes a second by each gateway; any without it.")
+        int | None, typer.Option(min=1, help="Publishes a second by all gateways; any without it.")
     ] = None,
 ) -> None:
     """Bound how many publishes a second all callers of an app's HTTP API may ask for."""
@@ -155,4 +155,4 @@ def _changed_by(proof: bool) -> str:
 
 
 def _pace(rate: int | None) -> str:
-    return "any" if rate is None else f"{rate} publishes a second by each gateway"
+    return "any" if rate is None else f"{rate} publishes a second by all gateways"

@@ -46,7 +46,7 @@ Policy = Annotated[
     ),
 ]
 Rate = Annotated[
-    int | None, typer.Option(min=1, help="Publishes a second by each gateway; any without it.")
+    int | None, typer.Option(min=1, help="Publishes a second by all gateways; any without it.")
 ]
 FromEnv = Annotated[
     str | None,

@@ -13,11 +13,11 @@ from push_pipeline.errors import MissingApplicationId, UnknownApp, UnknownHost
 from push_pipeline.gateway.clients import network_of
 from push_pipeline.gateway.key_sets import KeySets
 from push_pipeline.gateway.keyless import OPENABLE, is_from_here, require_declared
-from push_pipeline.gateway.pace import Pace
 from push_pipeline.gateway.paths import ADDRESS, Address
 from push_pipeline.gateway.permissions import Caller
 from push_pipeline.gateway.quotas import KEYLESS_PUBLISH_RATE
 from push_pipeline.gateway.rate_limiter import RateLimiter
+from push_pipeline.gateway.shared_pace import SharedPace
 from push_pipeline.gateway.ttl_cache import TtlCache
 from push_pipeline.gateway.user_tokens import read_user
 
@@ -44,7 +44,7 @@ class Gatekeeper:
         self._apps_of_hosts: TtlCache[Place, str] = TtlCache()
         self._right: TtlCache[tuple[str, bytes], bool] = TtlCache(RIGHT_SECONDS)
         self._failures = RateLimiter()
-        self._pace = Pace()
+        self._pace = SharedPace()
         self._key_sets = KeySets()
 
     async def admit(
@@ -78,15 +78,18 @@ class Gatekeeper:
         user = await read_user(user_token, access, self._key_sets)
         return replace(asking, user_id=user.user_id, user_roles=user.roles)
 
-    def count_publish(self, asking: Caller) -> None:
+    async def count_publish(self, asking: Caller) -> None:
         """Count a publish against what the key and the app may ask for.
 
         Raises:
             TooManyPublishes: it is one too many.
         """
         grant = asking.grant
-        self._pace.take((grant.app_id, grant.key_id), grant.publish_rate)
-        self._pace.take(grant.app_id, asking.app_publish_rate)
+        rates = {
+            f"{grant.app_id}/{grant.key_id}": grant.publish_rate,
+            grant.app_id: asking.app_publish_rate,
+        }
+        await self._pace.take({who: rate for who, rate in rates.items() if rate is not None})
 
     async def _by_key(self, app_id: str, key: str, client: str) -> Grant:
         name = (app_id, hash_key(key))
@@ -181,7 +184,7 @@ async def publisher(request: Request, asking: Asking) -> Caller:
     """Find out who asks to publish, and count it: the dependency of every route that does so."""
     asking.require_publishing()
     gatekeeper: Gatekeeper = request.app.state.gatekeeper
-    gatekeeper.count_publish(asking)
+    await gatekeeper.count_publish(asking)
     return asking
 
 

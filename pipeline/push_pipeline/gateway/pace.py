@@ -1,9 +1,7 @@
-"""How fast somebody may ask: so many times a second, counted by one gateway process."""
+"""How fast somebody may ask: so many times a second, counted in this process."""
 
 import time
 from collections.abc import Callable, Hashable
-
-from push_pipeline.errors import TooManyPublishes
 
 #: Seconds whose share may be asked for at once, after a silence.
 BURST_SECONDS = 2.0
@@ -19,19 +17,15 @@ class Pace:
         self._clock = clock
         self._buckets: dict[Hashable, tuple[float, float]] = {}
 
-    def take(self, who: Hashable, rate: int | None) -> None:
-        """Count a publish of somebody who may ask for `rate` a second; None is no bound.
+    def passes(self, who: Hashable, rate: float) -> bool:
+        """Count what somebody asks who may do so `rate` times a second; False: it is too much.
 
-        Raises:
-            TooManyPublishes: it is one too many; nothing was counted.
+        A rate below one lets one through at a time.
         """
-        if rate is None:
-            return
-        now, most = self._clock(), rate * BURST_SECONDS
+        now, most = self._clock(), max(rate * BURST_SECONDS, float(rate > 0))
         at, left = self._buckets.pop(who, (now, most))
         left = min(most, left + (now - at) * rate)
         self._buckets[who] = (now, left - 1 if left >= 1 else left)
         if len(self._buckets) > COUNTED_MAX:
             del self._buckets[next(iter(self._buckets))]
-        if left < 1:
-            raise TooManyPublishes(f"no more than {rate} publishes a second are for this caller")
+        return left >= 1

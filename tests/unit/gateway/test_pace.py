@@ -1,8 +1,5 @@
 """How fast somebody may ask, by a clock of the test's own."""
 
-import pytest
-
-from push_pipeline.errors import TooManyPublishes
 from push_pipeline.gateway.pace import COUNTED_MAX, Pace
 
 
@@ -11,14 +8,7 @@ def test_so_many_a_second_pass_after_a_burst_of_two_seconds() -> None:
     pace = Pace(lambda: now[0])
 
     def passed(who: str, asked: int) -> int:
-        count = 0
-        for _ in range(asked):
-            try:
-                pace.take(who, 4)
-            except TooManyPublishes:
-                continue
-            count += 1
-        return count
+        return sum(pace.passes(who, 4) for _ in range(asked))
 
     assert passed("a", 50) == 8
     assert passed("b", 3) == 3  # whoever else asks
@@ -32,16 +22,20 @@ def test_so_many_a_second_pass_after_a_burst_of_two_seconds() -> None:
     assert passed("a", 50) == 8
 
 
-def test_who_has_no_bound_is_not_counted_and_nobody_of_no_rate_passes() -> None:
-    pace = Pace(lambda: 0.0)
-    for _ in range(100):
-        pace.take("a", None)
-    with pytest.raises(TooManyPublishes, match="0 publishes"):
-        pace.take("a", 0)
+def test_a_small_share_lets_one_through_at_a_time_and_no_rate_nobody() -> None:
+    now = [100.0]
+    pace = Pace(lambda: now[0])
+
+    assert [pace.passes("a", 0.25) for _ in range(3)] == [True, False, False]
+    now[0] += 3.5
+    assert not pace.passes("a", 0.25)
+    now[0] += 0.5
+    assert [pace.passes("a", 0.25) for _ in range(2)] == [True, False]
+    assert not pace.passes("b", 0)
 
 
 def test_what_is_kept_is_bounded() -> None:
     pace = Pace(lambda: 0.0)
     for n in range(COUNTED_MAX + 100):
-        pace.take(n, 1)
+        pace.passes(n, 1)
     assert len(pace._buckets) == COUNTED_MAX

@@ -86,7 +86,7 @@ def test_flower_shows_tasks_and_their_message_and_changes_nothing(spawn):
     message_id = says("publish", "default", "Hello").strip()
 
     def works_for_it() -> set[str]:
-        return {one["name"] for one in shown_in_flower(url) if message_id in one["args"]}
+        return {one["name"] for one in shown_in_flower(url) if message_id in (one["args"] or "")}
 
     wait_until(lambda: "pipeline.fan_out" in works_for_it(), 20, "its fan-out in Flower")
 

@@ -21,17 +21,19 @@ from push_pipeline.supervisor.tree import Tree
 DEFAULT_APP_ID = "demo"
 
 #: The queues of each worker process. Providers have a process each, so that one that is slow or
-#: down cannot starve the other.
+#: down cannot starve the other, and single pushes one more, which no broadcast keeps busy.
 WORKERS = {
     "worker-publish": ("publish", "schedule"),
     "worker-apns": ("apns", "apns.bulk"),
     "worker-fcm": ("fcm", "fcm.bulk"),
+    "worker-single": ("apns", "fcm"),
 }
 
-#: Children of the worker that fans out: a fan-out is one transaction after another.
-FAN_OUT_CHILDREN = 2
+#: Children of the worker that fans out, since a fan-out is one transaction after another, and of
+#: the one for single pushes.
+CHILDREN = {"worker-publish": 2, "worker-single": 2}
 
-#: Children per core of a delivery worker: while one waits for answers another one works.
+#: Children per core of the other ones: while one waits for answers another one works.
 CHILDREN_PER_CORE = 2
 
 #: Seconds that workers may take to put down their work before they are killed.
@@ -203,9 +205,8 @@ class Installation:
         self._tree.start(*workers, beat, *gateway, *flower)
 
     def _children(self, name: str) -> int:
-        if name == "worker-publish":
-            return FAN_OUT_CHILDREN
-        return self.plan.children or CHILDREN_PER_CORE * (os.cpu_count() or 1)
+        usual = self.plan.children or CHILDREN_PER_CORE * (os.cpu_count() or 1)
+        return CHILDREN.get(name, usual)
 
     def _use(self, values: dict[str, str]) -> None:
         """Make settings those of this process, of its children and of commands run beside it."""

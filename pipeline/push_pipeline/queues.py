@@ -47,8 +47,10 @@ START_RUN = "pipeline.start_run"
 TICK = "pipeline.tick"
 DELIVER = {"apns": "pipeline.deliver_apns", "fcm": "pipeline.deliver_fcm"}
 
-#: The header of a task message whose key has a turn: it does what is next and not what it names.
+#: Headers of task messages. Of one whose key has a turn: it does what is next and not what it
+#: names. Of one for a later time: the app whose turn it will be then.
 IN_TURN = "in_turn"
+OF_APP = "of_app"
 
 #: Milliseconds. Long against a few ticks, short against any visibility time-out in use; what is
 #: unusual is seen to in `horizon_ms`.
@@ -96,13 +98,14 @@ def wake_for_run(run_id: int, app_id: str, *, of: str | None = None) -> Wake:
     return Wake(FAN_OUT, PUBLISH, run_id, of=of, app_id=app_id)
 
 
-def wake_at(run_id: int, due_at: int, *, of: str | None = None) -> Wake:
-    """Build the wake-up that begins a run at its time (epoch milliseconds).
+def wake_at(run_id: int, app_id: str, due_at: int, *, of: str | None = None) -> Wake:
+    """Build the wake-up that begins a run of an app at its time (epoch milliseconds).
 
     Only for times inside the horizon: a worker keeps it in memory until then, and Redis hands
     it out again if that took longer than the visibility time-out.
     """
-    return Wake(START_RUN, SCHEDULE, run_id, datetime.fromtimestamp(due_at / 1000, UTC), of)
+    at = datetime.fromtimestamp(due_at / 1000, UTC)
+    return Wake(START_RUN, SCHEDULE, run_id, at, of, app_id)
 
 
 def horizon_ms() -> int:
@@ -275,10 +278,16 @@ def _send(app: Celery, wakes: list[Wake]) -> None:
                 queue=one.queue,
                 eta=one.at,
                 argsrepr=f"({one.key},)" if one.of is None else f"({one.key}, {one.of})",
-                headers={IN_TURN: True} if one in in_turn else None,
+                headers=_headers(one, in_turn),
                 producer=producer,
                 ignore_result=True,
             )
+
+
+def _headers(one: Wake, in_turn: set[Wake]) -> dict[str, Any] | None:
+    if one.at is not None:
+        return {OF_APP: one.app_id}
+    return {IN_TURN: True} if one in in_turn else None
 
 
 def _enlist(wakes: list[Wake]) -> set[Wake]:
@@ -287,7 +296,7 @@ def _enlist(wakes: list[Wake]) -> set[Wake]:
         return set()
     by_queue: dict[str, list[Wake]] = {}
     for one in wakes:
-        if one.app_id is not None:
+        if one.app_id is not None and one.at is None:
             by_queue.setdefault(one.queue, []).append(one)
     enlisted: set[Wake] = set()
     for queue, mine in by_queue.items():
@@ -308,6 +317,13 @@ def _redis() -> Iterator[Any]:
         connection.default_channel.conn_or_acquire() as client,
     ):
         yield client
+
+
+def enlist(queue: str, app_id: str, key: int) -> bool:
+    """Give a key of an app its turn in a queue now; False if the broker is away."""
+    return bool(
+        _ask(lambda client, prefix: all(turns.enlist(client, prefix, queue, [(app_id, key)])))
+    )
 
 
 def following(queue: str) -> Iterator[int]:

@@ -32,8 +32,9 @@ def test_a_small_apps_push_and_broadcast_overtake_a_large_ones_backlog(
         subscribe(app, ios(1, prefix * 2), "IOS", "one")
 
     publish("all", "to everybody", app=APP)
-    for _ in range(SINGLES):
-        publish("one", "to one", app=APP)
+    for n in range(SINGLES):  # some of them for a time that comes while the worker starts
+        at = {"publish_at": now_ms() + 1_000} if n % 4 == 0 else None
+        publish("one", "to one", None, at, app=APP)
     publish("one", "to one", app=SMALL)
     publish("all", "to everybody", app=SMALL)
     stand.start_worker(children=1)

@@ -49,17 +49,20 @@ def _by_key(work: Callable[[int], bool]) -> Callable[..., None]:
     @functools.wraps(work)
     def run(task: Task, *args: Any, **keywords: Any) -> None:
         if len(args) == 1 and type(args[0]) is int and not keywords:
-            turns.serve(args[0], _following(task), work)
+            turns.serve(args[0], _following(task, args[0]), work)
         else:
             dead_letters.keep(work.__name__, "has other arguments than one key", repr(args))
 
     return run
 
 
-def _following(task: Task) -> Iterable[int]:
-    if not task.request.get(queues.IN_TURN):
-        return ()
-    return queues.following(task.request.delivery_info["routing_key"])
+def _following(task: Task, key: int) -> Iterable[int]:
+    if task.request.get(queues.IN_TURN):
+        return queues.following(task.request.delivery_info["routing_key"])
+    app_id = task.request.get(queues.OF_APP)
+    if isinstance(app_id, str) and queues.enlist(queues.PUBLISH, app_id, key):
+        return queues.following(queues.PUBLISH)
+    return ()
 
 
 @app.task(name=queues.FAN_OUT, bind=True, typing=False)
@@ -72,7 +75,11 @@ def fan_out(run_id: int) -> bool:
 @app.task(name=queues.START_RUN, bind=True, typing=False)
 @_by_key
 def start_run(run_id: int) -> bool:
-    """Begin a run whose time has come; handed out shortly before, with an ETA."""
+    """Begin a run whose time has come; handed out shortly before, with an ETA.
+
+    Its turn is among those of the queue `publish`: of what an app has for one moment, thousands
+    may stand in a worker before what others publish then.
+    """
     return fan_outs.start(run_id)
 
 

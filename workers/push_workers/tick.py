@@ -111,7 +111,7 @@ def _claim_runs(now: int) -> list[Wake]:
 
 def _wake_for(run: DueRun, now: int) -> Wake:
     if run.due_at > now:
-        return queues.wake_at(run.id, run.due_at, of=run.message_id)
+        return queues.wake_at(run.id, run.app_id, run.due_at, of=run.message_id)
     return queues.wake_for_run(run.id, run.app_id, of=run.message_id)
 
 

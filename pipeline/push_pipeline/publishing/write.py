@@ -183,4 +183,4 @@ def _woken_at(due_at: int, now: int) -> int | None:
 def _wake_for(run_id: int, due_at: int, app_id: str, message_id: str, now: int) -> Wake:
     if due_at <= now:
         return queues.wake_for_run(run_id, app_id, of=message_id)
-    return queues.wake_at(run_id, due_at, of=message_id)
+    return queues.wake_at(run_id, app_id, due_at, of=message_id)

@@ -152,7 +152,7 @@ def _begin(run_id: int) -> Begun | None:
             later = write_next(connection, run, now)
         begun = run._replace(state=RunState.FANNING)
         page = None if skipped else _write(connection, begun, step, now)
-    queues.wake(queues.wake_at(one.id, one.due_at, of=one.message_id) for one in later)
+    queues.wake(queues.wake_at(one.id, one.app_id, one.due_at, of=one.message_id) for one in later)
     if page is None:
         return None
     _tell(page, step)

@@ -30,6 +30,7 @@ from push_pipeline.gateway.body import JsonObject, OptionalObject
 from push_pipeline.gateway.paths import Named
 from push_pipeline.gateway.routes.registrations import Claiming
 from push_pipeline.gateway.wire import RegistrationView
+from push_pipeline.options.texts import is_text
 
 router = APIRouter(prefix="/data/DeviceRegistration", include_in_schema=False)
 
@@ -112,7 +113,7 @@ def read_object_id(object_id: str) -> tuple[str, str]:
         device_id, channel = orjson.loads(base64.urlsafe_b64decode(padded))
     except (ValueError, TypeError):  # no base64, no JSON, no pair
         raise UnknownRegistration from None
-    if not isinstance(device_id, str) or not isinstance(channel, str):
+    if not all(isinstance(part, str) and is_text(part) for part in (device_id, channel)):
         raise UnknownRegistration
     return device_id, channel
 

@@ -75,3 +75,9 @@ def test_while_redis_is_away_each_gateway_lets_its_share_through(
 
     assert passed(one, {"key": RATE}, 9) == AT_ONCE // 2
     assert passed(new, {"key": RATE}, 9) == AT_ONCE // 4
+
+
+def test_with_rabbitmq_each_gateway_counts_by_itself(configure: Callable[..., Settings]) -> None:
+    configure(broker_url="amqp://127.0.0.1:1")
+
+    assert [passed(gateway(), {"key": RATE}, 9) for _ in range(2)] == [AT_ONCE, AT_ONCE]

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from starlette.concurrency import run_in_threadpool
 
 from push_pipeline import queues
+from push_pipeline.broker_address import is_rabbitmq
 from push_pipeline.errors import TooManyPublishes
 from push_pipeline.gateway import pace
 from push_pipeline.gateway.pace import Pace
+from push_pipeline.settings import get_settings
 
 #: Among how many a rate is shared out while Redis is away, where it never told how many there are.
 GATEWAYS_ASSUMED = 4
@@ -43,13 +45,14 @@ class SharedPace:
     """This process's way to the count that all gateways keep.
 
     While Redis is away each counts its share by itself: the rate, divided by as many gateways as
-    there were.
+    there were. With RabbitMQ there is no Redis, and each counts all by itself.
     """
 
     def __init__(self, own: Pace | None = None) -> None:
         self._own = own or Pace()
         self._me = os.urandom(8).hex()
-        self._gateways = GATEWAYS_ASSUMED
+        no_redis = is_rabbitmq(get_settings().broker_url or "")
+        self._gateways = 1 if no_redis else GATEWAYS_ASSUMED
 
     async def take(self, bounds: Mapping[str, float]) -> None:
         """Count a publish against each bound: who it is of, and how many a second are its.

@@ -1,12 +1,48 @@
-"""The one place that reads the clock."""
+"""The one place that reads the clock, and waits by it; a simulation puts its own in its place."""
 
+import threading
 import time
 from datetime import UTC, datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """What tells the time and lets it pass."""
+
+    def now_ms(self) -> int:
+        """Return the time now in epoch milliseconds."""
+
+    def pause(self, seconds: float) -> None:
+        """Return after so many seconds."""
+
+
+class _SystemClock:
+    """This machine's."""
+
+    def now_ms(self) -> int:
+        return time.time_ns() // 1_000_000
+
+    def pause(self, seconds: float) -> None:
+        threading.Event().wait(seconds)
+
+
+_clock: Clock = _SystemClock()
+
+
+def go_by(clock: Clock | None) -> None:
+    """Tell the time by another clock from now on; by the machine's again with None."""
+    global _clock  # noqa: PLW0603 - one for the process
+    _clock = clock or _SystemClock()
 
 
 def now_ms() -> int:
     """Return the time now in epoch milliseconds."""
-    return time.time_ns() // 1_000_000
+    return _clock.now_ms()
+
+
+def pause(seconds: float) -> None:
+    """Return after so many seconds."""
+    _clock.pause(seconds)
 
 
 def iso(at_ms: int | None) -> str | None:

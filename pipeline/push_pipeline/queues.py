@@ -225,11 +225,19 @@ _producer: _Producer | None = None
 #: Takes wake-ups in the broker's place, in a process that sends them from a thread of its own.
 _taker: Callable[[list[Wake]], None] | None = None
 
+#: Says in the broker's place how many wait, where there is none.
+_counter: Callable[[str], int] | None = None
 
-def hand_wakes_to(taker: Callable[[list[Wake]], None] | None) -> None:
-    """Let somebody take this process's wake-ups and send them soon; None for nobody."""
-    global _taker  # noqa: PLW0603 - one for the process, as the producer is
-    _taker = taker
+
+def hand_wakes_to(
+    taker: Callable[[list[Wake]], None] | None, counter: Callable[[str], int] | None = None
+) -> None:
+    """Let somebody take this process's wake-ups and send them soon; None for nobody.
+
+    Who stands in for the broker altogether also counts how many wait on a queue.
+    """
+    global _taker, _counter
+    _taker, _counter = taker, counter
 
 
 def wake(wakes: Iterable[Wake]) -> bool:
@@ -367,6 +375,8 @@ def backlog(queue: str) -> int:
     Raises:
         BrokerUnavailable: the broker does not answer.
     """
+    if _counter is not None:
+        return _counter(queue)
     try:
         with _current().app.connection_or_acquire() as connection:
             return _length(connection, queue)

@@ -4,11 +4,11 @@ The one place where a worker waits: what a provider said is in its memory alone,
 it let go would be sent again, or end as unknown.
 """
 
-import threading
 from collections.abc import Callable
 from typing import TypeVar
 
 from push_pipeline.clock import now_ms
+from push_pipeline.clock import pause as let_pass
 from push_pipeline.errors import DatabaseUnavailable
 from push_workers.delivery.claim import Claim
 
@@ -30,7 +30,7 @@ def outlast(claim: Claim, work: Callable[[], Result]) -> Result:
     Raises:
         DatabaseUnavailable: it was away until then.
     """
-    pause, wait = FIRST_PAUSE_SECONDS, threading.Event().wait
+    pause = FIRST_PAUSE_SECONDS
     while True:
         try:
             return work()
@@ -38,5 +38,5 @@ def outlast(claim: Claim, work: Callable[[], Result]) -> Result:
             if now_ms() + pause * 1000 >= claim.lease_until - MARGIN_MS:
                 raise
             claim.unsure = True
-        wait(pause)
+        let_pass(pause)
         pause = min(pause * 2, LONGEST_PAUSE_SECONDS)

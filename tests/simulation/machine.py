@@ -1,0 +1,190 @@
+"""Everything that may happen, as rules that hypothesis puts together; each is one line of code.
+
+The rules take plain numbers and words, so that what hypothesis prints of a failure can be kept
+as a test as it is. A number chooses among what there is.
+"""
+
+import sqlite3
+from contextlib import suppress
+from typing import Any
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+from push_pipeline import cancel, db, pause, publish, register_device, resume, unregister_device
+from push_pipeline.devices.register import register_devices
+from push_pipeline.devices.registration import check_registration
+from push_pipeline.errors import NotCancellable, UnknownRegistration
+from tests.audience import android, ios
+from tests.simulation.answers import ANSWERS
+from tests.simulation.calm import calm_down
+from tests.simulation.jobs import Job
+from tests.simulation.world import APP, World, schema
+
+DEVICES = 12
+TOKENS = {"IOS": ios(DEVICES + 2), "ANDROID": android(DEVICES + 2)}
+
+numbers = st.integers(0, 7)
+answers = st.lists(st.sampled_from([*ANSWERS, *["accepted"] * 4]), min_size=1, max_size=4)
+spans = st.sampled_from([0, 0.3, 1, 3, 10, 31, 61, 400])
+stops = st.sampled_from(["end", "end", "send", "send", "committed", "begin"])
+
+
+class Pipeline(RuleBasedStateMachine):
+    """One world, and what may happen in it."""
+
+    schema: sqlite3.Connection | None = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        if Pipeline.schema is None:
+            Pipeline.schema = schema()
+        self.world: World | None = None
+        self.messages: list[str] = []
+
+    @initialize(
+        policy=st.sampled_from(["once-if-collapsible", "at-least-once", "at-most-once"]),
+        devices=st.integers(1, DEVICES),
+    )
+    def begin(self, policy: str, devices: int) -> None:
+        """Begin a world with some devices, every third one of Android."""
+        self.world = World(Pipeline.schema, policy)
+        self.world.__enter__()
+        fields = [self._registration(n, n) for n in range(devices)]
+        now = self.world.now
+        with db.writing() as connection:
+            checked = [check_registration(one, now) for one in fields]
+            register_devices(connection, APP, checked, now, alive=True)
+        self.publish(0, 0, None, None, None, None)
+        self.work(0, until="end", said=[], twice=False)
+
+    @rule(device=st.integers(0, DEVICES - 1), token=st.integers(-2, DEVICES + 1))
+    def register(self, device: int, token: int) -> None:
+        """Register a device, new or anew, maybe with a token of another; below 0: remove it."""
+        if token < 0:
+            with suppress(UnknownRegistration):
+                unregister_device(f"device-{device}")
+        else:
+            told = self._registration(device, token)
+            register_device(told["deviceId"], told["deviceToken"], told["os"], channels=["news"])
+
+    @rule(
+        delay=st.sampled_from([0, 0, 0, 5, 60, 3_000]),
+        every=st.sampled_from([0, 0, 0, 60, 900]),
+        lasts=st.sampled_from([None, 90, 4_000]),
+        ttl=st.sampled_from([None, None, 100, 0]),
+        to=st.sampled_from([None, None, (0,), (1, 2, 3)]),
+        key=st.sampled_from([None, None, "order 7"]),
+    )
+    def publish(
+        self,
+        delay: int,
+        every: int,
+        lasts: int | None,
+        ttl: int | None,
+        to: tuple[int, ...] | None,
+        key: str | None,
+    ) -> None:
+        """Publish a message: now or later, once or again and again, to all or to some."""
+        now = self.world.now
+        options: dict[str, Any] = {
+            "publish_at": now + delay * 1000 if delay else None,
+            "repeat_every": every,
+            "repeat_expires_at": now + (delay + lasts) * 1000 if every and lasts else None,
+            "push_singlecast": [f"device-{n}" for n in to] if to else None,
+        }
+        if ttl is not None:
+            options["ttl"] = ttl
+        receipt = publish("news", "hello", None, options, dedupe_key=key and f"{key} {options}")
+        if receipt.message_id not in self.messages:
+            self.messages.append(receipt.message_id)
+        self.world.look()
+
+    @precondition(lambda self: self.messages)
+    @rule(message=numbers, what=st.sampled_from(["cancel", "pause", "resume", "resume"]))
+    def operate(self, message: int, what: str) -> None:
+        """Cancel, pause or resume a message."""
+        chosen = self.messages[message % len(self.messages)]
+        with suppress(NotCancellable):
+            {"cancel": cancel, "pause": pause, "resume": resume}[what](chosen)
+            if what == "cancel":
+                self.world.truth.cancelled[chosen] = self.world.steps
+            if what == "resume":  # then an operator has looked at the credentials
+                self.world.truth.trusted |= self.world.picture.credential.keys()
+        self.world.look()
+
+    @precondition(lambda self: self.world.jobs or self.world.due_wakes())
+    @rule(which=numbers, until=stops, said=answers, twice=st.booleans())
+    def work(self, which: int, until: str, said: list[str], twice: bool) -> None:
+        """Let a job go on, or a worker begin one whose wake-up is due, which may come twice.
+
+        It goes on to its end, or to its next stop of a kind.
+        """
+        jobs, due = list(self.world.jobs), self.world.due_wakes()
+        which %= len(jobs) + len(due)
+        if which < len(jobs):
+            self._go_on(jobs[which], until, said)
+        elif job := self.world.start(due[which - len(jobs)]):
+            if not twice:
+                self.world.wakes.remove(due[which - len(jobs)])
+            self._go_on(job, until, said)
+
+    @rule(
+        seconds=st.sampled_from([0, 0.3, 1, 3, 10, 31, 61, 400]), ticks=st.booleans(), until=stops
+    )
+    def wait(self, seconds: float, ticks: bool, until: str) -> None:
+        """Let time pass, and beat tick: to its end or to a stop in the middle of it."""
+        self.world.now += round(seconds * 1000)
+        if ticks and sum(job.name == "tick" for job in self.world.jobs) <= 1:
+            self._go_on(self.world.tick(), until, [])
+
+    @precondition(lambda self: self.world.jobs)
+    @rule(which=numbers, reached=st.integers(0, 15), kills=st.booleans())
+    def harm(self, which: int, reached: int, kills: bool) -> None:
+        """Kill a worker child, where some had got their push, or take its database away.
+
+        Then a transaction fails, or the word of its commit is lost.
+        """
+        job = self.world.jobs[which % len(self.world.jobs)]
+        if kills:
+            self.world.kill(job, reached)
+        elif job.asks_the_database:
+            self.world.lose_database(job)
+
+    @rule(goes_away=st.booleans())
+    def lose_wakes(self, goes_away: bool) -> None:
+        """Let Redis lose all that it had, and take nothing more; or come back."""
+        self.world.wakes.clear()
+        self.world.broker_away = goes_away
+
+    def teardown(self) -> None:
+        """Let all go well for long enough: then nothing may be open."""
+        if self.world is None:
+            return
+        try:
+            calm_down(self.world, self.messages, self._run)
+        finally:
+            self.world.__exit__()
+
+    @staticmethod
+    def _registration(device: int, token: int) -> dict[str, Any]:
+        system = "ANDROID" if device % 3 == 2 else "IOS"
+        return {
+            "deviceId": f"device-{device}",
+            "deviceToken": TOKENS[system][token],
+            "os": system,
+            "channels": ["news"],
+        }
+
+    def _go_on(self, job: Job, until: str, said: list[str]) -> None:
+        """Take steps until the job stops at such a point, or has ended."""
+        while not job.over:
+            if job.at.kind == "send":
+                self.world.answer(job, said)
+            else:
+                self.world.step(job)
+            if job.at.kind == until:
+                return
+
+    def _run(self, job: Job, said: list[str]) -> None:
+        self._go_on(job, "end", said)

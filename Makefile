@@ -59,6 +59,7 @@ coverage: setup packages  ## which lines the unit and integration tests reach, p
 
 drills: setup packages  ## failures that take minutes, and packages of their own: rabbitmq-server
 	@for drill in $(DRILLS); do $(BIN)/pytest -q tests/drills/$$drill.py $(ARGS) || exit; done
+	$(BIN)/python -m tests.simulation --minutes 10
 
 bench: setup packages  ## measure; the numbers belong to this machine
 	@for bench in $(BENCHES); do $(BIN)/python -m tests.bench.$$bench $(ARGS) || exit; done

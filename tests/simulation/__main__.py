@@ -18,7 +18,7 @@ from tests.simulation.machine import Pipeline
 from tests.simulation.world import SEEN
 
 #: Worlds of one seed.
-WORLDS = 50
+WORLDS = 25
 
 
 def run(seed: int, worlds: int, steps: int, *, shrink: bool) -> None:

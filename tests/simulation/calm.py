@@ -46,9 +46,7 @@ def _round(world: World, run: Run) -> None:
     while due := world.due_wakes():
         for wake in due:
             world.wakes.remove(wake)
-            job = world.start(wake)
-            assert job is not None
-            run(job, ["accepted"])
+            run(world.start(wake), ["accepted"])
 
 
 def _is_held(picture: Picture, message_id: str) -> bool:

@@ -26,8 +26,10 @@ TOKENS = {"IOS": ios(DEVICES + 2), "ANDROID": android(DEVICES + 2)}
 
 numbers = st.integers(0, 7)
 answers = st.lists(st.sampled_from([*ANSWERS, *["accepted"] * 4]), min_size=1, max_size=4)
-spans = st.sampled_from([0, 0.3, 1, 3, 10, 31, 61, 400])
-stops = st.sampled_from(["end", "end", "send", "send", "committed", "begin"])
+HARM = ["kill", "kill", "database", "database", "wakes", "broker"]
+spans = st.sampled_from([0, 0.3, 1, 4, 31, 61, 61, 61, 400])
+stops = st.sampled_from(["end", "end", "send", "send", "send", "committed", "begin"])
+ticks = st.sampled_from(["none", "end", "end", "end", "end", "begin", "committed"])
 
 
 class Pipeline(RuleBasedStateMachine):
@@ -44,7 +46,7 @@ class Pipeline(RuleBasedStateMachine):
 
     @initialize(
         policy=st.sampled_from(["once-if-collapsible", "at-least-once", "at-most-once"]),
-        devices=st.integers(1, DEVICES),
+        devices=st.integers(4, DEVICES),
     )
     def begin(self, policy: str, devices: int) -> None:
         """Begin a world with some devices, every third one of Android."""
@@ -56,7 +58,7 @@ class Pipeline(RuleBasedStateMachine):
             checked = [check_registration(one, now) for one in fields]
             register_devices(connection, APP, checked, now, alive=True)
         self.publish(0, 0, None, None, None, None)
-        self.work(0, until="end", said=[], twice=False)
+        self.take(0, until="end", said=[], twice=False)
 
     @rule(device=st.integers(0, DEVICES - 1), token=st.integers(-2, DEVICES + 1))
     def register(self, device: int, token: int) -> None:
@@ -113,49 +115,59 @@ class Pipeline(RuleBasedStateMachine):
                 self.world.truth.trusted |= self.world.picture.credential.keys()
         self.world.look()
 
-    @precondition(lambda self: self.world.jobs or self.world.due_wakes())
+    @precondition(lambda self: self.world.due_wakes() and self.world.has_idle_child)
     @rule(which=numbers, until=stops, said=answers, twice=st.booleans())
-    def work(self, which: int, until: str, said: list[str], twice: bool) -> None:
-        """Let a job go on, or a worker begin one whose wake-up is due, which may come twice.
+    def take(self, which: int, until: str, said: list[str], twice: bool) -> None:
+        """Let a worker take a wake-up that is due, which may come a second time.
 
         It goes on to its end, or to its next stop of a kind.
         """
-        jobs, due = list(self.world.jobs), self.world.due_wakes()
-        which %= len(jobs) + len(due)
-        if which < len(jobs):
-            self._go_on(jobs[which], until, said)
-        elif job := self.world.start(due[which - len(jobs)]):
-            if not twice:
-                self.world.wakes.remove(due[which - len(jobs)])
-            self._go_on(job, until, said)
-
-    @rule(
-        seconds=st.sampled_from([0, 0.3, 1, 3, 10, 31, 61, 400]), ticks=st.booleans(), until=stops
-    )
-    def wait(self, seconds: float, ticks: bool, until: str) -> None:
-        """Let time pass, and beat tick: to its end or to a stop in the middle of it."""
-        self.world.now += round(seconds * 1000)
-        if ticks and sum(job.name == "tick" for job in self.world.jobs) <= 1:
-            self._go_on(self.world.tick(), until, [])
+        due = self.world.due_wakes()
+        chosen = due[which % len(due)]
+        if not twice:
+            self.world.wakes.remove(chosen)
+        self._go_on(self.world.start(chosen), until, said)
 
     @precondition(lambda self: self.world.jobs)
-    @rule(which=numbers, reached=st.integers(0, 15), kills=st.booleans())
-    def harm(self, which: int, reached: int, kills: bool) -> None:
-        """Kill a worker child, where some had got their push, or take its database away.
+    @rule(which=numbers, until=stops, said=answers)
+    def go_on(self, which: int, until: str, said: list[str]) -> None:
+        """Let a job go on, to its end or to its next stop of a kind."""
+        self._go_on(self.world.jobs[which % len(self.world.jobs)], until, said)
 
-        Then a transaction fails, or the word of its commit is lost.
+    @precondition(lambda self: self.world.jobs or self.world.due_wakes())
+    @rule(which=numbers, until=stops, said=answers)
+    def work(self, which: int, until: str, said: list[str]) -> None:
+        """Let something go on, or begin where nothing does: the likeliest of all."""
+        if self.world.jobs and (which % 2 or not self.world.has_idle_child):
+            self.go_on(which // 2, until, said)
+        elif self.world.due_wakes() and self.world.has_idle_child:
+            self.take(which // 2, until, said, twice=False)
+
+    @rule(seconds=spans, tick=ticks)
+    def wait(self, seconds: float, tick: str) -> None:
+        """Let time pass, and beat tick: to its end or to a stop in the middle of it."""
+        self.world.now += round(seconds * 1000)
+        if tick != "none" and sum(job.name == "tick" for job in self.world.jobs) <= 1:
+            self._go_on(self.world.tick(), tick, [])
+
+    @precondition(lambda self: self.world.jobs or self.world.wakes or self.world.broker_away)
+    @rule(which=numbers, reached=st.integers(0, 15), what=st.sampled_from(HARM))
+    def harm(self, which: int, reached: int, what: str) -> None:
+        """Kill a worker child, where some had got their push; or take something from it.
+
+        Without the database a transaction fails, or the word of its commit is lost. Redis loses
+        all that it had, and may take nothing more until it comes back, at the next harm to it.
         """
-        job = self.world.jobs[which % len(self.world.jobs)]
-        if kills:
-            self.world.kill(job, reached)
-        elif job.asks_the_database:
-            self.world.lose_database(job)
-
-    @rule(goes_away=st.booleans())
-    def lose_wakes(self, goes_away: bool) -> None:
-        """Let Redis lose all that it had, and take nothing more; or come back."""
-        self.world.wakes.clear()
-        self.world.broker_away = goes_away
+        world = self.world
+        if what in ("wakes", "broker"):
+            world.wakes.clear()
+            world.broker_away = what == "broker" and not world.broker_away
+        elif world.jobs:
+            job = world.jobs[which % len(world.jobs)]
+            if what == "kill":
+                world.kill(job, reached)
+            elif job.asks_the_database:
+                world.lose_database(job)
 
     def teardown(self) -> None:
         """Let all go well for long enough: then nothing may be open."""

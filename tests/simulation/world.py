@@ -167,12 +167,18 @@ class World:
             raise OperationalError("", {}, Exception("the database went away"))
         return told
 
-    def start(self, wake: Wake) -> Job | None:
-        """Hand a wake-up to a worker child that has nothing to do, if there is one."""
-        idle = next((one for one in self._contexts if not self._is_busy(one)), None)
-        if idle is None:
-            return None
-        return self._begin(Job(f"{wake.task}({wake.key})", lambda: _work(wake, idle), idle))
+    @property
+    def has_idle_child(self) -> bool:
+        return len(self._idle()) > 0
+
+    def start(self, wake: Wake) -> Job:
+        """Hand a wake-up to a worker child that has nothing to do."""
+        context = self._idle()[0]
+        return self._begin(Job(f"{wake.task}({wake.key})", lambda: _work(wake, context), context))
+
+    def _idle(self) -> list["_Child"]:
+        busy = [job.context for job in self.jobs]
+        return [one for one in self._contexts if one not in busy]
 
     def tick(self) -> Job:
         """Let a beat tick: the duties that promises speak of, not what is deleted after weeks."""
@@ -182,9 +188,6 @@ class World:
         now = self.now
         for duty in (tick.wake_runs, tick.wake_batches, tick.close_finished_runs):
             duty(now)
-
-    def _is_busy(self, context: Context) -> bool:
-        return any(job.context is context for job in self.jobs)
 
     def _begin(self, job: Job) -> Job:
         self.jobs.append(job)

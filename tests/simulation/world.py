@@ -82,10 +82,11 @@ class World:
         self._engine = db.make_engine("sqlite://")
         self._database: Any = self._engine.raw_connection().driver_connection
         schema.backup(self._database)
-        self._contexts = [_Child(self) for _ in range(CHILDREN)]
+        self._contexts: list[_Child] = []
 
     def __enter__(self) -> "World":
         host.join(self)
+        self._contexts = [_Child(self) for _ in range(CHILDREN)]
         clock.go_by(self)
         queues.hand_wakes_to(self._take_wakes, self._count_wakes)
         return self

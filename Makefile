@@ -59,6 +59,8 @@ coverage: setup packages  ## which lines the unit and integration tests reach, p
 
 drills: setup packages  ## failures that take minutes, and packages of their own: rabbitmq-server
 	@for drill in $(DRILLS); do $(BIN)/pytest -q tests/drills/$$drill.py $(ARGS) || exit; done
+	@for drill in $$($(BIN)/push-pipeline drill --list | cut -d ' ' -f 1); do \
+	  echo "== $$drill"; $(BIN)/push-pipeline drill $$drill || exit; done
 	$(BIN)/python -m tests.simulation --minutes 10
 
 bench: setup packages  ## measure; the numbers belong to this machine

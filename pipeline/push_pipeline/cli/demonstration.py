@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import time
+from collections.abc import Mapping
 
 from push_pipeline import api, publish
 from push_pipeline.cli import live
@@ -52,7 +53,7 @@ def demonstrate(devices: int, seed: int) -> int:
 
 
 def _run(folder: StateFolder, devices: int, seed: int) -> bool:
-    _wipe(folder)
+    wipe(folder)
     os.environ.update(HASTE)
     say("starting database, broker, simulated APNs and FCM, three workers and beat …")
     with Installation(folder, Plan(isolated=True), say) as installation:
@@ -60,7 +61,8 @@ def _run(folder: StateFolder, devices: int, seed: int) -> bool:
         if providers is None:
             raise SetupError("the demo has no simulated providers")
         providers.ask("PUT", "/rules", RECOVER)
-        totals = _register(devices, seed)
+        totals = register_simulated(devices, seed, TROUBLES)
+        say("  " + ", ".join(f"{share:.1%} {name}" for name, share in TROUBLES.items()))
         installation.wait_until_ready()
         ledger = _publish()
         ok = _check(ledger, totals, providers)
@@ -69,7 +71,7 @@ def _run(folder: StateFolder, devices: int, seed: int) -> bool:
     return ok
 
 
-def _wipe(folder: StateFolder) -> None:
+def wipe(folder: StateFolder) -> None:
     """Begin anew, but keep the lock that we hold."""
     for entry in folder.path.iterdir():
         if entry.is_dir():
@@ -78,8 +80,13 @@ def _wipe(folder: StateFolder) -> None:
             entry.unlink()
 
 
-def _register(devices: int, seed: int) -> Totals:
-    options = {"count": devices, "seed": seed, **TROUBLES}
+def register_simulated(devices: int, seed: int, troubles: Mapping[str, float]) -> Totals:
+    """Register simulated devices of both platforms, a share of each with its trouble.
+
+    Raises:
+        SetupError: they could not be made.
+    """
+    options = {"count": devices, "seed": seed, **troubles}
     words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
     started = time.monotonic()
     with subprocess.Popen(commands.population(*words), stdout=subprocess.PIPE) as source:  # noqa: S603 - our own command
@@ -89,8 +96,8 @@ def _register(devices: int, seed: int) -> Totals:
     if source.returncode:
         raise SetupError("the simulated devices could not be made")
     seconds = time.monotonic() - started
-    say(f"registered {totals.imported:,} simulated devices in {seconds:.1f} s; of these")
-    say("  " + ", ".join(f"{share:.1%} {name}" for name, share in TROUBLES.items()))
+    of_these = "; of these" if troubles else ""
+    say(f"registered {totals.imported:,} simulated devices in {seconds:.1f} s{of_these}")
     return totals
 
 

@@ -21,6 +21,7 @@ from push_pipeline.cli import (
     demo,
     devices,
     doctor,
+    drill,
     flower,
     gateway,
     intervention,
@@ -41,7 +42,7 @@ from push_pipeline.host import program
 DONE, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 
 #: They bring an installation of their own and must not read another one's settings.
-_ON_THEIR_OWN = frozenset({"up", "demo", "simulate"})
+_ON_THEIR_OWN = frozenset({"up", "demo", "drill", "simulate"})
 
 #: They print what a publish drops or changes.
 _TELL_OF_A_PUBLISH = frozenset({"publish", "push"})
@@ -51,6 +52,7 @@ app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_mar
 for command in (
     up.up,
     demo.demo,
+    drill.drill,
     publishing.publish,
     templates.push,
     ledger.status,

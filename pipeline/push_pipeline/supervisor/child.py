@@ -66,6 +66,10 @@ class Child:
         self._stopping.set()
         self._process.send_signal(signal.SIGTERM)
 
+    def kill(self) -> None:
+        """SIGKILL its whole group; it is started again."""
+        _kill_group(self._process.pid)
+
     def wait_or_kill(self, deadline: float) -> None:
         """Wait until it is gone; kill its whole group at `deadline` (monotonic seconds)."""
         self._keeper.join(max(0.0, deadline - time.monotonic()))

@@ -130,6 +130,10 @@ class Installation:
         if self.port is not None:
             web.wait_until_it_answers(self.port)
 
+    def kill(self, name: str) -> None:
+        """SIGKILL one of the programs, as a drill; it is started again."""
+        self._tree.kill(name)
+
     def _choose_port(self) -> None:
         if self.plan.port is None:
             return

@@ -64,6 +64,12 @@ class Tree:
                 log = _fresh(self._logs / f"{program.name}.log")
                 stage.append(Child(program, log, self._warden, self._tell))
 
+    def kill(self, name: str) -> None:
+        """SIGKILL a program with all that it started, as a drill; it is started again."""
+        for child in (child for stage in self._stages for child in stage):
+            if child.program.name == name:
+                child.kill()
+
     def stop(self) -> None:
         """Stop all: SIGTERM, then SIGKILL for what takes longer than its grace."""
         while self._stages:

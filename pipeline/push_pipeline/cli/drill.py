@@ -1,0 +1,25 @@
+"""`drill`: break something on purpose, in an installation of its own, and see what holds."""
+
+from typing import Annotated
+
+import typer
+
+
+def drill(
+    name: Annotated[str | None, typer.Argument(help="Which one; see --list.")] = None,
+    *,
+    list_them: Annotated[bool, typer.Option("--list", help="Say which drills there are.")] = False,
+    devices: Annotated[int, typer.Option(min=100, help="How many simulated devices.")] = 5_000,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
+) -> None:
+    """Break something in the middle of a push, in var/drill, and check every promise.
+
+    Starts an installation of its own with simulated providers, as `demo` does: nothing that is
+    configured is used, and no real provider is met. Exits with 0 only if all promises hold.
+    """
+    from push_pipeline.cli.drilling import perform, show_drills
+
+    if list_them or name is None:
+        show_drills()
+        return
+    raise typer.Exit(perform(name, devices, as_json=as_json))

@@ -50,3 +50,13 @@ def test_every_link_leads_to_a_file():
     links = re.findall(r"\]\(([^)#]+)\)", README)
     root = Path(__file__).parents[2]
     assert [link for link in links if not (root / link).exists()] == []
+
+
+def test_each_promise_names_tests_that_exist():
+    rows = re.findall(r"^\| (P\d+) \|(.*)$", README, re.MULTILINE)
+    assert [name for name, _ in rows] == [f"P{n}" for n in range(1, 11)]
+    tests = Path(__file__).parents[1]
+    for name, row in rows:
+        named = re.findall(r"`(\w+/test_\w+\.py)`", row)
+        assert named, name
+        assert [one for one in named if not (tests / one).exists()] == []

@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from push_pipeline import api, publish
 from push_pipeline.cli import live
@@ -61,7 +61,7 @@ def _run(folder: StateFolder, devices: int, seed: int) -> bool:
         if providers is None:
             raise SetupError("the demo has no simulated providers")
         providers.ask("PUT", "/rules", RECOVER)
-        totals = register_simulated(devices, seed, TROUBLES)
+        totals = register_simulated(devices, seed, TROUBLES, say)
         say("  " + ", ".join(f"{share:.1%} {name}" for name, share in TROUBLES.items()))
         installation.wait_until_ready()
         ledger = _publish()
@@ -80,7 +80,9 @@ def wipe(folder: StateFolder) -> None:
             entry.unlink()
 
 
-def register_simulated(devices: int, seed: int, troubles: Mapping[str, float]) -> Totals:
+def register_simulated(
+    devices: int, seed: int, troubles: Mapping[str, float], tell: Callable[[str], None]
+) -> Totals:
     """Register simulated devices of both platforms, a share of each with its trouble.
 
     Raises:
@@ -97,7 +99,7 @@ def register_simulated(devices: int, seed: int, troubles: Mapping[str, float]) -
         raise SetupError("the simulated devices could not be made")
     seconds = time.monotonic() - started
     of_these = "; of these" if troubles else ""
-    say(f"registered {totals.imported:,} simulated devices in {seconds:.1f} s{of_these}")
+    tell(f"registered {totals.imported:,} simulated devices in {seconds:.1f} s{of_these}")
     return totals
 
 

@@ -71,7 +71,7 @@ def _run(
     with Installation(folder, Plan(isolated=True), tell) as installation:
         if installation.providers is None:
             raise SetupError("a drill meets simulated providers only, and there are none")
-        registered = register_simulated(devices, 1, {}).imported
+        registered = register_simulated(devices, 1, {}, tell).imported
         installation.wait_until_ready()
         if drill.before:
             drill.harm(installation)

@@ -5,12 +5,15 @@ Imports nothing heavy: a host joins when it starts, and much later publishes.
 
 from collections.abc import Awaitable, Callable, Hashable, Mapping
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 T = TypeVar("T")
+
+#: What is typed before a command of ours where no host does it.
+PROGRAM: Final = "push-pipeline"
 
 
 class Host(Hashable, Protocol):
@@ -51,7 +54,7 @@ class Host(Hashable, Protocol):
 
 
 _host: Host | None = None
-_program = "push-pipeline"
+_program = PROGRAM
 
 
 def join(host: Host | None) -> None:

@@ -58,7 +58,9 @@ def test_the_host_s_own_tests(manage) -> None:
 
 def test_migrate_alone_makes_all_and_the_command_line_knows_it(manage) -> None:
     assert "no issues" in manage("check")
-    assert "no schema yet: run `manage.py push migrate`" in manage("push", "app", "list", code=1)
+    assert "no schema yet: run `python manage.py push migrate`" in manage(
+        "push", "app", "list", code=1
+    )
     manage("migrate", "--verbosity", "0")
     assert "No changes detected" in manage(
         "makemigrations", "push_pipeline", "--check", "--dry-run"

@@ -6,6 +6,7 @@ from pathlib import Path
 from shlex import quote
 from shutil import which
 
+from push_pipeline.host import PROGRAM, program
 from push_pipeline.settings import get_settings
 from push_pipeline.supervisor.installation import Installation
 from push_pipeline.supervisor.web import HOST, has_console
@@ -50,7 +51,9 @@ def next_steps(command: str, environment: str, devices: str | None) -> list[str]
 
 
 def _command() -> str:
-    """Return what calls this program here: from a clone it is not on the PATH."""
+    """Return what calls this program here: a host's, or from a clone one that is not on PATH."""
+    if program() != PROGRAM:
+        return program()
     if which("push-pipeline"):
         return "push-pipeline"
     beside = Path(sys.executable).with_name("push-pipeline")

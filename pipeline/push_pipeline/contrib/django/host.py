@@ -32,7 +32,7 @@ class DjangoHost:
 
     def program(self) -> str:
         """Return Django's command."""
-        return "manage.py push"
+        return "python manage.py push"
 
     def shares_database(self) -> bool:
         """Say whether the pipeline's tables are in a database of Django's."""

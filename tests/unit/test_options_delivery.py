@@ -265,3 +265,9 @@ def test_null_means_not_set_where_all_of_flutters_fields_are_there():
         some = {name: None for name in FLUTTER if name != left_out}
         with pytest.raises((errors.InvalidPublishAt, errors.InvalidRepeatExpiresAt)):
             DeliveryOptions.from_wire(some)
+
+
+def test_a_release_that_knows_no_pace_can_read_what_asks_for_none() -> None:
+    assert not {"rate", "over"} & DeliveryOptions().to_json().keys()
+    asked = DeliveryOptions(over=60).to_json()
+    assert DeliveryOptions.from_json(asked).over == asked["over"] == 60

@@ -31,6 +31,8 @@ from push_pipeline.platform import Platform
 #: Seconds. Four weeks: the longest that FCM keeps a message ("Set the lifespan of a message").
 TTL_MAX_SECONDS: Final = 2_419_200
 
+_PACE: Final = ("rate", "over")
+
 #: Seconds. Ten years: a moment plus a wait stays a date.
 REPEAT_MAX_SECONDS: Final = 315_360_000
 
@@ -206,6 +208,11 @@ class DeliveryOptions(Options):
         if any(name in body and body[name] is None for name in NAMES):
             raise EmptyAudience("pushSinglecast is null: leave it out to mean everybody")
         return super().from_wire(body)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what is stored: no pace where none is asked for, as a release before has none."""
+        stored = super().to_json()
+        return {name: value for name, value in stored.items() if value or name not in _PACE}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:

@@ -1,8 +1,10 @@
 """RabbitMQ with quorum queues as broker: it is killed in mid broadcast, and starts again."""
 
 import os
+import socket
 import time
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ import pytest
 from push_pipeline import queues
 from push_pipeline.clock import now_ms
 from tests.audience import android, ios
-from tests.processes import Process, free_port
+from tests.processes import Process, free_port, wait_until
 from tests.running import Stand, at_least
 
 SERVER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")  # of Debian's package rabbitmq-server
@@ -31,6 +33,7 @@ class RabbitMq:
         self.directory = directory
         self.port = free_port()
         self._process: Process | None = None
+        self._starts = count()
         (directory / "plugins").write_text("[].")
         self._env = {
             "HOME": str(directory),
@@ -49,7 +52,8 @@ class RabbitMq:
         return f"amqp://guest:guest@127.0.0.1:{self.port}//"
 
     def start(self) -> None:
-        self._process = Process([SERVER], self.directory / "rabbitmq.log", env=self._env)
+        log = self.directory / f"rabbitmq-{next(self._starts)}.log"
+        self._process = Process([SERVER], log, env=self._env)
         self._process.wait_for("Starting broker... completed", timeout=120)
 
     def kill(self) -> None:
@@ -61,6 +65,11 @@ class RabbitMq:
             if node.encode() in words and b"beam" in words[0]:
                 os.kill(int(stat.parent.name), 9)
         self._process.kill()
+        wait_until(self._is_away, 10, "the end of RabbitMQ")
+
+    def _is_away(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) != 0
 
 
 @pytest.fixture

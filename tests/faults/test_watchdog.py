@@ -6,6 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
+from push_pipeline.metrics.counts import summed
+from push_pipeline.metrics.folder import metrics_folder
+from push_pipeline.settings import get_settings
 from push_workers.consumer.watchdog import Verdict, Watch
 from tests.audience import ios
 from tests.faults.test_far_off import children
@@ -79,3 +82,5 @@ def test_a_child_that_hangs_is_replaced_and_what_it_held_is_sent(
     assert worker.alive
     assert str(child) not in children(worker.pid).split()
     assert "nothing ended for 1 s" in worker.output
+    counts = summed(metrics_folder(get_settings()))
+    assert counts.get_sample_value("push_pipeline_events_total", {"event": "worker_stuck"}) >= 1

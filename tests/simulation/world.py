@@ -21,7 +21,8 @@ from push_workers import tick
 from push_workers.delivery.deliver import deliver
 from push_workers.delivery.process import Context
 from push_workers.fanout import fan_out
-from push_workers.senders.base import Rendered, Sender, Target
+from push_workers.senders.base import OnPause, Rendered, Sender, Target
+from push_workers.testing import NoBudgets
 from tests.simulation import promises
 from tests.simulation.answers import ANSWERS, EXPIRED
 from tests.simulation.jobs import Job
@@ -127,6 +128,12 @@ class World:
 
     def shares_database(self) -> bool:
         return True
+
+    def waits_for_commit(self) -> None:
+        return None
+
+    def program(self) -> str:
+        return "push-pipeline"
 
     def after_commit(self, do: Callable[[], object]) -> None:
         do()
@@ -285,6 +292,7 @@ class _Child(Context):
     def __init__(self, world: World) -> None:
         super().__init__(get_settings().model_copy(update={"unknown_policy": world.policy}))
         self.rng = random.Random(1)
+        self.budgets = NoBudgets()
         self._world = world
 
     def sender(self, batch: Standing) -> Sender:
@@ -303,6 +311,7 @@ class _Provider:
         targets: Sequence[Target],
         ids: Sequence[str],  # noqa: ARG002 - a sender's signature
         bodies: Sequence[bytes] | None = None,  # noqa: ARG002
+        on_pause: OnPause | None = None,  # noqa: ARG002
     ) -> list[Verdict]:
         verdicts: list[Verdict] = self._world.stop("send", Sending(self._batch, targets, rendered))
         return verdicts

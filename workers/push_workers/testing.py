@@ -106,7 +106,7 @@ class Provider:
                         put_credential(connection, app.id, *route, _NO_CREDENTIAL, now)
 
 
-class _NoBudgets(Budgets):
+class NoBudgets(Budgets):
     """Lets everything through: nobody is sent to."""
 
     def take(self, key: str, limits: Limits, ask: Ask) -> Grant:  # noqa: ARG002 - of any
@@ -124,7 +124,7 @@ class _Context(Context):
     def __init__(self, provider: Provider) -> None:
         super().__init__()
         self._provider = provider
-        self.budgets = _NoBudgets()
+        self.budgets = NoBudgets()
 
     def sender(self, batch: Standing) -> Sender:  # noqa: ARG002 - the same for all
         """Return the provider that stands in."""

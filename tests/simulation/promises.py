@@ -19,6 +19,13 @@ from tests.simulation.truth import Truth
 
 _MESSAGE_MOVES = {(a, b) for move in MessageMove for a in move.sources for b in move.targets}
 _RUN_MOVES = {(a, b) for move in RunMove for a in move.sources for b in move.targets}
+
+#: Several moves in one transaction: begun with the first page, which may be the last, or empty.
+_RUN_MOVES |= {
+    (RunState.SCHEDULED, RunState.SENDING),
+    (RunState.SCHEDULED, RunState.FINISHED),
+    (RunState.FANNING, RunState.FINISHED),
+}
 _FIRST_STATES = {RunState.SCHEDULED, RunState.SKIPPED}
 
 #: What a device may end as whose push surely did not arrive.

@@ -7,10 +7,11 @@
 | publish_changed | warnings | a publish says what has no effect, or not the one that was meant |
 | publish_lost | message_id, reason | it waited for a host's commit, and could not be written |
 | registration_changed | warnings | a registration says what could not be stored as it is |
+| publish_begun | run_id, kind | the first run of a message begins, whoever published it |
 | fanned_out | run_id, members, batches | a page of a run was committed |
-| slice_recorded | platform, ended, resent, seconds | a slice's outcomes were committed |
+| slice_recorded | platform, ended, resent, times, lane | a slice's outcomes were committed |
 | lease_lost | batch_id | a worker was overtaken and recorded nothing |
-| run_closed | run_id | nothing of a run is open any more |
+| run_closed | run_id, lane, seconds, first_seconds | nothing of a run is open any more |
 | run_stopped | run_id, reason | the guard stopped a run on a route |
 | route_rested | credential_id, seconds, cause, reason | a route is closed for everybody |
 | budget_waited | provider, seconds | a batch, or its rest, waits for its turn |
@@ -42,13 +43,24 @@ SLICE_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 #: Seconds. A turn comes with one of the next ticks, or after a broadcast of minutes.
 BUDGET_BUCKETS = (0.1, 0.5, 1, 5, 15, 60, 300, 600)
 
+#: Seconds since a run was due: from a push to one device to a retry after an hour.
+RUN_BUCKETS = (*SLICE_BUCKETS, 300, 900, 3600)
+
+#: How a run's batches go: small audiences are not to wait behind large ones.
+LANES = ("single", "bulk")
+
+#: Whom a message is for.
+KINDS = ("channel", "users", "devices")
+
 _EVENTS = (
-    *("publish_changed", "publish_lost", "registration_changed", "fanned_out", "slice_recorded"),
+    *("publish_changed", "publish_lost", "registration_changed"),
+    *("publish_begun", "fanned_out", "slice_recorded"),
     *("lease_lost", "run_closed", "run_stopped", "route_rested", "dead_letter_kept"),
     *("budget_waited", "budget_cut", "worker_stuck"),
     *("tick_dropped", "woken_again", "registrations_expired", "ledger_pruned"),
 )
 _PLATFORMS = [(platform.value,) for platform in Platform]
+_LANES = [(lane,) for lane in LANES]
 
 _events = Count(
     "push_pipeline_events_total",
@@ -74,6 +86,33 @@ _slice_seconds = Times(
     SLICE_BUCKETS,
     labels=["platform"],
     known=_PLATFORMS,
+)
+_delivery_seconds = Times(
+    "push_pipeline_delivery_seconds",
+    "Time from when a run is due to when a slice with accepted devices is recorded",
+    RUN_BUCKETS,
+    labels=["platform", "lane"],
+    known=[(*platform, *lane) for platform in _PLATFORMS for lane in _LANES],
+)
+_first_send_seconds = Times(
+    "push_pipeline_first_send_seconds",
+    "Time from when a run is due to the end of its first batch with accepted devices",
+    RUN_BUCKETS,
+    labels=["lane"],
+    known=_LANES,
+)
+_run_seconds = Times(
+    "push_pipeline_run_duration_seconds",
+    "Time from when a run is due to its end, retries included",
+    RUN_BUCKETS,
+    labels=["lane"],
+    known=_LANES,
+)
+_publishes = Count(
+    "push_pipeline_publishes_total",
+    "Messages whose sending began, by whom they are for",
+    ["kind"],
+    [(kind,) for kind in KINDS],
 )
 _fanned_out = Count("push_pipeline_fanned_out_total", "Members that got their batch row")
 _dead_letters = Count(
@@ -144,6 +183,16 @@ def registration_changed(warnings: Sequence[FieldWarning]) -> None:
         logger.warning("of a registration: %s", warning, extra={"action": "registration_changed"})
 
 
+def publish_begun(run_id: int, kind: str) -> None:
+    """The first run of a message begins; counted here, since a host that publishes counts nothing.
+
+    `kind` is one of `KINDS`.
+    """
+    _events.add(1, "publish_begun")
+    _publishes.add(1, kind)
+    logger.debug("run %d begins", run_id, extra={"action": "publish_begun", "run_id": run_id})
+
+
 def fanned_out(run_id: int, members: int, batches: int) -> None:
     """A page of a run was committed."""
     _events.add(1, "fanned_out")
@@ -157,15 +206,23 @@ def fanned_out(run_id: int, members: int, batches: int) -> None:
 
 
 def slice_recorded(
-    platform: str, ended: Mapping[Settled, int], resent: int, seconds: float
+    platform: str,
+    ended: Mapping[Settled, int],
+    resent: int,
+    seconds: float,
+    *,
+    bulk: bool,
+    since_due: float,
 ) -> None:
-    """A slice's outcomes were committed."""
+    """A slice's outcomes were committed, so many seconds after its run was due."""
     _events.add(1, "slice_recorded")
     for settled, count in ended.items():
         _deliveries.add(count, platform, settled.value)
     if resent:
         _resent.add(resent, platform)
     _slice_seconds.add(seconds, platform)
+    if ended.get(Settled.ACCEPTED):
+        _delivery_seconds.add(since_due, platform, LANES[bulk])
 
 
 def lease_lost(batch_id: int) -> None:
@@ -179,9 +236,17 @@ def lease_lost(batch_id: int) -> None:
     )
 
 
-def run_closed(run_id: int) -> None:
-    """Nothing of a run is open any more."""
+def run_closed(run_id: int, bulk: bool, seconds: float | None, first_seconds: float | None) -> None:
+    """Nothing of a run is open any more.
+
+    None: it did not come to its own end, or nothing was accepted.
+    """
     _events.add(1, "run_closed")
+    lane = LANES[bulk]
+    if seconds is not None:
+        _run_seconds.add(seconds, lane)
+    if first_seconds is not None:
+        _first_send_seconds.add(first_seconds, lane)
     logger.info("run %d is finished", run_id, extra={"action": "run_closed", "run_id": run_id})
 
 

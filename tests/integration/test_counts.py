@@ -149,7 +149,7 @@ def test_a_host_counts_nothing_and_needs_no_client_library() -> None:
     program = (
         "import os, sys; before = dict(os.environ);"
         "from push_pipeline import publish, register_device, telemetry;"
-        "telemetry.publish_changed([]); telemetry.run_closed(1);"
+        "telemetry.publish_changed([]); telemetry.run_closed(1, False, 1.0, None);"
         "assert 'prometheus_client' not in sys.modules;"
         "assert dict(os.environ) == before"
     )

@@ -64,8 +64,8 @@ def close_finished_runs(now: int) -> None:
     for run_id in found:
         with db.writing() as connection:
             closed = runs.close_if_done(connection, run_id, now_ms())
-        if closed:
-            telemetry.run_closed(run_id)
+        if closed is not None:
+            telemetry.run_closed(*closed)
 
 
 def remove_expired_devices(now: int) -> None:

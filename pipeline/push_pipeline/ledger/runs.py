@@ -17,6 +17,7 @@ from sqlalchemy import (
 
 from push_pipeline.ledger.messages import NOBODY_NAMED_IS_THERE, close_message
 from push_pipeline.ledger.state_machine import SENDABLE, MessageState, RunMove, RunState
+from push_pipeline.ledger.values import ClosedRun
 from push_pipeline.models import BATCH, MESSAGE, RUN, Message, Run
 from push_pipeline.options import DeliveryOptions
 from push_pipeline.schedule import EARLY_MS, ROUND, round_of
@@ -192,6 +193,13 @@ _NOTHING_OPEN = (
 )
 
 
+# When its first devices were reached: batches are few, and the end of a run comes once.
+_FIRST_ACCEPTED = (
+    select(func.min(BATCH.finished_at))
+    .where(BATCH.run_id == bindparam("run_id"), BATCH.accepted > 0)
+    .scalar_subquery()
+)
+
 # Asked after every batch, so it is built once.
 _CLOSE = (
     update(Run)
@@ -202,7 +210,17 @@ _CLOSE = (
         finished_at=bindparam("now"),
         lease_until=None,
     )
-    .returning(RUN.id, RUN.message_id, RUN.n, RUN.zone, RUN.audience, RUN.not_found_count)
+    .returning(
+        RUN.id,
+        RUN.message_id,
+        RUN.n,
+        RUN.zone,
+        RUN.audience,
+        RUN.not_found_count,
+        RUN.state,
+        RUN.due_at,
+        RUN.bulk,
+    )
 )
 
 # What decides how the message of a run that has just ended stands.
@@ -212,10 +230,11 @@ _OF_CLOSED = select(
     select(func.coalesce(func.sum(BATCH.accepted + BATCH.unknown), 0))
     .where(BATCH.run_id == bindparam("run_id"))
     .scalar_subquery(),
+    _FIRST_ACCEPTED,
 )
 
 
-def close_if_done(connection: Connection, run_id: int, now: int) -> bool:
+def close_if_done(connection: Connection, run_id: int, now: int) -> ClosedRun | None:
     """Finish a run that has nothing open, and its message if that was its last run.
 
     Whoever finishes a batch asks after its own commit: then the last one to commit sees all
@@ -224,17 +243,27 @@ def close_if_done(connection: Connection, run_id: int, now: int) -> bool:
     """
     row = connection.execute(_CLOSE, {"run_id": run_id, "now": now}).one_or_none()
     if row is None:
-        return False
+        return None
     asked = {"message_id": row.message_id, "run_id": row.id}
-    goes_on, newest, reached = connection.execute(_OF_CLOSED, asked).one()
-    if goes_on:
-        return True
-    if row.zone is None and row.n == newest:
-        reach = _Reach(row.audience, row.not_found_count, reached)
+    goes_on, newest, reached, first_accepted = connection.execute(_OF_CLOSED, asked).one()
+    if not goes_on:
+        _close_message(connection, row, newest, reached, now)
+    ended = now if row.state == RunState.FINISHED else None
+    seconds, first_seconds = (_since(row.due_at, at) for at in (ended, first_accepted))
+    return ClosedRun(run_id, row.bulk, seconds, first_seconds)
+
+
+def _since(due_at: int, at: int | None) -> float | None:
+    return None if at is None else max(0, at - due_at) / 1000  # it may begin a moment early
+
+
+def _close_message(connection: Connection, run: Any, newest: int, reached: int, now: int) -> None:
+    """Write how a message ended, after its last run."""
+    if run.zone is None and run.n == newest:
+        reach = _Reach(run.audience, run.not_found_count, reached)
     else:
-        reach = _reach_of_last(connection, row.message_id)
-    close_message(connection, row.message_id, *_end_of_message(reach), now)
-    return True
+        reach = _reach_of_last(connection, run.message_id)
+    close_message(connection, run.message_id, *_end_of_message(reach), now)
 
 
 class _Reach(NamedTuple):

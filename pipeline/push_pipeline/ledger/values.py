@@ -153,6 +153,18 @@ class Progress(NamedTuple):
     stalls: int = 0
 
 
+class ClosedRun(NamedTuple):
+    """A run that has ended. `seconds` since it was due: None where it was cancelled.
+
+    `first_seconds`: until its first batch with accepted devices was finished, if there is one.
+    """
+
+    run_id: int
+    bulk: bool
+    seconds: float | None
+    first_seconds: float | None
+
+
 class Settlement(NamedTuple):
     """Devices of one run that ended alike: what differs is the device and the provider's id."""
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from push_pipeline.ledger.state_machine import SENDABLE, BatchState, RunState, batch_state
-from push_pipeline.ledger.values import DueBatch, Standing
+from push_pipeline.ledger.values import ClosedRun, DueBatch, Standing
 from push_pipeline.outcome import Settled
 from push_pipeline.platform import Platform
 from push_workers.delivery.personalise import Said
@@ -121,7 +121,7 @@ class Claim:
     allowed_end: int = 0  # members before it may be sent to now …
     resume_at: int = 0  # … and the others not before this time
     unsure: bool = False  # whether a commit was made that nobody saw
-    closed: bool = False  # its run, with its last slice
+    closed: ClosedRun | None = None  # its run, with its last slice
     reasons: dict[str, int] = field(default_factory=dict)
     released: list[DueBatch] = field(default_factory=list)  # by the route that it opened
 

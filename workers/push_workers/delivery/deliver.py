@@ -8,8 +8,9 @@ import time
 from functools import partial
 
 from push_pipeline import telemetry
+from push_pipeline.clock import now_ms
 from push_pipeline.ledger.batches import LeaseLost
-from push_pipeline.ledger.values import Tally
+from push_pipeline.ledger.values import Standing, Tally
 from push_workers.delivery.admission import ask_for_turn, cut_budget, give_back
 from push_workers.delivery.outlast import outlast
 from push_workers.delivery.process import Context
@@ -41,16 +42,23 @@ def deliver(batch_id: int, context: Context) -> bool:
             outlast(claim, partial(tell_others, claim, report, context))
             if report.overloaded:
                 cut_budget(claim, context)
-            _tell(claim.batch.platform, report.tally(), time.monotonic() - began)
+            _tell(claim.batch, report.tally(), time.monotonic() - began, run.run.due_at)
             if not goes_on:
                 break
     except LeaseLost:
         telemetry.lease_lost(batch_id)
         return True
-    if not claim.closed:
+    if claim.closed is None:
         close_run(claim.batch)
     return True
 
 
-def _tell(platform: str, tally: Tally, seconds: float) -> None:
-    telemetry.slice_recorded(platform, tally.ended, tally.resent, seconds)
+def _tell(batch: Standing, tally: Tally, seconds: float, due_at: int) -> None:
+    telemetry.slice_recorded(
+        batch.platform,
+        tally.ended,
+        tally.resent,
+        seconds,
+        bulk=batch.bulk,
+        since_due=max(0, now_ms() - due_at) / 1000,
+    )

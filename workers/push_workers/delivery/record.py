@@ -59,7 +59,7 @@ def record_slice(claim: Claim, part: Slice, report: Report, context: Context) ->
             progress = progress._replace(not_before=rest_until or now)
         ends_run = finished and claim.batch.is_whole_run and _touches_nothing_else(claim, report)
         _write(connection, claim, part.start, report, progress, ends_run=ends_run)
-        claim.closed = ends_run and runs.close_if_done(connection, batch.run_id, now)
+        claim.closed = runs.close_if_done(connection, batch.run_id, now) if ends_run else None
     claim.lease_until = progress.lease_until or claim.lease_until
     claim.reasons = progress.reasons or {}
     return goes_on
@@ -91,8 +91,8 @@ def tell_others(claim: Claim, report: Report, context: Context) -> None:
     _share_news(claim, report, context, now_ms())
     _stop_if_suspicious(claim.batch, report)
     _tell(claim.batch, report)
-    if claim.closed:
-        telemetry.run_closed(claim.batch.run_id)
+    if claim.closed is not None:
+        telemetry.run_closed(*claim.closed)
 
 
 def _stop_if_suspicious(batch: Standing, report: Report) -> None:
@@ -268,5 +268,5 @@ def close_run(batch: Standing) -> None:
         return
     with db.writing() as connection:
         closed = runs.close_if_done(connection, batch.run_id, now_ms())
-    if closed:
-        telemetry.run_closed(batch.run_id)
+    if closed is not None:
+        telemetry.run_closed(*closed)

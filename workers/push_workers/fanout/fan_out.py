@@ -29,6 +29,7 @@ from push_pipeline.ledger.due_runs import DueRun
 from push_pipeline.ledger.runs import RunView
 from push_pipeline.ledger.state_machine import RunState
 from push_pipeline.ledger.values import NewBatch
+from push_pipeline.options import DeliveryOptions
 from push_pipeline.platform import route_environment
 from push_pipeline.schedule import is_due, is_missed
 from push_pipeline.settings import get_settings
@@ -122,7 +123,9 @@ def _fan_out(run_id: int, is_over: Callable[[float], bool]) -> bool:
 
 def _close_if_empty(run: RunView) -> None:
     with db.writing() as connection:  # no batch's end would close it
-        runs.close_if_done(connection, run.id, now_ms())
+        closed = runs.close_if_done(connection, run.id, now_ms())
+    if closed is not None:
+        telemetry.run_closed(*closed)
 
 
 def _queue_again(run: RunView) -> None:
@@ -155,6 +158,8 @@ def _begin(run_id: int) -> Begun | None:
     queues.wake(queues.wake_at(one.id, one.app_id, one.due_at, of=one.message_id) for one in later)
     if page is None:
         return None
+    if first_time and run.n == 1:
+        telemetry.publish_begun(run.id, kind_of(run.delivery_options))
     _tell(page, step)
     alone = run.cursor == 0 and page.run.state == RunState.SENDING and bool(page.keys)
     return Begun(page.run, alone)
@@ -169,6 +174,13 @@ def _take(connection: Connection, run: RunView, now: int, *, skipped: bool) -> b
     if not skipped:
         return runs.begin(connection, run, now, now + _lease_ms())
     return due_runs.skip(connection, run, now)
+
+
+def kind_of(options: DeliveryOptions) -> str:
+    """Say whom a message is for, in a word of few."""
+    if options.user_ids:
+        return "users"
+    return "devices" if options.device_ids else "channel"
 
 
 def may_begin(run: RunView, now: int) -> bool:

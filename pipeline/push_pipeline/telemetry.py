@@ -10,6 +10,8 @@
 | publish_begun | run_id, kind | the first run of a message begins, whoever published it |
 | fanned_out | run_id, members, batches | a page of a run was committed |
 | slice_recorded | platform, ended, resent, times, lane | a slice's outcomes were committed |
+| provider_answered | provider, answers, seconds | a provider's answers to a slice are there |
+| tokens_retired | reasons | tokens that a provider calls dead or foreign are out of service |
 | lease_lost | batch_id | a worker was overtaken and recorded nothing |
 | run_closed | run_id, lane, seconds, first_seconds | nothing of a run is open any more |
 | run_stopped | run_id, reason | the guard stopped a run on a route |
@@ -49,17 +51,21 @@ RUN_BUCKETS = (*SLICE_BUCKETS, 300, 900, 3600)
 #: How a run's batches go: small audiences are not to wait behind large ones.
 LANES = ("single", "bulk")
 
+PROVIDERS = ("apns", "fcm")
+
 #: Whom a message is for.
 KINDS = ("channel", "users", "devices")
 
 _EVENTS = (
     *("publish_changed", "publish_lost", "registration_changed"),
     *("publish_begun", "fanned_out", "slice_recorded"),
+    *("provider_answered", "tokens_retired"),
     *("lease_lost", "run_closed", "run_stopped", "route_rested", "dead_letter_kept"),
     *("budget_waited", "budget_cut", "worker_stuck"),
     *("tick_dropped", "woken_again", "registrations_expired", "ledger_pruned"),
 )
 _PLATFORMS = [(platform.value,) for platform in Platform]
+_PROVIDERS = [(provider,) for provider in PROVIDERS]
 _LANES = [(lane,) for lane in LANES]
 
 _events = Count(
@@ -115,6 +121,36 @@ _publishes = Count(
     [(kind,) for kind in KINDS],
 )
 _fanned_out = Count("push_pipeline_fanned_out_total", "Members that got their batch row")
+_responses = Count(
+    "push_pipeline_provider_responses_total",
+    "Answers of providers by HTTP status and reason",
+    ["provider", "status", "reason"],
+    [(provider, "200", "") for provider in PROVIDERS],
+)
+_answer_seconds = Times(
+    "push_pipeline_provider_request_seconds",
+    "Time until all requests of a slice were answered, connecting included",
+    SLICE_BUCKETS,
+    labels=["provider"],
+    known=_PROVIDERS,
+)
+_connections = Count(
+    "push_pipeline_provider_connections_total",
+    "Connections that were opened to a provider, or tried",
+    ["provider"],
+    _PROVIDERS,
+)
+_goaways = Count(
+    "push_pipeline_provider_goaways_total",
+    "Connections that a provider asked to leave",
+    ["provider"],
+    _PROVIDERS,
+)
+_retired = Count(
+    "push_pipeline_tokens_retired_total",
+    "Tokens put out of service by what a provider said of them",
+    ["reason"],
+)
 _dead_letters = Count(
     "push_pipeline_dead_letters_total", "Task messages that nobody read", ["queue"]
 )
@@ -223,6 +259,40 @@ def slice_recorded(
     _slice_seconds.add(seconds, platform)
     if ended.get(Settled.ACCEPTED):
         _delivery_seconds.add(since_due, platform, LANES[bulk])
+
+
+def provider_answered(
+    provider: str,
+    answers: Mapping[tuple[str, str], int],
+    seconds: float,
+    *,
+    connects: int,
+    goaways: int,
+) -> None:
+    """A provider's answers to a slice are there, counted by status and reason.
+
+    Both are of closed lists: labels must not be a provider's to invent.
+    """
+    _events.add(1, "provider_answered")
+    for (status, reason), count in answers.items():
+        _responses.add(count, provider, status, reason)
+    _answer_seconds.add(seconds, provider)
+    if connects:
+        _connections.add(connects, provider)
+    if goaways:
+        _goaways.add(goaways, provider)
+
+
+def tokens_retired(reasons: Mapping[str, int]) -> None:
+    """Tokens that a provider calls dead or foreign were put out of service, by its reasons."""
+    if not reasons:
+        return
+    _events.add(1, "tokens_retired")
+    for reason, count in reasons.items():
+        _retired.add(count, reason)
+    logger.info(
+        "%d devices are out of service", sum(reasons.values()), extra={"action": "tokens_retired"}
+    )
 
 
 def lease_lost(batch_id: int) -> None:

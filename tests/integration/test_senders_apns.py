@@ -16,6 +16,7 @@ from push_pipeline.platform import Platform
 from push_workers.senders.apns.payload import render
 from push_workers.senders.apns.sender import ApnsSender
 from push_workers.senders.base import Rendered, Target
+from tests.counted import counted
 from tests.integration.senders_stand import Answer, Request, Stand, json_answer, stand
 from tests.unit.senders.providers import KEY_ID, TEAM_ID, TOPIC, apns_credential, certificate
 
@@ -217,3 +218,28 @@ def _public_key(credential: ApnsCredential) -> object:
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
     return load_pem_private_key((credential.key_pem or "").encode(), None).public_key()
+
+
+def test_answers_and_connections_are_counted_and_never_by_a_word_of_the_peers(
+    apns: Stand, sender: ApnsSender
+) -> None:
+    responses = "push_pipeline_provider_responses_total"
+    of_apns = {"provider": "apns"}
+
+    def seen() -> list[float]:
+        labels = [("200", ""), ("410", "Unregistered"), ("400", "other")]
+        return [
+            *(counted(responses, status=s, reason=r, **of_apns) for s, r in labels),
+            counted("push_pipeline_provider_request_seconds_count", **of_apns),
+            counted("push_pipeline_provider_connections_total", **of_apns),
+        ]
+
+    answers = {
+        1: json_answer(410, {"reason": "Unregistered"}),
+        2: json_answer(400, {"reason": "a1"}),
+    }
+    apns.script = lambda request: answers.get(int(request.path[-3:], 16), OK)
+    before = seen()
+    sender.send(rendered(), devices(5), ids(5))
+
+    assert [now - then for now, then in zip(seen(), before, strict=True)] == [3, 1, 1, 1, 1]

@@ -23,6 +23,7 @@ from push_pipeline.platform import provider_of
 from push_workers.delivery.claim import Claim, SettleRest, Slice, without_others_hold
 from push_workers.delivery.process import Context
 from push_workers.delivery.settle import Report, Retry, RouteChange, route_change
+from push_workers.senders.registry import reason_label
 
 #: Milliseconds after which good news of a route are told to the other workers.
 NEWS_MS = 1_000
@@ -242,6 +243,7 @@ def _later(batch: Standing, retry: Retry) -> NewBatch:
 
 
 def _tell(batch: Standing, report: Report) -> None:
+    telemetry.tokens_retired(Counter(reason_label(one.reason) for one in report.evidence))
     if report.suspicion is not None:
         telemetry.run_stopped(batch.run_id, _stopped(batch, report.suspicion))
     if report.route is not None and batch.credential_id is not None:

@@ -1,6 +1,8 @@
 """What the answers of both platforms have in common: odd bodies, waits, and silence."""
 
 import math
+from collections import Counter
+from collections.abc import Collection, Sequence
 from email.utils import parsedate_to_datetime
 
 import orjson
@@ -16,6 +18,17 @@ _REASON_CHARACTERS = 64
 
 ERROR_CLASS = 400
 SERVER_ERROR_CLASS = 500
+
+#: Our words for what got no answer that operators can tell apart; the rest are "other".
+OUR_WORDS = frozenset(
+    (
+        *("BackOff", "Closed", "ConnectFailed", "ConnectTimeout", "ConnectionLost", "DnsFailed"),
+        *("CertificateExpired", "CertificateUntrusted", "GoAway", "NoHttp2", "PingTimeout"),
+        *("ProxyFailed", "ProxyRefused", "RefusedStream", "Timeout", "TlsFailed", "TooLate"),
+    )
+)
+
+_ACCEPTED_STATUS = 200
 
 JsonObject = dict[str, object]
 
@@ -81,6 +94,35 @@ def server_failed(reason: str, wait: float | None) -> Verdict:
 def held(reason: str) -> Verdict:
     """Judge an answer about the credential, topic or project: nothing gets through."""
     return Verdict(Outcome.MISCONFIGURED, reason, route=RouteAction.HOLD)
+
+
+def count_answers(
+    statuses: Sequence[int], verdicts: Sequence[Verdict], known: Collection[str]
+) -> Counter[tuple[str, str]]:
+    """Count answers by HTTP status ("none": there was no answer) and reason.
+
+    A reason that is not among the known ones is "other": a provider's free words, each a label
+    of its own, would be without end. Answers of 200, nearly all, have none.
+    """
+    taken = statuses.count(_ACCEPTED_STATUS)
+    counted: Counter[tuple[str, str]] = Counter()
+    if taken:
+        counted[str(_ACCEPTED_STATUS), ""] = taken
+    if taken < len(statuses):
+        counted.update(
+            (str(status) if status else "none", label_of(verdict.reason, known))
+            for status, verdict in zip(statuses, verdicts, strict=True)
+            if status != _ACCEPTED_STATUS
+        )
+    return counted
+
+
+def label_of(reason: str | None, known: Collection[str]) -> str:
+    """Return a reason as the label of a metric: a word of a closed list, or "other"."""
+    word = (reason or "").partition(":")[0]  # of a GOAWAY the rest is the peer's
+    if not word or word.startswith("Status"):
+        return ""
+    return word if word in known or word in OUR_WORDS else "other"
 
 
 def _seconds_until(http_date: str, now: float) -> float:

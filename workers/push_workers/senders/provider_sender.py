@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from functools import partial
 from typing import ClassVar, NamedTuple, TypedDict
 
+from push_pipeline import telemetry
 from push_pipeline.credentials import Credential
 from push_pipeline.outcome import Outcome, RouteAction, Verdict
 from push_pipeline.trust import trust
+from push_workers.senders.answers import count_answers
 from push_workers.senders.base import OnPause, Rendered, Target
 from push_workers.senders.http2 import Ended, Ending, HeadersOf, StopsAt, Transport
 
@@ -59,6 +61,12 @@ class ProviderSender(ABC):
             all, so that a call stays well within twice this time.
         connections: how many to spread a batch over.
     """
+
+    #: The provider's name, as routes and queues have it.
+    provider: ClassVar[str]
+
+    #: Its words for why it refuses something.
+    reasons: ClassVar[frozenset[str]]
 
     #: Reasons of verdicts that `_renew` may cure. No such request was processed.
     cured_by_renewal: ClassVar[frozenset[str]]
@@ -147,6 +155,7 @@ class ProviderSender(ABC):
         headers = self._headers(parcel.rendered)
         if isinstance(headers, Verdict):
             return [headers] * len(parcel.targets)
+        before, began = self._transport.stats, time.monotonic()
         endings = self._transport.send_many(
             self._paths(parcel.targets),
             self._bodies(parcel),
@@ -154,7 +163,17 @@ class ProviderSender(ABC):
             request_ids=[one.encode() for one in parcel.ids] if self.request_id_header else None,
             stops_at=stops_at,
         )
-        return self._judge(endings, parcel.ids)
+        seconds = time.monotonic() - began
+        verdicts = self._judge(endings, parcel.ids)
+        now = self._transport.stats
+        telemetry.provider_answered(
+            self.provider,
+            count_answers([ending.status for ending in endings], verdicts, self.reasons),
+            seconds,
+            connects=max(0, now.connects - before.connects),  # a child begins at zero
+            goaways=max(0, now.goaways - before.goaways),
+        )
+        return verdicts
 
     def _connect(self) -> Transport:
         host, port = self._address

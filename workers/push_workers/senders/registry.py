@@ -5,6 +5,7 @@ from collections import OrderedDict
 from typing import NamedTuple
 
 from push_pipeline.credentials import ApnsCredential, Credential
+from push_workers.senders.answers import label_of
 from push_workers.senders.apns.payload import render as render_apns
 from push_workers.senders.apns.sender import ApnsSender
 from push_workers.senders.base import Render, Sender
@@ -13,6 +14,9 @@ from push_workers.senders.fcm.sender import FcmSender
 from push_workers.senders.provider_sender import SenderOptions
 
 _RENDERERS: dict[str, Render] = {"apns": render_apns, "fcm": render_fcm}
+
+#: What any provider says of a token, beside ours of those that it was not asked about.
+_REASONS = ApnsSender.reasons | FcmSender.reasons | {"MalformedToken"}
 
 #: Open senders per process. Each holds a few connections; the least used makes room.
 MOST_SENDERS = 64
@@ -71,6 +75,11 @@ class SenderPool:
     def _forget_parents(self) -> None:
         if self._pid != os.getpid():
             self._kept, self._pid = OrderedDict(), os.getpid()
+
+
+def reason_label(reason: str | None) -> str:
+    """Return any provider's reason as the label of a metric."""
+    return label_of(reason, _REASONS)
 
 
 def render_for(provider: str) -> Render:

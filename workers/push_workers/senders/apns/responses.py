@@ -71,6 +71,14 @@ UNAVAILABLE = frozenset(
     )
 )
 
+#: Every word of Apple's.
+REASONS = frozenset(
+    (
+        *(reason for _, reason in REJECTED | MISROUTED | GONE | HELD | UNAVAILABLE),
+        *("TooManyProviderTokenUpdates", "TooManyRequests"),
+    )
+)
+
 #: What a fresh connection (and with it the current provider token) may cure. None of these
 #: was processed, so the request may go again at once; if the answer stays, it stands.
 CURED_BY_RECONNECTING = frozenset(

@@ -8,7 +8,12 @@ from typing import Unpack
 from push_pipeline.credentials import ApnsCredential
 from push_pipeline.outcome import Outcome, Verdict
 from push_pipeline.platform import Platform
-from push_workers.senders.apns.responses import CURED_BY_RECONNECTING, classify, classify_ending
+from push_workers.senders.apns.responses import (
+    CURED_BY_RECONNECTING,
+    REASONS,
+    classify,
+    classify_ending,
+)
 from push_workers.senders.apns.token import ProviderTokens
 from push_workers.senders.base import Rendered, Target
 from push_workers.senders.http2 import Ended, Ending, HeadersOf
@@ -31,6 +36,8 @@ class ApnsSender(ProviderSender):
     was leaving) goes once more over fresh connections.
     """
 
+    provider = "apns"
+    reasons = REASONS
     cured_by_renewal = CURED_BY_RECONNECTING
     request_id_header = b"apns-id"
 

@@ -27,6 +27,17 @@ CURED_BY_SIGNING_IN = frozenset(("UNAUTHENTICATED", "ACCESS_TOKEN_EXPIRED", "Sta
 #: word). It stops pushes to iOS alone.
 ABOUT_APPLES_KEY = frozenset(("THIRD_PARTY_AUTH_ERROR", "APNS_AUTH_ERROR"))
 
+#: Google's words: of FcmError, of an access token, and of google.rpc.Code.
+REASONS = frozenset(
+    (
+        *("UNREGISTERED", "SENDER_ID_MISMATCH", "QUOTA_EXCEEDED", "INVALID_ARGUMENT"),
+        *("THIRD_PARTY_AUTH_ERROR", "APNS_AUTH_ERROR", "UNAVAILABLE", "INTERNAL"),
+        *("UNAUTHENTICATED", "ACCESS_TOKEN_EXPIRED", "PERMISSION_DENIED", "NOT_FOUND"),
+        *("RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "DEADLINE_EXCEEDED", "ABORTED"),
+        *("SERVICE_DISABLED", "RATE_LIMIT_EXCEEDED", "UNSPECIFIED_ERROR", "UNKNOWN"),
+    )
+)
+
 _FCM_ERROR = "google.firebase.fcm.v1.FcmError"
 _ERROR_INFO = "google.rpc.ErrorInfo"
 _BAD_REQUEST = "google.rpc.BadRequest"

@@ -11,7 +11,7 @@ from push_pipeline.credentials import FcmCredential
 from push_pipeline.outcome import Verdict
 from push_workers.senders.answers import unanswered
 from push_workers.senders.base import Rendered, Target
-from push_workers.senders.fcm.responses import CURED_BY_SIGNING_IN, classify
+from push_workers.senders.fcm.responses import CURED_BY_SIGNING_IN, REASONS, classify
 from push_workers.senders.fcm.token import AccessTokens
 from push_workers.senders.http2 import Ended, Ending, HeadersOf
 from push_workers.senders.provider_sender import Parcel, ProviderSender, SenderOptions
@@ -30,6 +30,8 @@ class FcmSender(ProviderSender):
     Requests that FCM refused for the access token's sake go once more with a new one.
     """
 
+    provider = "fcm"
+    reasons = REASONS
     cured_by_renewal = CURED_BY_SIGNING_IN
     stream_cap = _STREAMS
 

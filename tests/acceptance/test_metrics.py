@@ -15,7 +15,9 @@ from sqlalchemy import select, update
 from push_pipeline import db, queues, telemetry
 from push_pipeline.budgets import Ask, budget_key, limits_of
 from push_pipeline.clock import now_ms
+from push_pipeline.credentials import ApnsCredential, seal
 from push_pipeline.directory.apps import add_key
+from push_pipeline.directory.provider_routes import put_credential
 from push_pipeline.models import BATCH, CREDENTIAL, DEVICE, RUN, Batch, Device, Run
 from push_pipeline.settings import get_settings
 from tests.audience import android, ios, subscribe
@@ -23,7 +25,8 @@ from tests.installation import APP
 from tests.integration.gateway_stand import Client
 from tests.integration.test_monitoring import FOLDER, documented, rules
 from tests.processes import Process, cli, free_port, wait_until
-from tests.running import Stand
+from tests.running import QUICK, Stand
+from tests.unit.senders.providers import TOPIC, certificate
 
 OPERATOR_KEY = "the operators' key of the tests"
 KEY = "0123456789abcdef0123456789abcdef"
@@ -114,12 +117,16 @@ def busy(open_stand: Callable[..., Stand], postgresql_url: str) -> Stand:
     )
     with db.writing() as connection:
         add_key(connection, APP, now_ms(), key=KEY)
+        certified = ApnsCredential(certificate_pem="".join(certificate()), topic=TOPIC)
+        sealed = seal(str(QUICK["secret_key"]), certified)
+        put_credential(connection, APP, "apns", "sandbox", sealed, now_ms())
     return stand
 
 
 def everything_happens(stand: Stand, api: Client) -> None:
     """Let each event of the table come true, by whatever makes it in production."""
     stand.subscribe(ios(30), android(10))
+    stand.subscribe(ios(1, "dead"))
     stand.subscribe(ios(40, "bad0"), channel="wrong")
     subscribe(APP, android(5, "0429"), "ANDROID", "throttled")
     stand.subscribe(ios(1, "51de"), channel="slow")

@@ -5,11 +5,14 @@ from collections.abc import Callable
 from sqlalchemy import update
 
 from push_pipeline import db
-from push_pipeline.credentials import FcmCredential, seal
+from push_pipeline.clock import now_ms
+from push_pipeline.credentials import ApnsCredential, FcmCredential, seal
+from push_pipeline.directory.provider_routes import put_credential
 from push_pipeline.models import CREDENTIAL, Credential
 from push_pipeline.settings import Settings
 from tests.installation import APP, Installation
 from tests.processes import run_cli
+from tests.unit.senders.providers import TOPIC, certificate
 
 
 def told(*words: str) -> list[str]:
@@ -29,8 +32,13 @@ def test_a_credential_is_tried_for_real_and_nothing_is_pushed(installation: Inst
 
     installation.register(["ab" * 32])
     installation.work(installation.publish())
-    (apns, _) = told()
+    certified = ApnsCredential(certificate_pem="".join(certificate(days=9)), topic=TOPIC)
+    with db.writing() as connection:
+        sealed = seal("a secret of the tests only", certified)
+        put_credential(connection, APP, "apns", "sandbox", sealed, now_ms())
+    apns, sandbox, _ = sorted(told())
     assert "apns production: open, the last push was taken " in apns
+    assert sandbox.endswith("; its certificate ends in 9 days")
 
 
 def test_a_trial_says_what_is_wrong(

@@ -1,6 +1,7 @@
 """What `doctor` looks at: one function for each thing that can be wrong with an installation."""
 
 import json
+import math
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -11,7 +12,14 @@ from push_pipeline import db, migrations, queues, sentinels
 from push_pipeline.broker_address import is_sentinel, sentinels_in, tls_of
 from push_pipeline.budgets import budget_key, limits_of, read_bucket, says
 from push_pipeline.clock import now_ms
-from push_pipeline.credentials import Standing, keys_in, origin_of, standing, unseal
+from push_pipeline.credentials import (
+    Standing,
+    certificate_end,
+    keys_in,
+    origin_of,
+    standing,
+    unseal,
+)
 from push_pipeline.directory.access import list_access
 from push_pipeline.directory.database_clock import database_now
 from push_pipeline.directory.dead_letters import count_dead_letters
@@ -39,6 +47,10 @@ WAIT_TOLERANCE_MS = 60_000
 
 #: Messages that the guard has stopped which are named.
 STOPPED_SHOWN = 10
+
+#: Days before its end at which a certificate is told of, and the seconds of one.
+DAYS_TOLD = 30
+DAY_SECONDS = 86_400
 
 #: Seconds in which workers must answer.
 PING_SECONDS = 1.5
@@ -213,7 +225,7 @@ def _credentials() -> Iterator[Finding]:
         origin, problem = _judge_route(route)
         name = " ".join(str(route[part]) for part in ("app_id", "provider", "environment"))
         source = f"; from {origin}" if origin else ""
-        says = f"{name.rstrip()}: {problem or _record(route)}{source}"
+        says = f"{name.rstrip()}: {problem or _record(route) + _nearing_end(route)}{source}"
         yield Finding("credentials", problem is None, says)
 
 
@@ -255,18 +267,30 @@ def _route_problem(route: dict[str, Any]) -> str | None:
     return f"{state} since {since:.0f} s: {why}; the next probe goes in {wait:.0f} s"
 
 
+def _nearing_end(route: dict[str, Any]) -> str:
+    """Say of a certificate that it ends soon."""
+    secret, sealed = get_settings().secret_key, _sealed_of(route)
+    if secret is None or sealed is None:
+        return ""
+    end = certificate_end(secret.get_secret_value(), sealed)
+    days = math.inf if end is None else (end - now_ms() / 1000) / DAY_SECONDS
+    return f"; its certificate ends in {days:.0f} days" if days < DAYS_TOLD else ""
+
+
 def _open(route: dict[str, Any]) -> str | None:
     secret = get_settings().secret_key
     if secret is None:
         raise SettingsError("PIPELINE_SECRET_KEY is not set")
-    with db.reading() as connection:
-        sealed = find_credential(
-            connection, route["app_id"], route["provider"], route["environment"]
-        )
+    sealed = _sealed_of(route)
     if sealed is None:
         return None
     unseal(secret.get_secret_value(), sealed)
     return origin_of(secret.get_secret_value(), sealed)
+
+
+def _sealed_of(route: dict[str, Any]) -> bytes | None:
+    with db.reading() as connection:
+        return find_credential(connection, route["app_id"], route["provider"], route["environment"])
 
 
 def _sealed() -> Iterator[Finding]:

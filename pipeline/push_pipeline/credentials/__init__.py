@@ -5,6 +5,7 @@ from push_pipeline.credentials.fcm import FcmCredential
 from push_pipeline.credentials.sealing import (
     Credential,
     Standing,
+    certificate_end,
     keys_in,
     origin_of,
     reseal,
@@ -21,6 +22,7 @@ __all__ = [
     "Environment",
     "FcmCredential",
     "Standing",
+    "certificate_end",
     "keys_in",
     "origin_of",
     "reseal",

@@ -8,6 +8,7 @@ import base64
 import json
 from enum import Enum
 
+from cryptography import x509
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -99,6 +100,21 @@ def origin_of(secret_key: str, sealed: bytes) -> str | None:
     """
     origin: str | None = json.loads(_decrypt("credential", secret_key, sealed)).get("origin")
     return origin
+
+
+def certificate_end(secret_key: str, sealed: bytes) -> float | None:
+    """Return when the certificate of a credential ends, or ended, in seconds of the epoch.
+
+    None for a key, which has no end.
+
+    Raises:
+        BadCredential: it was sealed with another secret, or was changed.
+    """
+    stored = json.loads(_decrypt("credential", secret_key, sealed))
+    pem = stored["credential"].get("certificate_pem")
+    if pem is None:
+        return None
+    return x509.load_pem_x509_certificate(pem.encode()).not_valid_after_utc.timestamp()
 
 
 def seal_text(secret_key: str, text: str) -> bytes:

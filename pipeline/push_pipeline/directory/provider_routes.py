@@ -107,6 +107,13 @@ def why_closed(route: Mapping[str, Any]) -> str | None:
     return why_it_rests(route["rest_cause"], route["rest_reason"] or route["held_reason"])
 
 
+def apple_versions(connection: Connection) -> list[tuple[str, int, int]]:
+    """List Apple's credentials of all apps: environment, key and version, without the secret."""
+    statement = select(CREDENTIAL.environment, CREDENTIAL.id, CREDENTIAL.version)
+    rows = connection.execute(statement.where(CREDENTIAL.provider == "apns"))
+    return [(environment, key, version) for environment, key, version in rows if key is not None]
+
+
 _APPLE_ENVIRONMENTS = select(CREDENTIAL.environment).where(
     CREDENTIAL.app_id == bindparam("app"), CREDENTIAL.provider == "apns"
 )

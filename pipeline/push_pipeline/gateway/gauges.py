@@ -5,6 +5,8 @@
 | push_pipeline_queue_length | queue | wake-ups that no worker has taken yet |
 | push_pipeline_open_batches | | batches that are not finished |
 | push_pipeline_oldest_wait_seconds | | how long the longest waiting batch could have been sent |
+| push_pipeline_oldest_run_wait_seconds | | how long the longest waiting run could have begun |
+| push_pipeline_credential_expires_timestamp_seconds | environment | first end of a certificate |
 | push_pipeline_held_routes | provider | routes whose credential the provider refuses |
 | push_pipeline_resting_routes | provider, cause | routes that are closed, by why |
 | push_pipeline_dead_letter_messages | | task messages that nobody could read |
@@ -15,7 +17,8 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import lru_cache, partial
 from importlib.metadata import version
 
 from prometheus_client.core import GaugeMetricFamily
@@ -23,18 +26,29 @@ from prometheus_client.registry import Collector
 
 from push_pipeline import db, migrations, queues
 from push_pipeline.clock import now_ms
+from push_pipeline.credentials import certificate_end
 from push_pipeline.directory.dead_letters import count_dead_letters
 from push_pipeline.directory.heartbeat import last_beat
-from push_pipeline.directory.provider_routes import list_routes
-from push_pipeline.errors import SetupError
+from push_pipeline.directory.provider_routes import apple_versions, find_sealed, list_routes
+from push_pipeline.errors import BadCredential, SetupError
 from push_pipeline.ledger.due_batches import count_open_batches, oldest_due
+from push_pipeline.ledger.due_runs import oldest_unbegun
 from push_pipeline.outcome import RestCause
+from push_pipeline.settings import get_settings
 
 logger = logging.getLogger(__name__)
+
+EndOf = Callable[[int, int], float | None]
+
+#: Credentials whose end is kept in memory: to look means to decrypt.
+_ENDS_KEPT = 10_000
 
 
 class PipelineGauges(Collector):
     """Reads database and broker at each scrape; what does not answer is left out, and is down."""
+
+    def __init__(self) -> None:
+        self._end_of = lru_cache(maxsize=_ENDS_KEPT)(_end_of)
 
     def describe(self) -> Iterator[GaugeMetricFamily]:
         """Name nothing in advance, so that registering reads nothing."""
@@ -45,7 +59,8 @@ class PipelineGauges(Collector):
         up = GaugeMetricFamily(
             "push_pipeline_component_up", "Whether it answers", labels=["component"]
         )
-        for component, read in (("database", _from_database), ("broker", _from_broker)):
+        from_database = partial(_from_database, self._end_of)
+        for component, read in (("database", from_database), ("broker", _from_broker)):
             try:
                 yield from list(read())
                 up.add_metric([component], 1)
@@ -55,18 +70,23 @@ class PipelineGauges(Collector):
         yield up
 
 
-def _from_database() -> Iterator[GaugeMetricFamily]:
+def _from_database(end_of: EndOf) -> Iterator[GaugeMetricFamily]:
     now = now_ms()
     with db.reading() as connection:
         open_batches = count_open_batches(connection)
-        oldest = oldest_due(connection, now)
+        oldest, unbegun = oldest_due(connection, now), oldest_unbegun(connection, now)
+        certificates = apple_versions(connection)
         routes = list_routes(connection)
         aside = count_dead_letters(connection)
         ticked = last_beat(connection, "tick")
         schema = migrations.revision(connection)
     yield GaugeMetricFamily("push_pipeline_open_batches", "Batches not finished", open_batches)
-    waiting = (now - oldest) / 1000 if oldest is not None else 0
-    yield GaugeMetricFamily("push_pipeline_oldest_wait_seconds", "Longest wait of a batch", waiting)
+    for what, name, since in (("batch", "", oldest), ("run", "run_", unbegun)):
+        waiting = (now - since) / 1000 if since is not None else 0
+        yield GaugeMetricFamily(
+            f"push_pipeline_oldest_{name}wait_seconds", f"Longest wait of a {what}", waiting
+        )
+    yield _ends(certificates, end_of)
     held = GaugeMetricFamily(
         "push_pipeline_held_routes", "Credentials refused", labels=["provider"]
     )
@@ -87,6 +107,36 @@ def _from_database() -> Iterator[GaugeMetricFamily]:
     )
     build.add_metric([version("push-pipeline"), schema or "none"], 1)
     yield build
+
+
+def _ends(certificates: list[tuple[str, int, int]], end_of: EndOf) -> GaugeMetricFamily:
+    """Give the earliest end of each environment's: an app of its own would be a label each."""
+    ends = GaugeMetricFamily(
+        "push_pipeline_credential_expires_timestamp_seconds",
+        "First end of a certificate",
+        labels=["environment"],
+    )
+    earliest: dict[str, float] = {}
+    for environment, key, number in certificates:
+        end = end_of(key, number)
+        if end is not None:
+            earliest[environment] = min(end, earliest.get(environment, end))
+    for environment, end in earliest.items():
+        ends.add_metric([environment], end)
+    return ends
+
+
+def _end_of(credential_id: int, _version: int) -> float | None:
+    """Return when a credential ends; None for one that does not, or that cannot be opened."""
+    secret = get_settings().secret_key
+    with db.reading() as connection:
+        sealed = find_sealed(connection, credential_id)
+    if secret is None or sealed is None:
+        return None
+    try:
+        return certificate_end(secret.get_secret_value(), sealed)
+    except BadCredential:  # sealed with another key: `doctor` says so
+        return None
 
 
 def _resting(routes: list[dict[str, object]]) -> GaugeMetricFamily:

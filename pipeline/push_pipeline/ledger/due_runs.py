@@ -147,6 +147,13 @@ def claim_due(
     return [DueRun._make(row) for row in connection.execute(statement)]
 
 
+def oldest_unbegun(connection: Connection, now: int) -> int | None:
+    """Return since when the longest waiting run could have begun; None where none waits."""
+    waiting = (RUN.finished_at.is_(None), RUN.due_at <= now, RUN.state == RunState.SCHEDULED)
+    statement = select(RUN.due_at).where(*waiting).order_by(RUN.due_at).limit(1)
+    return connection.execute(statement).scalar_one_or_none()
+
+
 def list_upcoming(connection: Connection, app_id: str | None, limit: int) -> list[Upcoming]:
     """List what will fire when, the next first."""
     statement = (

@@ -356,6 +356,7 @@ class Message(Table, table=True):
     error_message: str | None = Field(default=None, sa_column=Column(Text))
     created_at: int = instant(nullable=False)
     ended_at: int | None = instant()  # published, failed or cancelled
+    traceparent: str | None = Field(default=None, sa_column=Column(Text))  # W3C trace context
 
 
 OPEN_RUN = text("finished_at IS NULL")

@@ -104,6 +104,11 @@ def round_of(n: int) -> int:
     return (n - 1) // ROUND
 
 
+def firing_of(n: int, zone: str | None) -> int:
+    """Return which firing of its message a run is, from one; the waves of a round are one."""
+    return n if zone is None else round_of(n) + 1
+
+
 def _in_order(due: Mapping[str, datetime], default: str, number: int) -> list[Wave]:
     ordered = sorted(due, key=lambda name: (due[name], name != default, name))
     return [

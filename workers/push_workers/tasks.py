@@ -7,7 +7,7 @@ from typing import Any
 from celery import Task, signals
 from celery.utils.log import get_task_logger
 
-from push_pipeline import db, queues, turns
+from push_pipeline import db, queues, tracing, turns
 from push_workers import tick as duties
 from push_workers.app import app
 from push_workers.consumer import dead_letters, prefork
@@ -18,6 +18,7 @@ from push_workers.fanout import fan_out as fan_outs
 logger = get_task_logger(__name__)
 
 _context: Context | None = None
+_end_traces: Callable[[], None] = tracing.nothing
 
 
 def _process_context() -> Context:
@@ -33,10 +34,17 @@ def _prepare(**_: object) -> None:
     prefork.warm_up()
 
 
+@signals.worker_process_init.connect
+def _trace(**_: object) -> None:
+    global _end_traces  # noqa: PLW0603 - as the context
+    _end_traces = tracing.start("push-pipeline-worker")
+
+
 @signals.worker_process_shutdown.connect
 def _close(**_: object) -> None:
     if _context is not None:
         _context.close()
+    _end_traces()
     db.dispose()
 
 

@@ -11,6 +11,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
+from push_pipeline import tracing
 from push_pipeline.devices.register import Arrival
 from push_pipeline.gateway import errors
 from push_pipeline.gateway.access_log import AccessLog
@@ -119,6 +120,7 @@ def _cross_origin(origins: list[str]) -> list[Middleware]:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
     with (
+        tracing.sending("push-pipeline-gateway"),
         waking_behind(),
         closing(Batcher(write_all)) as app.state.publishing,
         closing(Batcher(register_all, marks=Arrival.marks)) as app.state.registering,

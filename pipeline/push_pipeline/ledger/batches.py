@@ -123,6 +123,8 @@ _TOLD = {
     "unknown_policy": func.coalesce(
         MESSAGE.delivery_options["unknownPolicy"].as_string(), APP.unknown_policy
     ),
+    "zone": RUN.zone,
+    "traceparent": MESSAGE.traceparent,
 }
 
 _FIND = (

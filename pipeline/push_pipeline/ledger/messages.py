@@ -62,6 +62,7 @@ class NewMessage:
     ttl_ms: int
     failure: str | None = None  # why it can reach nobody, where that is certain
     id: str | None = None  # made when it is written, where nobody was told it before
+    traceparent: str | None = None  # of its publish, where somebody traces it
 
 
 def new_message_id() -> str:
@@ -168,6 +169,7 @@ def _insert_messages(
             "error_message": new.failure,
             "created_at": now,
             "ended_at": None if new.failure is None else now,
+            "traceparent": new.traceparent,
         }
         # In one order, so that two callers with the same keys do not wait in a circle.
         for message_id, new in sorted(news.items(), key=lambda one: one[1].once or ("",))

@@ -20,7 +20,8 @@ from push_pipeline.ledger.state_machine import SENDABLE, MessageState, RunMove, 
 from push_pipeline.ledger.values import ClosedRun
 from push_pipeline.models import BATCH, MESSAGE, RUN, Message, Run
 from push_pipeline.options import DeliveryOptions
-from push_pipeline.schedule import EARLY_MS, ROUND, round_of
+from push_pipeline.schedule import EARLY_MS, ROUND, firing_of, round_of
+from push_pipeline.tracing import of_firing
 
 
 class RunView(NamedTuple):
@@ -43,6 +44,12 @@ class RunView(NamedTuple):
     zone: str | None
     zone_default: bool
     rate: float | None
+    traceparent: str | None = None
+
+    @property
+    def trace(self) -> str | None:
+        """The trace context of this firing of the message."""
+        return of_firing(self.traceparent, firing_of(self.n, self.zone))
 
 
 _VIEW = select(
@@ -63,6 +70,7 @@ _VIEW = select(
     RUN.zone,
     RUN.zone_default,
     RUN.rate,
+    MESSAGE.traceparent,
 ).join(Message, MESSAGE.id == RUN.message_id)
 
 # Built once, as all that every push asks: to build a statement costs as much as to execute it.

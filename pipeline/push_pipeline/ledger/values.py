@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 from push_pipeline.ledger.state_machine import RunState
 from push_pipeline.outcome import Recent, Settled
+from push_pipeline.schedule import firing_of
+from push_pipeline.tracing import of_firing
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,13 @@ class RunMessage(NamedTuple):
     sdk_copy: bool
     counts_badges: bool
     unknown_policy: str | None
+    zone: str | None = None
+    traceparent: str | None = None  # of its publish
+
+    @property
+    def trace(self) -> str | None:
+        """The trace context of this firing of the message."""
+        return of_firing(self.traceparent, firing_of(self.n, self.zone))
 
 
 class FoundBatch(NamedTuple):

@@ -50,6 +50,7 @@ class Draft:
     app_id: str = ""
     trusted: bool = True  # may make more channels than others
     message_id: str | None = None  # that a caller was told, where it is written later
+    traceparent: str | None = None  # of the trace that its publish is in
 
     def __post_init__(self) -> None:
         self.refuse_if_strict(self.warnings)
@@ -95,6 +96,7 @@ class Draft:
             ttl_ms=self.to.ttl_seconds * 1000 or NOW_OR_NEVER_MS + self.to.over * 1000,
             failure="no recipients" if self.to.reaches_nobody else None,
             id=self.message_id,
+            traceparent=self.traceparent,
         )
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from sqlalchemy import Connection
 from sqlalchemy.orm import Session, scoped_session
 
-from push_pipeline import db, queues, telemetry
+from push_pipeline import db, queues, telemetry, tracing
 from push_pipeline.clock import now_ms
 from push_pipeline.devices.upsert import ensure_channels
 from push_pipeline.devices.zones import default_zone, find_zones
@@ -48,6 +48,13 @@ def write(
     recording = recorder()
     if recording is not None:
         return recording.take(draft, app, session)
+    with tracing.publish() as traceparent:
+        return _write_own(replace(draft, traceparent=traceparent), app, session)
+
+
+def _write_own(
+    draft: Draft, app: str | None, session: Session | scoped_session[Session] | None
+) -> Receipt:
     if session is not None:
         receipt, wakes = _write_one(session.connection(), app, draft)
         if wakes:

@@ -6,7 +6,7 @@ others: what each of them then imports and compiles makes that moment's messages
 
 import logging
 
-from push_pipeline import db, queues
+from push_pipeline import db, queues, tracing
 from push_pipeline.clock import now_ms
 from push_pipeline.devices.targets import find_targets
 from push_pipeline.errors import PipelineError
@@ -20,6 +20,7 @@ def warm_up() -> None:
 
     Connections are closed again: those of a child are its own.
     """
+    tracing.load()
     try:
         _ask_for_nothing()
         queues.backlog(queues.PUBLISH)

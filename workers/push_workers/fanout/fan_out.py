@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from push_pipeline import db, queues, telemetry
+from push_pipeline import db, queues, telemetry, tracing
 from push_pipeline.audience import (
     Member,
     Selection,
@@ -160,7 +160,7 @@ def _begin(run_id: int) -> Begun | None:
         return None
     if first_time and run.n == 1:
         telemetry.publish_begun(run.id, kind_of(run.delivery_options))
-    _tell(page, step)
+    _tell(page, step, now)
     alone = run.cursor == 0 and page.run.state == RunState.SENDING and bool(page.keys)
     return Begun(page.run, alone)
 
@@ -199,7 +199,7 @@ def _advance(run: RunView) -> RunView | None:
         page = _write(connection, run, step, now)
         if page is None:
             return None
-    _tell(page, step)
+    _tell(page, step, now)
     return page.run
 
 
@@ -214,14 +214,17 @@ def _write(connection: Connection, run: RunView, step: Step, now: int) -> Page |
     return Page(moved, keys, due)
 
 
-def _tell(page: Page, step: Step) -> None:
-    telemetry.fanned_out(page.run.id, step.added, len(step.batches))
-    queues.wake(
-        queues.wake_for_batch(
-            key, page.run.app_id, batch.environment, bulk=batch.bulk, of=page.run.message_id
+def _tell(page: Page, step: Step, began: int) -> None:
+    run, members = page.run, step.added
+    about = {"push_pipeline.run_id": run.id, "push_pipeline.members": members}
+    with tracing.work("fan out", run.trace, about, began * 1_000_000):
+        telemetry.fanned_out(run.id, members, len(step.batches))
+        queues.wake(
+            queues.wake_for_batch(
+                key, run.app_id, batch.environment, bulk=batch.bulk, of=run.message_id
+            )
+            for key, batch in zip(page.keys, page.due, strict=True)
         )
-        for key, batch in zip(page.keys, page.due, strict=True)
-    )
 
 
 def _read_step(connection: Connection, run: RunView, now: int) -> Step:

@@ -6,7 +6,7 @@ from functools import partial
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from push_pipeline import cancel, db
+from push_pipeline import cancel, db, tracing
 from push_pipeline.clock import now_ms
 from push_pipeline.errors import EmailNotConfigured, InvalidParameter, NotCancellable
 from push_pipeline.gateway import requests
@@ -116,6 +116,11 @@ def _draft(channel: str | None, body: JsonObject, dedupe_key: DedupeKey | None, 
 
 
 async def _write(request: Request, draft: Draft) -> Receipt:
+    with tracing.publish(request.headers.get("traceparent")) as traceparent:
+        return await _write_together(request, replace(draft, traceparent=traceparent))
+
+
+async def _write_together(request: Request, draft: Draft) -> Receipt:
     if draft.looks_at_its_audience:  # which takes its time: others must not wait for it
         [receipt] = await run_in_threadpool(write_all, [draft])
         return receipt

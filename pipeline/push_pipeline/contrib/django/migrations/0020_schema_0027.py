@@ -8,5 +8,5 @@ from push_pipeline.contrib.django.history import upgrade
 
 
 class Migration(migrations.Migration):
-    dependencies: ClassVar[list[tuple[str, str]]] = [("push_pipeline", "0015_schema_0022")]
+    dependencies: ClassVar[list[tuple[str, str]]] = [("push_pipeline", "0017_schema_0024")]
     operations = [migrations.RunPython(upgrade, migrations.RunPython.noop)]

@@ -36,7 +36,8 @@ def promtool(*words: str | Path) -> None:
 def test_the_rules_tell_what_is_wrong_and_not_what_is_well() -> None:
     promtool("check", "rules", "--lint-fatal", RULES)
     promtool("test", "rules", FOLDER / "push-pipeline.rules.test.yaml")
-    promtool("check", "config", "--syntax-only", FOLDER / "prometheus.yaml")
+    for config in (FOLDER / "prometheus.yaml", FOLDER / "compose" / "prometheus.yaml"):
+        promtool("check", "config", "--syntax-only", config)
 
 
 def test_each_alert_is_tested_and_leads_to_a_paragraph_of_the_runbook() -> None:

@@ -1,5 +1,6 @@
 """The files in deploy/ for containers, Kubernetes, systemd and Procfile runners are well-formed."""
 
+import json
 import re
 import shlex
 import shutil
@@ -8,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 import kubernetes_validate
@@ -91,6 +93,66 @@ def test_the_compose_file_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     assert checked.services is not None
     assert checked.services["beat"].deploy.replicas == 2  # type: ignore[union-attr]
+
+
+def mounts() -> dict[str, Path]:
+    """Return the files that compose mounts, by where its programs find them."""
+    found = {}
+    for service in services().values():
+        for volume in service.get("volumes", ()):
+            here, there, *_ = volume.split(":")
+            if here.startswith("."):
+                found[there] = DEPLOY / here
+    return found
+
+
+def test_compose_mounts_files_that_there_are_and_opens_no_tool_to_the_world() -> None:
+    assert all(path.is_file() for path in mounts().values())
+    opened = {port for service in services().values() for port in service.get("ports", ())}
+    assert {port for port in opened if not port.startswith("127.0.0.1:")} == {"8080:8080"}
+
+
+def test_prometheus_scrapes_whoever_counts_in_compose() -> None:
+    config = yaml.safe_load(mounts()["/etc/prometheus/prometheus.yaml"].read_text())
+    targets = {
+        target
+        for job in config["scrape_configs"]
+        for part in job["static_configs"]
+        for target in part["targets"]
+    }
+    told = {
+        f"{name}:{words[words.index(option) + 1]}"
+        for where, words in commands()
+        for kind, _, name in [where.partition(" ")]
+        for option in ("--operator-port", "--metrics-port")
+        if kind == "compose" and option in words
+    }
+    assert targets == told
+    assert len([target for target in told if target.endswith(":9464")]) == 5
+    for rules in config["rule_files"]:
+        assert mounts()[f"/etc/prometheus/{rules}"].name == rules
+
+
+def test_grafana_finds_its_source_and_the_dashboard() -> None:
+    provisioning = "/etc/grafana/provisioning"
+    [source] = yaml.safe_load(
+        mounts()[f"{provisioning}/datasources/push-pipeline.yaml"].read_text()
+    )["datasources"]
+    [provider] = yaml.safe_load(
+        mounts()[f"{provisioning}/dashboards/push-pipeline.yaml"].read_text()
+    )["providers"]
+    home = services()["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
+    dashboard = json.loads(mounts()[home].read_text())
+
+    address = urlsplit(source["url"])
+    assert (address.hostname in services(), address.port) == (True, 9090)
+    assert Path(home).parent == Path(provider["options"]["path"])
+    [chosen] = dashboard["templating"]["list"]  # takes the default source of its type
+    assert (chosen["query"], source["type"], source["isDefault"]) == (
+        "prometheus", "prometheus", True,
+    )  # fmt: skip
+    asked = {panel["datasource"]["uid"] for panel in dashboard["panels"]}
+    assert asked == {f"${{{chosen['name']}}}"}
 
 
 @pytest.mark.parametrize("path", KUBERNETES, ids=lambda path: path.stem)

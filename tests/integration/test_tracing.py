@@ -1,11 +1,13 @@
 """One trace from a publish to its providers' answers, and nothing where nobody traces."""
 
+import asyncio
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 
 import pytest
+from httpx import ASGITransport, AsyncClient
 from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -14,7 +16,8 @@ from sqlalchemy import select
 
 from push_pipeline import db, publish, register_device, tracing
 from push_pipeline.clock import now_ms
-from push_pipeline.directory.apps import ensure_app
+from push_pipeline.directory.apps import add_key, ensure_app
+from push_pipeline.gateway.app import create_app
 from push_pipeline.ledger.runs import find_run
 from push_pipeline.models import MESSAGE, RUN
 from push_pipeline.outcome import Outcome
@@ -24,6 +27,8 @@ from push_workers.testing import inline
 _kept = InMemorySpanExporter()
 
 DEAD = "d" * 64
+
+KEY = "0123456789abcdef0123456789abcdee"
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +84,35 @@ def test_a_hosts_trace_goes_on_to_the_providers_answers(
     assert told["send apns"]["push_pipeline.rejected"] == 1
     for secret in ("Hello", DEAD, "1" * 64, "fcm-token"):
         assert secret not in str(told)
+
+
+async def ask_gateway(headers: dict[str, str]) -> int:
+    app = create_app()
+    there = ASGITransport(app)
+    async with (
+        app.router.lifespan_context(app),
+        AsyncClient(transport=there, base_url="http://here") as caller,
+    ):
+        path = f"/APP-1/{KEY}/messaging/news"
+        answer = await caller.post(path, json={"message": "Hello"}, headers=headers)
+    return answer.status_code
+
+
+def test_a_caller_of_the_gateway_has_its_trace_and_no_span_has_its_key(
+    spans: Callable[[], Sequence[ReadableSpan]],
+) -> None:
+    with db.writing() as connection:
+        add_key(connection, "APP-1", now_ms(), key=KEY)
+    theirs = "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01"
+    assert asyncio.run(ask_gateway({"traceparent": theirs})) == 200
+    [span] = spans()
+    assert span.parent is not None
+    assert f"{span.parent.trace_id:032x}-{span.parent.span_id:016x}" in theirs
+    with db.reading() as connection:
+        [stored] = connection.scalars(select(MESSAGE.traceparent))
+    assert span.context is not None
+    assert f"{span.context.trace_id:032x}-{span.context.span_id:016x}" in str(stored)
+    assert KEY not in span.to_json()
 
 
 def test_an_error_is_told_by_its_type_alone(spans: Callable[[], Sequence[ReadableSpan]]) -> None:

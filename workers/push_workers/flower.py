@@ -22,6 +22,9 @@ USER: Final = "operator"
 #: Tasks that are kept in memory, the newest ones. Flower's own default takes a gigabyte.
 MOST_TASKS: Final = 10_000
 
+#: Of the table of tasks: what each was for stands first, in place of its own number.
+COLUMNS: Final = "name,args,state,received,runtime,worker,uuid"
+
 #: A table of tasks is asked for by POST, since its address would be too long.
 _TABLE: Final = "/tasks/datatable"
 
@@ -57,6 +60,7 @@ def main() -> None:
         os.environ.pop(name, None)
     options.address, options.port = given.address, given.port
     options.max_tasks, options.read_only = MOST_TASKS, True
+    options.tasks_columns = COLUMNS
     if given.protected:
         options.basic_auth = [f"{USER}:{_key()}"]
     _serve()

@@ -50,6 +50,9 @@ THREADS = 8
 #: Seconds that a browser may remember what it may ask.
 PREFLIGHT_SECONDS = 86_400
 
+#: FastAPI's own spans would tell of each request's path, which holds the API key.
+_NO_TELEMETRY = dict.fromkeys(("tracing", "metrics", "logs", "auto_configure"), False)
+
 #: The more particular paths come first: `/messaging/{channel}` would fit them as well.
 _ROUTES = (
     health,
@@ -81,6 +84,7 @@ def create_app(operator_port: int | None = None, console: ASGIApp | None = None)
         openapi_tags=TAGS,
         servers=SERVERS,
         responses=RESPONSES,
+        telemetry=_NO_TELEMETRY,
         redirect_slashes=False,  # an SDK takes a redirect for an error
         lifespan=_lifespan,
         middleware=[

@@ -53,6 +53,21 @@ LANES = ("single", "bulk")
 
 PROVIDERS = ("apns", "fcm")
 
+#: Status and reason of what comes sooner or later; any other series begins when it comes.
+USUAL_ANSWERS = {
+    "apns": ("400 BadDeviceToken", "410 Unregistered", "503 ServiceUnavailable"),
+    "fcm": ("400 INVALID_ARGUMENT", "404 UNREGISTERED", "503 UNAVAILABLE"),
+}
+
+#: Why tokens are mostly put out of service.
+USUAL_ENDS = (
+    "BadDeviceToken",
+    "INVALID_ARGUMENT",
+    "SENDER_ID_MISMATCH",
+    "UNREGISTERED",
+    "Unregistered",
+)
+
 #: Whom a message is for.
 KINDS = ("channel", "users", "devices")
 
@@ -125,7 +140,11 @@ _responses = Count(
     "push_pipeline_provider_responses_total",
     "Answers of providers by HTTP status and reason",
     ["provider", "status", "reason"],
-    [(provider, "200", "") for provider in PROVIDERS],
+    [
+        (provider, *answer.split(" "))
+        for provider, refusals in USUAL_ANSWERS.items()
+        for answer in ("200 ", "none ConnectionLost", "none Timeout", *refusals)
+    ],
 )
 _answer_seconds = Times(
     "push_pipeline_provider_request_seconds",
@@ -150,6 +169,7 @@ _retired = Count(
     "push_pipeline_tokens_retired_total",
     "Tokens put out of service by what a provider said of them",
     ["reason"],
+    [(reason,) for reason in USUAL_ENDS],
 )
 _dead_letters = Count(
     "push_pipeline_dead_letters_total", "Task messages that nobody read", ["queue"]

@@ -14,8 +14,10 @@ from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
 import pytest
+from playwright.sync_api import Page
 
 from push_workers.simulator.population import Mix, population
+from tests.browser import browsing
 from tests.processes import Process, cli, run_cli, wait_until
 
 #: Seconds until everything runs, on two busy cores.
@@ -73,8 +75,14 @@ def shown_in_flower(url: str) -> list[dict]:
         return []
 
 
+def succeeded(page: Page) -> int:
+    """Return how many tasks succeeded, as Flower's first page shows it now."""
+    shown = re.search(r"Succeeded\s+([\d,]+)", page.inner_text("main"))
+    return int(shown[1].replace(",", "")) if shown else 0
+
+
 @pytest.mark.slow
-def test_flower_shows_tasks_and_their_message_and_changes_nothing(spawn):
+def test_flower_shows_tasks_that_move_and_their_message_and_changes_nothing(spawn):
     up = spawn(*cli("up", "--workers", "1", "--port", "0"))
     up.wait_for("Everything runs", START)
     address = re.search(r"Flower +(\S+)", up.output)
@@ -89,6 +97,22 @@ def test_flower_shows_tasks_and_their_message_and_changes_nothing(spawn):
         return {one["name"] for one in shown_in_flower(url) if message_id in (one["args"] or "")}
 
     wait_until(lambda: "pipeline.fan_out" in works_for_it(), 20, "its fan-out in Flower")
+    with browsing() as page:
+        page.goto(url)
+        before = succeeded(page)
+        wait_until(lambda: succeeded(page) > before, 30, "tasks that succeed while one looks")
+        page.goto(f"{url}/tasks")
+        page.fill("input[type=search]", message_id)
+        page.wait_for_function("id => document.querySelector('tbody td:nth-child(2)')"
+                               "?.innerText.includes(id)", arg=message_id)  # fmt: skip
+        rows = page.eval_on_selector_all(
+            "#tasks-table tbody tr", "rows => rows.map(r => [...r.cells].map(c => c.innerText))"
+        )
+        page.click("#tasks-table tbody a[href*='/task/']")
+        page.wait_for_selector("text=Arguments")
+    for name, arguments, *_ in rows:
+        assert re.fullmatch(r"pipeline\.(fan_out|start_run|deliver_apns|deliver_fcm)", name)
+        assert re.fullmatch(rf"\(\d+, {message_id}\)", arguments)
 
     page = json.dumps(shown_in_flower(url))
     tokens = [str(one["deviceToken"]) for one in population(5, 1, Mix())]

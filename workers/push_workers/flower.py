@@ -22,8 +22,8 @@ USER: Final = "operator"
 #: Tasks that are kept in memory, the newest ones. Flower's own default takes a gigabyte.
 MOST_TASKS: Final = 10_000
 
-#: Of the table of tasks: what each was for stands first, in place of its own number.
-COLUMNS: Final = "name,args,state,received,runtime,worker,uuid"
+#: Of the table of tasks: what each was for stands first, before its own number.
+COLUMNS: Final = "name,args,state,received,runtime,uuid,worker"
 
 #: A table of tasks is asked for by POST, since its address would be too long.
 _TABLE: Final = "/tasks/datatable"

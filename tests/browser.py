@@ -13,7 +13,9 @@ def browsing() -> Iterator[Page]:
     wrong: list[str] = []
     with sync_playwright() as playwright:
         # Its sandbox needs rights that a container of a CI may not have; the pages are ours.
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), chromium_sandbox=False)
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), chromium_sandbox=False
+        )
         page = browser.new_page()
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.on("response", lambda answer: answer.ok or wrong.append(answer.url))

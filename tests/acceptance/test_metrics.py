@@ -127,14 +127,15 @@ def everything_happens(stand: Stand, api: Client) -> None:
     """Let each event of the table come true, by whatever makes it in production."""
     stand.subscribe(ios(30), android(10))
     stand.subscribe(ios(1, "dead"))
-    stand.subscribe(ios(40, "bad0"), channel="wrong")
+    stand.subscribe(ios(100, "bad0"), channel="wrong")
     subscribe(APP, android(5, "0429"), "ANDROID", "throttled")
     stand.subscribe(ios(1, "51de"), channel="slow")
 
     spend_the_budget_of_fcm(stand)
     registration = {"deviceId": "odd", "deviceToken": "9" * 64, "os": "IOS", "channels": ["odd"]}
     api("POST", "/messaging/registrations", {**registration, "timezone": "Atlantis"})
-    api.publish("news", headers={"ios-interruption-level": "never"})
+    first = api.publish("news", headers={"ios-interruption-level": "never"})
+    stand.finish(first.body["messageId"])  # its credential is proven before tokens are refused
     with pytest.MonkeyPatch.context() as patch:  # a wake-up that is lost
         patch.setattr(queues, "wake_now", lambda _todo: True)
         lost = stand.installation.publish()

@@ -8,7 +8,7 @@ import pytest
 
 from push_pipeline import default_app
 from push_pipeline.settings import Settings
-from tests.processes import run_cli
+from tests.in_process import run_cli
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from push_pipeline.credentials import ApnsCredential, FcmCredential, seal
 from push_pipeline.directory.provider_routes import put_credential
 from push_pipeline.models import CREDENTIAL, Credential
 from push_pipeline.settings import Settings
+from tests.in_process import run_cli
 from tests.installation import APP, Installation
-from tests.processes import run_cli
 from tests.unit.senders.providers import TOPIC, certificate
 
 

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from push_pipeline.settings import Settings
 from tests.integration.gateway_stand import APP, Client, make_app, running_gateway
-from tests.processes import run_cli
+from tests.in_process import run_cli
 
 KEYS = {
     "RS256": rsa.generate_private_key(65537, 2048),

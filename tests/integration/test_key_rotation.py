@@ -17,7 +17,7 @@ from push_pipeline.directory.provider_routes import find_credential, list_routes
 from push_pipeline.directory.sealed import list_sealed, replace_sealed
 from push_pipeline.settings import Settings
 from tests.integration.gateway_stand import APP, make_app, running_gateway
-from tests.processes import run_cli
+from tests.in_process import run_cli
 from tests.unit.senders.providers import apns_credential
 
 OLD, NEW = "the old key, as somebody wrote it", "0123456789abcdef0123456789abcdef"
@@ -133,6 +133,7 @@ def test_every_column_of_bytes_is_known_to_be_sealed_or_not() -> None:
         "pipeline_api_key.key_hash",  # a hash
         "pipeline_app_access.token_key",  # sealed
         "pipeline_batch.members",  # keys of devices
+        "pipeline_console_session.token_hash",  # a hash
         "pipeline_credential.sealed",  # sealed
         "pipeline_dead_letter.body",  # of a queue
         "pipeline_message.fingerprint",  # a hash

@@ -19,7 +19,7 @@ from push_pipeline.settings import Settings
 from push_workers.fanout.fan_out import fan_out
 from push_workers.tick import tick
 from tests.audience import ios
-from tests.processes import run_cli
+from tests.in_process import run_cli
 
 APP_ID = "APP-1"
 BERLIN, NEW_YORK, TOKYO = "Europe/Berlin", "America/New_York", "Asia/Tokyo"

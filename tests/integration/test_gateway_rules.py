@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from push_pipeline.settings import Settings
-from tests.integration.gateway_stand import APP, Client, make_app, running_gateway
 from tests.in_process import run_cli
+from tests.integration.gateway_stand import APP, Client, make_app, running_gateway
 
 KEYS = {
     "RS256": rsa.generate_private_key(65537, 2048),

@@ -16,8 +16,8 @@ from push_pipeline.directory.access import Access, TokenRules, put_access
 from push_pipeline.directory.provider_routes import find_credential, list_routes, put_credential
 from push_pipeline.directory.sealed import list_sealed, replace_sealed
 from push_pipeline.settings import Settings
-from tests.integration.gateway_stand import APP, make_app, running_gateway
 from tests.in_process import run_cli
+from tests.integration.gateway_stand import APP, make_app, running_gateway
 from tests.unit.senders.providers import apns_credential
 
 OLD, NEW = "the old key, as somebody wrote it", "0123456789abcdef0123456789abcdef"

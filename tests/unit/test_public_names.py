@@ -11,7 +11,7 @@ NAMES = [
     *("DeliveryOptions", "PipelineError", "PublishOptions", "Receipt", "RequestError"),
     *("SetupError", "apublish", "cancel", "erase_user", "export_user", "forget_device"),
     *("list_devices", "pause", "publish", "push_to_user"),
-    *("push_with_template", "register_device", "resume", "revive_devices", "show_device"),
+    *("push_with_template", "register_device", "resend", "resume", "revive_devices", "show_device"),
     *("status", "unregister_device"),
 ]
 

@@ -9,7 +9,6 @@ from push_pipeline.cli import app_auth
 from push_pipeline.cli.output import note, print_json, say
 from push_pipeline.cli.parameters import AppId, Json
 from push_pipeline.clock import iso, now_ms
-from push_pipeline.credentials.files import read_variable
 from push_pipeline.directory.scopes import SCOPES
 from push_pipeline.errors import BadCredential, InvalidParameter
 from push_pipeline.key_strength import check_key
@@ -224,6 +223,8 @@ def apns(
     others = {"mac_topic": mac_topic, "environment": environment, "url": url}
     files = (key_file, certificate_file)
     if from_env is not None and files == (None, None):
+        from push_pipeline.credentials.files import read_variable
+
         text = read_variable("APNs credential", from_env)
         ids = {"key_id": key_id or None, "team_id": team_id or None}
         credential = ApnsCredential.from_text(text, topic=topic, **ids, **others)
@@ -267,6 +268,8 @@ def fcm(
         raise BadCredential("give one of --service-account-file, --from-env and --project-id")
     origin = _origin(from_env, service_account_file)
     if from_env is not None:
+        from push_pipeline.credentials.files import read_variable
+
         text = read_variable("FCM credential", from_env)
         credential = FcmCredential.from_text(text, from_env, url=url)
     elif service_account_file is not None:

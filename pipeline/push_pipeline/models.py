@@ -405,6 +405,9 @@ class Run(Table, table=True):
     rate: float | None = Field(
         default=None, sa_column=Column(Double)
     )  # devices a second that it is sent to, where its publisher paces it
+    canary: int | None = Field(
+        default=None, sa_column=Column(Integer)
+    )  # devices that are sent to before an operator has had a look
     guarded: bool = Field(default=True)  # False once an operator resumed it knowingly
     audience: int = counter()
     cursor: int = Field(

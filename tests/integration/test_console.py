@@ -26,6 +26,7 @@ from push_pipeline.ledger.readings import (
     take_reading,
 )
 from push_pipeline.settings import Settings
+from push_workers.tick import end_canaries
 from tests.installation import APP, Installation
 from tests.integration.gateway_stand import running_gateway
 
@@ -337,6 +338,21 @@ def test_a_device_is_put_out_of_service_and_found_by_its_token(
     assert "Somebody has put the device out" in anna.get("devices/one?id=dev-1").text
     register_device("dev-1", "ab" * 32, "IOS", channels=["news"])
     assert installation.work(publish("news", "Hi").message_id)["accepted"] == 1
+
+
+def test_a_canary_is_sent_first_and_resumed_after_a_look(
+    installation: Installation, browser: Callable[[str], Browser]
+) -> None:
+    installation.register([f"{n:064x}" for n in range(1, 21)])
+    paul = browser("paul")
+    said = {"channel": "news", "text": "Hi", "once": "form-2", "canary": "5"}
+    assert "5.0 % first" in paul.post("compose/review", **said).text
+    message_id = paul.post("compose/send", **said).headers["location"].rpartition("/")[2]
+    installation.work(message_id)
+    end_canaries(now_ms())
+    assert "the canary is out: 1 of 1 accepted" in paul.get(f"messages/{message_id}").text
+    assert paul.post(f"messages/{message_id}/do", verb="resume").status_code == 303
+    assert installation.work(message_id)["accepted"] == 20
 
 
 def test_each_language_is_shown(browser: Callable[[str], Browser]) -> None:

@@ -68,6 +68,12 @@ def close_finished_runs(now: int) -> None:
             telemetry.run_closed(*closed)
 
 
+def end_canaries(now: int) -> None:
+    """Let messages wait for a look whose first part is out."""
+    with db.writing() as connection:
+        runs.end_canaries(connection, now)
+
+
 def remove_expired_devices(now: int) -> None:
     """Remove registrations at their expiry."""
     with db.writing() as connection:
@@ -92,6 +98,7 @@ DUTIES: Sequence[Callable[[int], None]] = (
     wake_runs,
     wake_batches,
     close_finished_runs,
+    end_canaries,
     remove_expired_devices,
     prune_ledger,
     read_the_minute,

@@ -34,6 +34,10 @@ Rate = Annotated[
 Over = Annotated[
     str | None, typer.Option(metavar="1h", help="Send to all within this time, evenly.")
 ]
+Canary = Annotated[
+    float | None,
+    typer.Option(metavar="PERCENT", help="Send to so many first, then wait to be resumed."),
+]
 DedupeKey = Annotated[
     str | None,
     typer.Option(

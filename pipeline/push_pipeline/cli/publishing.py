@@ -7,6 +7,7 @@ import typer
 from push_pipeline.cli.parameters import (
     App,
     At,
+    Canary,
     DedupeKey,
     DryRun,
     Every,
@@ -68,6 +69,7 @@ def publish(
     ] = None,
     rate: Rate = None,
     over: Over = None,
+    canary: Canary = None,
     key: DedupeKey = None,
     json_message: Annotated[
         bool, typer.Option("--json-message", help="MESSAGE is a JSON value, not text.")
@@ -105,6 +107,7 @@ def publish(
         ttl=None if ttl is None else span(ttl),
         rate=rate,
         over=None if over is None else span(over),
+        canary=canary,
         unknown_policy=unknown_policy,
     )
     if dry_run:

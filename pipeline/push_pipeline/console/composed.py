@@ -32,6 +32,7 @@ class Composed(BaseModel):
     every: str = Field("", max_length=20)
     until: str = Field("", max_length=40)
     lifetime: str = Field("", max_length=20)
+    canary: str = Field("", max_length=10)
 
     def draft(self, now: int) -> Draft:
         """Check all of it; `now` is epoch milliseconds.
@@ -76,6 +77,7 @@ class Composed(BaseModel):
             "repeat_every": self.every,
             "repeat_expires_at": _moment(self.until),
             "ttl": self.lifetime,
+            "canary": self.canary,
         }
         return DeliveryOptions.of({name: value for name, value in said.items() if value})
 

@@ -70,6 +70,12 @@ _PUBLISH: dict[str, Any] = {
         "maximum": 2_419_200,
         "description": "seconds in which all are sent to, evenly; instead of rate",
     },
+    "canary": {
+        "type": "number",
+        "minimum": 0.01,
+        "maximum": 50,
+        "description": "percent of the audience that is sent to first, until it is resumed",
+    },
     "strict": {
         "type": "boolean",
         "description": "refuse it where anything of it has no effect, or another one",

@@ -82,6 +82,7 @@ def resume_message(connection: Connection, app_id: str, message_id: str) -> int:
             ),
             guarded=RUN.guarded & RUN.error_message.is_(None),
             error_message=None,
+            canary=case((RUN.audience >= RUN.canary, None), else_=RUN.canary),
             woken_at=None,
             lease_until=None,
         )

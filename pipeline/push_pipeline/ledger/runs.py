@@ -45,6 +45,7 @@ class RunView(NamedTuple):
     zone_default: bool
     rate: float | None
     traceparent: str | None = None
+    canary: int | None = None
 
     @property
     def trace(self) -> str | None:
@@ -71,6 +72,7 @@ _VIEW = select(
     RUN.zone_default,
     RUN.rate,
     MESSAGE.traceparent,
+    RUN.canary,
 ).join(Message, MESSAGE.id == RUN.message_id)
 
 # Built once, as all that every push asks: to build a statement costs as much as to execute it.
@@ -184,6 +186,20 @@ def find_stopped(connection: Connection, limit: int) -> list[tuple[str, str]]:
         .limit(limit)
     )
     return [(str(message_id), str(reason)) for message_id, reason in rows]
+
+
+def end_canaries(connection: Connection, now: int) -> int:
+    """Let runs wait for a look whose canary is out; return how many."""
+    out = (
+        RUN.state == RunState.FANNING,
+        RUN.finished_at.is_(None),
+        RUN.due_at <= now + EARLY_MS,
+        RUN.canary.is_not(None),
+        RUN.audience >= RUN.canary,
+        ~exists().where(BATCH.run_id == RUN.id, BATCH.finished_at.is_(None)).correlate(Run),
+    )
+    statement = update(Run).where(*out).values(state=RunState.PAUSED, lease_until=None)
+    return connection.execute(statement).rowcount
 
 
 def find_sent(connection: Connection, now: int, limit: int) -> list[int]:

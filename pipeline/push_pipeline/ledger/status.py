@@ -16,6 +16,7 @@ from push_pipeline.ledger.resending import count_unanswered, find_resent
 from push_pipeline.ledger.state_machine import MessageState, RunState
 from push_pipeline.ledger.views import Counts, Ledger, RunLedger
 from push_pipeline.models import BATCH, CREDENTIAL, MESSAGE, RUN, Batch, Credential, Run
+from push_pipeline.options.canary import verdict
 from push_pipeline.outcome import Settled, why_it_rests
 
 #: Only first attempts' rows are the audience: a later attempt's members were moved to it.
@@ -106,11 +107,30 @@ def why_it_waits(connection: Connection, message_id: str) -> list[str]:
     )
     return [
         *dict.fromkeys(connection.scalars(stopped)),
+        *_canaries(connection, message_id),
         *(
             f"{' '.join(filter(None, (provider, environment)))} rests: {why_it_rests(*why)}"
             for provider, environment, *why in connection.execute(resting)
         ),
     ]
+
+
+def _canaries(connection: Connection, message_id: str) -> list[str]:
+    """Say how the canaries of a message went that wait for a look."""
+    counts = (BATCH.size - BATCH.moved, BATCH.accepted, BATCH.rejected)
+    statement = (
+        select(*(func.sum(one) for one in counts))
+        .select_from(Batch)
+        .join(Run, BATCH.run_id == RUN.id)
+        .where(
+            RUN.message_id == message_id,
+            RUN.state == RunState.PAUSED,
+            RUN.fanned_at.is_(None),
+            RUN.audience >= RUN.canary,
+        )
+        .group_by(RUN.id)
+    )
+    return [verdict(*map(int, row)) for row in connection.execute(statement)]
 
 
 def _sentence(waiting: list[str]) -> str | None:

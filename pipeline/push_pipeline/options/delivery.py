@@ -17,6 +17,7 @@ from push_pipeline.errors import (
 )
 from push_pipeline.options.base import Options
 from push_pipeline.options.broadcast import Broadcast, read_broadcast
+from push_pipeline.options.canary import check_canary, read_canary
 from push_pipeline.options.device_ids import NAMES, read_device_ids, without_empty
 from push_pipeline.options.moment import epoch_ms, whole_seconds
 from push_pipeline.options.near_misses import refuse_near_misses
@@ -115,6 +116,7 @@ class DeliveryFields(TypedDict, total=False):
     ttl: timedelta | int | str | None
     rate: float | str | None
     over: timedelta | int | str | None
+    canary: float | str | None
     unknown_policy: UnknownPolicy | str | None
 
 
@@ -126,6 +128,8 @@ class DeliveryOptions(Options):
     means now or never. `publish_at_local` is a time of day, maybe with a date, that each device
     is sent to at in its own time zone, the next time that the clock shows it. `rate` is how many
     devices a second are sent to, `over` in how much time all are; as fast as it can without.
+    `canary` is the percentage of the audience that is sent to first: then the message waits until
+    it is resumed or cancelled.
     `unknown_policy` says whether a device without a known answer is sent to again; the app's or the
     setting without it.
 
@@ -169,6 +173,7 @@ class DeliveryOptions(Options):
     ttl: Annotated[int, PlainValidator(_seconds("ttl", TTL_MAX_SECONDS))] = TTL_MAX_SECONDS
     rate: Annotated[float | None, PlainValidator(read_rate)] = None
     over: Annotated[int, PlainValidator(_seconds("over", TTL_MAX_SECONDS))] = 0
+    canary: Annotated[float | None, PlainValidator(read_canary)] = None
     unknown_policy: Annotated[
         UnknownPolicy | None, PlainValidator(read_unknown_policy), PlainSerializer(str)
     ] = None
@@ -228,6 +233,11 @@ class DeliveryOptions(Options):
             InvalidParameter: publishAtLocal is given with what it excludes, or a pace that
                 does not fit the other times.
         """
+        check_canary(
+            self.canary,
+            repeats=bool(self.repeat_every),
+            local=self.publish_at_local is not None,
+        )
         check_pace(self.rate, self.over, ttl=self.ttl, every=self.repeat_every)
         if self.publish_at_local is not None:
             self._check_local(self.publish_at_local, now_ms)

@@ -30,9 +30,11 @@ from push_pipeline.ledger.runs import RunView
 from push_pipeline.ledger.state_machine import RunState
 from push_pipeline.ledger.values import NewBatch
 from push_pipeline.options import DeliveryOptions
+from push_pipeline.options.canary import devices_of
 from push_pipeline.platform import route_environment
 from push_pipeline.schedule import is_due, is_missed
 from push_pipeline.settings import get_settings
+from push_workers.fanout.canary import cut
 from push_workers.fanout.pace import batch_limit, pace_of, spaced
 from push_workers.fanout.recurrence import write_next
 
@@ -59,6 +61,8 @@ class Step(NamedTuple):
     cursor: int | None
     not_found: tuple[str, ...] = ()  # told with the last page
     rate: float | None = None
+    canary: int | None = None
+    held: bool = False  # behind it the run waits for a look
 
 
 NOTHING = Step([], 0, None)
@@ -70,10 +74,11 @@ class Page(NamedTuple):
     run: RunView
     keys: list[int]
     due: list[NewBatch]
+    held: bool = False
 
 
 class Begun(NamedTuple):
-    """A run after its first page here; `alone` where its batches will end it."""
+    """A run after its first page here; `alone` where nothing of it is left to do here."""
 
     run: RunView
     alone: bool
@@ -115,7 +120,8 @@ def _fan_out(run_id: int, is_over: Callable[[float], bool]) -> bool:
         if is_over(time.monotonic() - began):
             _queue_again(run)
             return True
-        run = _advance(run)
+        page = _advance(run)
+        run = None if page is None or page.held else page.run
     if run is not None:
         _close_if_empty(run)
     return True
@@ -161,7 +167,8 @@ def _begin(run_id: int) -> Begun | None:
     if first_time and run.n == 1:
         telemetry.publish_begun(run.id, kind_of(run.delivery_options))
     _tell(page, step, now)
-    alone = run.cursor == 0 and page.run.state == RunState.SENDING and bool(page.keys)
+    ends = run.cursor == 0 and page.run.state == RunState.SENDING and bool(page.keys)
+    alone = ends or page.held
     return Begun(page.run, alone)
 
 
@@ -191,7 +198,7 @@ def may_begin(run: RunView, now: int) -> bool:
     return run.state == RunState.FANNING and not held
 
 
-def _advance(run: RunView) -> RunView | None:
+def _advance(run: RunView) -> Page | None:
     """Commit one page and wake its batches; None where another fan-out has moved the checkpoint."""
     now = now_ms()
     with db.writing() as connection:
@@ -200,7 +207,7 @@ def _advance(run: RunView) -> RunView | None:
         if page is None:
             return None
     _tell(page, step, now)
-    return page.run
+    return page
 
 
 def _write(connection: Connection, run: RunView, step: Step, now: int) -> Page | None:
@@ -211,7 +218,7 @@ def _write(connection: Connection, run: RunView, step: Step, now: int) -> Page |
     keys = batches.insert_batches(connection, due, woken_at=now)
     later = [one for one in step.batches if one.not_before > now]
     batches.insert_batches(connection, later, woken_at=None)  # the tick wakes them
-    return Page(moved, keys, due)
+    return Page(moved, keys, due, step.held)
 
 
 def _tell(page: Page, step: Step, began: int) -> None:
@@ -230,7 +237,9 @@ def _tell(page: Page, step: Step, began: int) -> None:
 def _read_step(connection: Connection, run: RunView, now: int) -> Step:
     first = run.cursor == 0
     selection = _selection(connection, run)
-    page = read_page(connection, selection, run.cursor, FIRST_PAGE if first else PAGE, now)
+    canary = _canary(connection, run, selection, now) if first else run.canary
+    whole = read_page(connection, selection, run.cursor, FIRST_PAGE if first else PAGE, now)
+    page, held = cut(whole, canary, run.audience)
     bulk = run.bulk or page.cursor is not None
     default = ""
     if any(one.kind == "apns" and not one.environment for one in page.members):
@@ -246,7 +255,7 @@ def _read_step(connection: Connection, run: RunView, now: int) -> Step:
     missing: tuple[str, ...] = ()
     if page.cursor is None and not all_at_once and selection.device_ids:
         missing = find_missing(connection, replace(selection, zone=None), now)
-    return Step(planned, len(page.members), page.cursor, missing, rate)
+    return Step(planned, len(page.members), page.cursor, missing, rate, canary, held)
 
 
 def _move(connection: Connection, run: RunView, step: Step, now: int) -> RunView | None:
@@ -254,7 +263,9 @@ def _move(connection: Connection, run: RunView, step: Step, now: int) -> RunView
     bulk = run.bulk or not done
     state = RunState.SENDING if done else RunState.FANNING
     changes = {"state": state, "bulk": bulk, "lease_until": None if done else now + _lease_ms()}
-    changes["rate"] = step.rate
+    changes |= {"rate": step.rate, "canary": step.canary}
+    if step.held:
+        changes["lease_until"] = run.expires_at  # nobody takes it over: an operator resumes it
     if done:
         changes["fanned_at"] = now
         changes["not_found"] = list(step.not_found[:NOT_FOUND_KEPT]) or None
@@ -263,7 +274,13 @@ def _move(connection: Connection, run: RunView, step: Step, now: int) -> RunView
     if not runs.advance(connection, run, cursor=cursor, added=step.added, changes=changes):
         return None
     audience = run.audience + step.added
-    return run._replace(state=state, bulk=bulk, cursor=cursor, audience=audience, rate=step.rate)
+    moved = run._replace(state=state, bulk=bulk, cursor=cursor, audience=audience)
+    return moved._replace(rate=step.rate, canary=step.canary)
+
+
+def _canary(connection: Connection, run: RunView, selection: Selection, now: int) -> int | None:
+    share = run.delivery_options.canary
+    return None if share is None else devices_of(share, count_members(connection, selection, now))
 
 
 def _rate(connection: Connection, run: RunView, selection: Selection, now: int) -> float | None:

@@ -72,7 +72,15 @@ def try_out(
     if len(named) > TEST_MAX:
         raise InvalidParameter(f"a test goes to {TEST_MAX} devices at most")
     alone = said.model_copy(
-        update={"segment": "", "users": "", "at": "", "every": "", "until": "", "once": ""}
+        update={
+            "segment": "",
+            "users": "",
+            "at": "",
+            "every": "",
+            "until": "",
+            "once": "",
+            "canary": "",
+        }
     )
     draft = alone.draft(now_ms())
     to = draft.to.model_copy(update={"push_singlecast": tuple(named)})

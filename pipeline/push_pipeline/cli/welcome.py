@@ -78,10 +78,18 @@ def _console(installation: Installation) -> str:
         return "not installed"
     from push_pipeline.cli.console_users import make_admin, make_link
 
-    name = getpass.getuser()
+    name = _user()
     make_admin(name)
     link = make_link(name, f"http://{HOST}:{installation.port}")
-    return f"{link}\n           (once, within ten minutes; then: push-pipeline console link {name})"
+    again = f"{_command()} console link {name}"
+    return f"{link}\nsign in    by that link once, within ten minutes; another one: {again}"
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # in a container a user need not have a name
+        return "operator"
 
 
 def _key(installation: Installation) -> str:

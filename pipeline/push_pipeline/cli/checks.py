@@ -25,14 +25,13 @@ from push_pipeline.directory.database_clock import database_now
 from push_pipeline.directory.dead_letters import count_dead_letters
 from push_pipeline.directory.durability import what_is_lax
 from push_pipeline.directory.heartbeat import last_beat
-from push_pipeline.directory.provider_routes import find_credential, list_routes
+from push_pipeline.directory.provider_routes import find_credential, list_routes, why_closed
 from push_pipeline.directory.sealed import list_sealed
 from push_pipeline.environment import env_file_found
 from push_pipeline.errors import BadCredential, PipelineError, SettingsError
 from push_pipeline.host import program
 from push_pipeline.ledger import runs
 from push_pipeline.ledger.due_batches import oldest_due
-from push_pipeline.outcome import why_it_rests
 from push_pipeline.settings import get_settings
 from push_pipeline.supervisor import commands
 
@@ -259,10 +258,9 @@ def _judge_route(route: dict[str, Any]) -> tuple[str | None, str | None]:
 def _route_problem(route: dict[str, Any]) -> str | None:
     now = now_ms()
     wait = max((route["paused_until"] or 0) - now, 0) / 1000
-    if route["troubled_since"] is None and not route["held_reason"]:
+    if (why := why_closed(route)) is None:
         return f"rests for another {wait:.0f} s" if wait else None
     state = "held" if route["held_reason"] else "rests"
-    why = why_it_rests(route["rest_cause"], route["rest_reason"] or route["held_reason"])
     since = (now - (route["troubled_since"] or now)) / 1000
     return f"{state} since {since:.0f} s: {why}; the next probe goes in {wait:.0f} s"
 

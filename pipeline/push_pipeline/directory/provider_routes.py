@@ -102,7 +102,7 @@ def list_routes(connection: Connection, app_id: str | None = None) -> list[dict[
 
 def why_closed(route: Mapping[str, Any]) -> str | None:
     """Say what keeps one of `list_routes` closed; None where nothing does."""
-    if route["troubled_since"] is None:
+    if route["troubled_since"] is None and not route["held_reason"]:
         return None
     return why_it_rests(route["rest_cause"], route["rest_reason"] or route["held_reason"])
 

@@ -8,7 +8,7 @@ PROCESSES ?= 3
 unexport PYTHONDONTWRITEBYTECODE
 
 BENCHES := transport single pipeline fanout gateway tick growth scale fairness
-DRILLS := rabbitmq
+DRILLS := rabbitmq large
 
 .PHONY: help
 help:  ## this list

@@ -169,14 +169,20 @@ def postgresql_url(postgres: Postgres, postgres_template: str) -> Iterator[str]:
 @pytest.fixture
 def spawn(tmp_path: Path) -> Iterator[Callable[..., Process]]:
     """Start processes that are stopped when the test ends: `spawn(*command, env=…)`."""
-    numbers = count()
     with ExitStack() as running:
+        yield spawner(tmp_path, running.enter_context)
 
-        def start(*command: str | Path, **options: object) -> Process:
-            log = tmp_path / f"process-{next(numbers)}.log"
-            return running.enter_context(Process(command, log, **options))
 
-        yield start
+def spawner(directory: Path, keep: Callable[[Process], object]) -> Callable[..., Process]:
+    """Return what starts processes with logs in a directory, and gives each to who ends it."""
+    numbers = count()
+
+    def start(*command: str | Path, **options: object) -> Process:
+        process = Process(command, directory / f"process-{next(numbers)}.log", **options)
+        keep(process)
+        return process
+
+    return start
 
 
 @pytest.fixture

@@ -10,13 +10,13 @@ from tests.processes import run_cli
 
 
 @pytest.mark.slow
-def test_a_worker_is_killed_and_every_promise_holds(configure, tmp_path):
+def test_connections_are_retired_and_every_promise_holds(configure, tmp_path):
     configure(
         database_url="postgresql://real.example/push",  # never met: a drill is on its own
         broker_url="redis://real.example/0",
         app_id="real",
     )
-    done = run_cli("drill", "kill-worker", "--devices", "400", "--json", timeout=110)
+    done = run_cli("drill", "goaway", "--devices", "400", "--json", timeout=110)
     assert done.returncode == 0, done.stdout + done.stderr
     told = json.loads(done.stdout)
     assert told["ok"]

@@ -4,23 +4,26 @@ from push_pipeline import publish
 from tests.audience import android, ios
 from tests.running import Stand, at_least
 
+#: Devices of each platform: more than batches of one worker.
+MANY = 2_500
+
 #: Answers take this long (seconds, from and to), so that a broadcast takes its time.
 SLOW = (0.2, 0.3)
 
 
 def test_a_silent_fcm_does_not_keep_apns_from_finishing(stand: Stand) -> None:
     stand.simulator.rules([{"match": {"provider": "fcm"}, "action": {"never": True}}])
-    stand.subscribe(ios(5_000), android(5_000))
+    stand.subscribe(ios(MANY), android(MANY))
     stand.start_beat()
     stand.start_worker("publish,schedule", children=1)
     stand.start_worker("fcm,fcm.bulk", children=2)
     stand.start_worker("apns,apns.bulk", children=2)
 
     message_id = stand.installation.publish()
-    run = stand.follow(message_id, at_least(5_000), timeout=20)
+    run = stand.follow(message_id, at_least(MANY), timeout=20)
 
-    assert run["byPlatform"]["IOS"]["accepted"] == 5_000
-    assert run["byPlatform"]["ANDROID"]["inFlight"] == 5_000
+    assert run["byPlatform"]["IOS"]["accepted"] == MANY
+    assert run["byPlatform"]["ANDROID"]["inFlight"] == MANY
 
 
 def test_a_push_to_one_device_overtakes_a_broadcast_in_the_same_worker(stand: Stand) -> None:

@@ -9,12 +9,12 @@ import pytest
 from tests.audience import android, ios
 from tests.running import SHORT_LEASE, Stand, at_least
 
-DEVICES = 5_000  # of each platform
+DEVICES = 2_500  # of each platform
 CHILDREN = 4
 WINDOW = 100
 
 #: Accepted devices at which the worker is killed: early, in the middle, late.
-KILLS = (1_500, 4_000, 6_500)
+KILLS = (750, 2_000, 3_250)
 
 #: The most devices that three kills may leave in doubt.
 DOUBT = WINDOW * CHILDREN * len(KILLS)

@@ -9,7 +9,7 @@ from tests.audience import ios
 from tests.running import SHORT_LEASE, Stand, at_least
 from tests.services import Postgres
 
-DEVICES = 10_000
+DEVICES = 4_000
 CHILDREN = 4
 WINDOW = 100
 

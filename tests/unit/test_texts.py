@@ -112,3 +112,9 @@ def test_nothing_is_said_twice(page: str) -> None:
         for cell in re.findall(r"^\| ([^|]{8,}) \|", text, re.MULTILINE)
     ]
     assert [said for said, times in Counter([*lines, *rows]).items() if times > 1] == []
+
+
+def test_the_changelog_has_each_kind_and_each_line_once() -> None:
+    newest = (ROOT / "CHANGELOG.md").read_text().split("\n## ")[1]
+    said = [line for line in newest.split("\n") if line.startswith(("### ", "- "))]
+    assert [line for line, times in Counter(said).items() if times > 1] == []

@@ -12,6 +12,9 @@ class Clock(Protocol):
     def now_ms(self) -> int:
         """Return the time now in epoch milliseconds."""
 
+    def seconds(self) -> float:
+        """Return the seconds since some moment, to measure by: nobody sets this clock."""
+
     def pause(self, seconds: float) -> None:
         """Return after so many seconds."""
 
@@ -21,6 +24,9 @@ class _SystemClock:
 
     def now_ms(self) -> int:
         return time.time_ns() // 1_000_000
+
+    def seconds(self) -> float:
+        return time.monotonic()
 
     def pause(self, seconds: float) -> None:
         threading.Event().wait(seconds)
@@ -38,6 +44,11 @@ def go_by(clock: Clock | None) -> None:
 def now_ms() -> int:
     """Return the time now in epoch milliseconds."""
     return _clock.now_ms()
+
+
+def seconds() -> float:
+    """Return the seconds since some moment, to measure by: nobody sets this clock."""
+    return _clock.seconds()
 
 
 def pause(seconds: float) -> None:

@@ -11,15 +11,16 @@ from tests.simulation.machine import Pipeline
 
 
 @pytest.fixture(autouse=True)
-def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fan_out, "FIRST_PAGE", 6)
-    monkeypatch.setattr(fan_out, "PAGE", 8)
+def pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give the fan-out back its pages, which each world has its own of."""
+    for name in ("FIRST_PAGE", "PAGE"):
+        monkeypatch.setattr(fan_out, name, getattr(fan_out, name))
 
 
 @pytest.mark.timeout(300)
 def test_promises_hold_whatever_happens_in_whatever_order() -> None:
     run_state_machine_as_test(
-        Pipeline, settings=hypothesis.settings(max_examples=30, stateful_step_count=50)
+        Pipeline, settings=hypothesis.settings(max_examples=30, stateful_step_count=40)
     )
 
 
@@ -49,3 +50,22 @@ def test_a_probe_that_is_lost_leaves_the_route_closed_to_its_own_batch(state: Pi
 
     (probed,) = (one for one in state.world.picture.batch.values() if one["settled"] == 1)
     assert (probed["doubt_end"], probed["size"]) == (1, 2)
+
+
+def test_a_fan_out_that_was_overtaken_between_two_pages_writes_none_again() -> None:
+    state = Pipeline()
+    state.begin(policy="at-least-once", devices=12, page=3, window=2, fanned=False)
+    state.take(which=0, until="committed", said=["accepted"], twice=False)
+    state.overtake(which=0, until="committed", said=["accepted"])
+    (run,) = state.world.picture.run.values()
+    state.teardown()
+
+    assert run["audience"] == 6  # the page of each of the two
+
+
+def test_who_sends_while_it_is_cancelled_sends_no_further_slice(state: Pipeline) -> None:
+    state.take(which=0, until="send", said=[], twice=False)
+    state.interrupt(which=0, what="cancel", said=["accepted"])
+
+    assert state.world.jobs == []
+    assert sum(one["accepted"] for one in state.world.picture.batch.values()) == 2

@@ -13,7 +13,6 @@ import hypothesis
 from hypothesis import Phase
 from hypothesis.stateful import run_state_machine_as_test
 
-from push_workers.fanout import fan_out
 from tests.simulation.machine import Pipeline
 from tests.simulation.world import SEEN
 
@@ -50,7 +49,6 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=60, help="of a world, at the most")
     parser.add_argument("--raw", action="store_true", help="print a failure as it was found")
     asked = parser.parse_args()
-    fan_out.FIRST_PAGE, fan_out.PAGE = 6, 8
     logging.disable(logging.CRITICAL)
     ends, done = time.monotonic() + 60 * asked.minutes, 0
     seeds = random.SystemRandom()

@@ -15,6 +15,7 @@ from push_pipeline import cancel, db, pause, publish, register_device, resume, u
 from push_pipeline.devices.register import register_devices
 from push_pipeline.devices.registration import check_registration
 from push_pipeline.errors import NotCancellable, UnknownRegistration
+from push_workers.fanout import fan_out
 from tests.audience import android, ios
 from tests.simulation.answers import ANSWERS
 from tests.simulation.calm import calm_down
@@ -47,10 +48,19 @@ class Pipeline(RuleBasedStateMachine):
     @initialize(
         policy=st.sampled_from(["once-if-collapsible", "at-least-once", "at-most-once"]),
         devices=st.integers(4, DEVICES),
+        page=st.sampled_from([3, 3, 8]),
+        window=st.sampled_from([1, 1, 2]),
+        fanned=st.booleans(),
     )
-    def begin(self, policy: str, devices: int) -> None:
-        """Begin a world with some devices, every third one of Android."""
-        self.world = World(Pipeline.schema, policy)
+    def begin(
+        self, policy: str, devices: int, page: int = 8, window: int = 2, *, fanned: bool = True
+    ) -> None:
+        """Begin a world with some devices, every third one of Android, and one message to all.
+
+        It is fanned out in pages of so many, or yet to be, and sent in slices of a window.
+        """
+        fan_out.FIRST_PAGE, fan_out.PAGE = max(3, page - 2), page
+        self.world = World(Pipeline.schema, policy, window)
         self.world.__enter__()
         fields = [self._registration(n, n) for n in range(devices)]
         now = self.world.now
@@ -58,7 +68,8 @@ class Pipeline(RuleBasedStateMachine):
             checked = [check_registration(one, now) for one in fields]
             register_devices(connection, APP, checked, now, alive=True)
         self.publish(0, 0, None, None, None, None)
-        self.take(0, until="end", said=[], twice=False)
+        if fanned:
+            self.take(0, until="end", said=[], twice=False)
 
     @rule(device=st.integers(0, DEVICES - 1), token=st.integers(-2, DEVICES + 1))
     def register(self, device: int, token: int) -> None:
@@ -143,6 +154,38 @@ class Pipeline(RuleBasedStateMachine):
         elif self.world.due_wakes() and self.world.has_idle_child:
             self.take(which // 2, until, said, twice=False)
 
+    @precondition(lambda self: self._sending() or self._may_begin())
+    @rule(which=numbers, what=st.sampled_from(["cancel", "cancel", "pause"]), said=answers)
+    def interrupt(self, which: int, what: str, said: list[str]) -> None:
+        """Cancel or pause what is just being sent; then its worker goes on."""
+        if not self._sending():
+            self.take(which, "send", said, twice=False)
+        sending = self._sending()
+        if not sending:
+            return
+        job = sending[which % len(sending)]
+        run = self.world.picture.run[job.at.what.batch.run_id]
+        self.operate(self.messages.index(run["message_id"]), what)
+        self._go_on(job, "send", said)
+
+    @precondition(lambda self: self.world.jobs or self._may_begin())
+    @rule(which=numbers, until=st.sampled_from(["committed", "committed", "end"]), said=answers)
+    def overtake(self, which: int, until: str, said: list[str]) -> None:
+        """Stop a job before a transaction until its lease is over, and another has its work."""
+        if not self.world.jobs:
+            self.take(which, "committed", said, twice=False)
+        if not self.world.jobs:
+            return
+        slow = self.world.jobs[which % len(self.world.jobs)]
+        self._go_on(slow, "begin", said)
+        self.wait(61, "end")
+        same = [slow.name.endswith(f"({one.key})") for one in self.world.due_wakes()]
+        for number in reversed([n for n, is_same in enumerate(same) if is_same]):
+            if self.world.has_idle_child:
+                self.take(number, until, said, twice=False)
+        if not slow.over:
+            self._go_on(slow, "end", said)
+
     @rule(seconds=spans, tick=ticks)
     def wait(self, seconds: float, tick: str) -> None:
         """Let time pass, and beat tick: to its end or to a stop in the middle of it."""
@@ -187,6 +230,12 @@ class Pipeline(RuleBasedStateMachine):
             "os": system,
             "channels": ["news"],
         }
+
+    def _may_begin(self) -> bool:
+        return bool(self.world.due_wakes()) and self.world.has_idle_child
+
+    def _sending(self) -> list[Job]:
+        return [job for job in self.world.jobs if job.at.kind == "send"]
 
     def _go_on(self, job: Job, until: str, said: list[str]) -> None:
         """Take steps until the job stops at such a point, or has ended."""

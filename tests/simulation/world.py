@@ -41,7 +41,6 @@ SETTINGS = {
     "secret_key": "a secret of the tests only",
     "app_id": APP,
     "batch_size": 5,
-    "doubt_window": 2,
     "max_attempts": 3,
 }
 
@@ -70,10 +69,11 @@ class World:
     compares all rows with what they were, after every step.
     """
 
-    def __init__(self, schema: sqlite3.Connection, policy: str) -> None:
+    def __init__(self, schema: sqlite3.Connection, policy: str, window: int) -> None:
         self.now = BEGINNING
         self.steps = 0
         self.policy = policy
+        self.window = window
         self.truth = Truth()
         self.wakes: list[Wake] = []
         self.broker_away = False
@@ -109,6 +109,9 @@ class World:
 
     def now_ms(self) -> int:
         return self.now
+
+    def seconds(self) -> float:
+        return self.now / 1000
 
     def pause(self, seconds: float) -> None:
         until = self.now + round(seconds * 1000)
@@ -290,7 +293,8 @@ class _Child(Context):
     """A worker child whose every route leads to the simulated provider."""
 
     def __init__(self, world: World) -> None:
-        super().__init__(get_settings().model_copy(update={"unknown_policy": world.policy}))
+        own = {"unknown_policy": world.policy, "doubt_window": world.window}
+        super().__init__(get_settings().model_copy(update=own))
         self.rng = random.Random(1)
         self.budgets = NoBudgets()
         self._world = world

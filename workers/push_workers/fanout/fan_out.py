@@ -5,7 +5,6 @@ checkpoint moves only from where this fan-out left it. Memory holds one page, wh
 audience.
 """
 
-import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -21,7 +20,7 @@ from push_pipeline.audience import (
     read_page,
     select_for,
 )
-from push_pipeline.clock import now_ms
+from push_pipeline.clock import now_ms, seconds
 from push_pipeline.db import Connection
 from push_pipeline.directory.provider_routes import apple_environments
 from push_pipeline.ledger import batches, due_runs, runs
@@ -104,20 +103,20 @@ def start(run_id: int) -> bool:
     return _fan_out(run_id, lambda _: True)
 
 
-def _turn_is_over(seconds: float) -> bool:
-    if seconds > LONGEST_TURN_SECONDS:
+def _turn_is_over(passed: float) -> bool:
+    if passed > LONGEST_TURN_SECONDS:
         return True
-    return seconds > TURN_SECONDS and queues.waiting_for_a_turn(queues.PUBLISH) > 0
+    return passed > TURN_SECONDS and queues.waiting_for_a_turn(queues.PUBLISH) > 0
 
 
 def _fan_out(run_id: int, is_over: Callable[[float], bool]) -> bool:
-    began = time.monotonic()
+    began = seconds()
     begun = _begin(run_id)
     if begun is None:
         return False
     run = None if begun.alone else begun.run
     while run is not None and run.state == RunState.FANNING:
-        if is_over(time.monotonic() - began):
+        if is_over(seconds() - began):
             _queue_again(run)
             return True
         page = _advance(run)

@@ -1,10 +1,16 @@
 """What may be broken on purpose while a push goes out, and how."""
 
+import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from http.client import HTTPException
 from typing import Any
 
+import redis
+
 from push_pipeline.errors import InvalidParameter
+from push_pipeline.supervisor import redis_server
 from push_pipeline.supervisor.installation import Installation
 
 #: Seconds that a provider's trouble lasts.
@@ -43,6 +49,35 @@ def _rule(**action: object) -> Harm:
     return _ask("PUT", "/rules", [{"match": {"until": TROUBLE_SECONDS}, "action": action}])
 
 
+def _for_a_while(begin: Harm, end: Harm) -> Harm:
+    """Begin a trouble that somebody must end, and let that be done in time."""
+
+    def end_it(installation: Installation) -> None:
+        with suppress(OSError, HTTPException, redis.RedisError):  # all may be stopped by then
+            end(installation)
+
+    def harm(installation: Installation) -> None:
+        begin(installation)
+        ending = threading.Timer(TROUBLE_SECONDS, end_it, [installation])
+        ending.daemon = True
+        ending.start()
+
+    return harm
+
+
+def _replica_of(*master: str) -> Harm:
+    def harm(installation: Installation) -> None:
+        socket = redis_server.socket_in(installation.folder.path)
+        with redis.Redis(unix_socket_path=str(socket)) as client:
+            client.replicaof(*master)
+
+    return harm
+
+
+def _oauth(fault: str) -> Harm:
+    return _ask("PATCH", "/behaviour", {"oauth_fault": fault})
+
+
 DRILLS: Mapping[str, Drill] = {
     "kill-worker": Drill(
         "SIGKILL to the workers of both providers, all children at once",
@@ -53,6 +88,24 @@ DRILLS: Mapping[str, Drill] = {
         "SIGKILL to beat, and to the workers of Apple's devices", _kill("beat", "worker-apns")
     ),
     "redis-away": Drill("SIGKILL to Redis; it comes back after half a second", _kill("redis")),
+    "redis-failover": Drill(
+        f"Redis becomes a replica, which takes no writes, for {TROUBLE_SECONDS:g} s",
+        _for_a_while(_replica_of("127.0.0.1", "1"), _replica_of("NO", "ONE")),
+    ),
+    "token-endpoint-outage": Drill(
+        f"Google's token endpoint answers with errors for {TROUBLE_SECONDS:g} s",
+        _for_a_while(_oauth("error"), _oauth("")),
+        before=True,
+    ),
+    "poison-device": Drill(
+        f"requests to some devices break their connection for {TROUBLE_SECONDS:g} s",
+        _ask(
+            "PUT",
+            "/rules",
+            [{"match": {"prefix": "7", "until": TROUBLE_SECONDS}, "action": {"cut": "headers"}}],
+        ),
+        before=True,
+    ),
     "provider-outage": Drill(
         f"both providers answer 503 for {TROUBLE_SECONDS:g} s",
         _rule(status=503, reason="ServiceUnavailable"),

@@ -87,7 +87,8 @@ class Installation:
 
     def work(self, message_id: str) -> RunLedger:
         """Do what workers would until nothing of the message is due; return its one run."""
-        while fan_out(self.run_id(message_id)):
+        run_id = self.run_id(message_id)
+        while fan_out(run_id):
             pass  # it was not its turn any more
         while due := self.due_batches(message_id):
             for batch_id in due:

@@ -239,5 +239,5 @@ def test_a_resumed_run_gets_new_wake_ups(installation: Installation) -> None:
 
     with db.reading() as connection:
         woken = connection.execute(select(BATCH.woken_at).where(BATCH.run_id == run_id)).scalar()
-        assert runs.is_sendable(connection, run_id)
+        assert runs.is_sendable(connection, run_id, "production")
     assert woken is not None

@@ -443,7 +443,7 @@ def _make_app(url: str) -> Celery:
         config["broker_transport_options"] |= AMQP_OPTIONS
         config["task_queues"] = task_queues()  # it refuses a queue that two declare differently
     else:
-        config["broker_transport_options"] |= TRANSPORT_OPTIONS
+        config["broker_transport_options"] |= TRANSPORT_OPTIONS | RETRY_POLICY
     app.conf.update(
         config,
         task_publish_retry_policy=RETRY_POLICY,

@@ -60,7 +60,10 @@ def test_the_description_names_every_field_code_and_nothing_else(api: Client) ->
     publish = told["paths"]["/messaging/{channel}"]["post"]
     schema = publish["requestBody"]["content"]["application/json"]["schema"]
     fields = {*DeliveryOptions.model_fields, *PublishOptions.model_fields}
-    assert set(schema["properties"]) == {to_camel(field) for field in fields} | {"message", "strict"}
+    assert set(schema["properties"]) == {to_camel(field) for field in fields} | {
+        "message",
+        "strict",
+    }
     for code in (5003, 5007, 5030, 2002, 3064, 999):
         assert f"| {code} | " in told["info"]["description"]
     assert "HTTPValidationError" not in json.dumps(told)

@@ -1,5 +1,6 @@
 """The console as a browser's requests meet it: who comes in, what is shown, what is done."""
 
+import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -331,6 +332,10 @@ def test_a_device_is_put_out_of_service_and_found_by_its_token(
 
     found = vera.post("devices/by-token", token="ab" * 32)
     assert found.headers["location"].endswith("one?id=dev-1")
+    digest = hashlib.sha256(("ab" * 32).encode()).hexdigest()
+    for told in (digest, digest[:8].upper()):
+        found = vera.post("devices/by-token", token=told)
+        assert found.headers["location"].endswith("one?id=dev-1")
     assert vera.post("devices/by-token", token="cd" * 32).status_code == 400
     assert vera.post("devices/put-out", device_id="dev-1").status_code == 400
     assert anna.post("devices/put-out", device_id="dev-1").status_code == 303

@@ -1,5 +1,7 @@
 """The devices of an app as an operator looks at them: listed by pages, or one of them."""
 
+import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +27,12 @@ KEY_MAX = 2**63 - 1
 
 #: Devices looked at for one page, however few of them have the system that is asked for.
 LOOKED_AT = 10_000
+
+
+#: Devices whose tokens are hashed at the most, to find one by its hash.
+HASHED_MAX = 200_000
+
+_HASH = re.compile("[0-9a-f]{8,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +96,23 @@ def show_device(device_id: str, *, app: str | None = None) -> DeviceView:
 
 
 def device_of_token(connection: Connection, app_id: str, token: str) -> str | None:
-    """Return the id of the device that has a token, or None."""
+    """Return the id of the device that has a token, or None.
+
+    In its place the SHA-256 of the token may be given, in hex, or its first eight digits or more:
+    no index is kept for it, so that the first 200,000 devices of the app are looked at.
+    """
     of_app = DEVICE.app_id == app_id
     by_token = select(DEVICE.device_id).where(of_app, DEVICE.token == token)
     found: str | None = connection.execute(by_token).scalar()
-    return found
+    if found is not None or not _HASH.fullmatch(token.lower()):
+        return found
+    each = select(DEVICE.device_id, DEVICE.token).where(of_app).order_by(DEVICE.id)
+    paged = each.limit(HASHED_MAX).execution_options(yield_per=LOOKED_AT)
+    with connection.execute(paged) as rows:
+        for device_id, one in rows:
+            if hashlib.sha256(one.encode()).hexdigest().startswith(token.lower()):
+                return str(device_id)
+    return None
 
 
 def devices_of_user(connection: Connection, app_id: str, user_id: str) -> list[DeviceView]:

@@ -159,7 +159,7 @@ def spend_the_budget_of_fcm(stand: Stand) -> None:
         statement = select(CREDENTIAL.id).where(CREDENTIAL.provider == "fcm")
         key = budget_key(connection.execute(statement).scalar_one())
     limits = limits_of("fcm", get_settings())
-    more = int(limits.rate * (limits.burst_seconds + 0.2))
+    more = int(limits.rate * (limits.burst_seconds + 5))
     budgets = stand.installation.context.budgets
     assert budgets.take(key, limits, Ask(more, 1, more, bulk=False)).allowed == more
 

@@ -10,6 +10,7 @@ What is erased, and what stays:
 - **Messages for that user alone**, or for devices of theirs alone, lose their text, headers,
   template values, segment and dedupe key; one that is not finished is cancelled. That they were
   sent, and how it ended, stays.
+- **What was done in the console** to their devices loses the device's id; that it was done stays.
 - **Lists of several users or devices** keep their length: a pseudonym takes the name's place.
 - **What names the person inside** a text for others, a segment or a dedupe key is not looked for.
   It goes with its message, PIPELINE_RETENTION_DAYS after that has ended. Backups, a provider's
@@ -29,6 +30,7 @@ from push_pipeline.devices.inventory import devices_of_user
 from push_pipeline.devices.owners import named_devices, remove_devices
 from push_pipeline.devices.views import DeviceView
 from push_pipeline.directory.apps import resolve_app
+from push_pipeline.directory.audit import forget_in_deeds
 from push_pipeline.directory.users import find_user, remove_user
 from push_pipeline.errors import UnknownDevice
 from push_pipeline.ledger.deliveries import deliveries_of
@@ -85,6 +87,7 @@ def forget_device(device_id: str, *, app: str | None = None) -> Erasure:
     names = frozenset({device_id}).union(*(one.names for one in found))
     _, renamed = _forget_names(Leaving(app_id, frozenset(), names, blank=False))
     with db.writing() as connection:
+        forget_in_deeds(connection, app_id, names)
         removed = remove_devices(connection, app_id, [device_id])
     if not removed and not renamed:
         raise UnknownDevice(f"no device has the id {device_id!r}")
@@ -132,6 +135,7 @@ def erase_user(user_id: str, *, app: str | None = None) -> Erasure:
     # The messages first: without the devices their names could not be found any more.
     blanked, renamed = _forget_names(Leaving(app_id, frozenset({user_id}), names, blank=True))
     with db.writing() as connection:
+        forget_in_deeds(connection, app_id, names)
         removed = remove_devices(connection, app_id, [one.device_id for one in devices])
         known = remove_user(connection, app_id, user_id)
     return Erasure(known, removed, blanked, renamed)

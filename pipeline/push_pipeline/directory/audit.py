@@ -1,9 +1,11 @@
 """Who did what in the console; written in the transaction of the deed where there is one."""
 
+from collections.abc import Collection
 from typing import NamedTuple
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, insert, select, update
 
+from push_pipeline import db
 from push_pipeline.models import AUDIT, AuditEntry
 
 #: Entries of a page.
@@ -27,6 +29,16 @@ def note_deed(
     """Note what somebody does. `subject` is an id, never a text or a token."""
     values = {"at": now, "user_name": who, "app_id": app_id, "action": action, "subject": subject}
     connection.execute(insert(AuditEntry).values(**values))
+
+
+#: In the place of a name that was erased.
+FORGOTTEN = "(forgotten)"
+
+
+def forget_in_deeds(connection: Connection, app_id: str, names: Collection[str]) -> None:
+    """Take the names of devices or users out of what was done to them; that it was done stays."""
+    named = (AUDIT.app_id == app_id, db.any_of(AUDIT.subject, tuple(names)))
+    connection.execute(update(AuditEntry).where(*named).values(subject=FORGOTTEN))
 
 
 def list_deeds(connection: Connection, app_id: str, before: int | None = None) -> list[Deed]:

@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
@@ -29,7 +29,7 @@ from push_pipeline.ledger.readings import (
 from push_pipeline.settings import Settings
 from push_workers.tick import end_canaries
 from tests.installation import APP, Installation
-from tests.integration.gateway_stand import running_gateway
+from tests.integration.gateway_stand import Client, running_gateway
 
 CANARY = "canary-text-9f3a"
 
@@ -122,6 +122,46 @@ def test_a_password_signs_in_and_a_new_one_signs_everybody_out(
 
     set_password("vera", "another horse battery")
     assert opened.get("messages").status_code == 303
+
+
+def test_a_form_of_a_stranger_is_bounded_before_it_is_known_who_sends_it(
+    browser: Callable[[str], Browser], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stranger = browser("")
+    sent = 0
+
+    def endless() -> Iterator[bytes]:
+        nonlocal sent
+        for _ in range(10_000):
+            sent += 65_536
+            yield b"x" * 65_536
+
+    for path in ("/console/sign-in", f"/console/a/{APP}/compose/look"):
+        with suppress(httpx.WriteError):  # it may be told before all of it is sent
+            answer = stranger.client.post(
+                path,
+                content=endless(),
+                headers={"content-type": "application/x-www-form-urlencoded"},
+            )
+            assert answer.status_code == 413, answer.text
+    assert sent < 64 * 2**20, "most of it is not taken"
+
+    monkeypatch.setattr("push_pipeline.console.bounds.FORM_SECONDS", 0.3)
+    port = httpx.URL(stranger.url).port
+    head = (
+        b"POST /console/sign-in HTTP/1.1\r\nHost: x\r\nSec-Fetch-Site: same-origin\r\n"
+        b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 9\r\n\r\nname="
+    )
+    assert Client(int(port or 0)).raw(head).status == 408
+
+
+def test_a_refused_sign_in_is_logged_without_what_was_tried(
+    browser: Callable[[str], Browser], caplog: pytest.LogCaptureFixture
+) -> None:
+    said = {"name": "vera", "password": CANARY}
+    assert browser("").client.post("/console/sign-in", data=said).status_code == 401
+    assert [one.action for one in caplog.records if "refused" in one.message] == ["sign_in_refused"]
+    assert CANARY not in caplog.text
 
 
 def test_a_page_of_another_site_changes_nothing(
@@ -343,6 +383,11 @@ def test_a_device_is_put_out_of_service_and_found_by_its_token(
     assert "Somebody has put the device out" in anna.get("devices/one?id=dev-1").text
     register_device("dev-1", "ab" * 32, "IOS", channels=["news"])
     assert installation.work(publish("news", "Hi").message_id)["accepted"] == 1
+
+    assert "dev-1" in anna.get("audit").text
+    assert anna.post("devices/forget", device_id="dev-1").status_code == 303
+    assert "dev-1" not in anna.get("audit").text
+    assert "put a device out of service" in anna.get("audit").text
 
 
 def test_a_canary_is_sent_first_and_resumed_after_a_look(

@@ -98,6 +98,29 @@ def test_however_many_look_a_topic_is_read_once() -> None:
     assert set(asyncio.run(look())) == {"read 1"}
 
 
+def test_a_topic_that_breaks_ends_its_streams_and_the_next_viewer_gets_a_new_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("push_pipeline.console.live.HEARTBEAT", 0.05)
+    said = iter(["one", ZeroDivisionError(), "two"])
+
+    def read() -> str:
+        following = next(said)
+        if isinstance(following, Exception):
+            raise following
+        return following
+
+    async def look() -> list[str]:
+        topics = Topics()
+        first = [one async for one in topics.follow("a", read) if one]
+        second = topics.follow("a", read)
+        first.append(await anext(second))
+        await second.aclose()
+        return first
+
+    assert asyncio.run(look()) == ["one", "two"]
+
+
 def test_there_is_an_end_to_how_many_look(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("push_pipeline.console.live.VIEWERS_MAX", 1)
 

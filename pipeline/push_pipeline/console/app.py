@@ -1,6 +1,6 @@
 """The console's application: what every request passes, its errors as pages, its routes."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from importlib.resources import files
 
@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
+from push_pipeline.console.bounds import BoundedForms
 from push_pipeline.console.guard import HEADERS, comes_from_here
 from push_pipeline.console.live import Topics
 from push_pipeline.console.pages import (
@@ -44,6 +45,11 @@ _PAGES = (
     events,
 )
 
+_ROUTING: Mapping[int, str] = {
+    HTTPStatus.REQUEST_TIMEOUT: "The form did not arrive in time.",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The form is too long.",
+}
+
 #: Seconds that a browser keeps a file of ours; its address changes with the release.
 _STATIC_AGE = 31_536_000
 
@@ -54,6 +60,7 @@ def create_console(examine: system.Examine) -> FastAPI:
     console.state.topics = Topics()
     console.state.failures = RateLimiter()
     console.state.examine = examine
+    console.add_middleware(BoundedForms)  # behind the guard, which dresses its answers too
     console.middleware("http")(_guard)
     console.add_exception_handler(NotSignedIn, _sign_in_first)
     console.add_exception_handler(PipelineError, _say)
@@ -99,8 +106,11 @@ async def _say_malformed(request: Request, _: Exception) -> Response:
 
 
 async def _say_routing(request: Request, error: Exception) -> Response:
-    status = error.status_code if isinstance(error, HTTPException) else 500
-    return _error(request, status, "There is no such page.")
+    assert isinstance(error, HTTPException)  # noqa: S101 - it is registered for no other
+    says = _ROUTING.get(error.status_code, "There is no such page.")
+    answer = _error(request, error.status_code, says)
+    answer.headers.update(error.headers or {})
+    return answer
 
 
 def _error(request: Request, status: int, says: str) -> Response:

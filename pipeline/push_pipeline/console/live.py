@@ -6,7 +6,7 @@ changed. A browser that loses the connection comes back by itself and gets what 
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
 
 from starlette.concurrency import run_in_threadpool
@@ -37,7 +37,7 @@ class Topics:
     def __init__(self) -> None:
         self._topics: dict[str, _Topic] = {}
 
-    async def follow(self, name: str, read: Read) -> AsyncIterator[str]:
+    async def follow(self, name: str, read: Read) -> AsyncGenerator[str]:
         """Yield what a topic says, now and whenever it changes; an empty text is a heartbeat.
 
         Raises:
@@ -46,19 +46,19 @@ class Topics:
         if sum(len(topic.viewers) for topic in self._topics.values()) >= VIEWERS_MAX:
             raise TooManyViewers
         topic = self._topics.get(name)
-        if topic is None:
+        if topic is None or topic.is_broken:
             topic = self._topics[name] = _Topic(read)
         mailbox: asyncio.Queue[str] = asyncio.Queue(maxsize=1)
         topic.welcome(mailbox)
         try:
-            while True:
+            while not topic.is_broken:  # its viewers come back by themselves, and to a new one
                 try:
                     yield await asyncio.wait_for(mailbox.get(), HEARTBEAT)
                 except TimeoutError:
                     yield ""
         finally:
-            if not topic.leave(mailbox):
-                self._topics.pop(name, None)
+            if not topic.leave(mailbox) and self._topics.get(name) is topic:
+                del self._topics[name]
 
     def close(self) -> None:
         """Stop reading."""
@@ -85,17 +85,31 @@ class _Topic:
             self.stop()
         return bool(self.viewers)
 
+    @property
+    def is_broken(self) -> bool:
+        """Whether nothing is read any more though somebody looks."""
+        return self._reading.done()
+
     def stop(self) -> None:
         self._reading.cancel()
 
     async def _keep_reading(self) -> None:
         while True:
             with suppress(PipelineError):  # a database that is away comes back
-                said = await run_in_threadpool(self._read)
+                said = await self._look()
                 if said != self._said:
                     self._said = said
                     self._tell(said)
             await asyncio.sleep(INTERVAL)
+
+    async def _look(self) -> str:
+        try:
+            return await run_in_threadpool(self._read)
+        except PipelineError:
+            raise
+        except Exception:
+            logger.exception("a page cannot be kept up to date", extra={"action": "defect"})
+            raise
 
     def _tell(self, said: str) -> None:
         for mailbox in self.viewers:

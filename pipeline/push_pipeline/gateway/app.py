@@ -89,7 +89,7 @@ def create_app(operator_port: int | None = None, console: ASGIApp | None = None)
         lifespan=_lifespan,
         middleware=[
             Middleware(OperatorPort, port=operator_port),
-            Middleware(ConsoleMount, console=console),
+            Middleware(ConsoleMount, console=console and AccessLog(Defects(console))),
             Middleware(Addressing),
             Middleware(AccessLog),
             *_cross_origin(get_settings().cors_origins.split()),

@@ -1,6 +1,7 @@
 """The stream of a page: what its topic says, now and whenever it changes."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
@@ -15,7 +16,8 @@ from push_pipeline.errors import InvalidParameter, PipelineError
 
 router = APIRouter(prefix="/a/{app_id}/events")
 
-#: Messages of a stream after which it is asked again whether its viewer is still let in.
+#: Messages of a stream after which it is asked again whether its viewer is still let in; at each
+#: heartbeat it is asked as well.
 ASKED_AGAIN = 20
 
 
@@ -36,15 +38,17 @@ async def events(request: Request, visitor: Visiting, topic: str) -> Response:
     )
 
 
-async def _stream(request: Request, first: str, told: AsyncIterator[str]) -> AsyncIterator[str]:
+async def _stream(request: Request, first: str, told: AsyncGenerator[str]) -> AsyncIterator[str]:
     yield "retry: 2000\n\n"
     yield _event(first)
     said = 0
-    async for one in told:
-        said += 1
-        if said % ASKED_AGAIN == 0 and not await run_in_threadpool(_is_let_in, request):
-            return
-        yield _event(one)
+    async with aclosing(told):
+        async for one in told:
+            said += 1
+            ask = not one or said % ASKED_AGAIN == 0
+            if ask and not await run_in_threadpool(_is_let_in, request):
+                return
+            yield _event(one)
 
 
 def _event(html: str) -> str:

@@ -1,5 +1,6 @@
 """The door: a link from the command line, a password, and the way out."""
 
+import logging
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
@@ -14,6 +15,10 @@ from push_pipeline.console.visitor import Visiting
 from push_pipeline.directory.console_users import SESSION_MS, close_session
 from push_pipeline.errors import SignInFailed
 from push_pipeline.gateway.clients import network_of
+
+logger = logging.getLogger(__name__)
+
+REFUSED = {"action": "sign_in_refused"}
 
 router = APIRouter()
 
@@ -48,6 +53,7 @@ async def enter(
         else:
             session = await run_in_threadpool(by_password, name, password)
     except SignInFailed as refused:
+        logger.warning("a sign-in was refused: %s", network_of(client), extra=REFUSED)
         failures.count(origins)
         return page("sign_in.html", status=401, token="", says=str(refused))
     answer = RedirectResponse("/console/", status_code=303)

@@ -2,13 +2,13 @@
 
 import pytest
 
-from push_pipeline import cancel, db, publish, resume, status
+from push_pipeline import cancel, db, pause, publish, resume, status
 from push_pipeline.clock import now_ms
-from push_pipeline.errors import InvalidParameter
+from push_pipeline.errors import InvalidParameter, NotCancellable
 from push_pipeline.ledger import due_runs
 from push_pipeline.options import DeliveryOptions
 from push_workers.fanout.fan_out import fan_out
-from push_workers.tick import end_canaries
+from push_workers.tick import close_finished_runs, end_canaries
 from tests.installation import Installation
 
 
@@ -54,6 +54,30 @@ def test_one_that_is_refused_by_many_says_so_and_is_cancelled(installation: Inst
     cancel(message_id)
     [run] = status(message_id)["runs"]
     assert (run["audience"], run["accepted"], run["rejected"]) == (10, 9, 1)
+    close_finished_runs(now_ms())
+    [run] = status(message_id)["runs"]
+    assert (run["state"], run["finishedAt"] is None) == ("cancelled", False)
+
+
+def test_it_waits_however_often_it_is_looked_at_and_whoever_was_killed(
+    installation: Installation,
+) -> None:
+    installation.register([ios(n) for n in range(1, 21)])
+    message_id = publish("news", "Hi", None, {"canary": 10}).message_id
+    run_id = installation.run_id(message_id)
+    assert fan_out(run_id)  # whoever did so is killed before it could wake anybody
+    assert fan_out(run_id) is False
+    end_canaries(now_ms())
+    assert status(message_id)["runs"][0]["state"] == "fanning", "its devices were not sent to yet"
+
+    installation.work(message_id)
+    for _ in range(2):
+        end_canaries(now_ms())
+        assert status(message_id)["runs"][0]["state"] == "paused"
+    with pytest.raises(NotCancellable):
+        pause(message_id)
+    resume(message_id)
+    assert installation.work(message_id)["accepted"] == 20
 
 
 def test_one_that_is_all_of_its_audience_waits_for_nothing(installation: Installation) -> None:

@@ -67,12 +67,18 @@ def end_fan_out(connection: Connection, run: RunView) -> None:
     runs.advance(connection, run, cursor=1, added=0, changes=changes)
 
 
+def hold(connection: Connection, run: RunView) -> None:
+    connection.execute(update(Run).where(RUN.id == run.id).values(canary=0))
+    runs.end_canaries(connection, NOW)
+
+
 RUN_VERBS: dict[RunMove, Callable[[Connection, RunView], object]] = {
     RunMove.BEGIN: lambda connection, run: runs.begin(connection, run, NOW, NOW + 60_000),
     RunMove.SKIP: lambda connection, run: due_runs.skip(connection, run, NOW),
     RunMove.END_FAN_OUT: end_fan_out,
     RunMove.FINISH: lambda connection, run: runs.close_if_done(connection, run.id, NOW),
     RunMove.PAUSE: lambda connection, run: pause_message(connection, APP, run.message_id),
+    RunMove.HOLD: hold,
     RunMove.RESUME: lambda connection, run: resume_message(connection, APP, run.message_id),
     RunMove.CANCEL: lambda connection, run: cancel_message(connection, APP, run.message_id, NOW),
 }

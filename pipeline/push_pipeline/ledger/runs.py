@@ -191,7 +191,7 @@ def find_stopped(connection: Connection, limit: int) -> list[tuple[str, str]]:
 def end_canaries(connection: Connection, now: int) -> int:
     """Let runs wait for a look whose canary is out; return how many."""
     out = (
-        RUN.state == RunState.FANNING,
+        RUN.state.in_(RunMove.HOLD.sources),
         RUN.finished_at.is_(None),
         RUN.due_at <= now + EARLY_MS,
         RUN.canary.is_not(None),

@@ -57,6 +57,7 @@ class RunMove(Enum):
     END_FAN_OUT = ((RunState.FANNING,), (RunState.SENDING,))
     FINISH = ((RunState.SENDING,), (RunState.FINISHED,))
     PAUSE = ((RunState.SCHEDULED, RunState.FANNING, RunState.SENDING), (RunState.PAUSED,))
+    HOLD = ((RunState.FANNING,), (RunState.PAUSED,))  # its canary is out
     RESUME = ((RunState.PAUSED,), (RunState.SCHEDULED, RunState.FANNING, RunState.SENDING))
     CANCEL = (
         (RunState.SCHEDULED, RunState.FANNING, RunState.SENDING, RunState.PAUSED),

@@ -235,6 +235,24 @@ def test_somebody_with_a_role_in_one_app_sees_no_other(browser: Callable[[str], 
     assert anna.get("messages").status_code == 303, "the next request already"
 
 
+def test_an_admin_of_one_app_learns_nothing_of_the_others(
+    browser: Callable[[str], Browser],
+) -> None:
+    with db.writing() as connection:
+        ensure_app(connection, "OTHER", "Another", now_ms())
+        put_person(connection, "otto", {"OTHER": "admin"}, now_ms())
+        put_person(connection, "zoe", {"*": "admin"}, now_ms())
+    anna, zoe = browser("anna"), browser("zoe")
+    for path in ("system", "system/doctor", "audit", "messages"):
+        assert "otto" not in anna.get(path).text
+        assert "zoe" not in anna.get(path).text or path == "system", "she has a role here as well"
+        assert "OTHER" not in anna.get(path).text
+    assert "every app" in anna.get("system/doctor").text
+    assert "<table>" in zoe.get("system/doctor").text
+    assert "signed in" in zoe.get("audit").text
+    assert "signed in" not in anna.get("audit").text
+
+
 def test_texts_and_tokens_are_hidden_until_somebody_asks_and_that_is_noted(
     installation: Installation, browser: Callable[[str], Browser]
 ) -> None:

@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from push_pipeline import db
 from push_pipeline.clock import now_ms
 from push_pipeline.console.guard import cookie_name
-from push_pipeline.console.roles import Role, apps_of, role_in
+from push_pipeline.console.roles import EVERY_APP, Role, apps_of, role_in
 from push_pipeline.directory.apps import list_apps
 from push_pipeline.directory.audit import note_deed
 from push_pipeline.directory.console_users import Person, find_person, find_signed_in
@@ -30,6 +30,7 @@ class Visitor:
     app_id: str
     role: Role
     apps: list[str]
+    everywhere: bool = False  # has a role in every app, those to come included
 
     def require(self, role: Role) -> None:
         """Let nobody on who has less than this role.
@@ -79,7 +80,7 @@ def find_visitor(request: Request) -> Visitor:
     role = role_in(person.roles, asked) if asked in there else None
     if role is None:
         raise OperationDenied("you have no role in this app: push-pipeline console grant")
-    return Visitor(person.name, asked, role, apps)
+    return Visitor(person.name, asked, role, apps, EVERY_APP in person.roles)
 
 
 def _by_cookie(request: Request, connection: db.Connection) -> Person | None:

@@ -41,11 +41,14 @@ def forget_in_deeds(connection: Connection, app_id: str, names: Collection[str])
     connection.execute(update(AuditEntry).where(*named).values(subject=FORGOTTEN))
 
 
-def list_deeds(connection: Connection, app_id: str, before: int | None = None) -> list[Deed]:
+def list_deeds(
+    connection: Connection, app_id: str, before: int | None = None, *, of_no_app: bool = True
+) -> list[Deed]:
     """Return the newest deeds in an app, and of no app; `before` is the id where a page ended."""
+    apps = ["", app_id] if of_no_app else [app_id]
     statement = select(
         AUDIT.id, AUDIT.at, AUDIT.user_name, AUDIT.app_id, AUDIT.action, AUDIT.subject
-    ).where(AUDIT.app_id.in_(["", app_id]))
+    ).where(AUDIT.app_id.in_(apps))
     if before is not None:
         statement = statement.where(AUDIT.id < before)
     rows = connection.execute(statement.order_by(AUDIT.id.desc()).limit(PAGE))

@@ -17,6 +17,6 @@ def audit(visitor: Visiting, before: int | None = None) -> Response:
     """List what was done, the newest first."""
     visitor.require(Role.ADMIN)
     with db.reading() as connection:
-        deeds = list_deeds(connection, visitor.app_id, before)
+        deeds = list_deeds(connection, visitor.app_id, before, of_no_app=visitor.everywhere)
     following = deeds[-1].id if len(deeds) == PAGE else None
     return page("audit.html", visitor, deeds=deeds, following=following)

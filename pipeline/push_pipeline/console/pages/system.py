@@ -10,10 +10,10 @@ from starlette.responses import Response
 from push_pipeline import db, queues
 from push_pipeline.clock import now_ms
 from push_pipeline.console.rendering import fragment, page
-from push_pipeline.console.roles import Role
-from push_pipeline.console.visitor import Visiting
+from push_pipeline.console.roles import Role, role_in
+from push_pipeline.console.visitor import Visiting, Visitor
 from push_pipeline.directory.apps import list_keys
-from push_pipeline.directory.console_users import list_people
+from push_pipeline.directory.console_users import Person, list_people
 from push_pipeline.directory.heartbeat import last_beat
 from push_pipeline.directory.provider_routes import list_routes, why_closed
 from push_pipeline.errors import SetupError
@@ -47,7 +47,7 @@ def system(visitor: Visiting) -> Response:
     """Show the installation."""
     with db.reading() as connection:
         keys = [one for one in list_keys(connection) if one.app_id == visitor.app_id]
-        people = list_people(connection) if visitor.role >= Role.ADMIN else []
+        people = _people(visitor, list_people(connection))
         minutes = list_readings(connection)
     return page(
         "system.html",
@@ -61,10 +61,22 @@ def system(visitor: Visiting) -> Response:
 
 @router.get("/doctor")
 def doctor(visitor: Visiting, request: Request) -> Response:
-    """Show what doctor finds; it asks workers and broker, which takes seconds."""
-    visitor.require(Role.VIEWER)
+    """Show what doctor finds; it asks workers and broker, which takes seconds.
+
+    It tells of every app, and so only those who may look at every app.
+    """
+    if not visitor.everywhere:
+        return page("problem.html", says="Doctor looks at every app: ask who may see them all.")
     examine: Examine = request.app.state.examine
     return page("doctor.html", findings=list(examine()))
+
+
+def _people(visitor: Visitor, everybody: Sequence[Person]) -> list[tuple[str, str]]:
+    """Return who has which role in the visitor's app, for its admins."""
+    if visitor.role < Role.ADMIN:
+        return []
+    roles = ((one.name, role_in(one.roles, visitor.app_id)) for one in everybody)
+    return [(name, role.name.lower()) for name, role in roles if role is not None]
 
 
 def pulse(app_id: str) -> str:

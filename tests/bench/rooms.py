@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import CodeType, FrameType
@@ -137,16 +137,24 @@ def follow() -> dict[str, Counter[str]]:
     return found
 
 
+def parts(files: Collection[str], shared: Collection[str]) -> str:
+    """Say how many of a step's files are the transport's, and how many every step runs through."""
+    http2 = sum("/http2/" in file for file in files)
+    of_all = len({*files} & {*shared})
+    told = f"{len(files) - http2 - of_all:4} its own, {of_all} every step's"
+    return f"{told}, {http2} the transport's" if http2 else told
+
+
 def main() -> int:
     """Print how many files each step runs through, with --list also which."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.rooms")
     parser.add_argument("--list", action="store_true")
     options = parser.parse_args()
-    for step, files in follow().items():
-        http2 = sum("/http2/" in file for file in files)
-        print(
-            f"{step:22}{len(files):4}" + (f"  ({http2} of them the transport's)" if http2 else "")
-        )
+    found = follow()
+    # The database, its settings, the clock: who follows a step knows them already.
+    shared = set[str].intersection(*map(set, found.values()))
+    for step, files in found.items():
+        print(f"{step:22}{len(files):4}  {parts(files, shared)}")
         if options.list:
             for file, calls in sorted(files.items()):
                 print(f"    {file:60}{calls:6}")

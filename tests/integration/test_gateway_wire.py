@@ -151,6 +151,7 @@ def test_heads_left_half_open_keep_nobody_out_and_are_told(
     api: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(crowd, "HALF_OPEN_MAX", 3)
+    monkeypatch.setattr(crowd, "HALF_OPEN_SECONDS", 0.0)
     with ExitStack() as open_:
         connections = [
             open_.enter_context(socket.create_connection(("127.0.0.1", api.port), timeout=30))

@@ -15,6 +15,10 @@ logger = logging.getLogger(__name__)
 #: Connections of one address whose request is not there: a proxy's are there at once.
 HALF_OPEN_MAX = 100
 
+#: Seconds for which a head may be on its way beyond that bound. Many connections are accepted
+#: before the first byte of any is read: those of a proxy that has just found us again.
+HALF_OPEN_SECONDS = 1.0
+
 #: The part of the process's descriptors that may wait; the rest is for those being answered.
 WAITING_SHARE = 0.75
 
@@ -38,7 +42,7 @@ class Crowd:
     def __init__(self, in_all: int | None = None) -> None:
         self._in_all = in_all or _descriptors()
         self._waiting: dict[Connection, str | None] = {}
-        self._half_open: dict[str, dict[Connection, None]] = {}
+        self._half_open: dict[str, dict[Connection, float]] = {}  # since when
         self._told_at = float("-inf")
         self._untold = 0
 
@@ -48,11 +52,18 @@ class Crowd:
         self._waiting[connection] = half_open_of
         if half_open_of is not None:
             mine = self._half_open.setdefault(half_open_of, {})
-            mine[connection] = None
-            if len(mine) > HALF_OPEN_MAX:
-                self.give_up(next(iter(mine)), f"{half_open_of} left many requests half open")
+            mine[connection] = time.monotonic()
+            self._thin_out(half_open_of, mine)
         if len(self._waiting) > self._in_all:
             self.give_up(next(iter(self._waiting)), "there are too many")
+
+    def _thin_out(self, address: str, mine: dict[Connection, float]) -> None:
+        now = time.monotonic()
+        while len(mine) > HALF_OPEN_MAX:
+            longest, since = next(iter(mine.items()))
+            if now - since < HALF_OPEN_SECONDS:
+                return
+            self.give_up(longest, f"{address} left many requests half open")
 
     def end(self, connection: Connection) -> None:
         """Strike out a connection that does not wait any more."""

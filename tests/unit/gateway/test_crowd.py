@@ -22,6 +22,7 @@ def test_an_address_has_its_own_bound_and_the_oldest_goes_first(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(crowd, "HALF_OPEN_MAX", 2)
+    monkeypatch.setattr(crowd, "HALF_OPEN_SECONDS", 0.0)
     waiting, mine, other = Crowd(), [Waiting() for _ in range(4)], Waiting()
     waiting.begin(other, "192.0.2.2")
     for one in mine[:2]:
@@ -32,6 +33,22 @@ def test_an_address_has_its_own_bound_and_the_oldest_goes_first(
 
     assert closed(mine) == [False, True, False, False]
     assert not other.closed
+
+
+def test_who_came_a_moment_ago_is_not_closed_for_those_beside_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 0.0
+    monkeypatch.setattr(crowd, "HALF_OPEN_MAX", 2)
+    monkeypatch.setattr(crowd.time, "monotonic", lambda: now)
+    waiting, at_once = Crowd(), [Waiting() for _ in range(5)]
+    for one in at_once:
+        waiting.begin(one, "192.0.2.1")
+    assert not any(closed(at_once))
+
+    now = crowd.HALF_OPEN_SECONDS
+    waiting.begin(Waiting(), "192.0.2.1")
+    assert closed(at_once) == [True, True, True, True, False]
 
 
 def test_those_that_rest_are_bounded_in_all_only() -> None:

@@ -1,11 +1,13 @@
 """What an operator sees of a gateway: its start and end, health, metrics, and Redis away."""
 
 import os
+import re
 import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -164,6 +166,29 @@ def test_a_gateway_says_where_it_listens_and_ends_when_told(
 
     assert gateway.wait(10) in {0, -signal.SIGTERM, 128 + signal.SIGTERM}
     assert "Traceback" not in gateway.output
+
+
+def test_of_several_processes_one_may_die_and_none_outlives_its_parent(
+    settings: Settings, spawn: Callable[..., Process]
+) -> None:
+    make_app()
+    gateway = spawn(*cli("gateway", "--port", "0", "--workers", "2"))
+    wait_until(lambda: gateway.output.count("Application startup complete") == 2, 60)
+    port = int(gateway.output.split("http://127.0.0.1:")[1][:5])
+    serving = re.findall(r"Started server process \[(\d+)\]", gateway.output)
+
+    os.kill(int(serving[0]), signal.SIGKILL)
+    assert Client(port)("GET", "/info").status == 200
+    wait_until(lambda: gateway.output.count("Application startup complete") == 3, 60)
+    gateway.signal(signal.SIGKILL)
+
+    wait_until(lambda: is_free(port), 30, "the end of the others")
+
+
+def is_free(port: int) -> bool:
+    with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+        return True
+    return False
 
 
 def refused(*arguments: str, **env: str) -> str:

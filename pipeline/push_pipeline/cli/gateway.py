@@ -21,6 +21,9 @@ def gateway(
     console: Annotated[
         bool, typer.Option("--console", help="Also serve the console, below /console/.")
     ] = False,
+    workers: Annotated[
+        int, typer.Option(min=1, help="Processes that serve: one for each core, or fewer.")
+    ] = 1,
 ) -> None:
     """Serve the HTTP API. SIGTERM or Ctrl-C stops it when what it has begun is answered."""
     try:
@@ -29,16 +32,22 @@ def gateway(
         raise SettingsError(
             f"{error.name} is not installed: pip install push-pipeline[gateway]"
         ) from error
-    serve(host, port, operator_port, _console() if console else None)
+    if console:
+        _require_console()
+    serve(host, port, operator_port, _console if console else None, workers)
 
 
-def _console() -> "FastAPI":
-    from push_pipeline.cli.checks import examine
-
+def _require_console() -> None:
     try:
-        from push_pipeline.console.app import create_console
+        import push_pipeline.console.app  # noqa: F401 - an extra that may be missing
     except ModuleNotFoundError as error:
         raise SettingsError(
             f"{error.name} is not installed: pip install push-pipeline[console]"
         ) from error
+
+
+def _console() -> "FastAPI":
+    from push_pipeline.cli.checks import examine
+    from push_pipeline.console.app import create_console
+
     return create_console(examine)

@@ -123,6 +123,7 @@ def _cross_origin(origins: list[str]) -> list[Middleware]:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
+    _build_routes(app)
     with (
         tracing.sending("push-pipeline-gateway"),
         waking_behind(),
@@ -130,3 +131,13 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         closing(Batcher(register_all, marks=Arrival.marks)) as app.state.registering,
     ):
         yield
+
+
+def _build_routes(app: FastAPI) -> None:
+    """Have the routes built that FastAPI would build at the first request.
+
+    It takes a second in which nobody else is answered: after a restart they all ask at once.
+    """
+    nowhere = {"type": "http", "method": "GET", "path": "/", "headers": []}
+    for route in app.routes:
+        route.matches(nowhere)

@@ -17,7 +17,7 @@ HALF_OPEN_MAX = 100
 
 #: Seconds for which a head may be on its way beyond that bound. Many connections are accepted
 #: before the first byte of any is read: those of a proxy that has just found us again.
-HALF_OPEN_SECONDS = 1.0
+HALF_OPEN_SECONDS = 5.0
 
 #: The part of the process's descriptors that may wait; the rest is for those being answered.
 WAITING_SHARE = 0.75

@@ -1,13 +1,24 @@
-"""One gateway process: everything is checked, the port is taken, then it serves until told."""
+"""The gateway's processes: everything is checked, the port is taken, then they serve until told.
+
+One serves by itself; of several each is a process of its own that accepts from the same port, and
+is started again when it dies.
+"""
 
 import asyncio
 import logging
+import multiprocessing
+import os
+import signal
 import socket
+import threading
+from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+from uvicorn.supervisors import Multiprocess
 
 from push_pipeline import db, migrations, queues
 from push_pipeline.errors import SetupError
@@ -29,14 +40,27 @@ SHUTDOWN_SECONDS = 5
 #: Connections that wait to be accepted.
 BACKLOG = 2048
 
+#: Seconds in which one of several processes must show that it lives, its start included: where a
+#: machine is busy with something else Python alone takes some. One that dies while it is asked is
+#: missed for as long.
+LIFE_SECONDS = 20
+
+#: Builds the console, in each process.
+Console = Callable[[], ASGIApp]
+
 
 def serve(
-    host: str, port: int, operator_port: int | None = None, console: ASGIApp | None = None
+    host: str,
+    port: int,
+    operator_port: int | None = None,
+    console: Console | None = None,
+    processes: int = 1,
 ) -> None:
     """Serve the API until SIGTERM or SIGINT. Port 0 takes any free one, which is printed.
 
     By `operator_port`, `/metrics` and `/readyz` need no key, and nothing else is there. `console`
-    is served below `/console/`.
+    is served below `/console/`. Of several `processes` each counts for itself how often somebody
+    failed to name a key.
 
     Raises:
         SetupError: a setting is missing, the schema is none for this release, the port is taken.
@@ -46,16 +70,38 @@ def serve(
     with db.reading() as connection:
         migrations.check_usable(connection)
     listening = [listen(host, one) for one in (port, operator_port) if one is not None]
+    _write_log()
+    names = ["listening on", "for operators"]
+    for name, one in zip(names, listening, strict=False):
+        print(f"{name} {_url(one)}", flush=True)  # noqa: T201 - for people and scripts
+    operators = listening[1].getsockname()[1] if listening[1:] else None
+    if processes == 1:
+        make_server(operators, console and console()).run(sockets=listening)
+    else:
+        Multiprocess(_config(partial(_build, operators, console), processes), listening).run()
+
+
+def _write_log() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     if get_settings().log_format == "json":
         write_json(logging.getLogger())
     logging.getLogger("alembic").setLevel(logging.WARNING)  # asked at each look at the schema
     share_counts()
-    names = ["listening on", "for operators"]
-    for name, one in zip(names, listening, strict=False):
-        print(f"{name} {_url(one)}", flush=True)  # noqa: T201 - for people and scripts
-    operators = listening[1].getsockname()[1] if listening[1:] else None
-    make_server(operators, console).run(sockets=listening)
+
+
+def _build(operator_port: int | None, console: Console | None) -> ASGIApp:
+    """Build the application in one of several processes, which begins with nothing."""
+    _write_log()
+    threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
+    return _application(operator_port, console and console())
+
+
+def _end_with_parent() -> None:
+    """Stop when the parent is gone: killed, it could not say so, and would leave the port taken."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _url(listening: socket.socket) -> str:
@@ -65,13 +111,27 @@ def _url(listening: socket.socket) -> str:
 
 
 def make_server(operator_port: int | None = None, console: ASGIApp | None = None) -> uvicorn.Server:
-    """Build the server of the API."""
+    """Build the server of the API, for this process alone."""
+    app = _application(operator_port, console)
+    return uvicorn.Server(_config(lambda: app, processes=1))
+
+
+def _application(operator_port: int | None, console: ASGIApp | None) -> ASGIApp:
+    # Whatever handlers somebody gives it: it would log paths, and they hold keys.
+    logging.getLogger("uvicorn.access").disabled = True
     proxies = get_settings().trusted_proxies.split()  # FORWARDED_ALLOW_IPS is not asked
     app: Any = create_app(operator_port, console)  # the two libraries spell its type differently
     if proxies:
-        app = NotedProxies(cast("Any", ProxyHeadersMiddleware(app, proxies)), proxies)
-    config = uvicorn.Config(
-        app,
+        return NotedProxies(cast("Any", ProxyHeadersMiddleware(app, proxies)), proxies)
+    return cast("ASGIApp", app)
+
+
+def _config(build: Callable[[], ASGIApp], processes: int) -> uvicorn.Config:
+    return uvicorn.Config(
+        cast("Any", build),
+        factory=True,
+        workers=processes,
+        timeout_worker_healthcheck=LIFE_SECONDS,
         http=cast("type[asyncio.Protocol]", protocol_with(Crowd())),
         log_config=None,
         access_log=False,
@@ -80,9 +140,6 @@ def make_server(operator_port: int | None = None, console: ASGIApp | None = None
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
-    # Whatever handlers somebody gives it: it would log paths, and they hold keys.
-    logging.getLogger("uvicorn.access").disabled = True
-    return uvicorn.Server(config)
 
 
 def listen(host: str, port: int) -> socket.socket:

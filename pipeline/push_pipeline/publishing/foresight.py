@@ -17,6 +17,9 @@ from push_pipeline.publishing.draft import Draft
 #: tells who was missing.
 NAMES_MAX = 1_000
 
+#: An app's id and the name of a channel of it.
+Place = tuple[str, str]
+
 
 @dataclass(frozen=True, slots=True)
 class Foresight:
@@ -36,11 +39,13 @@ def foresee(connection: Connection, drafts: Sequence[Draft], now: int) -> list[F
         StrictRefusal: one is strict, and has warnings.
     """
     populated = _populated(connection, drafts)
+    empty = _empty(connection, drafts, populated)
     foreseen = []
     for draft in drafts:
-        known = Foresight(populated=(draft.app_id, draft.channel) in populated)
+        place = (draft.app_id, draft.channel)
+        known = Foresight(populated=place in populated)
         if _asks_who_is_in(draft) and not known.populated:
-            known = replace(known, warnings=(_nobody_in(connection, draft),))
+            known = replace(known, warnings=(empty[place],))
         if draft.too_large.usual:
             known = _judge_sizes(connection, draft, known, now)
         if _can_tell_who_is_missing(draft, now):
@@ -50,7 +55,7 @@ def foresee(connection: Connection, drafts: Sequence[Draft], now: int) -> list[F
     return foreseen
 
 
-def _populated(connection: Connection, drafts: Sequence[Draft]) -> set[tuple[str, str]]:
+def _populated(connection: Connection, drafts: Sequence[Draft]) -> set[Place]:
     named: dict[str, set[str]] = {}
     for draft in drafts:
         if _asks_who_is_in(draft):
@@ -66,10 +71,18 @@ def _asks_who_is_in(draft: Draft) -> bool:
     return draft.channel != EVERY_CHANNEL and bool(draft.to.platforms)
 
 
-def _nobody_in(connection: Connection, draft: Draft) -> FieldWarning:
-    near = near_name(draft.channel, find_neighbours(connection, draft.app_id, draft.channel))
+def _empty(
+    connection: Connection, drafts: Sequence[Draft], populated: set[Place]
+) -> dict[Place, FieldWarning]:
+    """Say of each channel that nobody is in what its publishers are told, however many they are."""
+    asked = dict.fromkeys((one.app_id, one.channel) for one in drafts if _asks_who_is_in(one))
+    return {place: _nobody_in(connection, *place) for place in asked if place not in populated}
+
+
+def _nobody_in(connection: Connection, app_id: str, channel: str) -> FieldWarning:
+    near = near_name(channel, find_neighbours(connection, app_id, channel))
     hint = f", did you mean {near!r}?" if near is not None else ""
-    return FieldWarning("channel", f"nobody is in {draft.channel!r}{hint}")
+    return FieldWarning("channel", f"nobody is in {channel!r}{hint}")
 
 
 def _judge_sizes(connection: Connection, draft: Draft, known: Foresight, now: int) -> Foresight:

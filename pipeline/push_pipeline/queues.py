@@ -122,6 +122,11 @@ def horizon_ms() -> int:
     return min(ahead, settings.visibility_timeout_seconds * 1000 // 3)
 
 
+def last_tick_ms() -> int:
+    """Return how long before its time a run meets the last tick before it, at the most."""
+    return round(get_settings().tick_seconds * 1000)
+
+
 def wake_for_batch(
     batch_id: int, app_id: str, environment: str, *, bulk: bool, of: str | None = None
 ) -> Wake:

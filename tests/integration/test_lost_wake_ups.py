@@ -10,6 +10,7 @@ from push_pipeline.clock import now_ms
 from push_pipeline.devices.register import register_devices
 from push_pipeline.devices.registration import check_registration
 from push_pipeline.directory.apps import ensure_app
+from push_pipeline.ledger import due_runs
 from push_pipeline.models import BATCH, RUN, Batch, Run
 from push_pipeline.settings import Settings
 from push_workers.fanout import fan_out as fanout
@@ -106,6 +107,20 @@ def test_batches_lost_with_the_broker_are_all_woken_once() -> None:
     age_wake_ups(GRACE_MS + 1)
 
     tick()
+    tick()
+
+    assert queues.backlog("apns") == 5
+
+
+def test_a_lost_wake_up_of_a_batch_is_old_soon_where_no_other_waits() -> None:
+    fan_out(run_of(publish("news", "hello").message_id))
+    age_wake_ups(due_runs.GRACE_MS + 1)
+    with queues._current().app.connection_or_acquire() as connection:
+        connection.default_channel.basic_get("apns", no_ack=True)
+
+    tick()
+    assert queues.backlog("apns") == 4
+    empty_queues()
     tick()
 
     assert queues.backlog("apns") == 5

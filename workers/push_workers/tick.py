@@ -18,11 +18,8 @@ from push_pipeline.ledger.retention import prune
 from push_pipeline.queues import Wake
 from push_pipeline.settings import get_settings
 
-#: Milliseconds. A wake-up younger than this is still on its way.
+#: Milliseconds. While others wait in the queues, a wake-up younger than this is on its way.
 GRACE_MS = 3_000
-
-#: Milliseconds. A run's time is exact, and to begin one twice costs a statement.
-RUN_GRACE_MS = 400
 
 #: Milliseconds. While a queue holds wake-ups, missing ones are looked for only this late: they
 #: are most likely in the queue.
@@ -109,7 +106,7 @@ def _claim_runs(now: int) -> list[Wake]:
     before = now - _patience()
     with db.writing() as connection:
         found = due_runs.claim_due(
-            connection, now + queues.horizon_ms(), now, before, LIMIT, _last_tick_ms()
+            connection, now + queues.horizon_ms(), now, before, LIMIT, queues.last_tick_ms()
         )
     late = sum(one.due_at < before for one in found)
     telemetry.woken_again(late, 0)
@@ -128,14 +125,16 @@ def _claim_batches(now: int) -> list[Wake]:
         due = due_batches.count_waiting(connection, now)
     if not due:
         return []
-    lost = due - _waiting(queues.DELIVERY_QUEUES)
+    waiting = _waiting(queues.DELIVERY_QUEUES)
+    lost = due - waiting
     with db.writing() as connection:
         found = due_batches.find_unwoken(connection, now, LIMIT)
         if lost > len(found):
             # The longest waiting first: those whose wake-up is still queued behind others
             # are younger.
             limit = min(lost - len(found), LIMIT)
-            found += due_batches.find_forgotten(connection, now, now - GRACE_MS, limit)
+            grace = GRACE_MS if waiting else due_runs.GRACE_MS
+            found += due_batches.find_forgotten(connection, now, now - grace, limit)
         due_batches.mark_woken(connection, [one.id for one in found], now)
     telemetry.woken_again(0, len(found))
     return [
@@ -154,9 +153,4 @@ def _waiting(names: Sequence[str]) -> int:
 
 def _patience() -> int:
     """Return how old a run's wake-up must be to count as lost, in milliseconds."""
-    return PATIENCE_MS if _waiting([queues.PUBLISH]) else RUN_GRACE_MS
-
-
-def _last_tick_ms() -> int:
-    """Return how long before its time a run meets the last tick before it, at the most."""
-    return round(get_settings().tick_seconds * 1000)
+    return PATIENCE_MS if _waiting([queues.PUBLISH]) else due_runs.GRACE_MS

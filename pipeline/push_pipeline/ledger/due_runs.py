@@ -12,6 +12,10 @@ from push_pipeline.models import MESSAGE, RUN, Message, Run
 from push_pipeline.options import DeliveryOptions
 from push_pipeline.schedule import ROUND, round_of
 
+#: Milliseconds. A wake-up older than this may be lost: a run's time is exact, and to begin one
+#: twice costs a statement.
+GRACE_MS = 400
+
 
 class DueRun(NamedTuple):
     """A run that needs a wake-up, when it is due (epoch milliseconds), and whose it is."""
@@ -45,8 +49,23 @@ class Later(NamedTuple):
     skipped: bool = False
 
 
+def counts_from(due_at: int, now: int, handed_again_ms: int) -> int:
+    """Return the time from which a wake-up counts that is handed out now, for a run's time.
+
+    It is that time, or so long before it that a tick hands the run out again shortly before:
+    the worker that held the first one may be gone.
+    """
+    again_at = due_at - handed_again_ms
+    return again_at - GRACE_MS if again_at > now else max(due_at, now)
+
+
 def insert_later(
-    connection: Connection, run: RunView, later: Sequence[Later], now: int, horizon: int
+    connection: Connection,
+    run: RunView,
+    later: Sequence[Later],
+    now: int,
+    horizon: int,
+    handed_again_ms: int = 0,
 ) -> list[DueRun]:
     """Write the runs after this one, in the transaction that begins this one.
 
@@ -55,18 +74,22 @@ def insert_later(
     """
     if not later:
         return []
+    rows = [_row(run, one) for one in later]
+    for row, one in zip(rows, later, strict=True):
+        soon = one.due_at <= horizon and not one.skipped
+        row["woken_at"] = counts_from(one.due_at, now, handed_again_ms) if soon else None
+        row["finished_at"] = now if one.skipped else None
     statement = (
         db.insert_into(connection, Run)
-        .values([_row(run, one, now, horizon) for one in later])
+        .values(rows)
         .on_conflict_do_nothing(index_elements=["message_id", "n"])
         .returning(RUN.id, RUN.due_at, RUN.message_id, RUN.app_id, RUN.woken_at)
     )
-    rows = connection.execute(statement).all()
-    return [DueRun(*row[:4]) for row in rows if row.woken_at is not None]
+    written = connection.execute(statement).all()
+    return [DueRun(*row[:4]) for row in written if row.woken_at is not None]
 
 
-def _row(run: RunView, one: Later, now: int, horizon: int) -> dict[str, object]:
-    soon = one.due_at <= horizon and not one.skipped
+def _row(run: RunView, one: Later) -> dict[str, object]:
     return {
         "message_id": run.message_id,
         "app_id": run.app_id,
@@ -78,8 +101,6 @@ def _row(run: RunView, one: Later, now: int, horizon: int) -> dict[str, object]:
         "zone_default": one.zone_default,
         "bulk": False,
         "guarded": True,
-        "woken_at": max(one.due_at, now) if soon else None,
-        "finished_at": now if one.skipped else None,
     }
 
 
@@ -114,14 +135,12 @@ def claim_due(
     """Claim runs that are due by `until`, or abandoned, and whose wake-up is old or missing.
 
     One statement: of two that ask at the same time only one gets a run, and neither waits for
-    the other. Who claims a run wakes it; a wake-up for later counts from the time it is for, or
-    from so long before it that it is handed out again `handed_again_ms` before: the worker that
-    held the first one may be gone.
+    the other. Who claims a run wakes it; a wake-up counts as in `counts_from`. Before its time
+    it is in a worker's hands, not in a queue: that it waits for longer means nothing then.
     """
     again_at = RUN.due_at - handed_again_ms
-    counts_from = case(
-        (again_at > now, again_at - (now - woken_before)), (RUN.due_at > now, RUN.due_at), else_=now
-    )
+    counted = case((again_at > now, again_at - GRACE_MS), (RUN.due_at > now, RUN.due_at), else_=now)
+    handed_again = (RUN.due_at > now) & (RUN.woken_at < now - GRACE_MS)
     abandoned = (RUN.state == RunState.FANNING) & (
         or_(RUN.lease_until.is_(None), RUN.lease_until < now)
     )
@@ -131,7 +150,7 @@ def claim_due(
             RUN.finished_at.is_(None),
             RUN.due_at <= until,  # of those begun as well: the far-off ones are not looked at
             or_(RUN.state == RunState.SCHEDULED, abandoned),
-            or_(RUN.woken_at.is_(None), RUN.woken_at < woken_before),
+            or_(RUN.woken_at.is_(None), RUN.woken_at < woken_before, handed_again),
         )
         .order_by(RUN.due_at)
         .limit(limit)
@@ -141,7 +160,7 @@ def claim_due(
     statement = (
         update(Run)
         .where(RUN.id.in_(select(due.c.id)))
-        .values(woken_at=counts_from)
+        .values(woken_at=counted)
         .returning(RUN.id, RUN.due_at, RUN.message_id, RUN.app_id)
     )
     return [DueRun._make(row) for row in connection.execute(statement)]

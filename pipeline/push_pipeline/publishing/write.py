@@ -13,6 +13,7 @@ from push_pipeline.devices.zones import default_zone, find_zones
 from push_pipeline.directory.apps import resolve_app
 from push_pipeline.errors import SetupError
 from push_pipeline.host import waits_for_commit
+from push_pipeline.ledger.due_runs import counts_from
 from push_pipeline.ledger.messages import (
     NewMessage,
     NewRun,
@@ -184,7 +185,9 @@ def _plan_runs(connection: Connection, new: NewMessage, now: int) -> list[NewRun
 
 
 def _woken_at(due_at: int, now: int) -> int | None:
-    return max(due_at, now) if due_at <= now + queues.horizon_ms() else None
+    if due_at > now + queues.horizon_ms():
+        return None
+    return counts_from(due_at, now, queues.last_tick_ms())
 
 
 def _wake_for(run_id: int, due_at: int, app_id: str, message_id: str, now: int) -> Wake:

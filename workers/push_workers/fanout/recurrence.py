@@ -13,7 +13,7 @@ from push_pipeline.ledger.due_runs import DueRun, Later
 from push_pipeline.ledger.runs import RunView
 from push_pipeline.options import EVERY_CHANNEL, DeliveryOptions
 from push_pipeline.options.delivery import DAY_SECONDS
-from push_pipeline.queues import horizon_ms
+from push_pipeline.queues import horizon_ms, last_tick_ms
 from push_pipeline.schedule import ROUND, Firing, Wave, next_firing, plan_next_round
 
 
@@ -27,7 +27,8 @@ def write_next(connection: Connection, run: RunView, now: int) -> list[DueRun]:
         if run.zone is None
         else _next_round(connection, run, options, now)
     )
-    return due_runs.insert_later(connection, run, later, now, now + horizon_ms())
+    horizon = now + horizon_ms()
+    return due_runs.insert_later(connection, run, later, now, horizon, last_tick_ms())
 
 
 def _next_run(run: RunView, options: DeliveryOptions, now: int) -> list[Later]:

@@ -1,0 +1,1 @@
+"""Web Push: browsers, reached through the push service that each of them chose."""

@@ -15,6 +15,7 @@ from push_pipeline.credentials.sealing import (
     unseal,
     unseal_text,
 )
+from push_pipeline.credentials.webpush import WebPushCredential
 
 __all__ = [
     "ApnsCredential",
@@ -22,6 +23,7 @@ __all__ = [
     "Environment",
     "FcmCredential",
     "Standing",
+    "WebPushCredential",
     "certificate_end",
     "keys_in",
     "origin_of",

@@ -15,10 +15,13 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from push_pipeline.credentials.apns import ApnsCredential
 from push_pipeline.credentials.fcm import FcmCredential
+from push_pipeline.credentials.webpush import WebPushCredential
 from push_pipeline.errors import BadCredential, SettingsError
 from push_pipeline.key_strength import SECRET_KEY_MIN_LENGTH
 
-Credential = ApnsCredential | FcmCredential
+_PROVIDERS = {ApnsCredential: "apns", FcmCredential: "fcm", WebPushCredential: "webpush"}
+
+Credential = ApnsCredential | FcmCredential | WebPushCredential
 
 #: Binds the derived key to its one use (RFC 5869, "info").
 _PURPOSE = b"push-pipeline credential seal 1"
@@ -71,7 +74,7 @@ def seal(secret_key: str, credential: Credential, origin: str | None = None) -> 
     bytes, for the derivation (HKDF, RFC 5869) does not slow a guesser down. `origin` says where
     it was read, for people.
     """
-    provider = "apns" if isinstance(credential, ApnsCredential) else "fcm"
+    provider = _PROVIDERS[type(credential)]
     return MultiFernet(_fernets(secret_key)).encrypt(
         json.dumps(
             {"provider": provider, "credential": credential.to_json(), "origin": origin}
@@ -89,6 +92,8 @@ def unseal(secret_key: str, sealed: bytes) -> Credential:
     stored = json.loads(_decrypt("credential", secret_key, sealed))
     if stored["provider"] == "apns":
         return ApnsCredential.from_json(stored["credential"])
+    if stored["provider"] == "webpush":
+        return WebPushCredential.from_json(stored["credential"])
     return FcmCredential.from_json(stored["credential"])
 
 

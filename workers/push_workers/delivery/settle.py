@@ -65,6 +65,7 @@ PART_SECONDS = 1.0
 _CAUSES = {
     "DnsFailed": RestCause.DNS,
     "ConnectFailed": RestCause.CONNECT,
+    "PrivateAddress": RestCause.CONNECT,
     "ConnectTimeout": RestCause.CONNECT,
     "ProxyFailed": RestCause.CONNECT,
     "ProxyRefused": RestCause.CONNECT,

@@ -25,7 +25,7 @@ OUR_WORDS = frozenset(
         *("BackOff", "Closed", "ConnectFailed", "ConnectTimeout", "ConnectionLost", "DnsFailed"),
         *("CertificateExpired", "CertificateUntrusted", "GoAway", "NoHttp2", "PingTimeout"),
         *("ProxyFailed", "ProxyRefused", "RefusedStream", "Timeout", "TlsFailed", "TooLate"),
-        "ToldToWait",
+        *("PrivateAddress", "ToldToWait"),
     )
 )
 

@@ -55,7 +55,8 @@ class ProviderSender(ABC):
     same call.
 
     Args:
-        credential: what the provider is shown, and its address.
+        credential: what the provider is shown.
+        address: host and port to connect to.
         ca_file: further authorities to trust.
         timeout: seconds that one pass may take. The second begins in its first half or not at
             all, so that a call stays well within twice this time.
@@ -80,13 +81,14 @@ class ProviderSender(ABC):
     def __init__(
         self,
         credential: Credential,
+        address: tuple[str, int],
         *,
         ca_file: str | None = None,
         timeout: float = 30.0,
         connections: int = 2,
     ) -> None:
         self._shown = repr(credential)
-        self._address = credential.address
+        self._address = address
         self._tls = trust(ca_file)
         self._timeout = timeout
         self._connections = connections
@@ -185,7 +187,12 @@ class ProviderSender(ABC):
             timeout=self._timeout,
             stream_cap=self.stream_cap,
             request_id_header=self.request_id_header,
+            takes=self._takes,
         )
+
+    def _takes(self, _address: str) -> bool:
+        """Tell whether an address of the provider may be connected to."""
+        return True
 
     @abstractmethod
     def _addressable(self, tokens: Sequence[str]) -> Sequence[int]:

@@ -4,7 +4,7 @@ import os
 from collections import OrderedDict
 from typing import NamedTuple
 
-from push_pipeline.credentials import ApnsCredential, Credential
+from push_pipeline.credentials import ApnsCredential, Credential, WebPushCredential
 from push_workers.senders.answers import label_of
 from push_workers.senders.apns.payload import render as render_apns
 from push_workers.senders.apns.sender import ApnsSender
@@ -12,11 +12,18 @@ from push_workers.senders.base import Render, Sender
 from push_workers.senders.fcm.payload import render as render_fcm
 from push_workers.senders.fcm.sender import FcmSender
 from push_workers.senders.provider_sender import SenderOptions
+from push_workers.senders.webpush.payload import render as render_webpush
+from push_workers.senders.webpush.responses import REASONS as WEB_REASONS
+from push_workers.senders.webpush.sender import WebPushSender
 
-_RENDERERS: dict[str, Render] = {"apns": render_apns, "fcm": render_fcm}
+_RENDERERS: dict[str, Render] = {
+    "apns": render_apns,
+    "fcm": render_fcm,
+    "webpush": render_webpush,
+}
 
 #: What any provider says of a token, beside ours of those that it was not asked about.
-_REASONS = ApnsSender.reasons | FcmSender.reasons | {"MalformedToken"}
+_REASONS = ApnsSender.reasons | FcmSender.reasons | WEB_REASONS | {"MalformedToken"}
 
 #: Open senders per process. Each holds a few connections; the least used makes room.
 MOST_SENDERS = 64
@@ -70,6 +77,8 @@ class SenderPool:
     def _make(self, credential: Credential) -> Sender:
         if isinstance(credential, ApnsCredential):
             return ApnsSender(credential, **self._options)
+        if isinstance(credential, WebPushCredential):
+            return WebPushSender(credential, **self._options)
         return FcmSender(credential, **self._options)
 
     def _forget_parents(self) -> None:

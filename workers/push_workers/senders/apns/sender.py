@@ -42,7 +42,7 @@ class ApnsSender(ProviderSender):
     request_id_header = b"apns-id"
 
     def __init__(self, credential: ApnsCredential, **options: Unpack[SenderOptions]) -> None:
-        super().__init__(credential, **options)
+        super().__init__(credential, credential.address, **options)
         self._credential = credential
         self._tokens = ProviderTokens(credential) if credential.key_pem else None
         if credential.certificate_pem:

@@ -36,7 +36,7 @@ class FcmSender(ProviderSender):
     stream_cap = _STREAMS
 
     def __init__(self, credential: FcmCredential, **options: Unpack[SenderOptions]) -> None:
-        super().__init__(credential, **options)
+        super().__init__(credential, credential.address, **options)
         self._path = f"/v1/projects/{credential.project_id}/messages:send".encode()
         self._tokens = AccessTokens(credential, ca_file=options.get("ca_file"))
         self._forget_shown: Callable[[], None] = lambda: None

@@ -5,11 +5,11 @@ import os
 import select
 import ssl
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from random import SystemRandom
 
 from push_workers.senders.http2.call import Call, HeadersOf, StopsAt
-from push_workers.senders.http2.channel import Channel, ChannelError, resolve
+from push_workers.senders.http2.channel import Address, Channel, ChannelError, resolve
 from push_workers.senders.http2.codec import Codec
 from push_workers.senders.http2.connection import Connection, Phase
 from push_workers.senders.http2.endings import Ending
@@ -52,6 +52,8 @@ class Transport:
         request_id_header: header that carries `request_ids`, for example `apns-id`.
         method: HTTP method.
         patience: how long connections are waited for, and may be silent.
+        takes: asked of each address of the host, whether it may be connected to. The connection
+            goes to the address that was asked about; a proxy decides for itself.
     """
 
     def __init__(  # noqa: PLR0913  # keyword-only settings of one object
@@ -67,6 +69,7 @@ class Transport:
         request_id_header: bytes | None = None,
         method: bytes = b"POST",
         patience: Patience = DEFAULT_PATIENCE,
+        takes: Callable[[str], bool] | None = None,
     ) -> None:
         tls.set_alpn_protocols(["h2"])
         tls.minimum_version = max(tls.minimum_version, ssl.TLSVersion.TLSv1_2)
@@ -81,6 +84,7 @@ class Transport:
         self._stream_cap = stream_cap
         self._id_header = request_id_header
         self._patience = patience
+        self._takes = takes
         self._closed = False
         self._failure = ""  # why the last connection did not come about, until one does
         self._connections: list[Connection] = []
@@ -196,7 +200,7 @@ class Transport:
         self._tally.connects += 1
         try:
             proxy = self._find_proxy()
-            addresses = resolve(*(proxy[:2] if proxy else (self._host, self._port)))
+            addresses = resolve(*proxy[:2]) if proxy else self._resolve()
             channel = Channel(addresses, self._host, self._tls, now, self._patience, proxy)
         except ChannelError as error:
             call.failure = self._failure = error.word
@@ -207,6 +211,20 @@ class Transport:
         connection.begin(call.results, now)
         self._connections.append(connection)
         return True
+
+    def _resolve(self) -> list[Address]:
+        """Find the host's addresses, of those that may be connected to.
+
+        Raises:
+            ChannelError: there is none.
+        """
+        found = resolve(self._host, self._port)
+        if self._takes is None:
+            return found
+        taken = [address for address in found if self._takes(str(address[4][0]))]
+        if not taken:
+            raise ChannelError("PrivateAddress")
+        return taken
 
     def _find_proxy(self) -> Proxy | None:
         try:

@@ -1,4 +1,4 @@
-"""`python -m push_workers.simulator`: the APNs and FCM stand-ins as a program.
+"""`python -m push_workers.simulator`: the stand-ins of the providers as a program.
 
 `--help` needs neither servers nor cryptography: they are imported by who needs them.
 """
@@ -27,6 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
         dir=given.dir.resolve(),
         apns_port=given.apns_port,
         fcm_port=given.fcm_port,
+        webpush_port=given.webpush_port,
         control_port=given.control_port,
         workers=given.workers,
         fast=given.fast,
@@ -60,6 +61,7 @@ def _summary(info: Mapping[str, Any]) -> str:
     return (
         f"APNs     {info['apns_url']}\n"
         f"FCM      {info['fcm_url']}\n"
+        f"Web Push {info['webpush_url']}\n"
         f"control  {info['control_url']}\n"
         f"files    {info['dir']}\n"
         f"         key id {info['key_id']}, team {info['team_id']}, topic {info['topic']}, "
@@ -71,12 +73,13 @@ def _summary(info: Mapping[str, Any]) -> str:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="push-pipeline simulate",
-        description="APNs and FCM stand-ins that enforce the providers' rules. Loopback only.",
+        description="Stand-ins for APNs, FCM and Web Push that enforce the rules. Loopback only.",
     )
     add = parser.add_argument
     add("--apns-port", type=int, default=2197, help="0 lets the system choose")
     add("--fcm-port", type=int, default=2198)
     add("--control-port", type=int, default=2199)
+    add("--webpush-port", type=int, default=0)
     add("--dir", type=Path, default=Path("var/simulator"), help="where CA and keys are kept")
     add("--workers", type=int, default=1, help="processes that share the ports, for load tests")
     add("--fast", action="store_true", help="no log; a provider token is verified once")

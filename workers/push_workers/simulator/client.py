@@ -26,6 +26,7 @@ class SimulatorClient:
         info = self.call("GET", "/simulator")
         self.apns_url: str = info["apns_url"]
         self.fcm_url: str = info["fcm_url"]
+        self.webpush_url: str = info["webpush_url"]
         self.dir = Path(info["dir"])
         self.ca_file = Path(info["ca_file"])
         self.client_file = Path(info["client_file"])

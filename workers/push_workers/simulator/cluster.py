@@ -35,15 +35,16 @@ async def running(options: Options) -> AsyncIterator[dict[str, Any]]:
     # The parent holds the ports without listening, so that children can share numbers chosen by
     # the system and nobody takes them in between.
     with node.bind(options.apns_port, shared=True) as apns, \
-            node.bind(options.fcm_port, shared=True) as fcm:  # fmt: skip
+            node.bind(options.fcm_port, shared=True) as fcm, \
+            node.bind(options.webpush_port, shared=True) as webpush:  # fmt: skip
         control = node.bind(options.control_port)
-        ports = [sock.getsockname()[1] for sock in (apns, fcm, control)]
+        ports = [sock.getsockname()[1] for sock in (apns, fcm, webpush, control)]
         info = node.describe(identity, *ports)
         identity.point_service_account(f"{info['fcm_url']}/token")
         identity.write_info(info)
         async with contextlib.AsyncExitStack() as stack:
             children = [
-                await stack.enter_async_context(_child(options, ports[0], ports[1]))
+                await stack.enter_async_context(_child(options, ports))
                 for _ in range(options.workers)
             ]
             gathering = Gathering(children, info)
@@ -54,10 +55,11 @@ async def running(options: Options) -> AsyncIterator[dict[str, Any]]:
 
 
 @contextlib.asynccontextmanager
-async def _child(options: Options, apns: int, fcm: int) -> AsyncIterator[SimulatorClient]:
+async def _child(options: Options, ports: list[int]) -> AsyncIterator[SimulatorClient]:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "push_workers.simulator", "--json", "--shared",
-        "--apns-port", str(apns), "--fcm-port", str(fcm), "--control-port", "0",
+        "--apns-port", str(ports[0]), "--fcm-port", str(ports[1]),
+        "--webpush-port", str(ports[2]), "--control-port", "0",
         "--dir", str(options.dir), "--seed", str(options.seed),
         "--time-scale", str(options.time_scale),
         "--behaviour", options.behaviour.model_dump_json(),

@@ -16,9 +16,9 @@ class Device(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     token: str
-    provider: Literal["apns", "fcm"] = "apns"
+    provider: Literal["apns", "fcm", "webpush"] = "apns"
     environment: Literal["production", "sandbox"] = "production"
-    topic: str | None = None  # bundle id; None: any
+    topic: str | None = None  # bundle id, or the public key of a subscription; None: any
     project: str | None = None  # FCM; None: any
     platform: Literal["ios", "android", "web"] = "android"  # FCM
     state: Literal["active", "dead", "expired"] = "active"

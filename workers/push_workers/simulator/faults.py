@@ -14,7 +14,7 @@ from push_workers.simulator.world import World
 class _Fault(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    provider: Literal["apns", "fcm"] | None = None  # None: both
+    provider: Literal["apns", "fcm", "webpush"] | None = None  # None: all
 
 
 class Goaway(_Fault):

@@ -45,8 +45,8 @@ class Entry(NamedTuple):
 class Journal:
     """Counts always; keeps entries unless `fast`.
 
-    Processed means accepted: a device would get it. That is so for every 200, also where the
-    answer was cut off or withheld, and for nothing else.
+    Processed means accepted: a device would get it. That is so for every 200 and 201, also where
+    the answer was cut off or withheld, and for nothing else.
     """
 
     def __init__(self, *, fast: bool = False) -> None:

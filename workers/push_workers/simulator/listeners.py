@@ -1,4 +1,4 @@
-"""The TLS listeners of APNs and FCM, and what can be done to all their connections at once."""
+"""The TLS listeners of APNs, FCM and Web Push, and what can be done to all connections at once."""
 
 import asyncio
 import socket
@@ -14,6 +14,7 @@ from push_workers.simulator.http2.server import Http2Connection
 from push_workers.simulator.http2.terms import Terms
 from push_workers.simulator.identity import Identity
 from push_workers.simulator.service import Service
+from push_workers.simulator.webpush.service import WebPushService
 from push_workers.simulator.world import World
 
 #: How often idle connections are looked for, in seconds.
@@ -118,6 +119,30 @@ class FcmListener(Listener):
     def _terms(self) -> Terms:
         # Google's front ends answer an overrun with GOAWAY, whatever APNs is set to do.
         return _terms(self._world, self._world.behaviour.fcm_streams)._replace(strict_overrun=True)
+
+
+class WebPushListener(Listener):
+    """HTTP/2 or HTTP/1.1, as the client asks."""
+
+    def __init__(self, world: World) -> None:
+        self._push_service = WebPushService(world)
+        super().__init__(self._push_service, ["h2", "http/1.1"])
+
+    async def start(self, sock: socket.socket) -> None:
+        """Accept connections, and tokens for this port."""
+        port = sock.getsockname()[1]
+        self._push_service.audiences = frozenset(
+            f"https://{host}:{port}" for host in ("localhost", "127.0.0.1")
+        )
+        await super().start(sock)
+
+    def _choose(self, protocol: str | None) -> Connection | None:
+        if protocol == "h2":
+            return Http2Connection(self.service, self.connections, self._terms)
+        return Http1Connection(self.service, self.connections)
+
+    def _terms(self) -> Terms:
+        return _terms(self._world, self._world.behaviour.fcm_streams)
 
 
 def _terms(world: World, streams: int) -> Terms:

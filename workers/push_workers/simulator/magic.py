@@ -29,7 +29,17 @@ _FCM = {
     "0503": Action(reason="UNAVAILABLE", retry_after=1),
     "c0de": Action(cut="processed"),
 }
-_TABLES = {"apns": _APNS, "fcm": _FCM}
+_WEBPUSH = {
+    "dead": Action(reason="Gone"),
+    "0410": Action(reason="Gone"),
+    "bad0": Action(reason="NoSubscription"),
+    "f00d": Action(reason="KeyMismatch"),
+    "0429": Action(reason="TooMany", retry_after=1),
+    "0500": Action(reason="Error"),
+    "0503": Action(reason="Down", retry_after=1),
+    "c0de": Action(cut="processed"),
+}
+_TABLES = {"apns": _APNS, "fcm": _FCM, "webpush": _WEBPUSH}
 _SLOW = "51de"
 
 

@@ -10,7 +10,13 @@ from push_workers.simulator.control import Control
 from push_workers.simulator.faults import Faults
 from push_workers.simulator.http1 import Plain
 from push_workers.simulator.identity import KEY_ID, PROJECT_ID, TEAM_ID, TOPIC, Identity
-from push_workers.simulator.listeners import ApnsListener, FcmListener, Listener, sweep
+from push_workers.simulator.listeners import (
+    ApnsListener,
+    FcmListener,
+    Listener,
+    WebPushListener,
+    sweep,
+)
 from push_workers.simulator.options import Options
 from push_workers.simulator.world import World
 
@@ -34,8 +40,9 @@ async def running(options: Options, *, shared: bool = False) -> AsyncIterator[di
     identity = Identity(options.dir)
     identity.ensure()
     apns, fcm = bind(options.apns_port, shared=shared), bind(options.fcm_port, shared=shared)
+    webpush = bind(options.webpush_port, shared=shared)
     control = bind(options.control_port)
-    info = describe(identity, *(s.getsockname()[1] for s in (apns, fcm, control)))
+    info = describe(identity, *(s.getsockname()[1] for s in (apns, fcm, webpush, control)))
     identity.point_service_account(f"{info['fcm_url']}/token")
     if not shared:
         identity.write_info(info)
@@ -46,9 +53,9 @@ async def running(options: Options, *, shared: bool = False) -> AsyncIterator[di
         scale=options.time_scale,
         fast=options.fast,
     )
-    listeners: list[Listener] = [ApnsListener(world), FcmListener(world)]
+    listeners: list[Listener] = [ApnsListener(world), FcmListener(world), WebPushListener(world)]
     steering = Control(world, Faults(world, listeners), info)
-    for listener, sock in zip(listeners, (apns, fcm), strict=True):
+    for listener, sock in zip(listeners, (apns, fcm, webpush), strict=True):
         await listener.start(sock)
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: Plain(steering.respond), sock=control)
@@ -62,14 +69,16 @@ async def running(options: Options, *, shared: bool = False) -> AsyncIterator[di
             listener.stop()
 
 
-def describe(identity: Identity, apns: int, fcm: int, control: int) -> dict[str, Any]:
+def describe(identity: Identity, apns: int, fcm: int, webpush: int, control: int) -> dict[str, Any]:
     """Return what simulator.json and `--json` say."""
     return {
         "apns_url": f"https://localhost:{apns}",
         "fcm_url": f"https://localhost:{fcm}",
+        "webpush_url": f"https://localhost:{webpush}",
         "control_url": f"http://{_HOST}:{control}",
         "apns_port": apns,
         "fcm_port": fcm,
+        "webpush_port": webpush,
         "control_port": control,
         "dir": str(identity.dir),
         "ca_file": str(identity.ca_file),

@@ -13,6 +13,7 @@ class Options:
     dir: Path
     apns_port: int = 0
     fcm_port: int = 0
+    webpush_port: int = 0
     control_port: int = 0
     workers: int = 1
     fast: bool = False  # no log, a provider token is verified once and never ages

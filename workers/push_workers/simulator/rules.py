@@ -16,7 +16,7 @@ class _Frozen(BaseModel):
 class Match(_Frozen):
     """Every given condition must hold; an empty match takes every request."""
 
-    provider: Literal["apns", "fcm"] | None = None
+    provider: Literal["apns", "fcm", "webpush"] | None = None
     prefix: str = ""  # of the token
     topic: str | None = None
     nth: tuple[int, ...] = ()  # which requests of that token, the first is 1

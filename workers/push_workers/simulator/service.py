@@ -18,14 +18,15 @@ from push_workers.simulator.messages import Answer, Finding, Request, Shape
 from push_workers.simulator.rules import Action
 from push_workers.simulator.world import World
 
-_OK = 200
+#: What says that it was taken; RFC 8030 has 201.
+_TAKEN = frozenset((200, 201))
 _PLAIN = Action()
 
 
 class Service(ABC):
-    """What APNs and FCM have in common."""
+    """What the providers have in common."""
 
-    #: "apns" or "fcm", as rules and log name it.
+    #: "apns", "fcm" or "webpush", as rules and log name it.
     provider: str
 
     def __init__(self, world: World) -> None:
@@ -124,7 +125,7 @@ class Service(ABC):
         self, link: Link, request: Request, finding: Finding, answer: Answer, answered: float | None
     ) -> None:
         world, push = self.world, finding.push
-        processed = push is not None and answer.status == _OK
+        processed = push is not None and answer.status in _TAKEN
         entry = Entry(self.provider, link.number, request, finding, answer, answered, processed)
         world.journal.record(entry)
         if processed and push is not None and world.registry.devices:

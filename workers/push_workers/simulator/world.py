@@ -31,6 +31,7 @@ class World:
         self.subscriptions = Subscriptions()
         self.keyring = KeyRing([_own_key(identity)])
         self.key_updates: dict[str, tuple[str, float]] = {}  # key id -> its last JWT, since when
+        self.push_keys: dict[str, str] = {}  # subscription -> the key that it was made with
         self.tally = RequestCounts()
         self.tokens_revoked_at = 0.0  # epoch seconds: access tokens issued earlier are refused
         self.era = 0  # a request that was delayed across a reset is forgotten
@@ -58,6 +59,7 @@ class World:
         self.subscriptions.clear()
         self.keyring.reset()
         self.key_updates.clear()
+        self.push_keys.clear()
         self.tally.clear()
 
 

@@ -1,0 +1,1 @@
+"""A push service of browsers, with the manners of each of the four."""

@@ -7,7 +7,7 @@ PROCESSES ?= 3
 # What is started hundreds of times by the tests reads what was compiled the first time.
 unexport PYTHONDONTWRITEBYTECODE
 
-BENCHES := transport single pipeline fanout gateway tick growth scale fairness
+BENCHES := transport webpush single pipeline fanout gateway tick growth scale fairness
 DRILLS := rabbitmq large
 
 .PHONY: help

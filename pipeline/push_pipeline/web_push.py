@@ -8,6 +8,7 @@ import base64
 import re
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import NamedTuple, Self
 from urllib.parse import SplitResult, urlsplit
@@ -102,8 +103,7 @@ class Subscription(NamedTuple):
     @property
     def origin(self) -> Origin:
         """The push service that it is at."""
-        parts = urlsplit(self.endpoint)
-        return Origin(parts.hostname or "", parts.port or _HTTPS_PORT)
+        return _origin_of(self.endpoint.removeprefix("https://").partition("/")[0])
 
     @property
     def path(self) -> str:
@@ -222,6 +222,17 @@ def _covers(hosts: str, origin: Origin) -> bool:
     if hosts.startswith("*"):
         return origin.host.endswith(hosts[1:])
     return origin.host == hosts
+
+
+@lru_cache(maxsize=4096)
+def _origin_of(authority: str) -> Origin:
+    """Read host and port; a batch has few of them.
+
+    Raises:
+        ValueError: they are malformed.
+    """
+    parts = urlsplit(f"https://{authority}")
+    return Origin(parts.hostname or "", parts.port or _HTTPS_PORT)
 
 
 def _split(url: str) -> SplitResult | None:

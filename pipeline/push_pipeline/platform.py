@@ -26,14 +26,35 @@ class Platform(StrEnum):
         return member
 
 
+class Vendor(StrEnum):
+    """Who runs a push service of browsers.
+
+    Each has a patience of its own, whatever key is shown to it: so each is a route of its own,
+    and its name stands where APNs has its environment.
+    """
+
+    GOOGLE = "google"
+    MOZILLA = "mozilla"
+    APPLE = "apple"
+    MICROSOFT = "microsoft"
+    OTHER = "other"
+
+
+VENDORS = tuple(vendor.value for vendor in Vendor)
+
+
 def route_environment(kind: str, environment: str, default: str) -> str:
     """Return the environment of the route to a token of a kind; one that names none has the app's.
 
-    Only tokens of APNs have one.
+    Only tokens of APNs have one; a browser's names its push service instead.
     """
+    if kind == "web":
+        return environment
     return (environment or default) if kind == "apns" else ""
 
 
 def provider_of(environment: str) -> str:
-    """Return the provider that a batch goes by: only APNs has environments, FCM has none."""
+    """Return the provider that a batch goes by: APNs has environments, FCM has none."""
+    if environment in VENDORS:
+        return "webpush"
     return "apns" if environment else "fcm"

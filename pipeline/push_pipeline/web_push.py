@@ -7,7 +7,6 @@ it is taken only to push services that the operator allows, and never shown.
 import base64
 import re
 from collections.abc import Mapping, Sequence
-from enum import StrEnum
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import NamedTuple, Self
@@ -16,6 +15,7 @@ from urllib.parse import SplitResult, urlsplit
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from push_pipeline.errors import InvalidParameter
+from push_pipeline.platform import Vendor
 
 #: Characters. Seen are up to some 500; with the keys it fits into an index entry of PostgreSQL.
 ENDPOINT_MAX = 2000
@@ -35,16 +35,6 @@ _LABELS = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]
 _BASE64URL = re.compile(r"[A-Za-z0-9_-]+={0,2}")
 
 _NAT64 = IPv6Network("64:ff9b::/96")
-
-
-class Vendor(StrEnum):
-    """Who runs a push service; each has a patience of its own, whatever key is shown to it."""
-
-    GOOGLE = "google"
-    MOZILLA = "mozilla"
-    APPLE = "apple"
-    MICROSOFT = "microsoft"
-    OTHER = "other"
 
 
 #: The push services of the browsers. WebKit asks to allow all of push.apple.com, Microsoft all

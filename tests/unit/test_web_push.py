@@ -3,13 +3,15 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import create_engine, literal, select, union_all
 
 from push_pipeline.errors import InvalidParameter
+from push_pipeline.ledger.batches import provider_in_sql
+from push_pipeline.platform import Vendor, provider_of, route_environment
 from push_pipeline.web_push import (
     KNOWN_HOSTS,
     Origin,
     Subscription,
-    Vendor,
     check_endpoint,
     decoded,
     encoded,
@@ -139,3 +141,19 @@ def test_base64url_there_and_back(raw: bytes) -> None:
     if raw:
         assert decoded(encoded(raw)) == raw
         assert decoded(encoded(raw) + "=" * (-len(raw) % 3)) == raw
+
+
+def test_sql_knows_the_provider_of_a_batch_as_python_does() -> None:
+    environments = ("", "production", "sandbox", *(vendor.value for vendor in Vendor))
+    asked = union_all(*(select(literal(one).label("name")) for one in environments))
+    name = asked.subquery().c.name
+    with create_engine("sqlite://").connect() as connection:
+        found = dict(connection.execute(select(name, provider_in_sql(name))).all())
+    assert found == {one: provider_of(one) for one in environments}
+    assert set(found.values()) == {"apns", "fcm", "webpush"}
+
+
+@pytest.mark.parametrize("vendor", Vendor)
+def test_a_push_service_is_a_route_of_its_own(vendor: Vendor) -> None:
+    assert route_environment("web", vendor.value, "production") == vendor.value
+    assert provider_of(vendor.value) == "webpush"

@@ -9,7 +9,8 @@ PACE_BURST_SECONDS = 1.0
 
 def limits_of(provider: str, settings: Settings) -> Limits:
     """Return what a provider lets a credential send, a second."""
-    rate = settings.fcm_rate if provider == "fcm" else settings.apns_rate
+    rates = {"apns": settings.apns_rate, "fcm": settings.fcm_rate}
+    rate = rates.get(provider, 0.0)  # no push service of browsers names one
     # What comes by a tick must find what was saved since the one before.
     burst = max(2.0, 2 * settings.tick_seconds)
     return Limits(rate, burst, ramps=provider == "fcm")

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    ColumnElement,
     Connection,
     bindparam,
     case,
@@ -37,6 +38,7 @@ from push_pipeline.models import (
     Run,
 )
 from push_pipeline.outcome import Settled
+from push_pipeline.platform import VENDORS
 
 
 class LeaseLost(Exception):
@@ -83,10 +85,16 @@ def insert_batches(
 
 _OF_ROUTE = frozenset(Standing._fields[Standing._fields.index("paused_until") :]) - {"rate"}
 
+
+def provider_in_sql(environment: ColumnElement[str]) -> ColumnElement[str]:
+    """Say what `platform.provider_of` says, in SQL."""
+    return case((environment.in_(VENDORS), "webpush"), (environment != "", "apns"), else_="fcm")
+
+
 #: The credential that a batch goes by, where its run is joined.
 ROUTE_OF_BATCH = (
     (CREDENTIAL.app_id == RUN.app_id)
-    & (CREDENTIAL.provider == case((BATCH.environment != "", "apns"), else_="fcm"))
+    & (CREDENTIAL.provider == provider_in_sql(BATCH.environment))
     & (CREDENTIAL.environment == BATCH.environment)
 )
 _STANDING = (

@@ -29,6 +29,10 @@ _NOT_ALLOWED = Verdict(Outcome.REJECTED, "PushServiceNotAllowed")
 #: Microsoft's; where the operator allows any host a stranger could name a thousand.
 MOST_ORIGINS = 32
 
+#: Requests in flight on a connection: what Google's front ends allow. It bounds as well what a
+#: service that sends endless answers can make us hold.
+_STREAMS = 100
+
 #: Push services that are sent to at once.
 _AT_ONCE = 8
 
@@ -172,6 +176,7 @@ class PushService(ProviderSender):
     provider = "webpush"
     reasons = REASONS | {"MalformedToken", "PushServiceNotAllowed"}
     cured_by_renewal = frozenset()
+    stream_cap = _STREAMS
 
     def __init__(
         self,

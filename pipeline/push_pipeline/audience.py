@@ -21,8 +21,18 @@ from sqlalchemy import (
 from push_pipeline.db import any_of, found_in
 from push_pipeline.devices.of_users import of_users
 from push_pipeline.devices.registration import key_of_registration, keys_of_registrations
-from push_pipeline.models import CHANNEL, DEVICE, IN_SERVICE, SUBSCRIPTION, USER, Device, User
+from push_pipeline.models import (
+    CHANNEL,
+    CREDENTIAL,
+    DEVICE,
+    IN_SERVICE,
+    SUBSCRIPTION,
+    USER,
+    Device,
+    User,
+)
 from push_pipeline.options import EVERY_CHANNEL, DeliveryOptions
+from push_pipeline.platform import Platform
 from push_pipeline.whereclause import Condition, matches, needs_user, parse_clause
 
 #: Devices of a channel that are looked at for one of a platform, while a publisher waits.
@@ -266,9 +276,16 @@ def _in_zone(part: ZonePart | None) -> list[ColumnElement[bool]]:
     return [zone.is_(None) | ~any_of(zone, part.outside)] if part.outside else []
 
 
+def _reachable(app_id: str) -> ColumnElement[bool]:
+    """Leave browsers out of what is for all systems, where the app has no key for them."""
+    key = exists().where(CREDENTIAL.app_id == app_id, CREDENTIAL.provider == Platform.WEB.family)
+    return (DEVICE.platform != Platform.WEB.value) | key
+
+
 def _fit(selection: Selection, now: int) -> Sequence[ColumnElement[bool]]:
     return (
         DEVICE.platform.in_(selection.platforms),
+        *([_reachable(selection.app_id)] if len(selection.platforms) == len(Platform) else []),
         DEVICE.state == "active",
         (DEVICE.expires_at.is_(None) | (DEVICE.expires_at > now)),
     )

@@ -116,7 +116,7 @@ class StrictRefusal(InvalidParameter):
 
 
 class UnknownOs(InvalidParameter):
-    """The operating system is unknown: use IOS, ANDROID, OSX or ALL."""
+    """The operating system is unknown: use IOS, ANDROID, OSX, WEB or ALL."""
 
 
 class EmptyAudience(RequestError):

@@ -7,8 +7,8 @@ from typing import Self
 class Platform(StrEnum):
     """The operating system of a device, by the API's names, with its `family`.
 
-    `family` is the provider of its tokens, `apns` or `fcm`, unless a registration says
-    otherwise. Also the name of its queue and its folder.
+    `family` is the provider of its tokens, `apns`, `fcm` or `webpush`, unless a registration
+    says otherwise. Also the name of its queue and its folder. `WEB` are browsers.
     """
 
     family: str
@@ -16,6 +16,7 @@ class Platform(StrEnum):
     IOS = "IOS", "apns"
     ANDROID = "ANDROID", "fcm"
     OSX = "OSX", "apns"
+    WEB = "WEB", "webpush"
 
     # The default is for the type checker: members are looked up by name alone.
     def __new__(cls, name: str, family: str = "") -> Self:
@@ -41,6 +42,13 @@ class Vendor(StrEnum):
 
 
 VENDORS = tuple(vendor.value for vendor in Vendor)
+
+
+#: Where the systems of devices are named to a caller.
+NAMES = "IOS, ANDROID, OSX or WEB"
+
+#: What Apple makes.
+APPLES = (Platform.IOS, Platform.OSX)
 
 
 def route_environment(kind: str, environment: str, default: str) -> str:

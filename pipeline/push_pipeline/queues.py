@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 PUBLISH = "publish"
 SCHEDULE = "schedule"
-FAMILIES = ("apns", "fcm")
+FAMILIES = ("apns", "fcm", "webpush")
 
 #: A run that needs more than one page of the audience goes by its family's bulk lane, so that
 #: a push to one device never waits behind a broadcast.
@@ -45,7 +45,7 @@ QUEUES = (PUBLISH, SCHEDULE, *DELIVERY_QUEUES)
 FAN_OUT = "pipeline.fan_out"
 START_RUN = "pipeline.start_run"
 TICK = "pipeline.tick"
-DELIVER = {"apns": "pipeline.deliver_apns", "fcm": "pipeline.deliver_fcm"}
+DELIVER = {family: f"pipeline.deliver_{family}" for family in FAMILIES}
 
 #: Headers of task messages. Of one whose key has a turn: it does what is next and not what it
 #: names. Of one for a later time: the app whose turn it will be then.

@@ -51,12 +51,13 @@ RUN_BUCKETS = (*SLICE_BUCKETS, 300, 900, 3600)
 #: How a run's batches go: small audiences are not to wait behind large ones.
 LANES = ("single", "bulk")
 
-PROVIDERS = ("apns", "fcm")
+PROVIDERS = ("apns", "fcm", "webpush")
 
 #: Status and reason of what comes sooner or later; any other series begins when it comes.
 USUAL_ANSWERS = {
     "apns": ("400 BadDeviceToken", "410 Unregistered", "503 ServiceUnavailable"),
     "fcm": ("400 INVALID_ARGUMENT", "404 UNREGISTERED", "503 UNAVAILABLE"),
+    "webpush": ("201 ", "404 ", "410 ", "429 "),
 }
 
 #: Why tokens are mostly put out of service.
@@ -200,13 +201,13 @@ _budget_wait_seconds = Times(
     "Time that a batch waits for its turn",
     BUDGET_BUCKETS,
     labels=["provider"],
-    known=[("apns",), ("fcm",)],
+    known=_PROVIDERS,
 )
 _budget_cuts = Count(
     "push_pipeline_budget_cuts_total",
     "Times that a provider said that too much was sent",
     ["provider"],
-    [("apns",), ("fcm",)],
+    _PROVIDERS,
 )
 _lease_lost = Count("push_pipeline_lease_lost_total", "Workers that were overtaken in mid batch")
 

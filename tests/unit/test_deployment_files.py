@@ -128,7 +128,7 @@ def test_prometheus_scrapes_whoever_counts_in_compose() -> None:
         if kind == "compose" and option in words
     }
     assert targets == told
-    assert len([target for target in told if target.endswith(":9464")]) == 5
+    assert len([target for target in told if target.endswith(":9464")]) == 7
     for rules in config["rule_files"]:
         assert mounts()[f"/etc/prometheus/{rules}"].name == rules
 
@@ -171,7 +171,7 @@ def test_every_pod_runs_without_rights_and_without_the_names_of_services() -> No
 
 def test_workers_have_more_than_a_minute_to_finish() -> None:
     workers = [pod for pod in pods() if pod["containers"][0]["args"][0] == "worker"]
-    assert len(workers) == 3
+    assert len(workers) == 4
     assert all(pod["terminationGracePeriodSeconds"] > 60 for pod in workers)
 
 

@@ -46,7 +46,7 @@ delivery_options = st.builds(
 
 def test_defaults_reach_all_devices_now_for_four_weeks():
     options = DeliveryOptions()
-    assert options.platforms == {Platform.IOS, Platform.ANDROID, Platform.OSX}
+    assert options.platforms == {Platform.IOS, Platform.ANDROID, Platform.OSX, Platform.WEB}
     assert options.device_ids == ()
     assert options.publish_policy is PublishPolicy.BOTH
     assert (options.publish_at_ms, options.repeat_every_seconds) == (None, None)

@@ -74,8 +74,8 @@ def test_a_message_for_subscribers_alone_has_no_device_and_is_no_failure():
 @pytest.mark.parametrize(
     "wrong",
     [
-        *("BLACKBERRY", "IOS|BROWSER", "16", "-1", "015", "²"),
-        *(16, -1, 2.5, 2**70, True, float("nan"), float("inf")),
+        *("BLACKBERRY", "IOS|BROWSER", "32", "-1", "015", "²"),
+        *(32, -1, 2.5, 2**70, True, float("nan"), float("inf")),
         *({"IOS": 1}, b"IOS", [None], ["IOS", ["?"]]),
     ],
 )
@@ -85,7 +85,7 @@ def test_an_unknown_os_is_8008(wrong):
 
 
 @given(
-    bits=st.sets(st.sampled_from(["IOS", "ANDROID", "WP", "OSX"]), min_size=1),
+    bits=st.sets(st.sampled_from(["IOS", "ANDROID", "WP", "OSX", "WEB"]), min_size=1),
     separator=st.sampled_from(["|", ",", " ", " | ", ", "]),
     prefix=st.sampled_from(["", "FOR_", "for_"]),
     data=st.data(),
@@ -97,7 +97,18 @@ def test_every_spelling_of_a_mask_means_the_same(bits, separator, prefix, data):
     spellings = [number, str(number), float(number), separator.join(names), names, tuple(names)]
     masks = {DeliveryOptions(push_broadcast=spelling).push_broadcast for spelling in spellings}
     assert masks == {Broadcast(number)}
-    assert {platform.value for platform in Broadcast(number).platforms} == bits - {"WP"}
+    everybody = {"WEB"} if bits >= {"IOS", "ANDROID", "WP", "OSX"} else set()
+    reached = {platform.value for platform in Broadcast(number).platforms}
+    assert reached == bits - {"WP"} | everybody
+
+
+def test_the_number_of_the_sdks_for_all_reaches_browsers_too():
+    for said in (15, 31, "ALL", "ALL|WEB", "IOS|ANDROID|WP|OSX"):
+        options = DeliveryOptions(push_broadcast=said)
+        assert options.platforms == set(Platform)
+        assert options.push_broadcast.spelling == "ALL"
+    assert DeliveryOptions(push_broadcast="web").platforms == {Platform.WEB}
+    assert Platform.WEB not in DeliveryOptions(push_broadcast="IOS|ANDROID|OSX").platforms
 
 
 def test_device_ids_keep_their_order_each_once():

@@ -34,6 +34,10 @@ CONSOLE = {
             "alertTitle": None, "alertSubtitle": None, "customHeaders": None, "badge": 1,
             "sound": "default", "contentAvailable": 0,
         },
+        "web": {
+            "title": None, "link": None, "icon": None, "image": None, "tag": None,
+            "customHeaders": None,
+        },
     },
 }  # fmt: skip
 

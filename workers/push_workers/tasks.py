@@ -105,6 +105,13 @@ def deliver_fcm(batch_id: int) -> bool:
     return deliver(batch_id, _process_context())
 
 
+@app.task(name=queues.DELIVER["webpush"], bind=True, typing=False)
+@_by_key
+def deliver_webpush(batch_id: int) -> bool:
+    """Send a batch to browsers."""
+    return deliver(batch_id, _process_context())
+
+
 @app.task(name=queues.TICK)
 def tick() -> None:
     """Do beat's duties once."""

@@ -26,6 +26,7 @@ from push_pipeline.directory.apps import list_apps
 from push_pipeline.directory.provider_routes import find_credential, put_credential
 from push_pipeline.ledger.values import Standing
 from push_pipeline.outcome import ACCEPTED, Outcome, Verdict
+from push_pipeline.platform import VENDORS
 from push_pipeline.queues import Wake
 from push_workers.delivery.deliver import deliver
 from push_workers.delivery.process import Context
@@ -33,7 +34,10 @@ from push_workers.fanout import fan_out
 from push_workers.senders.base import OnPause, Rendered, Sender, Target
 
 #: Where a credential stands in for an app's own: provider and environment.
-_ROUTES: Final = (("apns", "production"), ("apns", "sandbox"), ("fcm", ""))
+_ROUTES: Final = (
+    *(("apns", "production"), ("apns", "sandbox"), ("fcm", "")),
+    *(("webpush", vendor) for vendor in VENDORS),
+)
 
 #: In place of a sealed credential; nothing opens it.
 _NO_CREDENTIAL: Final = b"of a test"

@@ -25,7 +25,7 @@ def list_page(
     ] = None,
     channel: Annotated[str | None, typer.Option(help="Only the devices of this channel.")] = None,
     os: Annotated[
-        str | None, typer.Option(metavar="IOS|ANDROID|OSX", help="Only those of this system.")
+        str | None, typer.Option(metavar="IOS|ANDROID|OSX|WEB", help="Only those of this system.")
     ] = None,
     limit: Annotated[int, typer.Option(min=1, max=1_000, help="Most devices.")] = 50,
     after: Annotated[int, typer.Option(min=0, help="Go on where the page before ended.")] = 0,

@@ -15,7 +15,9 @@ PASS_ALL_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 def worker(
     queue_names: Annotated[
         str | None,
-        typer.Option("--queues", metavar="apns,fcm,…", help="Comma-separated; all without it."),
+        typer.Option(
+            "--queues", metavar="apns,fcm,webpush,…", help="Comma-separated; all without it."
+        ),
     ] = None,
     concurrency: Annotated[
         int | None, typer.Option(min=1, help="Child processes; four per core without it.")

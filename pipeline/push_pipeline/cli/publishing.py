@@ -51,7 +51,8 @@ def publish(
         ),
     ] = [],  # noqa: B006
     os: Annotated[
-        list[str], typer.Option(metavar="IOS|ANDROID|OSX", help="Only devices with this system.")
+        list[str],
+        typer.Option(metavar="IOS|ANDROID|OSX|WEB", help="Only devices with this system."),
     ] = [],  # noqa: B006
     device: Annotated[
         list[str], typer.Option(metavar="ID", help="Only this device of the channel.")

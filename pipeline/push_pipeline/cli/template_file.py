@@ -33,7 +33,7 @@ def _kind(word: str, body: Any) -> Kind[Any]:
     if word == "button":
         system = str(body.get("platform", "")) if isinstance(body, dict) else ""
         if system not in Platform.__members__:
-            raise InvalidParameter("a button template's platform is IOS, ANDROID or OSX")
+            raise InvalidParameter("a button template's platform is IOS, ANDROID, OSX or WEB")
         return buttons_for(Platform(system))
     kinds: dict[str, Kind[Any]] = {"push": PUSH, "channel": CHANNEL}
     if word not in kinds:

@@ -35,7 +35,7 @@ def phones(draft: Draft, style: str, *, sdk_copy: bool) -> list[Shown]:
 
 def on_screen(platform: Platform, one: Notification, language: str = "") -> Shown:
     """Return what a device of a platform shows, in the default language or in one."""
-    read = _android if platform is Platform.ANDROID else _apple
+    read = _READERS.get(platform, _apple)
     return Shown(platform.value, language, *read(one.body), one.size, one.limit)
 
 
@@ -56,3 +56,12 @@ def _android(body: dict[str, Any]) -> tuple[str, str, str, str]:
     title = said.get("title") or data.get("android-content-title", "")
     text = said.get("body") or data.get("android-content-text") or data.get("message", "")
     return str(title), str(data.get("android-summary-subtext", "")), str(text), ""
+
+
+def _web(body: dict[str, Any]) -> tuple[str, str, str, str]:
+    shown = body.get("notification") or {}
+    words = str(shown.get("title", "")), "", str(shown.get("body", ""))
+    return *words, str(body.get("app_badge", ""))
+
+
+_READERS = {Platform.ANDROID: _android, Platform.WEB: _web}

@@ -16,7 +16,7 @@ from push_pipeline.content.values import count_of, is_on, switch_of, text_of
 from push_pipeline.errors import InvalidParameter
 from push_pipeline.field_warning import WRITTEN_BY_US, FieldWarning
 
-_OTHER_SYSTEMS = ("ios-", "ios_", "osx-", "osx_", "wp-")
+_OTHER_SYSTEMS = ("ios-", "ios_", "osx-", "osx_", "wp-", "web-", "web_")
 
 _URGENCY = "android-delivery-priority"
 

@@ -20,7 +20,7 @@ from push_pipeline.platform import Platform
 JsonObject = dict[str, object]
 
 #: A header that begins with a system's name is for that system alone.
-_BEGINNINGS = ("ios-", "ios_", "osx-", "osx_", "android-", "android_", "wp-")
+_BEGINNINGS = ("ios-", "ios_", "osx-", "osx_", "android-", "android_", "wp-", "web-", "web_")
 
 #: What steers `aps` (after the prefix) and does not travel beside it. Title, subtitle and
 #: picture travel as well: the SDK on the device reads them.

@@ -7,11 +7,12 @@ page's service worker. Headers `web-…` steer it; every other one that names no
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from push_pipeline.content.values import count_of, switch_of, text_of
 from push_pipeline.errors import InvalidParameter
+from push_pipeline.field_warning import FieldWarning
 
 JsonObject = dict[str, object]
 
@@ -97,6 +98,24 @@ def check(headers: Mapping[str, object]) -> None:
         raise InvalidParameter(f"web-urgency must be one of {', '.join(URGENCIES)}")
     if steering.get("actions") and not _actions(steering["actions"]):
         raise InvalidParameter("web-actions must be a list of objects with action and title")
+
+
+def without_effect(headers: Mapping[str, object]) -> list[FieldWarning]:
+    """Name the headers for browsers that are not used as they stand."""
+    steering = _steering(headers)
+    readers: dict[str, Callable[[object], object]] = {
+        **dict.fromkeys(_SWITCHES, switch_of),
+        **dict.fromkeys(("badge", "ttl-seconds"), count_of),
+        "mutable": switch_of,
+    }
+    unusable = [name for name, read in readers.items() if _is_unusable(steering, name, read)]
+    return [FieldWarning(f"web-{name}", "browsers have no place for it") for name in unusable]
+
+
+def _is_unusable(
+    steering: Mapping[str, object], name: str, read: Callable[[object], object]
+) -> bool:
+    return name in steering and read(steering[name]) is None
 
 
 def urgency_of(value: object) -> str | None:

@@ -6,14 +6,14 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Self
 
-from push_pipeline.content import android, apple
+from push_pipeline.content import android, apple, browser
 from push_pipeline.content.badge import BadgeChange
 from push_pipeline.content.languages import looks_unfinished
 from push_pipeline.content.values import compact_json, text_of
 from push_pipeline.errors import EmptyMessage, InvalidParameter
 from push_pipeline.field_warning import FieldWarning
 from push_pipeline.options.json_values import check_json
-from push_pipeline.platform import Platform
+from push_pipeline.platform import APPLES, Platform
 
 #: Apple: "Sending notification requests to APNs", apns-collapse-id. Bytes. Also kept for FCM's
 #: collapse_key, which has no published limit.
@@ -44,7 +44,8 @@ class Content:
             EmptyMessage: for null: a push message must be convertible to a string.
             InvalidParameter: for headers that are no object, for values that are not JSON or
                 not Unicode, for a collapse id that the provider would refuse, and for an
-                `ios-raw`, `osx-raw` or `android-raw` that the provider would not take.
+                `ios-raw`, `osx-raw`, `android-raw`, `web-topic`, `web-urgency` or `web-actions`
+                that the provider would not take.
         """
         if message is None:
             raise EmptyMessage
@@ -55,9 +56,10 @@ class Content:
         present = {name: value for name, value in headers.items() if value is not None}
         content = cls(message, text_of(message), MappingProxyType(present))
         content._check_collapsing()
-        for platform in (Platform.IOS, Platform.OSX):
+        for platform in APPLES:
             apple.raw_patch(platform, content.headers)
         android.raw_patch(content.headers)
+        browser.check(content.headers)
         return content
 
     @classmethod
@@ -98,6 +100,8 @@ class Content:
     def _idle(self, platform: Platform) -> list[FieldWarning]:
         if platform is Platform.ANDROID:
             return android.without_effect(self.text, self.headers)
+        if platform is Platform.WEB:
+            return browser.without_effect(self.headers)
         return apple.without_effect(platform, self.headers, silent=self.silent_on(platform))
 
     def for_apple(self, platform: Platform, message_id: str) -> dict[str, object]:
@@ -107,7 +111,7 @@ class Content:
 
     def badge_change(self, platform: Platform) -> BadgeChange | None:
         """Return what the push does to the badge of a system's devices, if anything."""
-        return None if platform is Platform.ANDROID else apple.badge_change(platform, self.headers)
+        return apple.badge_change(platform, self.headers) if platform in APPLES else None
 
     def counting(self, count: int) -> Self:
         """Return the same with this badge where it is raised."""
@@ -127,6 +131,14 @@ class Content:
     def android_notification(self) -> dict[str, object] | None:
         """Return what the system shows on Android; None where that is left to the app."""
         return android.notification_block(self.text, self.headers)
+
+    def for_browsers(self, message_id: str, collapse_id: str) -> dict[str, object]:
+        """Return the whole document for browsers, before it is encrypted."""
+        return browser.document(self.text, self.headers, message_id, collapse_id)
+
+    def browser_headers(self, expires_at: int | None, now: float) -> dict[str, str]:
+        """Return what a push service of browsers is told beside it; times are epoch seconds."""
+        return browser.request_headers(self.text, self.headers, expires_at, now)
 
     @property
     def urgent_on_android(self) -> bool:

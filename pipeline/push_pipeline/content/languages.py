@@ -30,7 +30,7 @@ TEXT_HEADERS: Final = frozenset(
             for name in ("alert", "alert-body", "alert-title", "alert-subtitle")
         ),
         *("android-content-title", "android-content-text", "android-summary-subtext"),
-        *("android-ticker", "android-ticker-text"),
+        *("android-ticker", "android-ticker-text", "web-title"),
     )
 )
 

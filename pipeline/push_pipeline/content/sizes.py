@@ -16,6 +16,12 @@ APNS_PAYLOAD_BYTES = 4096
 #: of the notification; what Google counts besides them is not published.
 FCM_DATA_BYTES = 4096
 
+#: RFC 8030, 7.2: 4096 bytes of a body, of which encryption takes 103 (RFC 8291).
+WEB_DOCUMENT_BYTES = 3993
+
+#: As long as the collapse id of any run.
+_SOME_COLLAPSE_ID = "00000000-0000-0000-0000-000000000000.100000000"
+
 
 class Oversize(NamedTuple):
     """For which platforms a push is too large, and how: as it is, or without the SDK's copy."""
@@ -55,6 +61,9 @@ def size_of(content: Content, platform: Platform, message_id: str) -> tuple[int,
     """Return the bytes that count for the platform's provider, and the most it takes."""
     if platform is Platform.ANDROID:
         return _weight_on_android(content, message_id), FCM_DATA_BYTES
+    if platform is Platform.WEB:
+        document = content.for_browsers(message_id, _SOME_COLLAPSE_ID)
+        return len(compact_json(document)), WEB_DOCUMENT_BYTES
     return len(compact_json(content.for_apple(platform, message_id))), APNS_PAYLOAD_BYTES
 
 

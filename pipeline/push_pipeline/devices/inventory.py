@@ -17,7 +17,7 @@ from push_pipeline.errors import InvalidParameter, UnknownChannel, UnknownDevice
 from push_pipeline.models import CHANNEL, DEVICE, SUBSCRIPTION, Device
 from push_pipeline.options.channel import normal_name
 from push_pipeline.options.user_ids import check_user_id
-from push_pipeline.platform import Platform
+from push_pipeline.platform import NAMES, Platform
 
 #: Devices in a page where nobody asks for another number, and the most that may be.
 PAGE, PAGE_MAX = 100, 1_000
@@ -134,7 +134,7 @@ def check_os(name: str) -> str:
         UnknownOs: there is none of this name.
     """
     if name.upper() not in Platform.__members__:
-        raise UnknownOs(f"os {name[:20]!r} is unknown: use IOS, ANDROID or OSX")
+        raise UnknownOs(f"os {name[:20]!r} is unknown: use {NAMES}")
     return Platform[name.upper()].value
 
 

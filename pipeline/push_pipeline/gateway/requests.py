@@ -21,7 +21,7 @@ _PUBLISH: dict[str, Any] = {
     "subtopic": {"type": "string", "maxLength": 512},
     "headers": {
         "type": "object",
-        "description": "`ios-…` and `android-…` shape the notification; others go to the device",
+        "description": "`ios-…`, `android-…`, `web-…` shape the notification; others travel",
     },
     "templateValues": {
         "type": "object",
@@ -32,8 +32,8 @@ _PUBLISH: dict[str, Any] = {
     "pushBroadcast": {
         "description": "operating systems: names joined by `|`, or a mask",
         "anyOf": [
-            {"type": "string", "enum": ["ALL", "IOS", "ANDROID", "OSX", "IOS|ANDROID"]},
-            {"type": "integer", "minimum": 0, "maximum": 15},
+            {"type": "string", "enum": ["ALL", "IOS", "ANDROID", "OSX", "WEB", "IOS|ANDROID"]},
+            {"type": "integer", "minimum": 0, "maximum": 31},
         ],
     },
     "pushSinglecast": {"type": "array", "items": _TEXT, "description": "device ids"},
@@ -128,10 +128,13 @@ _TEMPLATE: dict[str, Any] = {
         "description": "the text, or its texts by language with one called `default`",
         "anyOf": [_TEXT, {"type": "object", "additionalProperties": _TEXT}],
     },
-    "platforms": {"type": "array", "items": {"type": "string", "enum": ["IOS", "ANDROID", "OSX"]}},
+    "platforms": {
+        "type": "array",
+        "items": {"type": "string", "enum": ["IOS", "ANDROID", "OSX", "WEB"]},
+    },
     "channelName": _TEXT,
     "segmentQuery": {"anyOf": [_TEXT, {"type": "null"}]},
-    "options": {"type": "object", "description": "`ios`, `android`, `osx`"},
+    "options": {"type": "object", "description": "`ios`, `android`, `osx`, `web`"},
 }
 
 

@@ -6,11 +6,15 @@ from enum import IntFlag
 from typing import Final
 
 from push_pipeline.errors import UnknownOs
-from push_pipeline.platform import Platform
+from push_pipeline.platform import NAMES, Platform
 
 
 class Broadcast(IntFlag):
-    """The bits that the SDKs agree on. `WP` is accepted and reaches nobody."""
+    """The bits that the SDKs agree on, and ours for browsers. `WP` is accepted and reaches nobody.
+
+    `ALL` is the SDKs' own number, and means every system: browsers too, where the app has a key
+    for them.
+    """
 
     NONE = 0
     IOS = 1
@@ -18,17 +22,20 @@ class Broadcast(IntFlag):
     WP = 4
     OSX = 8
     ALL = 15
+    WEB = 16
 
     @property
     def platforms(self) -> frozenset[Platform]:
         """The platforms of the mask that can be reached."""
+        if Broadcast.ALL in self:
+            return frozenset(Platform)
         return frozenset(platform for platform in Platform if self & Broadcast[platform])
 
     @property
     def spelling(self) -> str:
         """The one spelling that is stored: `ALL`, `NONE`, or names joined by `|`."""
-        if self in (Broadcast.ALL, Broadcast.NONE):
-            return str(self.name)
+        if self == Broadcast.NONE or Broadcast.ALL in self:
+            return str((self & Broadcast.ALL).name)
         return "|".join(str(bit.name) for bit in self)
 
 
@@ -75,9 +82,10 @@ def _bits(word: object) -> Broadcast:
     if isinstance(word, str):
         if word in Broadcast.__members__:
             return Broadcast[word]
-        raise UnknownOs(f"{word[:_SHOWN]!r} is no operating system: use IOS, ANDROID, OSX or ALL")
+        raise UnknownOs(f"{word[:_SHOWN]!r} is no operating system: use {NAMES} or ALL")
     if isinstance(word, bool) or not isinstance(word, int | float):
         raise UnknownOs
-    if not 0 <= word <= Broadcast.ALL or word != int(word):
-        raise UnknownOs(f"a mask of operating systems is between 0 and {Broadcast.ALL:d}")
+    most = Broadcast.ALL | Broadcast.WEB
+    if not 0 <= word <= most or word != int(word):
+        raise UnknownOs(f"a mask of operating systems is between 0 and {most:d}")
     return Broadcast(int(word))

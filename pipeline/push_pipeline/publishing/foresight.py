@@ -11,6 +11,7 @@ from push_pipeline.field_warning import FieldWarning
 from push_pipeline.ledger.messages import NOBODY_NAMED_IS_THERE
 from push_pipeline.options import EVERY_CHANNEL
 from push_pipeline.options.channel import near_name
+from push_pipeline.platform import Platform
 from push_pipeline.publishing.draft import Draft
 
 #: Names of devices that are looked up while the publisher waits; of more than these the ledger
@@ -95,7 +96,9 @@ def _judge_sizes(connection: Connection, draft: Draft, known: Foresight, now: in
         draft.refuse_as_too_large(asked)
     there = [platform for platform in asked if may_have(connection, selection, platform, now)]
     draft.refuse_as_too_large(there)
-    told = (f"too large for {platform}, which nobody there has" for platform in asked)
+    # Whoever publishes to all systems knows nothing of browsers where there are none.
+    named = [platform for platform in asked if platform is not Platform.WEB]
+    told = (f"too large for {platform}, which nobody there has" for platform in named)
     return replace(
         known, warnings=(*known.warnings, *(FieldWarning("message", one) for one in told))
     )

@@ -21,7 +21,7 @@ class Notification(NamedTuple):
     """What the devices of a platform would get, in the default language.
 
     `size` is what the provider counts of it in its longest language, `limit` the most it takes.
-    `headers` are those that APNs is told beside the body.
+    `headers` are those that APNs or a push service of browsers is told beside the body.
     """
 
     size: int
@@ -67,5 +67,8 @@ def _render(
     if platform is Platform.ANDROID:
         told = android_message(content, SAMPLE_ID, expires_at, new.due_at // 1000)
         return {}, {"message": told}
+    if platform is Platform.WEB:
+        web_headers = content.browser_headers(expires_at, new.due_at / 1000)
+        return web_headers, content.for_browsers(SAMPLE_ID, _COLLAPSE_ID)
     headers = content.apple_headers(platform, _COLLAPSE_ID, expires_at)
     return headers, content.for_apple(platform, SAMPLE_ID)

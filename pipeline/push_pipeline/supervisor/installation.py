@@ -26,7 +26,8 @@ WORKERS = {
     "worker-publish": ("publish", "schedule"),
     "worker-apns": ("apns", "apns.bulk"),
     "worker-fcm": ("fcm", "fcm.bulk"),
-    "worker-single": ("apns", "fcm"),
+    "worker-webpush": ("webpush", "webpush.bulk"),
+    "worker-single": ("apns", "fcm", "webpush"),
 }
 
 #: Children of the worker that fans out, since a fan-out is one transaction after another, and of

@@ -12,7 +12,13 @@ from typing import Any, Final
 from push_pipeline.content import compact_json
 from push_pipeline.content.languages import DEFAULT, headers_in, message_in, spoken_in
 from push_pipeline.platform import Platform
-from push_pipeline.template.stored import AndroidOptions, IosOptions, OsxOptions, PushTemplate
+from push_pipeline.template.stored import (
+    AndroidOptions,
+    IosOptions,
+    OsxOptions,
+    PushTemplate,
+    WebOptions,
+)
 from push_pipeline.template.wording import Wording
 
 Headers = dict[str, object]
@@ -93,6 +99,8 @@ def _headers(platform: Platform, template: PushTemplate) -> tuple[Headers, bool]
             return _for_osx(options.osx)
         case Platform.ANDROID:
             return _for_android(options.android), False
+        case Platform.WEB:
+            return _for_web(options.web), False
 
 
 def _for_ios(options: IosOptions) -> tuple[Headers, bool]:
@@ -135,6 +143,17 @@ def _for_android(options: AndroidOptions) -> Headers:
         "android-delivery-priority": options.delivery_priority,
         "android-direct-boot": 1 if options.direct_boot else None,
         "android-ttl-seconds": options.ttl_seconds,
+    }
+
+
+def _for_web(options: WebOptions) -> Headers:
+    return {
+        **(options.custom_headers or {}),
+        "web-title": options.title,
+        "web-link": options.link,
+        "web-icon": options.icon,
+        "web-image": options.image,
+        "web-tag": options.tag,
     }
 
 

@@ -18,7 +18,7 @@ from push_pipeline.template.stored import (
 JsonObject = dict[str, Any]
 
 #: What may be a text for each language; a device keeps the default, as each push brings its own.
-_SHOWN = ("alertTitle", "alertSubtitle", "contentTitle", "summarySubText")
+_SHOWN = ("alertTitle", "alertSubtitle", "contentTitle", "summarySubText", "title")
 
 
 class Looks(NamedTuple):
@@ -42,6 +42,8 @@ def for_device(template: PushTemplate, platform: Platform, looks: Looks) -> Json
             shown = _for_osx(options.osx)
         case Platform.ANDROID:
             shown = _for_android(options.android, looks)
+        case Platform.WEB:
+            shown = _kept(options.web)
     return {"name": template.name, **shown}
 
 

@@ -183,12 +183,24 @@ class AndroidOptions(Stored):
     lights: Mapping[str, Any] | None = None
 
 
+class WebOptions(Stored):
+    """How a push looks in a browser, and what a click on it opens."""
+
+    title: Shown | None = None
+    link: SmartText | None = None
+    icon: str | None = None
+    image: SmartText | None = None
+    tag: str | None = None
+    custom_headers: CustomHeaders | None = None
+
+
 class PlatformOptions(Stored):
     """The options of each platform."""
 
     ios: IosOptions = IosOptions()
     android: AndroidOptions = AndroidOptions()
     osx: OsxOptions = OsxOptions()
+    web: WebOptions = WebOptions()
 
 
 class PushTemplate(Stored):

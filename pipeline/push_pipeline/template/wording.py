@@ -18,20 +18,30 @@ from push_pipeline.platform import Platform
 from push_pipeline.template.smart_text import SmartText, check_length, fill
 
 #: Headers that are read as a number or a switch, or that all devices of a request share.
-_SHARED: Final = frozenset(
-    f"{system}-{name}"
-    for system in ("ios", "osx")
-    for name in (
-        *("badge", "content-available", "mutable-content", "collapse-id"),
-        *("interruption-level", "relevance-score", "raw", "sdk-copy"),
+_SHARED: Final = (
+    frozenset(
+        f"{system}-{name}"
+        for system in ("ios", "osx")
+        for name in (
+            *("badge", "content-available", "mutable-content", "collapse-id"),
+            *("interruption-level", "relevance-score", "raw", "sdk-copy"),
+        )
     )
-) | {
-    f"android-{name}"
-    for name in (
-        *("analytics-label", "collapse-key", "color", "delivery-priority", "direct-boot"),
-        *("display", "notification-priority", "raw", "sticky", "ttl-seconds", "visibility"),
-    )
-}
+    | {
+        f"android-{name}"
+        for name in (
+            *("analytics-label", "collapse-key", "color", "delivery-priority", "direct-boot"),
+            *("display", "notification-priority", "raw", "sticky", "ttl-seconds", "visibility"),
+        )
+    }
+    | {
+        f"web-{name}"
+        for name in (
+            *("actions", "badge", "mutable", "renotify", "require-interaction", "silent"),
+            *("topic", "ttl-seconds", "urgency"),
+        )
+    }
+)
 
 
 #: As long as every message id.

@@ -35,7 +35,7 @@ from push_pipeline.gateway.paging import ListRows, Paging
 from push_pipeline.gateway.paths import Listed, Named
 from push_pipeline.ledger.channel_messages import keep_with_channel
 from push_pipeline.options.channel import normal_name
-from push_pipeline.platform import Platform
+from push_pipeline.platform import NAMES, Platform
 
 #: Left out of the API's description, whose two base URLs are not the console's.
 router = APIRouter(prefix="/console/messaging", include_in_schema=False)
@@ -225,7 +225,7 @@ def _buttons(body: JsonObject, asked: str) -> tuple[Kind[Any], JsonObject]:
 
 def _platform(name: object) -> Platform:
     if not isinstance(name, str) or name.upper() not in Platform.__members__:
-        raise UnknownOs("the platform is unknown: use IOS, ANDROID or OSX")
+        raise UnknownOs(f"the platform is unknown: use {NAMES}")
     return Platform[name.upper()]
 
 

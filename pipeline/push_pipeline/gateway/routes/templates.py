@@ -17,7 +17,7 @@ from push_pipeline.gateway.paths import Named
 from push_pipeline.gateway.permissions import Caller
 from push_pipeline.gateway.wire import MessageStatus, PushStatus
 from push_pipeline.options import DeliveryOptions
-from push_pipeline.platform import Platform
+from push_pipeline.platform import NAMES, Platform
 from push_pipeline.publishing.push_template import push_immediately, push_stored
 from push_pipeline.template.stored import PushTemplate
 
@@ -95,7 +95,7 @@ def templates_of_ios(asking: Asking) -> DeviceTemplates:
 def templates(device_type: Named, asking: Asking) -> DeviceTemplates:
     """Tell a device of an operating system what templates look like, by their names."""
     if device_type.upper() not in Platform.__members__:
-        raise UnknownOs("the device type is unknown: use IOS, ANDROID or OSX")
+        raise UnknownOs(f"the device type is unknown: use {NAMES}")
     return _templates(asking, Platform[device_type.upper()])
 
 

@@ -1,6 +1,6 @@
 """Content as a browser takes it: the document, not encrypted yet, and the headers beside it."""
 
-from push_pipeline.content import Content, browser, compact_json
+from push_pipeline.content import Content, compact_json
 from push_pipeline.platform import Platform
 from push_workers.senders.base import Rendered
 
@@ -18,11 +18,10 @@ def render(
     now: float,
 ) -> Rendered:
     """Render for browsers; see `push_workers.senders.base.Render`."""
-    said = content.text, content.headers
     return Rendered(
-        compact_json(browser.document(*said, message_id, collapse_id)),
+        compact_json(content.for_browsers(message_id, collapse_id)),
         platform,
-        {**browser.request_headers(*said, expires_at, now), **_ENCRYPTED},
+        {**content.browser_headers(expires_at, now), **_ENCRYPTED},
         expires_at,
         collapsible=True,
     )

@@ -11,11 +11,11 @@ from tests.audience import android, subscribe
 from tests.installation import APP
 from tests.running import Stand, wait_until
 
-DEVICES = 4_000
+DEVICES = 2_000
 
 #: The request that is answered with a Retry-After, and the seconds that it asks for.
-NTH = 1_000
-ASKED = 6
+NTH = 500
+ASKED = 5
 
 #: Milliseconds in which what was handed to connections before the answer came is answered.
 ON_ITS_WAY_MS = 1_500

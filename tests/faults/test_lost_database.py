@@ -9,8 +9,8 @@ from tests.audience import ios
 from tests.running import SHORT_LEASE, Stand, at_least
 from tests.services import Postgres
 
-DEVICES = 4_000
-CHILDREN = 4
+DEVICES = 1_500
+CHILDREN = 2
 WINDOW = 100
 
 #: Answers take this long (seconds, from and to), so that the kill meets requests in flight.

@@ -16,11 +16,11 @@ from tests.bench.sink import Sink
 from tests.processes import wait_until
 from tests.running import QUICK, Spawn, start_beat, start_worker
 
-DEVICES = 60_000
-CHILDREN = 4
+DEVICES = 20_000
+CHILDREN = 2
 
 #: Seconds between two looks, which count all: often, they take the cores from the workers.
-EVERY = 0.5
+EVERY = 0.2
 
 #: Seconds. Two slow cores that other tests share send a million in less than three minutes.
 PATIENCE = 400

@@ -16,7 +16,7 @@ from tests.processes import SCRIPTS, Process, free_port, wait_until
 from tests.running import Stand, at_least
 from tests.services import Valkey, valkey_binary
 
-DEVICES = 2_000  # of each platform
+DEVICES = 1_000  # of each platform
 
 #: Answers take this long (seconds, from and to), so that the broadcast outlasts the failover.
 SLOW = (0.2, 0.4)

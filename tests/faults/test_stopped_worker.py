@@ -6,8 +6,8 @@ import time
 from tests.audience import android, ios
 from tests.running import Stand, at_least
 
-DEVICES = 4_000  # of each platform
-CHILDREN = 4
+DEVICES = 2_000  # of each platform
+CHILDREN = 2
 
 #: Answers take this long (seconds, from and to), so that the request to end meets open slices.
 SLOW = (0.05, 0.15)
@@ -24,7 +24,7 @@ def test_a_worker_asked_to_end_finishes_its_slices_says_goaway_and_leaves_the_re
     stand.start_beat()
     worker = stand.start_worker(children=CHILDREN)
     message_id = stand.installation.publish()
-    stand.follow(message_id, at_least(1_000))
+    stand.follow(message_id, at_least(500))
 
     began = time.monotonic()
     worker.signal(signal.SIGTERM)

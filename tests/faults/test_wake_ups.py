@@ -15,7 +15,7 @@ from tests.running import SHORT_LEASE, Stand, at_least
 #: Answers take this long (seconds, from and to).
 SLOW = (0.1, 0.3)
 
-CHILDREN = 4
+CHILDREN = 2
 WINDOW = 100
 
 _OTHERS_IN_TRANSACTION = text(
@@ -36,7 +36,7 @@ def wakes_of(stand: Stand, message_id: str) -> list[queues.Wake]:
 
 def test_wake_ups_sent_ten_times_and_two_beats_reach_everybody_once(stand: Stand) -> None:
     stand.simulator.behave(delay_seconds=SLOW)
-    stand.subscribe(ios(4_000), android(1_000))
+    stand.subscribe(ios(2_000), android(500))
     stand.start_worker(children=CHILDREN)
     stand.start_beat()
     stand.start_beat()
@@ -49,9 +49,9 @@ def test_wake_ups_sent_ten_times_and_two_beats_reach_everybody_once(stand: Stand
     ours = {*queues.QUEUES} - {queues.SCHEDULE}  # where the ticks of two beats never end
     wait_until(lambda: sum(map(queues.backlog, ours)) == 0, 30, "empty queues")
 
-    assert run["accepted"] == run["audience"] == 5_000
+    assert run["accepted"] == run["audience"] == 2_500
     assert stand.installation.run(message_id) == run
-    assert stand.simulator.received() == dict.fromkeys([*ios(4_000), *android(1_000)], 1)
+    assert stand.simulator.received() == dict.fromkeys([*ios(2_000), *android(500)], 1)
 
 
 def test_a_batch_whose_lease_ran_out_is_taken_over_and_the_late_owner_records_nothing(
@@ -59,7 +59,7 @@ def test_a_batch_whose_lease_ran_out_is_taken_over_and_the_late_owner_records_no
 ) -> None:
     stand = open_stand(postgresql_url, **SHORT_LEASE)
     stand.simulator.behave(delay_seconds=SLOW)
-    stand.subscribe(ios(4_000))
+    stand.subscribe(ios(3_000))
     stand.start_beat()
     late = stand.start_worker(children=CHILDREN)
     message_id = stand.installation.publish()
@@ -71,9 +71,9 @@ def test_a_batch_whose_lease_ran_out_is_taken_over_and_the_late_owner_records_no
     os.killpg(late.pid, signal.SIGCONT)
     late.wait_for("was taken over")
 
-    assert run["accepted"] == run["audience"] == 4_000
+    assert run["accepted"] == run["audience"] == 3_000
     assert stand.installation.run(message_id) == run
-    assert set(stand.simulator.received()) == set(ios(4_000))
+    assert set(stand.simulator.received()) == set(ios(3_000))
     assert sum(stand.repeats().values()) <= run["resent"] <= 512 * CHILDREN
 
 

@@ -13,14 +13,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from celery import Celery
 from kombu.entity import Queue
 from kombu.exceptions import BatchPublishError, OperationalError
 from redis.exceptions import RedisError
 
-from push_pipeline import sentinels, turns
+from push_pipeline import sentinels, signs, turns
 from push_pipeline.broker_address import is_rabbitmq, is_sentinel, verified
 from push_pipeline.errors import BrokerUnavailable, SettingsError
 from push_pipeline.host import program
@@ -76,6 +76,9 @@ TRANSPORT_OPTIONS = {
 #: The same for RabbitMQ, in the words of its client.
 AMQP_OPTIONS = {"connect_timeout": 0.4, "read_timeout": 0.5, "write_timeout": 0.5}
 RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_step": 0.1, "interval_max": 0.1}
+
+
+Answer = TypeVar("Answer")
 
 
 class Wake(NamedTuple):
@@ -361,6 +364,32 @@ def evaluate(script: str, names: Sequence[str], arguments: Sequence[Any]) -> Any
     )
 
 
+def keeps_signs() -> bool:
+    """Tell whether the broker can keep workers' signs of life."""
+    return not is_rabbitmq(broker_url())
+
+
+def note_claim(batch_id: int, claim: int) -> None:
+    """Note that this child has taken a batch; nowhere if it is none, or the broker is away."""
+    worker = signs.this_worker()
+    if worker is not None:
+        held = signs.Held(os.getpid(), batch_id, claim)
+        _ask(lambda client, prefix: signs.note(client, prefix, worker, held))
+
+
+def ask_now(question: Callable[[Any, str], Answer]) -> Answer:
+    """Ask the broker, whether it rests or not; `question` gets a client and the prefix of keys.
+
+    Raises:
+        BrokerUnavailable: the broker does not answer.
+    """
+    try:
+        with _redis() as client:
+            return question(client, get_settings().key_prefix)
+    except (OperationalError, RedisError, OSError) as error:
+        raise _away(error) from error
+
+
 def _ask(question: Callable[[Any, str], Any]) -> Any:
     """Ask the broker, unless it rests; None where it does not answer."""
     producer = _current()
@@ -386,9 +415,13 @@ def backlog(queue: str) -> int:
         with _current().app.connection_or_acquire() as connection:
             return _length(connection, queue)
     except (OperationalError, RedisError, OSError) as error:
-        raise BrokerUnavailable(
-            f"the broker does not answer ({whereabouts()}): {type(error).__name__}{_remedy()}"
-        ) from error
+        raise _away(error) from error
+
+
+def _away(error: Exception) -> BrokerUnavailable:
+    return BrokerUnavailable(
+        f"the broker does not answer ({whereabouts()}): {type(error).__name__}{_remedy()}"
+    )
 
 
 def _length(connection: Any, queue: str) -> int:

@@ -20,6 +20,7 @@
 | budget_cut | credential_id, left | less is sent: the provider says that it is too much |
 | dead_letter_kept | queue, reason | a task message could not be read |
 | tick_dropped | host | a tick was too old when a worker came to it |
+| claims_released | of, batches | a child or a worker is gone; what it had was taken from it |
 | worker_stuck | seconds, waiting, tasks | a worker had work and ended none |
 | woken_again | runs, batches | the tick sent wake-ups that went missing |
 | registrations_expired | devices | registrations that expired were removed |
@@ -77,7 +78,7 @@ _EVENTS = (
     *("publish_begun", "fanned_out", "slice_recorded"),
     *("provider_answered", "tokens_retired"),
     *("lease_lost", "run_closed", "run_stopped", "route_rested", "dead_letter_kept"),
-    *("budget_waited", "budget_cut", "worker_stuck"),
+    *("budget_waited", "budget_cut", "worker_stuck", "claims_released"),
     *("tick_dropped", "woken_again", "registrations_expired", "ledger_pruned"),
 )
 _PLATFORMS = [(platform.value,) for platform in Platform]
@@ -419,6 +420,17 @@ def worker_stuck(seconds: float, waiting: int, tasks: int, done: str) -> None:
         tasks,
         done,
         extra={"action": "worker_stuck", "waiting": waiting, "tasks": tasks},
+    )
+
+
+def claims_released(of: str, batches: int) -> None:
+    """A child or a whole worker is gone: others take what it had."""
+    _events.add(1, "claims_released")
+    logger.warning(
+        "a %s is gone: the %d batches that it had are taken by others",
+        of,
+        batches,
+        extra={"action": "claims_released", "batches": batches},
     )
 
 

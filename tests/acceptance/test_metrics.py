@@ -33,8 +33,9 @@ KEY = "0123456789abcdef0123456789abcdef"
 
 EVENTS = re.findall(r"^\| (\w+) \| [\w, ]+ \|", telemetry.__doc__ or "", re.MULTILINE)[1:]
 
-#: What a drill of its own shows: a worker that hangs, a host's commit that comes to nothing.
-ELSEWHERE = {"worker_stuck", "publish_lost"}
+#: What a drill of its own shows: a worker that hangs or is gone, a host's commit that comes to
+#: nothing.
+ELSEWHERE = {"worker_stuck", "claims_released", "publish_lost"}
 
 #: Seconds, on cores that other tests share.
 PATIENCE = 60

@@ -69,3 +69,17 @@ def test_who_sends_while_it_is_cancelled_sends_no_further_slice(state: Pipeline)
 
     assert state.world.jobs == []
     assert sum(one["accepted"] for one in state.world.picture.batch.values()) == 2
+
+
+def test_who_only_seemed_to_be_gone_records_nothing_over_its_successor(state: Pipeline) -> None:
+    state.take(which=0, until="send", said=[], twice=False)
+    state.release(which=0)
+    state.take(which=len(state.world.due_wakes()) - 1, until="end", said=["accepted"], twice=False)
+    (slow,) = state.world.jobs
+    before = state.world.picture.batch
+
+    state.go_on(which=0, until="end", said=["gone"])
+
+    assert slow.over
+    assert state.world.picture.batch == before
+    assert sum(one["resent"] for one in before.values()) == 2

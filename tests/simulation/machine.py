@@ -186,6 +186,13 @@ class Pipeline(RuleBasedStateMachine):
         if not slow.over:
             self._go_on(slow, "end", said)
 
+    @precondition(lambda self: self.world.taken())
+    @rule(which=numbers)
+    def release(self, which: int) -> None:
+        """End the lease of a worker child that seems to be gone: it was killed, or stands still."""
+        taken = self.world.taken()
+        self.world.release(taken[which % len(taken)])
+
     @rule(seconds=spans, tick=ticks)
     def wait(self, seconds: float, tick: str) -> None:
         """Let time pass, and beat tick: to its end or to a stop in the middle of it."""

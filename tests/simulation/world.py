@@ -13,6 +13,7 @@ from sqlalchemy.exc import OperationalError
 from push_pipeline import clock, db, host, migrations, queues
 from push_pipeline.directory.apps import ensure_app
 from push_pipeline.directory.provider_routes import put_credential
+from push_pipeline.ledger.due_batches import release_lost
 from push_pipeline.ledger.values import Standing
 from push_pipeline.outcome import Outcome, Verdict
 from push_pipeline.queues import Wake
@@ -26,7 +27,7 @@ from push_workers.testing import NoBudgets
 from tests.simulation import promises
 from tests.simulation.answers import ANSWERS, EXPIRED
 from tests.simulation.jobs import Job
-from tests.simulation.picture import NOTHING, take_picture
+from tests.simulation.picture import NOTHING, Row, take_picture
 from tests.simulation.truth import Refusal, Truth
 
 #: Epoch milliseconds at which every world begins.
@@ -263,6 +264,24 @@ class World:
                 since = answer.verdict.dead_since or taken
                 refusal = Refusal(target.token, since, believed)
                 self.truth.evidence[target.device_key].append(refusal)
+
+    def taken(self) -> list[Row]:
+        """Return the batches that somebody has, or had when he was killed."""
+        return [
+            one
+            for one in self.picture.batch.values()
+            if one["finished_at"] is None and (one["lease_until"] or 0) >= self.now
+        ]
+
+    def release(self, batch: Row) -> None:
+        """Take a batch from who shows no sign of life, and wake somebody for it."""
+        with db.writing() as connection:
+            found = release_lost(connection, [(batch["id"], batch["claims"])], self.now)
+        SEEN["batches released"] += len(found)
+        queues.wake(
+            queues.wake_for_batch(one.id, one.app_id, one.environment, bulk=one.bulk)
+            for one in found
+        )
 
     def _forget_if_over(self, job: Job) -> None:
         if job.over:

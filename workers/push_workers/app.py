@@ -14,7 +14,15 @@ from push_pipeline import queues
 from push_pipeline.broker_address import is_rabbitmq
 from push_pipeline.log_lines import write_json
 from push_pipeline.settings import Settings, get_settings
-from push_workers.consumer import counting, dead_letters, old_ticks, pools, transport, watchdog
+from push_workers.consumer import (
+    counting,
+    dead_letters,
+    old_ticks,
+    pools,
+    sign_of_life,
+    transport,
+    watchdog,
+)
 
 #: Children per core: while one waits for a provider's answers another one works.
 CHILDREN_PER_CORE = 4
@@ -133,3 +141,4 @@ dead_letters.install()
 app = make_app(get_settings())
 counting.install(app)
 watchdog.install(app)
+sign_of_life.install()

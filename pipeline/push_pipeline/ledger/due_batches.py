@@ -1,9 +1,9 @@
 """Batches that could be sent and that nobody holds: which, how many, since when."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, or_, select, update
 
 from push_pipeline.db import any_of
 from push_pipeline.ledger.batches import ROUTE_OF_BATCH
@@ -52,6 +52,36 @@ def release_parked(connection: Connection, credential_id: int, now: int) -> list
     return found
 
 
+_RELEASE = (
+    update(Batch)
+    .where(
+        BATCH.id == bindparam("batch_id"),
+        BATCH.claims == bindparam("claim"),
+        BATCH.finished_at.is_(None),
+        BATCH.lease_until >= bindparam("now"),
+    )
+    .values(lease_until=bindparam("ended"), woken_at=bindparam("now"))
+)
+
+
+def release_lost(
+    connection: Connection, claims: Iterable[tuple[int, int]], now: int
+) -> list[DueBatch]:
+    """End the leases of claims whose worker is gone; return what is to be woken for it.
+
+    A claim is a batch and its number: of one that is not the batch's last nothing is changed.
+    The slice that was being sent is in doubt, as after the end of any lease.
+    """
+    lost = [
+        batch_id
+        for batch_id, claim in claims
+        if connection.execute(
+            _RELEASE, {"batch_id": batch_id, "claim": claim, "now": now, "ended": now - 1}
+        ).rowcount
+    ]
+    return _find(connection, now, any_of(BATCH.id, lost), len(lost)) if lost else []
+
+
 def make_parked_due(
     connection: Connection, app_id: str, provider: str, environment: str, now: int
 ) -> None:
@@ -77,12 +107,12 @@ def _parked(selected: Select[Any], now: int) -> Select[Any]:
 
 
 def _find(
-    connection: Connection, now: int, woken: ColumnElement[bool], limit: int
+    connection: Connection, now: int, which: ColumnElement[bool], limit: int
 ) -> list[DueBatch]:
     statement = (
         select(BATCH.id, RUN.app_id, BATCH.environment, BATCH.bulk, RUN.message_id)
         .join(Run, RUN.id == BATCH.run_id)
-        .where(*_waits(now), woken)
+        .where(*_waits(now), which)
         .order_by(BATCH.not_before)
         .limit(limit)
     )

@@ -33,7 +33,7 @@ class BatchState(StrEnum):
     """Where a batch stands; its row says so by its lease and its end, without a word of its own."""
 
     WAITING = "waiting"  # in nobody's hands: new, put off, or its lease has run out
-    TAKEN = "taken"  # a worker has it until the lease ends
+    TAKEN = "taken"  # a worker has it until the lease ends, or the worker is gone
     FINISHED = "finished"  # every member is settled or moved to a later attempt
 
 
@@ -75,7 +75,7 @@ class BatchMove(Enum):
     """
 
     TAKE = ((BatchState.WAITING,), (BatchState.TAKEN,))
-    GIVE_BACK = ((BatchState.TAKEN,), (BatchState.WAITING,))
+    GIVE_BACK = ((BatchState.TAKEN,), (BatchState.WAITING,))  # or taken from who is gone
     FINISH = ((BatchState.TAKEN,), (BatchState.FINISHED,))
 
     def __init__(self, sources: tuple[BatchState, ...], targets: tuple[BatchState, ...]) -> None:

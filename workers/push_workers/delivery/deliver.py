@@ -8,7 +8,7 @@ import time
 from functools import partial
 from typing import Final
 
-from push_pipeline import telemetry, tracing
+from push_pipeline import queues, telemetry, tracing
 from push_pipeline.clock import now_ms
 from push_pipeline.ledger.batches import LeaseLost
 from push_pipeline.ledger.values import Standing, Tally
@@ -37,6 +37,7 @@ def deliver(batch_id: int, context: Context) -> bool:
     claim = take(batch_id, context)
     if claim is None:
         return False
+    queues.note_claim(batch_id, claim.number)
     if not ask_for_turn(claim, context):
         outlast(claim, partial(give_back, claim))
         return False

@@ -5,13 +5,21 @@ from typing import NamedTuple
 
 from push_pipeline import db
 from push_pipeline.clock import now_ms
-from push_pipeline.credentials import ApnsCredential, Credential, FcmCredential, seal, unseal
+from push_pipeline.credentials import (
+    ApnsCredential,
+    Credential,
+    FcmCredential,
+    WebPushCredential,
+    seal,
+    unseal,
+)
 from push_pipeline.credentials.fcm import OF_THE_MACHINE
 from push_pipeline.credentials.files import read_text
 from push_pipeline.directory.apps import add_key, ensure_app
 from push_pipeline.directory.provider_routes import find_credential
 from push_pipeline.errors import BadCredential, SettingsError
 from push_pipeline.ledger.new_credential import change_credential
+from push_pipeline.platform import VENDORS
 from push_pipeline.settings import Settings, spelled, unset
 
 
@@ -67,6 +75,21 @@ def _given(settings: Settings) -> Iterator[Given]:
     fcm = _fcm(settings)
     if fcm is not None:
         yield Given("fcm", "", *fcm)
+    webpush = _webpush(settings)
+    if webpush is not None:
+        yield from (Given("webpush", vendor, *webpush) for vendor in VENDORS)
+
+
+def _webpush(settings: Settings) -> tuple[WebPushCredential, str] | None:
+    if settings.webpush_key_pem is not None:
+        text = settings.webpush_key_pem.get_secret_value()
+        origin = f"the setting {spelled('webpush_key_pem')}"
+    elif settings.webpush_key_file is not None:
+        text = read_text("Web Push key", settings.webpush_key_file)
+        origin = f"the file {settings.webpush_key_file}"
+    else:
+        return None
+    return WebPushCredential.from_text(text, settings.webpush_subject), origin
 
 
 def _apns_text(settings: Settings) -> tuple[str, str] | None:

@@ -247,7 +247,9 @@ class Device(Table, table=True):
     app_id: str = app_key()
     device_id: str = Field(sa_column=Column(Text, nullable=False))
     token: str = Field(sa_column=Column(Text, nullable=False))
-    kind: str = Field(sa_column=Column(Text, nullable=False))  # apns; FCM, also on iOS: token, fid
+    kind: str = Field(
+        sa_column=Column(Text, nullable=False)
+    )  # apns; web; FCM, also on iOS: token, fid
     platform: str = Field(sa_column=Column(Text, nullable=False))
     os_version: str | None = Field(default=None, sa_column=Column(Text))
     environment: str = Field(default="", sa_column=Column(Text, nullable=False))  # "": the app's

@@ -1,5 +1,6 @@
 """The operating systems that can be reached, and the provider each one is reached through."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Self
 
@@ -42,6 +43,19 @@ class Vendor(StrEnum):
 
 
 VENDORS = tuple(vendor.value for vendor in Vendor)
+
+#: The push services of the browsers. WebKit asks to allow all of push.apple.com, Microsoft all
+#: of notify.windows.com.
+VENDOR_OF_HOST: Mapping[str, Vendor] = {
+    "fcm.googleapis.com": Vendor.GOOGLE,
+    "jmt17.google.com": Vendor.GOOGLE,
+    "updates.push.services.mozilla.com": Vendor.MOZILLA,
+    "*.push.apple.com": Vendor.APPLE,
+    "*.notify.windows.com": Vendor.MICROSOFT,
+}
+
+#: The hosts that are allowed unless the operator says otherwise.
+KNOWN_HOSTS = tuple(VENDOR_OF_HOST)
 
 
 #: Where the systems of devices are named to a caller.

@@ -23,6 +23,7 @@ from push_pipeline.environment import ENV_FILE, env_file_found
 from push_pipeline.errors import SettingsError
 from push_pipeline.host import Host, joined
 from push_pipeline.key_strength import SECRET_KEY_MIN_LENGTH, check_key
+from push_pipeline.platform import KNOWN_HOSTS
 from push_pipeline.settings_report import (
     PREFIX,
     never_run,
@@ -105,6 +106,20 @@ class Settings(BaseSettings):
         " Google (Application Default Credentials): no secret is kept",
     )
     fcm_url: str | None = Field(None, description="Instead of Google's endpoint, for tests")
+    webpush_key_file: Path | None = Field(
+        None, description="Key that identifies the default app to browsers' push services (PEM)"
+    )
+    webpush_key_pem: SecretStr | None = Field(
+        None, description="That PEM itself, instead of its file: line breaks may be `\\n`"
+    )
+    webpush_subject: str = Field(
+        "", description="Whom those push services write to: `mailto:…` or `https://…`"
+    )
+    webpush_hosts: str = Field(
+        " ".join(KNOWN_HOSTS),
+        description="Push services of browsers that may be pushed to, separated by blanks: a host,"
+        " `*.example.com`, `*` for all, or `host:port`, which may be a private address",
+    )
     ca_file: Path | None = Field(
         None, description="Extra CA bundle, trusted beside the system's for all that speaks TLS"
     )
@@ -288,6 +303,11 @@ class Settings(BaseSettings):
         except ValueError:
             raise ValueError("list addresses or networks, as in 10.0.0.7 192.168.0.0/24") from None
         return listed
+
+    @property
+    def push_services(self) -> tuple[str, ...]:
+        """The push services of browsers that are allowed."""
+        return tuple(self.webpush_hosts.lower().split())
 
     @model_validator(mode="after")
     def _together(self) -> Self:

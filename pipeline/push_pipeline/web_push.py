@@ -15,7 +15,7 @@ from urllib.parse import SplitResult, urlsplit
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from push_pipeline.errors import InvalidParameter
-from push_pipeline.platform import Vendor
+from push_pipeline.platform import VENDOR_OF_HOST, Vendor
 
 #: Characters. Seen are up to some 500; with the keys it fits into an index entry of PostgreSQL.
 ENDPOINT_MAX = 2000
@@ -37,20 +37,6 @@ _BASE64URL = re.compile(r"[A-Za-z0-9_-]+={0,2}")
 _NAT64 = IPv6Network("64:ff9b::/96")
 
 
-#: The push services of the browsers. WebKit asks to allow all of push.apple.com, Microsoft all
-#: of notify.windows.com.
-_VENDORS: Mapping[str, Vendor] = {
-    "fcm.googleapis.com": Vendor.GOOGLE,
-    "jmt17.google.com": Vendor.GOOGLE,
-    "updates.push.services.mozilla.com": Vendor.MOZILLA,
-    "*.push.apple.com": Vendor.APPLE,
-    "*.notify.windows.com": Vendor.MICROSOFT,
-}
-
-#: The hosts that are allowed unless the operator says otherwise.
-KNOWN_HOSTS = tuple(_VENDORS)
-
-
 class Origin(NamedTuple):
     """A push service as a connection and a signature name it."""
 
@@ -64,7 +50,7 @@ class Origin(NamedTuple):
     @property
     def vendor(self) -> Vendor:
         """Who runs it."""
-        found = (vendor for hosts, vendor in _VENDORS.items() if _covers(hosts, self))
+        found = (vendor for hosts, vendor in VENDOR_OF_HOST.items() if _covers(hosts, self))
         return next(found, Vendor.OTHER)
 
     def is_allowed(self, hosts: Sequence[str]) -> bool:

@@ -4,6 +4,7 @@ from collections import Counter
 from io import BytesIO
 from pathlib import Path
 
+import orjson
 import pytest
 
 from push_pipeline.cli.device_file import Line, read_lines
@@ -18,6 +19,7 @@ from push_pipeline.devices.foreign import (
 )
 from push_pipeline.errors import InvalidParameter
 from push_pipeline.platform import Platform
+from tests.unit.senders.browser import Browser
 
 SAMPLES = Path(__file__).parents[1] / "data" / "foreign"
 NOW = 1_800_000_000_000
@@ -148,3 +150,22 @@ def test_rows_of_the_django_packages() -> None:
     assert read_fcm_device(fcm).fields["deviceId"].startswith("import-")
     assert read_fcm_device({**fcm, "type": "web"}).reason == "a browser"
     assert read_fcm_device({**fcm, "active": False}).reason == "inactive"
+
+
+def test_subscriptions_of_browsers_in_columns_or_as_the_page_sent_them() -> None:
+    first, second = Browser().to_json(), Browser("https://push.example/x").to_json()
+    columns = BytesIO(
+        b"endpoint,p256dh,auth,userId\n"
+        + ",".join((first["endpoint"], *first["keys"].values(), "7")).encode()
+    )
+    (_, line) = ([None], *read_lines(columns, NOW, FORMATS["webpush"]))
+    assert line.registration is not None
+    assert (line.registration.platform, line.registration.user_id) == (Platform.WEB, "7")
+    as_json = BytesIO(b"".join(orjson.dumps(one) + b"\n" for one in (first, second)))
+    same, refused = read_lines(as_json, NOW, FORMATS["webpush"])
+    assert same.registration is not None
+    assert same.registration.token == line.registration.token
+    assert same.registration.device_id == line.registration.device_id
+    assert refused.registration is None
+    assert refused.reason is not None
+    assert "push.example/x" not in refused.reason

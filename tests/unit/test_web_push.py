@@ -7,9 +7,8 @@ from sqlalchemy import create_engine, literal, select, union_all
 
 from push_pipeline.errors import InvalidParameter
 from push_pipeline.ledger.batches import provider_in_sql
-from push_pipeline.platform import Vendor, provider_of, route_environment
+from push_pipeline.platform import KNOWN_HOSTS, Vendor, provider_of, route_environment
 from push_pipeline.web_push import (
-    KNOWN_HOSTS,
     Origin,
     Subscription,
     check_endpoint,

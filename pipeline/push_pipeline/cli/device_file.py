@@ -9,6 +9,7 @@ from push_pipeline.devices.foreign import OURS, Format, Record, Skipped, flat
 from push_pipeline.devices.registration import Registration, check_registration
 from push_pipeline.errors import InvalidParameter, RequestError
 from push_pipeline.options.json_values import parse_json
+from push_pipeline.settings import get_settings
 
 #: Characters. A shorter value is no token, and may be repeated in a message.
 _SHORT = 16
@@ -100,7 +101,7 @@ def checked(line: Line, record: Record, now: int, format_: Format) -> Line:
         found = format_.read(record)
         if isinstance(found, Skipped):
             return line._replace(skipped=found.reason)
-        registration = check_registration(_typed(found.fields), now)
+        registration = check_registration(_typed(found.fields), now, get_settings().push_services)
         return line._replace(registration=registration, seen_at=found.seen_at)
     except RequestError as wrong:
         return line._replace(reason=_without_values(wrong, record))

@@ -165,11 +165,24 @@ def _firebase(record: Record) -> Found | Skipped:
     return Found(_with_id(fields), _moment(seen))
 
 
+_BESIDE = ("deviceId", "userId", "channels", "locale", "timezone")
+
+
+# Whoever keeps subscriptions of browsers has them by the names of the W3C Push API, in a table of
+# three columns (pywebpush, web-push and their like) or as the JSON that the page sent.
+def _webpush(record: Record) -> Found | Skipped:
+    told = _named(record, **{name: name for name in _BESIDE})
+    keys = {name: _first(record, (name, f"keys.{name}")) for name in ("p256dh", "auth")}
+    subscription = {"endpoint": record.get("endpoint"), "keys": keys}
+    return Found(_with_id({**told, "os": "WEB", "deviceToken": subscription}))
+
+
 #: By the name that `--from` takes; without one the columns have our names.
 FORMATS = {
     "onesignal": Format(("id", "identifier", "device_type"), _onesignal),
     "firebase": Format((), _firebase),
     "sns": Format(("EndpointArn", "Attributes.Token"), _sns),
+    "webpush": Format(("endpoint",), _webpush),
     "pinpoint": Format(("ChannelType", "Address"), _pinpoint),
 }
 

@@ -3,7 +3,7 @@
 A registration is never deleted on a provider's word, only put out of service (`targets`).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Text, and_, cast, delete, literal, select, update
@@ -22,11 +22,12 @@ from push_pipeline.devices.upsert import (
 from push_pipeline.directory.apps import resolve_app
 from push_pipeline.errors import UnknownRegistration
 from push_pipeline.models import DEVICE, SUBSCRIPTION, Device, Subscription
+from push_pipeline.settings import get_settings
 
 
 def register_device(
     device_id: str,
-    device_token: str,
+    device_token: str | Mapping[str, Any],
     os: str,
     *,
     channels: Sequence[str] | None = None,
@@ -40,7 +41,8 @@ def register_device(
     `userId`, `properties`, `locale`, `timezone`, `environment` (APNs), `expiration`, `badge` (0
     once the app has cleared it; a push with `+1` counts on from there). A `userId`
     that is None or empty unlinks the device from its user; left out, it keeps the user. An app
-    for iOS with the Firebase SDK says `token_type="fcm"`: its pushes go by FCM then.
+    for iOS with the Firebase SDK says `token_type="fcm"`: its pushes go by FCM then. The token of
+    a browser (`os="WEB"`) is what its page has of `PushSubscription.toJSON()`.
 
     Raises:
         RequestError: a typed error with the API's code; nothing was written.
@@ -54,7 +56,7 @@ def register_device(
         "tokenType": token_type,
         **details,
     }
-    registration = check_registration(fields, now)
+    registration = check_registration(fields, now, get_settings().push_services)
     with db.writing() as connection:
         app_id = resolve_app(connection, app)
         register_devices(connection, app_id, [registration], now, alive=True)

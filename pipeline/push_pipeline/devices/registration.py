@@ -17,11 +17,13 @@ from push_pipeline.errors import (
 from push_pipeline.field_warning import FieldWarning
 from push_pipeline.options import check_channel_name
 from push_pipeline.options.channel import normal_name
+from push_pipeline.options.json_values import parse_json
 from push_pipeline.options.moment import epoch_ms
 from push_pipeline.options.properties import check_properties
 from push_pipeline.options.texts import is_text
 from push_pipeline.options.time_zone import known_time_zones, likely_time_zone
-from push_pipeline.platform import Platform
+from push_pipeline.platform import KNOWN_HOSTS, NAMES, Platform
+from push_pipeline.web_push import read_subscription
 
 #: Characters. The API calls device ids opaque; this bounds an index entry, and other texts alike.
 TEXT_MAX = 512
@@ -42,6 +44,9 @@ _APNS_TOKEN = re.compile(r"(?:[0-9a-f]{2})+")
 
 #: What Apple's systems give in fact. A plugin that hands over the wrong one of both is common.
 _APNS_USUAL = re.compile(r"[0-9A-Fa-f]{64}")
+
+#: What a browser is called, here and by Cordova's.
+_BROWSER, _COMMON_NAME = Platform.WEB.value, "BROWSER"
 
 #: A Firebase installation id: 22 characters of base64url, without the colon of a token.
 _FID = re.compile(r"[A-Za-z0-9_-]{22}")
@@ -89,8 +94,12 @@ class Registration:
         return f"Registration(device_id={self.device_id!r}, platform={self.platform.value})"
 
 
-def check_registration(fields: Mapping[str, Any], now: int) -> Registration:
+def check_registration(
+    fields: Mapping[str, Any], now: int, push_services: Sequence[str] = KNOWN_HOSTS
+) -> Registration:
     """Check a registration by the API's names and return it.
+
+    `push_services` are those of browsers that are allowed, as `PIPELINE_WEBPUSH_HOSTS` has them.
 
     Raises:
         MissingDeviceId, MissingParameter, UnknownOs, InvalidParameter, InvalidExpiration,
@@ -99,7 +108,7 @@ def check_registration(fields: Mapping[str, Any], now: int) -> Registration:
     device_id = _device_id(fields.get("deviceId"))
     platform = _platform(fields.get("os"))
     provider = _provider(fields.get("tokenType"), platform)
-    token = _token(fields.get("deviceToken"), provider)
+    token, environment = _address(fields, provider, push_services)
     time_zone, warnings = _time_zone(fields)
     return Registration(
         device_id=device_id,
@@ -108,7 +117,7 @@ def check_registration(fields: Mapping[str, Any], now: int) -> Registration:
         platform=platform,
         channels=_channels(fields.get("channels")),
         os_version=_optional_text(fields, "osVersion"),
-        environment=_environment(fields.get("environment")),
+        environment=environment,
         user_id=_user_id(fields),
         properties=_properties(fields.get("properties")),
         locale=_optional_text(fields, "locale"),
@@ -157,11 +166,12 @@ def _text(name: str, value: str) -> str:
 
 
 def _platform(value: object) -> Platform:
+    name = str(value).upper()
     try:
-        return Platform(str(value).upper())
+        return Platform(_BROWSER if name == _COMMON_NAME else name)
     except ValueError:
         shown = repr(value)[:_SHOWN]
-        raise UnknownOs(f"os {shown} is unknown: use IOS, ANDROID or OSX") from None
+        raise UnknownOs(f"os {shown} is unknown: use {NAMES}") from None
 
 
 def _provider(token_type: object, platform: Platform) -> str:
@@ -171,7 +181,41 @@ def _provider(token_type: object, platform: Platform) -> str:
     word = str(token_type).lower()
     if word == platform.family or (word == "fcm" and platform is Platform.IOS):
         return word
-    raise InvalidParameter("tokenType is fcm or apns: ANDROID has FCM's alone, OSX Apple's alone")
+    raise InvalidParameter(
+        "tokenType is fcm or apns: ANDROID has FCM's alone, OSX Apple's alone, WEB webpush"
+    )
+
+
+def _address(
+    fields: Mapping[str, Any], provider: str, push_services: Sequence[str]
+) -> tuple[str, str]:
+    """Read the token, and its environment, in whose place a browser has its push service."""
+    if provider != Platform.WEB.family:
+        token = _token(fields.get("deviceToken"), provider)
+        return token, _environment(fields.get("environment"))
+    browser = read_subscription(_subscription(fields), push_services)
+    return browser.token, browser.origin.vendor.value
+
+
+def _subscription(fields: Mapping[str, Any]) -> object:
+    """Return what a page has of its subscription: an object, its JSON, or a token of ours."""
+    given = fields.get("subscription") or fields.get("deviceToken")
+    if given in (None, ""):
+        raise MissingParameter("deviceToken is missing: the browser's subscription as JSON")
+    if not isinstance(given, str) or len(given) > TOKEN_MAX:
+        return given
+    if given.startswith("{"):
+        return _json_of(given)
+    endpoint, _, keys = given.partition("#")
+    p256dh, _, auth = keys.partition(".")
+    return {"endpoint": endpoint, "keys": {"p256dh": p256dh, "auth": auth}}
+
+
+def _json_of(text: str) -> object:
+    try:
+        return parse_json("deviceToken", text.encode())
+    except ValueError:  # its text would quote the subscription
+        raise InvalidParameter("deviceToken is no JSON of a subscription") from None
 
 
 def _token(value: object, provider: str) -> str:
@@ -195,6 +239,8 @@ def _token(value: object, provider: str) -> str:
 def _kind(token: str, provider: str) -> str:
     if provider == "apns":
         return "apns"
+    if provider == Platform.WEB.family:
+        return "web"
     return "fid" if _FID.fullmatch(token) else "token"
 
 

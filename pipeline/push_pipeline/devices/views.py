@@ -58,7 +58,7 @@ def view_of(row: Mapping[Any, Any], channels: list[str]) -> DeviceView:
         os=row["platform"],
         osVersion=row["os_version"],
         token=f"…{row['token'][-TOKEN_SHOWN:]}",
-        tokenType="apns" if row["kind"] == "apns" else "fcm",
+        tokenType={"apns": "apns", "web": "webpush"}.get(row["kind"], "fcm"),
         environment=row["environment"],
         userId=row["user_id"],
         channels=channels,

@@ -88,12 +88,15 @@ _PUBLISH: dict[str, Any] = {
 }
 
 _REGISTRATION: dict[str, Any] = {
-    "deviceToken": {"type": "string", "maxLength": 4096},
+    "deviceToken": {
+        "description": "of a browser its subscription, as an object or as JSON",
+        "anyOf": [{"type": "string", "maxLength": 4096}, {"type": "object"}],
+    },
     "deviceId": {"type": "string", "minLength": 1, "maxLength": 512},
-    "os": {"type": "string", "enum": ["IOS", "ANDROID", "OSX"]},
+    "os": {"type": "string", "enum": ["IOS", "ANDROID", "OSX", "WEB"]},
     "tokenType": {
         "type": "string",
-        "enum": ["apns", "fcm"],
+        "enum": ["apns", "fcm", "webpush"],
         "description": "whose token it is; fcm on IOS is one of the Firebase SDK",
     },
     "osVersion": _TEXT,

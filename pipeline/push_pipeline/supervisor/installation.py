@@ -49,6 +49,7 @@ _PING_SECONDS = 0.5
 OF_PROVIDERS = {
     *("apns_key_file", "apns_key_pem", "apns_certificate_pem"),
     *("fcm_service_account_file", "fcm_service_account_json", "fcm_project_id"),
+    *("webpush_key_file", "webpush_key_pem"),
 }
 
 #: What other commands must know to work on the same installation.

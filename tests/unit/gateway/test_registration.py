@@ -1,5 +1,6 @@
 """What a registration may say, in every SDK's spelling, and what of it is refused."""
 
+import json
 from contextlib import suppress
 
 import pytest
@@ -16,6 +17,8 @@ from push_pipeline.errors import (
     RequestError,
     UnknownOs,
 )
+from push_pipeline.platform import Platform
+from tests.unit.senders.browser import Browser
 
 NOW = 1_893_000_000_000
 IOS = {"deviceId": "d", "deviceToken": "ab" * 32, "os": "IOS"}
@@ -94,7 +97,7 @@ def test_a_registration_without_channels_is_one_of_the_default_channel(channels)
         ({"deviceId": "d" * 513}, InvalidParameter),
         ({"deviceToken": None}, MissingParameter),
         ({"deviceToken": "xyz"}, InvalidParameter),
-        ({"os": "BROWSER"}, UnknownOs),
+        ({"os": "BLACKBERRY"}, UnknownOs),
         ({"os": ["IOS"]}, UnknownOs),
         ({"os": None}, UnknownOs),
         ({"channels": 7}, InvalidParameter),
@@ -161,6 +164,50 @@ def test_a_token_that_is_not_of_its_type_is_refused(base, change) -> None:
         check_registration({**base, **change}, NOW)
 
 
+def test_a_browsers_subscription_is_its_token_however_it_is_sent() -> None:
+    browser = Browser()
+    said, token = browser.to_json(), browser.subscription.token
+    base = {"deviceId": "d", "os": "web", "environment": "sandbox"}
+    for told in (
+        {"deviceToken": said},
+        {"deviceToken": json.dumps(said)},
+        {"deviceToken": token},
+        {"subscription": said, "os": "BROWSER", "tokenType": "webpush"},
+    ):
+        found = check_registration({**base, **told}, NOW)
+        assert (found.token, found.kind, found.platform) == (token, "web", Platform.WEB)
+        assert found.environment == "mozilla"
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "",
+        "{",
+        "ab" * 32,
+        "https://fcm.googleapis.com/secret",
+        {"endpoint": "https://secret.example/x"},
+        {**Browser("https://push.secret.example/x").to_json()},
+        {**Browser("http://fcm.googleapis.com/secret").to_json()},
+        {**Browser("https://10.0.0.7/secret").to_json()},
+        {**Browser().to_json(), "keys": {"p256dh": "secret", "auth": "secret"}},
+        json.dumps(Browser().to_json()) + "x" * 5_000,
+    ],
+)
+def test_what_is_no_subscription_or_at_a_strangers_is_refused(token) -> None:
+    with pytest.raises((InvalidParameter, MissingParameter)) as wrong:
+        check_registration({"deviceId": "d", "os": "WEB", "deviceToken": token}, NOW)
+    assert "/secret" not in str(wrong.value)
+    assert "wpush" not in str(wrong.value)
+
+
+def test_the_operator_says_which_push_services_are_allowed() -> None:
+    browser = Browser("https://push.example.org/x")
+    told = {"deviceId": "d", "os": "WEB", "deviceToken": browser.to_json()}
+    found = check_registration(told, NOW, ("*.example.org",))
+    assert found.environment == "other"
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
@@ -171,6 +218,6 @@ FIELDS = ["deviceId", "deviceToken", "os", "osVersion", "channels", "expiration"
 
 @given(st.dictionaries(st.sampled_from(FIELDS), JSON))
 def test_any_json_is_a_registration_or_a_typed_error(fields) -> None:
-    for base in (IOS, ANDROID):
+    for base in (IOS, ANDROID, {**IOS, "os": "WEB"}):
         with suppress(RequestError):
             check_registration({**base, **fields}, NOW)

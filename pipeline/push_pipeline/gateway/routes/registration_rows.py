@@ -31,6 +31,7 @@ from push_pipeline.gateway.paths import Named
 from push_pipeline.gateway.routes.registrations import Claiming
 from push_pipeline.gateway.wire import RegistrationView
 from push_pipeline.options.texts import is_text
+from push_pipeline.settings import get_settings
 
 router = APIRouter(prefix="/data/DeviceRegistration", include_in_schema=False)
 
@@ -74,7 +75,9 @@ async def update(
         "expiration": known.expires_at,
         "channels": [channel],
     }
-    wanted = replace(check_registration(fields, now_ms()), claimant=claiming)
+    wanted = replace(
+        check_registration(fields, now_ms(), get_settings().push_services), claimant=claiming
+    )
     registering: Batcher[Arrival, int] = request.app.state.registering
     await registering.do(Arrival(asking.app_id, wanted))
     telemetry.registration_changed(wanted.warnings)

@@ -1,6 +1,6 @@
 """Registrations of devices: made or renewed, read, ended."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -11,7 +11,7 @@ from push_pipeline.clock import now_ms
 from push_pipeline.devices.lookup import find_registration, leave_channels, require_ownership
 from push_pipeline.devices.possession import Claimant
 from push_pipeline.devices.register import Arrival, register_arrivals, remove_device
-from push_pipeline.devices.registration import check_registration
+from push_pipeline.devices.registration import Registration, check_registration
 from push_pipeline.errors import InvalidParameter, UnknownDevice, UnknownRegistration
 from push_pipeline.gateway import requests
 from push_pipeline.gateway.auth import Asking
@@ -27,6 +27,7 @@ from push_pipeline.gateway.wire import (
     registration_id,
     told,
 )
+from push_pipeline.settings import get_settings
 
 router = APIRouter(tags=["registrations"])
 
@@ -66,7 +67,7 @@ async def register(
     """
     asking.require("register")
     body, dated = in_zone(body, OF_REGISTRATION, asking.time_zone)
-    wanted = check_registration(_with_user(asking, body), now_ms())
+    wanted = _checked(_with_user(asking, body))
     asking.require_channels(len(wanted.channels))
     wanted = replace(wanted, claimant=claiming, warnings=(*wanted.warnings, *dated))
     registering: Batcher[Arrival, int] = request.app.state.registering
@@ -75,6 +76,10 @@ async def register(
     return RegistrationId(
         registration_id=registration_id(key, wanted.channels), warnings=told(wanted.warnings)
     )
+
+
+def _checked(fields: Mapping[str, Any]) -> Registration:
+    return check_registration(fields, now_ms(), get_settings().push_services)
 
 
 def register_all(arrivals: Sequence[Arrival]) -> list[int]:

@@ -8,8 +8,8 @@ from typing import NamedTuple, Unpack
 
 from push_pipeline.credentials import WebPushCredential
 from push_pipeline.outcome import Outcome, Verdict
-from push_pipeline.platform import Vendor
-from push_pipeline.web_push import KNOWN_HOSTS, Origin, Subscription, is_public
+from push_pipeline.platform import KNOWN_HOSTS, Vendor
+from push_pipeline.web_push import Origin, Subscription, is_public
 from push_workers.senders.answers import unanswered
 from push_workers.senders.base import OnPause, Rendered, Target
 from push_workers.senders.http2 import Ended, Ending, HeadersOf

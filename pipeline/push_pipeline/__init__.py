@@ -16,6 +16,14 @@ if TYPE_CHECKING:
     from push_pipeline.ledger.messages import Receipt
     from push_pipeline.options import DeliveryOptions, PublishOptions
     from push_pipeline.privacy import erase_user, export_user, forget_device
+    from push_pipeline.publishing.activities import (
+        end_activity,
+        remove_activity_token,
+        report_activity_token,
+        show_activity,
+        start_activity,
+        update_activity,
+    )
     from push_pipeline.publishing.apublish import apublish
     from push_pipeline.publishing.control import cancel, pause, resume
     from push_pipeline.publishing.publish import publish, push_to_user
@@ -31,6 +39,7 @@ __all__ = [
     "SetupError",
     "apublish",
     "cancel",
+    "end_activity",
     "erase_user",
     "export_user",
     "forget_device",
@@ -40,12 +49,17 @@ __all__ = [
     "push_to_user",
     "push_with_template",
     "register_device",
+    "remove_activity_token",
+    "report_activity_token",
     "resend",
     "resume",
     "revive_devices",
+    "show_activity",
     "show_device",
+    "start_activity",
     "status",
     "unregister_device",
+    "update_activity",
 ]
 
 _HOMES = {
@@ -57,6 +71,7 @@ _HOMES = {
     "SetupError": "errors",
     "apublish": "publishing.apublish",
     "cancel": "publishing.control",
+    "end_activity": "publishing.activities",
     "erase_user": "privacy",
     "export_user": "privacy",
     "forget_device": "privacy",
@@ -66,12 +81,17 @@ _HOMES = {
     "push_to_user": "publishing.publish",
     "push_with_template": "publishing.push_template",
     "register_device": "devices.register",
+    "remove_activity_token": "publishing.activities",
+    "report_activity_token": "publishing.activities",
     "resend": "publishing.resend",
     "resume": "publishing.control",
     "revive_devices": "devices.revival",
+    "show_activity": "publishing.activities",
     "show_device": "devices.inventory",
+    "start_activity": "publishing.activities",
     "status": "api",
     "unregister_device": "devices.register",
+    "update_activity": "publishing.activities",
 }
 
 

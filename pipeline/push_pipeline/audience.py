@@ -19,6 +19,7 @@ from sqlalchemy import (
 )
 
 from push_pipeline.db import any_of, found_in
+from push_pipeline.devices.activity_addresses import is_reached, keys_of
 from push_pipeline.devices.of_users import of_users
 from push_pipeline.devices.registration import key_of_registration, keys_of_registrations
 from push_pipeline.models import (
@@ -32,6 +33,7 @@ from push_pipeline.models import (
     User,
 )
 from push_pipeline.options import EVERY_CHANNEL, DeliveryOptions
+from push_pipeline.options.activity import ActivityAudience
 from push_pipeline.platform import Platform
 from push_pipeline.whereclause import Condition, matches, needs_user, parse_clause
 
@@ -74,6 +76,7 @@ class Selection:
     segment: str | None = None  # a where clause
     zone: ZonePart | None = None
     user_ids: tuple[str, ...] = ()
+    activity: ActivityAudience | None = None  # only where it is, or may be started
 
 
 class Member(NamedTuple):
@@ -117,6 +120,7 @@ def select_for(app_id: str, channel: str, to: DeliveryOptions) -> Selection:
         to.segment_query,
         None,
         to.user_ids,
+        to.activity,
     )
 
 
@@ -215,7 +219,9 @@ def _looked_at(selection: Selection, after: int, end: int | None = None) -> Sele
 
     Of them all, or of those named.
     """
-    if selection.user_ids:
+    if selection.activity is not None and not selection.activity.starts:
+        key, meant = keys_of(selection.app_id, selection.activity)
+    elif selection.user_ids:
         key, meant = _of_users(selection)
     elif selection.channel is None:
         key, meant = DEVICE.id, DEVICE.app_id == selection.app_id
@@ -283,7 +289,9 @@ def _reachable(app_id: str) -> ColumnElement[bool]:
 
 
 def _fit(selection: Selection, now: int) -> Sequence[ColumnElement[bool]]:
+    activity = selection.activity
     return (
+        *(() if activity is None else (is_reached(selection.app_id, activity),)),
         DEVICE.platform.in_(selection.platforms),
         *([_reachable(selection.app_id)] if len(selection.platforms) == len(Platform) else []),
         DEVICE.state == "active",

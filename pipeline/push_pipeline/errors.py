@@ -38,6 +38,7 @@ PipelineError
 │   ├── DevicesNotRemoved        5042
 │   ├── UnknownTemplate          5060
 │   ├── DedupeKeyReused          5061, HTTP 422
+│   ├── UnknownActivity          5045, HTTP 404
 │   ├── NotCancellable           5040
 │   ├── NothingToResend          5043
 │   └── EmailNotConfigured       5050
@@ -298,6 +299,13 @@ class UnknownMessage(RequestError):
     """The app has no such message, or retention has deleted it."""
 
     code = 5040
+    http_status = 404
+
+
+class UnknownActivity(RequestError):
+    """No such activity is under way: it was never started, or it has ended."""
+
+    code = 5045
     http_status = 404
 
 

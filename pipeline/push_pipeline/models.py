@@ -494,6 +494,81 @@ class Delivery(Table, table=True):
     settled_at: int = instant(nullable=False)
 
 
+class Activity(Table, table=True):
+    """A Live Activity, by the id that its host chose: what was said of it last.
+
+    `stamped_at` is the timestamp (epoch seconds) of its newest event. It rises with each, whoever
+    publishes it, since devices show the event with the highest.
+    """
+
+    __tablename__ = "pipeline_activity"
+
+    __table_args__ = (
+        UniqueConstraint("app_id", "activity_id"),
+        Index("pipeline_activity_touched", "updated_at"),
+    )
+
+    id: int | None = big_key(primary=True)
+    app_id: str = app_key()
+    activity_id: str = Field(sa_column=Column(Text, nullable=False))
+    attributes_type: str | None = Field(default=None, sa_column=Column(Text))
+    event: str | None = Field(default=None, sa_column=Column(Text))  # None: only reported by apps
+    stamped_at: int = Field(
+        default=0, sa_column=Column(BigInteger, nullable=False, server_default=text("0"))
+    )
+    message_id: str | None = Field(default=None, sa_column=Column(Text))  # its newest event's
+    urgent_since: int | None = instant()  # the hour in which urgent events are counted
+    urgent_count: int = counter()
+    created_at: int = instant(nullable=False)
+    updated_at: int = instant(nullable=False)
+    ended_at: int | None = instant()
+
+
+ENDED_ADDRESS = text("ended_at IS NOT NULL")
+
+
+class ActivityAddress(Table, table=True):
+    """Where an activity is reached on a device, or where one of a type may be started.
+
+    Reported by the app, with a life of its own: it goes with its device, and its end says nothing
+    of the device. Without a token it is the device's own, as on Android. It is for nobody but the
+    user whose device it was when it was reported.
+    """
+
+    __tablename__ = "pipeline_activity_address"
+
+    __table_args__ = (
+        UniqueConstraint("activity_key", "device_key"),
+        UniqueConstraint("app_id", "token"),
+        Index("pipeline_activity_address_device", "device_key"),
+        Index(
+            "pipeline_activity_address_ended",
+            "ended_at",
+            postgresql_where=ENDED_ADDRESS,
+            sqlite_where=ENDED_ADDRESS,
+        ),
+    )
+
+    id: int | None = big_key(primary=True)
+    app_id: str = app_key()
+    device_key: int = big_key(references="pipeline_device.id")
+    activity_key: int | None = Field(
+        default=None,
+        sa_column=Column(
+            BigKey, ForeignKey("pipeline_activity.id", ondelete="CASCADE"), nullable=True
+        ),
+    )  # None: for starting one
+    attributes_type: str | None = Field(default=None, sa_column=Column(Text))  # of what it starts
+    token: str | None = Field(default=None, sa_column=Column(Text))
+    user_id: str | None = Field(default=None, sa_column=Column(Text))
+    frequent: bool | None = Field(
+        default=None, sa_column=Column(Boolean)
+    )  # whether the user lets it be updated often; None: the app has not said
+    reported_at: int = instant(nullable=False)
+    ended_at: int | None = instant()
+    end_reason: str | None = Field(default=None, sa_column=Column(Text))
+
+
 class DeadLetter(Table, table=True):
     """A task message that nobody could read, kept for an operator."""
 
@@ -586,6 +661,8 @@ def _columns(model: type[Table]) -> ReadOnlyColumnCollection[str, Column[Any]]:
 
 
 # The columns, for queries: to a type checker `Batch.size` is an int, `BATCH.size` is a column.
+ACTIVITY = _columns(Activity)
+ACTIVITY_ADDRESS = _columns(ActivityAddress)
 APP = _columns(App)
 APP_ACCESS = _columns(AppAccess)
 API_KEY = _columns(ApiKey)

@@ -9,10 +9,19 @@ import push_pipeline
 
 NAMES = [
     *("DeliveryOptions", "PipelineError", "PublishOptions", "Receipt", "RequestError"),
-    *("SetupError", "apublish", "cancel", "erase_user", "export_user", "forget_device"),
+    *(
+        "SetupError",
+        "apublish",
+        "cancel",
+        "end_activity",
+        "erase_user",
+        "export_user",
+        "forget_device",
+    ),
     *("list_devices", "pause", "publish", "push_to_user"),
-    *("push_with_template", "register_device", "resend", "resume", "revive_devices", "show_device"),
-    *("status", "unregister_device"),
+    *("push_with_template", "register_device", "remove_activity_token", "report_activity_token"),
+    *("resend", "resume", "revive_devices", "show_activity", "show_device", "start_activity"),
+    *("status", "unregister_device", "update_activity"),
 ]
 
 #: Packages that a web application does not need before its first publish.

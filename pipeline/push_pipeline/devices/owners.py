@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, and_, delete, select, update
 
 from push_pipeline import db
+from push_pipeline.devices.activity_addresses import leave_activities
 from push_pipeline.devices.locks import lock_stripes
 from push_pipeline.devices.of_users import of_users
 from push_pipeline.devices.subscribers import channels_of
@@ -24,7 +25,8 @@ def owner_of(device_id: str, *, app: str | None = None) -> str | None:
 def unlink_device(device_id: str, *, app: str | None = None) -> bool:
     """Take a device from its user; False where it is nobody's or unknown. Durable on return.
 
-    It keeps its registration and its channels. Pushes on their way to its user may still arrive.
+    It keeps its registration and its channels, and leaves the activities that it had. What is
+    on its way to its user may still arrive.
     """
     with db.writing() as connection:
         app_id = resolve_app(connection, app)
@@ -34,6 +36,7 @@ def unlink_device(device_id: str, *, app: str | None = None) -> bool:
             DEVICE.device_id == device_id,
             DEVICE.user_id.is_not(None),
         )
+        leave_activities(connection, and_(*linked))
         return bool(connection.execute(update(Device).where(*linked).values(user_id=None)).rowcount)
 
 

@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Annotated, Any, Final, Self, TypedDict, Unpack
+from typing import Annotated, Any, Final, NamedTuple, Self, TypedDict, Unpack
 
 from pydantic import PlainSerializer, PlainValidator
 
-from push_pipeline.errors import InvalidParameter, MissingParameter
+from push_pipeline.errors import InvalidParameter, MissingParameter, QuotaExceeded
 from push_pipeline.options.base import Options
 from push_pipeline.options.json_values import copy_json
 from push_pipeline.options.moment import epoch_ms
@@ -24,6 +24,15 @@ NAME_MAX: Final = 255
 
 #: Milliseconds. Apple lets an ended activity stay on the lock screen for so long at the most.
 DISMISSAL_MAX_MS: Final = 4 * 3_600_000
+
+#: Seconds by which an activity's timestamps may run ahead of the clock: each event has one of its
+#: own, so they do where more than one a second are published.
+AHEAD_MAX: Final = 60
+
+#: Urgent events of an activity in an hour that an iPhone surely shows. Apple says no number, and
+#: drops what is over it after it was accepted.
+URGENT_IN_AN_HOUR: Final = 15
+HOUR_MS: Final = 3_600_000
 
 #: Key of the attributes under which the app finds its activity's id, where the host says none.
 ID_IN_ATTRIBUTES: Final = "activityId"
@@ -41,6 +50,92 @@ class ActivityEvent(StrEnum):
     START = "start"
     UPDATE = "update"
     END = "end"
+
+
+class ActivityAudience(NamedTuple):
+    """Which devices an event is for: where its activity is, or where it may be started."""
+
+    event: ActivityEvent
+    activity_id: str
+    attributes_type: str | None = None
+
+    @property
+    def starts(self) -> bool:
+        """Whether the activity is to be started, where it may be."""
+        return self.event is ActivityEvent.START
+
+    @property
+    def ends(self) -> bool:
+        """Whether it is the activity's end."""
+        return self.event is ActivityEvent.END
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what is stored."""
+        told = {"event": self.event.value, "id": self.activity_id, "type": self.attributes_type}
+        return {name: value for name, value in told.items() if value is not None}
+
+
+def read_audience(value: object) -> ActivityAudience:
+    """Return the audience of an event, as such or as it is stored; or raise InvalidParameter."""
+    if isinstance(value, ActivityAudience):
+        return value
+    if not isinstance(value, Mapping):
+        raise InvalidParameter("activity is told by start_activity and its like")
+    of_type = value.get("type")
+    return ActivityAudience(
+        read_event(value.get("event")),
+        read_activity_id(value.get("id")),
+        None if of_type is None else read_attributes_type(of_type),
+    )
+
+
+def next_timestamp(newest: int, now_ms: int) -> int:
+    """Return the timestamp of an activity's next event; `newest` is that of its last (seconds).
+
+    Raises:
+        QuotaExceeded: there have been more than one a second for some time.
+    """
+    timestamp = max(newest + 1, now_ms // 1000)
+    if timestamp > now_ms // 1000 + AHEAD_MAX:
+        raise QuotaExceeded("an activity has at most one event a second: wait a minute")
+    return timestamp
+
+
+class Urgent(NamedTuple):
+    """Urgent events of an activity, counted since the beginning of an hour (epoch ms)."""
+
+    since: int | None
+    events: int
+
+    def plus(self, events: int, now_ms: int) -> "Urgent":
+        """Return these and some more; an hour that is over begins anew."""
+        if self.since is None or now_ms - self.since >= HOUR_MS:
+            return Urgent(now_ms, events)
+        return Urgent(self.since, self.events + events)
+
+    @property
+    def is_over_budget(self) -> bool:
+        """Whether an iPhone may drop the last of them."""
+        return self.events > URGENT_IN_AN_HOUR
+
+
+class Newest(NamedTuple):
+    """What was said last of an activity: the timestamp, and whether it was its end."""
+
+    timestamp: int
+    ended: bool
+
+
+def is_overtaken(said: "ActivityOptions", timestamp: int, newest: Newest) -> bool:
+    """Tell whether an event need not be sent any more, since a newer one says all that it does.
+
+    An update that alerts is sent all the same: its alert is not in the newer one. So is an end.
+    """
+    if said.event is ActivityEvent.END:
+        return False
+    if newest.ended:
+        return True
+    return not said.alerts and timestamp < newest.timestamp
 
 
 def read_activity_id(value: object) -> str:
@@ -239,6 +334,11 @@ class ActivityOptions(Options):
         spellings = cls.spellings()
         values: Any = {name: value for name, value in body.items() if name in spellings}
         return cls(**values)
+
+    @property
+    def audience(self) -> ActivityAudience:
+        """Which devices it is for."""
+        return ActivityAudience(self.event, self.activity_id, self.attributes_type)
 
     @property
     def alerts(self) -> bool:

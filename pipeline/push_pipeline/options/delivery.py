@@ -15,6 +15,7 @@ from push_pipeline.errors import (
     InvalidRepeatExpiresAt,
     RequestError,
 )
+from push_pipeline.options.activity import ActivityAudience, read_audience
 from push_pipeline.options.base import Options
 from push_pipeline.options.broadcast import Broadcast, read_broadcast
 from push_pipeline.options.canary import check_canary, read_canary
@@ -36,6 +37,9 @@ _PACE: Final = ("rate", "over")
 
 #: Seconds. Ten years: a moment plus a wait stays a date.
 REPEAT_MAX_SECONDS: Final = 315_360_000
+
+#: Where an activity can be: on iPhones, and as data for the app on Android.
+ACTIVE_PLATFORMS: Final = frozenset((Platform.IOS, Platform.ANDROID))
 
 #: What repeats at a time on the clock at the wall.
 DAY_SECONDS: Final = 86_400
@@ -118,6 +122,7 @@ class DeliveryFields(TypedDict, total=False):
     over: timedelta | int | str | None
     canary: float | str | None
     unknown_policy: UnknownPolicy | str | None
+    activity: ActivityAudience | Mapping[str, object] | None
 
 
 class DeliveryOptions(Options):
@@ -177,6 +182,11 @@ class DeliveryOptions(Options):
     unknown_policy: Annotated[
         UnknownPolicy | None, PlainValidator(read_unknown_policy), PlainSerializer(str)
     ] = None
+    activity: Annotated[
+        ActivityAudience | None,
+        PlainValidator(read_audience),
+        PlainSerializer(methodcaller("to_json")),
+    ] = None  # said by nobody but the functions for activities
 
     #: Times as they were said, by their names on the wire: `+10m` is the same whenever it is said.
     _said_as: Mapping[str, str] = PrivateAttr(default_factory=dict)
@@ -206,6 +216,7 @@ class DeliveryOptions(Options):
             InvalidParameter: a name is nearly one of theirs (`refuse_near_misses`).
             RequestError: a value is wrong (a typed error).
         """
+        body = {name: value for name, value in body.items() if name != "activity"}
         refuse_near_misses(body, cls.spellings())
         refuse_null_times(body)
         if empty_means_unset:
@@ -265,7 +276,8 @@ class DeliveryOptions(Options):
     @property
     def platforms(self) -> frozenset[Platform]:
         """The platforms that may be sent to: none where only subscribers are meant."""
-        return self.push_broadcast.platforms if self.pushes else frozenset()
+        meant = self.push_broadcast.platforms if self.pushes else frozenset()
+        return meant if self.activity is None else meant & ACTIVE_PLATFORMS
 
     @property
     def device_ids(self) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from push_pipeline.errors import (
 from push_pipeline.field_warning import FieldWarning
 from push_pipeline.ledger.messages import NewMessage, Once, new_message_id
 from push_pipeline.options import EVERY_CHANNEL, DeliveryOptions, PublishOptions, check_channel_name
+from push_pipeline.options.activity import ActivityOptions
 from push_pipeline.options.user_ids import read_user_ids
 from push_pipeline.platform import Platform
 from push_pipeline.publishing.dedupe import DedupeKey, fingerprint
@@ -51,6 +52,9 @@ class Draft:
     trusted: bool = True  # may make more channels than others
     message_id: str | None = None  # that a caller was told, where it is written later
     traceparent: str | None = None  # of the trace that its publish is in
+    activity: ActivityOptions | None = (
+        None  # the event that it tells, with a timestamp once written
+    )
 
     def __post_init__(self) -> None:
         self.refuse_if_strict(self.warnings)
@@ -118,6 +122,8 @@ def draft_message(
     """
     said = PublishOptions.of(publish_options)
     to = DeliveryOptions.of(delivery_options)
+    if to.activity is not None:
+        raise InvalidParameter("activity is no delivery option: start_activity says it")
     where = _check_channel(channel, to)
     asked = to
     if message is None and not to.pushes:

@@ -2,17 +2,21 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 from sqlalchemy import Connection
 from sqlalchemy.orm import Session, scoped_session
 
 from push_pipeline import db, queues, telemetry, tracing
 from push_pipeline.clock import now_ms
+from push_pipeline.content.live_activity import STORED_AS
 from push_pipeline.devices.upsert import ensure_channels
 from push_pipeline.devices.zones import default_zone, find_zones
 from push_pipeline.directory.apps import resolve_app
-from push_pipeline.errors import SetupError
+from push_pipeline.errors import PipelineError
+from push_pipeline.field_warning import FieldWarning
 from push_pipeline.host import waits_for_commit
+from push_pipeline.ledger.activities import Stamped, lock_activities, stamp
 from push_pipeline.ledger.due_runs import counts_from
 from push_pipeline.ledger.messages import (
     NewMessage,
@@ -24,12 +28,19 @@ from push_pipeline.ledger.messages import (
     write_messages,
 )
 from push_pipeline.options import EVERY_CHANNEL
+from push_pipeline.options.activity import URGENT_IN_AN_HOUR, ActivityAudience
 from push_pipeline.publishing.draft import Draft
 from push_pipeline.publishing.foresight import Foresight, foresee
 from push_pipeline.publishing.on_commit import after_commit
 from push_pipeline.publishing.recorder import recorder
 from push_pipeline.queues import Wake
 from push_pipeline.schedule import plan_waves
+
+_OVER_BUDGET = FieldWarning(
+    "priority",
+    f"more than {URGENT_IN_AN_HOUR} urgent events of this activity in an hour: iPhones may drop"
+    " what is over their budget, which 5 does not count against",
+)
 
 
 def write(
@@ -93,7 +104,9 @@ def _hold_back(
 def _write_held(held: Draft) -> None:
     try:
         write_all([held])
-    except SetupError as error:  # the host's transaction is committed: nobody is there to be told
+    except (
+        PipelineError
+    ) as error:  # the host's transaction is committed: nobody is there to be told
         telemetry.publish_lost(str(held.message_id), str(error))
 
 
@@ -119,11 +132,15 @@ def _write_one(connection: Connection, app: str | None, draft: Draft) -> tuple[R
 def _write(
     connection: Connection, drafts: Sequence[Draft], now: int
 ) -> list[tuple[Receipt, list[Wake]]]:
+    _lock_activities(connection, drafts, now)
     said = find_said(connection, [draft.message() for draft in drafts])
     # What went out is told of, however strict: nothing of it can be refused any more.
     judged = [replace(one, strict=False) if n in said else one for n, one in enumerate(drafts)]
     foreseen = foresee(connection, judged, now)
     news = [_message(*one) for one in zip(drafts, foreseen, strict=True)]
+    for place, draft in enumerate(judged):
+        if draft.activity is not None and place not in said:
+            news[place], foreseen[place] = _stamp(connection, draft, news[place], foreseen[place])
     fresh = {place: new for place, new in enumerate(news) if place not in said}
     trusted = all(draft.trusted for draft in drafts)
     unsure = [new for place, new in fresh.items() if not foreseen[place].populated]
@@ -140,6 +157,37 @@ def _write(
 def _message(draft: Draft, known: Foresight) -> NewMessage:
     new = draft.message()
     return new if known.failure is None else replace(new, failure=known.failure)
+
+
+def _lock_activities(connection: Connection, drafts: Sequence[Draft], now: int) -> None:
+    """Before it is asked what was said: two with one dedupe key must not both be stamped."""
+    meant: dict[str, list[ActivityAudience]] = {}
+    for draft in drafts:
+        if draft.activity is not None:
+            meant.setdefault(draft.app_id, []).append(draft.activity.audience)
+    for app_id in sorted(meant):
+        lock_activities(connection, app_id, meant[app_id], now)
+
+
+def _stamp(
+    connection: Connection, draft: Draft, new: NewMessage, known: Foresight
+) -> tuple[NewMessage, Foresight]:
+    """Give an activity's event its place in the course of it, and tell of a spent budget."""
+    if draft.activity is None:
+        return new, known
+    message_id = new.id or new_message_id()
+    stamped = stamp(
+        connection, draft.app_id, draft.activity, message_id, due_at=new.due_at, now=draft.now
+    )
+    if stamped.over_budget:
+        known = replace(known, warnings=(*known.warnings, _OVER_BUDGET))
+        draft.refuse_if_strict(known.warnings)
+    return replace(new, id=message_id, content=_stamped_content(stamped)), known
+
+
+def _stamped_content(stamped: Stamped) -> dict[str, Any]:
+    timestamp = {} if stamped.timestamp is None else {"timestamp": stamped.timestamp}
+    return {STORED_AS: {**stamped.said.to_json(), **timestamp}}
 
 
 def _told(draft: Draft, known: Foresight, receipt: Receipt) -> Receipt:

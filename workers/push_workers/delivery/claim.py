@@ -115,6 +115,7 @@ class Claim:
     slices: list[Slice] = field(default_factory=list)
     targets: dict[int, Target] = field(default_factory=dict)  # those that are still registered
     said: dict[int, Said] = field(default_factory=dict)  # to whom, where not all get the same
+    tells_activity: bool = False  # an event of one, whose addresses are not its devices'
     read_at: int = 0
     badged: int = 0  # members before it had their badges changed
     lease_until: int = 0

@@ -15,6 +15,7 @@ from push_pipeline.budgets import Budgets, limits_of, slice_limit
 from push_pipeline.content import Content
 from push_pipeline.content.badge import BadgeChange
 from push_pipeline.content.languages import DEFAULT
+from push_pipeline.content.live_activity import STORED_AS, ActivityContent
 from push_pipeline.content.sizes import size_of
 from push_pipeline.credentials import Credential, unseal
 from push_pipeline.directory.provider_routes import find_sealed
@@ -64,6 +65,8 @@ class RunFacts:
         others = run.content.get("languages", {})
         self._said = {DEFAULT: run.content, **others}
         self.languages = frozenset(others)  # beside the default
+        #: The event of an activity that it tells; None for what is no activity's.
+        self.activity = _event_of(run)
         self._platforms: dict[str, _OnPlatform] = {}
         self._prepared: dict[tuple[str, str], tuple[float, Prepared]] = {}
 
@@ -115,6 +118,8 @@ class RunFacts:
         return found
 
     def _read(self, platform: Platform) -> _OnPlatform:
+        if self.activity is not None:
+            return _OnPlatform({DEFAULT: self.activity}, None, None, {})
         wordings = {
             language: Wording.from_json(said["wordings"][platform])
             for language, said in self._said.items()
@@ -159,6 +164,11 @@ class RunFacts:
             expires_at=0 if run.ttl == 0 else run.expires_at // 1000,
             now=now,
         )
+
+
+def _event_of(run: RunMessage) -> ActivityContent | None:
+    stored = run.content.get(STORED_AS)
+    return None if stored is None else ActivityContent.of_stored(stored, run.due_at)
 
 
 class Context:

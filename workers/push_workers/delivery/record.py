@@ -10,6 +10,7 @@ from dataclasses import replace
 from push_pipeline import db, queues, telemetry
 from push_pipeline.clock import now_ms
 from push_pipeline.db import Connection
+from push_pipeline.devices.activity_addresses import end_dead_addresses
 from push_pipeline.devices.targets import put_out_of_service
 from push_pipeline.directory.provider_routes import add_recent, find_rest, open_route, pause_route
 from push_pipeline.errors import DatabaseUnavailable
@@ -226,6 +227,8 @@ def _write(
     insert_deliveries(connection, report.settlements(claim.rules, now))
     batches.insert_batches(connection, [_later(batch, one) for one in report.retries], None)
     put_out_of_service(connection, report.evidence, now)
+    if claim.tells_activity:  # whose tokens are no device's
+        end_dead_addresses(connection, report.evidence, now)
 
 
 def _later(batch: Standing, retry: Retry) -> NewBatch:

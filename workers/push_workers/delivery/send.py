@@ -10,8 +10,9 @@ from push_pipeline.content.languages import DEFAULT, choose
 from push_pipeline.devices.targets import find_locales
 from push_pipeline.directory.users import users_of_devices
 from push_pipeline.errors import BadCredential
-from push_pipeline.outcome import Outcome, RouteAction, Settled, Verdict
+from push_pipeline.outcome import Evidence, Outcome, RouteAction, Settled, Verdict
 from push_pipeline.platform import provider_of
+from push_workers.delivery.activity import judge_addresses
 from push_workers.delivery.badges import count_badges
 from push_workers.delivery.claim import Claim, Slice
 from push_workers.delivery.notification_id import notification_ids
@@ -59,7 +60,11 @@ def send_slice(claim: Claim, part: Slice, run: RunFacts, context: Context) -> Re
     counts = {} if run.badge_change(batch.platform) is None else count_badges(claim, part, run)
     said = [_said(claim, one.device_key, counts) for one in here] if prepared.splices else []
     verdicts = _ask_provider(claim, prepared, (here, ids, said), context)
+    dead: list[Evidence] = []
+    if run.activity is not None:
+        verdicts, dead = judge_addresses(here, verdicts, claim.read_at)
     report = settle(here, verdicts, rules, sent_at=claim.read_at, now=now_ms(), rng=context.rng)
+    report.evidence += dead
     gone = [key for key in keys if key not in claim.targets]
     report.absorb(Report.of_unsent(_end_of_the_gone(rules), "NotRegistered", gone))
     return report

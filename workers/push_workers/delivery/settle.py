@@ -263,7 +263,8 @@ _MAY_HAVE_ARRIVED = frozenset({Outcome.ACCEPTED, Outcome.UNKNOWN})
 
 def _evidence(target: Target, action: DeviceAction, verdict: Verdict, sent_at: int) -> Evidence:
     since = verdict.dead_since if verdict.dead_since is not None else sent_at
-    return Evidence(target.device_key, target.token, action, since, verdict.reason)
+    token = target.live_token or target.token
+    return Evidence(target.device_key, token, action, since, verdict.reason)
 
 
 class Guard(StrEnum):

@@ -3,10 +3,15 @@
 from push_pipeline import db
 from push_pipeline.clock import now_ms
 from push_pipeline.db import Connection
+from push_pipeline.devices.activity_addresses import find_activity_targets
 from push_pipeline.devices.targets import find_targets
 from push_pipeline.directory.provider_routes import begin_probe
 from push_pipeline.ledger import batches
+from push_pipeline.ledger.activities import find_newest
 from push_pipeline.ledger.values import Standing
+from push_pipeline.options.activity import is_overtaken
+from push_pipeline.outcome import Settled
+from push_workers.delivery.activity import activity_target
 from push_workers.delivery.claim import (
     Claim,
     Leave,
@@ -34,7 +39,10 @@ def take(batch_id: int, context: Context) -> Claim | None:
             return None
         batch = without_others_hold(found.standing)
         context.keep_run(batch.run_id, found.message)
-        match decide(batch, now, context.window(batch)):
+        decision = decide(batch, now, context.window(batch))
+        if isinstance(decision, Send) and _is_overtaken(connection, batch, context):
+            decision = SettleRest(Settled.CANCELLED, "Superseded")
+        match decision:
             case Leave():
                 return None
             case Park(until):
@@ -58,11 +66,30 @@ def _lease(
     lease_until = now + context.lease_ms
     if not batches.take(connection, batch, lease_until=lease_until, doubt_end=claim.slices[0].end):
         return None
-    found = find_targets(connection, claim.members[batch.settled :], now)
-    claim.targets = {row[0]: Target(*row) for row in found}
+    claim.targets = _targets(connection, claim, context, now)
+    claim.tells_activity = context.run_facts(batch.run_id).activity is not None
     claim.read_at, claim.lease_until = now, lease_until
     claim.allowed_end = batch.size
     return claim
+
+
+def _targets(connection: Connection, claim: Claim, context: Context, now: int) -> dict[int, Target]:
+    members = claim.members[claim.batch.settled :]
+    event = context.run_facts(claim.batch.run_id).activity
+    if event is None:
+        return {row[0]: Target(*row) for row in find_targets(connection, members, now)}
+    meant = event.activity.audience
+    found = find_activity_targets(connection, claim.batch.app_id, meant, members, now)
+    return {row[0]: activity_target(*row) for row in found}
+
+
+def _is_overtaken(connection: Connection, batch: Standing, context: Context) -> bool:
+    """Tell whether a newer event of the activity says all that this one does."""
+    event = context.run_facts(batch.run_id).activity
+    if event is None:
+        return False
+    newest = find_newest(connection, batch.app_id, event.activity.activity_id)
+    return newest is not None and is_overtaken(event.activity, event.timestamp, newest)
 
 
 def _begin_probe(connection: Connection, batch: Standing, context: Context, now: int) -> bool:

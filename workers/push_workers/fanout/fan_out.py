@@ -22,6 +22,7 @@ from push_pipeline.audience import (
 )
 from push_pipeline.clock import now_ms, seconds
 from push_pipeline.db import Connection
+from push_pipeline.devices.activity_addresses import end_addresses, note_started
 from push_pipeline.directory.provider_routes import apple_environments
 from push_pipeline.ledger import batches, due_runs, runs
 from push_pipeline.ledger.due_runs import DueRun
@@ -29,8 +30,9 @@ from push_pipeline.ledger.runs import RunView
 from push_pipeline.ledger.state_machine import RunState
 from push_pipeline.ledger.values import NewBatch
 from push_pipeline.options import DeliveryOptions
+from push_pipeline.options.activity import ActivityAudience
 from push_pipeline.options.canary import devices_of
-from push_pipeline.platform import route_environment
+from push_pipeline.platform import Platform, route_environment
 from push_pipeline.schedule import is_due, is_missed
 from push_pipeline.settings import get_settings
 from push_workers.fanout.canary import cut
@@ -62,6 +64,7 @@ class Step(NamedTuple):
     rate: float | None = None
     canary: int | None = None
     held: bool = False  # behind it the run waits for a look
+    started: tuple[int, ...] = ()  # devices that an activity is on from now on, by their own token
 
 
 NOTHING = Step([], 0, None)
@@ -184,6 +187,8 @@ def _take(connection: Connection, run: RunView, now: int, *, skipped: bool) -> b
 
 def kind_of(options: DeliveryOptions) -> str:
     """Say whom a message is for, in a word of few."""
+    if options.activity is not None:
+        return "activity"
     if options.user_ids:
         return "users"
     return "devices" if options.device_ids else "channel"
@@ -215,6 +220,7 @@ def _write(connection: Connection, run: RunView, step: Step, now: int) -> Page |
         return None
     due = [one for one in step.batches if one.not_before <= now]
     keys = batches.insert_batches(connection, due, woken_at=now)
+    _note_activity(connection, moved, step, now)
     later = [one for one in step.batches if one.not_before > now]
     batches.insert_batches(connection, later, woken_at=None)  # the tick wakes them
     return Page(moved, keys, due, step.held)
@@ -254,7 +260,24 @@ def _read_step(connection: Connection, run: RunView, now: int) -> Step:
     missing: tuple[str, ...] = ()
     if page.cursor is None and not all_at_once and selection.device_ids:
         missing = find_missing(connection, replace(selection, zone=None), now)
-    return Step(planned, len(page.members), page.cursor, missing, rate, canary, held)
+    started = _started(run.delivery_options.activity, page.members)
+    return Step(planned, len(page.members), page.cursor, missing, rate, canary, held, started)
+
+
+def _started(activity: ActivityAudience | None, members: Sequence[Member]) -> tuple[int, ...]:
+    if activity is None or not activity.starts:
+        return ()
+    return tuple(one.key for one in members if one.platform == Platform.ANDROID)
+
+
+def _note_activity(connection: Connection, run: RunView, step: Step, now: int) -> None:
+    """Note whom an activity has been started on, or that it is over for all."""
+    activity = run.delivery_options.activity
+    if activity is None:
+        return
+    note_started(connection, run.app_id, activity.activity_id, step.started, now)
+    if activity.ends and run.state == RunState.SENDING:
+        end_addresses(connection, run.app_id, activity.activity_id, now)
 
 
 def _move(connection: Connection, run: RunView, step: Step, now: int) -> RunView | None:

@@ -15,6 +15,7 @@ class Target(NamedTuple):
     device_key: int  # primary key of the device row
     token: str
     kind: str  # "apns", "token" (FCM registration token) or "fid" (Firebase installation id)
+    live_token: str | None = None  # beside it, where FCM hands an activity's event to Apple
 
     def __repr__(self) -> str:
         return f"Target(device_key={self.device_key}, kind={self.kind!r})"
@@ -25,7 +26,8 @@ class Rendered:
     """A notification, rendered once per run and platform, without its target.
 
     `body` is the provider's JSON. For APNs it is complete; for FCM the sender puts the target
-    in at `target_at` (bytes from the start). `headers` are the provider's own (`apns-topic`
+    in at `target_at` (bytes from the start), and an activity's token, where Apple gets an event of
+    one, at `live_token_at`. `headers` are the provider's own (`apns-topic`
     comes from the credential, not from here). `expires_at` is epoch seconds: None where the
     message has no end, 0 where it is to be delivered now or never.
 
@@ -39,6 +41,7 @@ class Rendered:
     expires_at: int | None = None
     collapsible: bool = False
     target_at: int | None = None
+    live_token_at: int | None = None
 
     def is_over(self, now: float) -> bool:
         """Tell whether the message's lifetime has ended. `now` is epoch seconds."""

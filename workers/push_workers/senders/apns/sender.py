@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from typing import Unpack
 
+from push_pipeline.content.live_activity import PUSH_TYPE, TOPIC_SUFFIX
 from push_pipeline.credentials import ApnsCredential
 from push_pipeline.outcome import Outcome, Verdict
 from push_pipeline.platform import Platform
@@ -54,9 +55,13 @@ class ApnsSender(ProviderSender):
             return range(len(tokens))
         return [n for n, token in enumerate(tokens) if _ADDRESSABLE.fullmatch(token)]
 
-    def _headers(self, rendered: Rendered) -> HeadersOf:
+    def _headers(self, rendered: Rendered) -> HeadersOf | Verdict:
+        live = rendered.headers.get("apns-push-type") == PUSH_TYPE
+        if live and self._tokens is None:  # a certificate cannot send it, and would be blamed
+            return Verdict(Outcome.REJECTED, "TopicDisallowed")
         mac_topic = self._credential.mac_topic if rendered.platform is Platform.OSX else None
-        headers = {"apns-topic": mac_topic or self._credential.topic, **rendered.headers}
+        topic = mac_topic or self._credential.topic + (TOPIC_SUFFIX if live else "")
+        headers = {"apns-topic": topic, **rendered.headers}
         shared = [(name.encode(), value.encode()) for name, value in headers.items()]
         return lambda connection: [*self._authorization(connection), *shared]
 

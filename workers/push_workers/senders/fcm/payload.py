@@ -4,12 +4,14 @@ Source of the rules: Firebase, reference of `projects.messages` (Message, Androi
 """
 
 import json
+from dataclasses import replace
 
 from google.auth.credentials import AnonymousCredentials
 from pyfcm import FCMNotification
 
 from push_pipeline.content import Content, android, compact_json
 from push_pipeline.content.fcm_message import android_config
+from push_pipeline.content.live_activity import ActivityContent
 from push_pipeline.content.raw import merged
 from push_pipeline.content.values import text_of
 from push_pipeline.platform import Platform
@@ -17,6 +19,9 @@ from push_workers.senders.base import Rendered
 
 #: How every message begins; the target goes right after it.
 _HEAD = b'{"message":{'
+
+#: How one for iOS begins; an activity's token goes right after it.
+_APNS_HEAD = b'{"message":{"apns":{'
 
 
 _NO_SENDING = "messages are sent by push_workers.senders.fcm.sender alone"
@@ -62,6 +67,8 @@ def render(
     collapsible messages), so a key per run would drop other pushes. Without one a second copy
     would be shown twice.
     """
+    if isinstance(content, ActivityContent) and platform is not Platform.ANDROID:
+        return _live_activity(content, platform, message_id, expires_at)
     if platform is not Platform.ANDROID:
         block: dict[str, object] = {
             "headers": content.apple_headers(platform, collapse_id, expires_at),
@@ -79,6 +86,18 @@ def render(
         body = compact_json({"message": merged(json.loads(body)["message"], raw)})
     collapsible = android.collapse_key(content.headers) is not None
     return _rendered(body, platform, expires_at, collapsible=collapsible)
+
+
+def _live_activity(
+    content: ActivityContent, platform: Platform, message_id: str, expires_at: int | None
+) -> Rendered:
+    """Render an activity's event for iOS: FCM says the topic and the push type itself."""
+    headers = content.apple_headers(platform, "", expires_at)
+    del headers["apns-push-type"]
+    block = {"headers": headers, "payload": content.for_apple(platform, message_id)}
+    body = compact_json({"message": {"apns": block}})
+    rendered = _rendered(body, platform, expires_at, collapsible=True)
+    return replace(rendered, live_token_at=len(_APNS_HEAD))
 
 
 def _rendered(

@@ -89,6 +89,8 @@ def _address(
     rendered: Rendered, targets: Sequence[Target], bodies: Sequence[bytes] | None
 ) -> list[bytes]:
     """Put each target into the message, as the field that its kind of registration has."""
+    if rendered.live_token_at is not None:
+        return [_address_activity(rendered, rendered.live_token_at, one) for one in targets]
     at = rendered.target_at
     head = rendered.body[:at]
     token, fid = head + b'"token":', head + b'"fid":'
@@ -97,6 +99,16 @@ def _address(
         b"".join((fid if target.kind == "fid" else token, orjson.dumps(target.token), tail))
         for target, tail in zip(targets, tails, strict=False)  # the one tail of all has no end
     ]
+
+
+def _address_activity(rendered: Rendered, live_at: int, target: Target) -> bytes:
+    """Put a device and its activity's token into an event for iOS."""
+    kind = b'"fid":' if target.kind == "fid" else b'"token":'
+    at, body = rendered.target_at or 0, rendered.body
+    live = b'"live_activity_token":' + orjson.dumps(target.live_token) + b","
+    return b"".join(
+        (body[:at], kind, orjson.dumps(target.token), b",", body[at:live_at], live, body[live_at:])
+    )
 
 
 def _judge(ending: Ending) -> Verdict:

@@ -1,0 +1,246 @@
+"""Where activities are reached: addresses that apps report, and that end without their device.
+
+An address for starting one is the device's as its token is. One of an activity is for the user
+whose device it was when it was reported: where the device is somebody else's by now, or nobody's,
+it is nobody's address any more.
+"""
+
+from collections.abc import Sequence
+from operator import attrgetter
+from typing import NamedTuple
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
+
+from push_pipeline import db
+from push_pipeline.devices.locks import lock_stripes
+from push_pipeline.models import ACTIVITY, ACTIVITY_ADDRESS, DEVICE, ActivityAddress, Device
+from push_pipeline.options.activity import ActivityAudience
+from push_pipeline.outcome import Evidence
+from push_pipeline.platform import Platform
+
+_A = ACTIVITY_ADDRESS
+
+#: Rows that are deleted at once.
+PRUNED = 5_000
+
+_DEAD = (
+    update(ActivityAddress)
+    .where(
+        _A.device_key == bindparam("key"),
+        _A.token == bindparam("dead_token"),
+        _A.reported_at <= bindparam("dead_since"),
+        _A.ended_at.is_(None),
+    )
+    .values(ended_at=bindparam("since"), end_reason=bindparam("why"))
+)
+
+
+class Reported(NamedTuple):
+    """What an app reports: for one activity (by its row's key), or for starting any of a type."""
+
+    device_id: str
+    token: str
+    activity_key: int | None
+    attributes_type: str | None
+    frequent: bool | None
+
+
+def put_address(connection: Connection, app_id: str, reported: Reported, now: int) -> bool:
+    """Note an address in the place of the one before; False where the device is unknown.
+
+    The same token is nobody else's afterwards.
+    """
+    lock_stripes(connection, app_id, (reported.device_id, reported.token))
+    device = connection.execute(
+        select(DEVICE.id, DEVICE.user_id).where(
+            DEVICE.app_id == app_id, DEVICE.device_id == reported.device_id
+        )
+    ).one_or_none()
+    if device is None:
+        return False
+    old = or_(and_(_A.device_key == device.id, _same_use(reported)), _A.token == reported.token)
+    connection.execute(delete(ActivityAddress).where(_A.app_id == app_id, old))
+    row = {
+        "app_id": app_id,
+        "device_key": device.id,
+        "activity_key": reported.activity_key,
+        "attributes_type": reported.attributes_type,
+        "token": reported.token,
+        "user_id": None if reported.activity_key is None else device.user_id,
+        "frequent": reported.frequent,
+        "reported_at": now,
+    }
+    connection.execute(insert(ActivityAddress), [row])
+    return True
+
+
+def note_started(
+    connection: Connection, app_id: str, activity_id: str, device_keys: Sequence[int], now: int
+) -> None:
+    """Note that an activity is on devices whose own token is its address, as Android's."""
+    if not device_keys:
+        return
+    columns = ("app_id", "device_key", "activity_key", "user_id", "reported_at")
+    there = (
+        select(DEVICE.app_id, DEVICE.id, ACTIVITY.id, DEVICE.user_id, literal(now, BigInteger))
+        .where(DEVICE.app_id == ACTIVITY.app_id, db.any_of(DEVICE.id, device_keys))
+        .where(_is(app_id, activity_id))
+        .order_by(DEVICE.id)
+    )
+    statement = db.insert_into(connection, ActivityAddress).from_select(columns, there)
+    again = {
+        "user_id": statement.excluded.user_id,
+        "reported_at": statement.excluded.reported_at,
+        "ended_at": None,
+        "end_reason": None,
+    }
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=["activity_key", "device_key"], set_=again)
+    )
+
+
+def keys_of(app_id: str, meant: ActivityAudience) -> tuple[ColumnElement[int], ColumnElement[bool]]:
+    """Return the keys of the devices that have an activity, and which of them have."""
+    return _A.device_key, and_(_A.activity_key == _key(app_id, meant), _A.ended_at.is_(None))
+
+
+def is_reached(app_id: str, meant: ActivityAudience) -> ColumnElement[bool]:
+    """Return the condition that an event reaches a device."""
+    here = select(_A.id).where(_A.device_key == DEVICE.id, _A.ended_at.is_(None))
+    if meant.starts:
+        return (DEVICE.platform == Platform.ANDROID) | exists(here.where(_may_start(meant)))
+    return exists(here.where(_A.activity_key == _key(app_id, meant), _still_theirs()))
+
+
+def find_activity_targets(
+    connection: Connection, app_id: str, meant: ActivityAudience, keys: Sequence[int], now: int
+) -> list[tuple[int, str, str, str | None]]:
+    """Return (key, token, kind, the activity's token) of devices that may be sent to now.
+
+    Where the activity's is None the device's own token is its address. The end of an activity
+    goes to those as well whose address has ended with it.
+    """
+    wanted = and_(_A.device_key == DEVICE.id, _address_of(app_id, meant))
+    found = (
+        select(DEVICE.id, DEVICE.token, DEVICE.kind, DEVICE.platform, _A.id, _A.token)
+        .select_from(Device)
+        .outerjoin(ActivityAddress, wanted)
+        .where(
+            db.any_of(DEVICE.id, keys),
+            DEVICE.state == "active",
+            DEVICE.expires_at.is_(None) | (DEVICE.expires_at > now),
+        )
+    )
+    return [
+        (key, token, kind, address)
+        for key, token, kind, platform, known, address in connection.execute(found)
+        if known is not None or (meant.starts and platform == Platform.ANDROID)
+    ]
+
+
+def end_dead_addresses(connection: Connection, evidence: Sequence[Evidence], now: int) -> int:
+    """End addresses that a provider calls dead; one that was reported since stays. Count them."""
+    rows = [
+        {
+            "key": one.key,
+            "dead_token": one.token,
+            "dead_since": one.dead_since,
+            "since": now,
+            "why": one.reason,
+        }
+        for one in sorted(evidence, key=attrgetter("key"))
+    ]
+    return sum(connection.execute(_DEAD, row).rowcount for row in rows)
+
+
+def end_addresses(connection: Connection, app_id: str, activity_id: str, now: int) -> None:
+    """End all addresses of an activity that has ended."""
+    theirs = (
+        _A.activity_key == select(ACTIVITY.id).where(_is(app_id, activity_id)).scalar_subquery()
+    )
+    connection.execute(
+        update(ActivityAddress)
+        .where(theirs, _A.ended_at.is_(None), _A.reported_at <= now)
+        .values(ended_at=now, end_reason="Ended")
+    )
+
+
+def leave_activities(connection: Connection, device_keys: ColumnElement[bool]) -> None:
+    """Take devices, those that meet a condition, out of the activities that they have."""
+    keys = select(DEVICE.id).where(device_keys)
+    connection.execute(
+        delete(ActivityAddress).where(_A.device_key.in_(keys), _A.activity_key.is_not(None))
+    )
+
+
+def remove_address(
+    connection: Connection, app_id: str, device_id: str, use: ColumnElement[bool]
+) -> bool:
+    """Remove a device's address of an activity, or for starting one; False where it has none."""
+    device = select(DEVICE.id).where(DEVICE.app_id == app_id, DEVICE.device_id == device_id)
+    found = delete(ActivityAddress).where(_A.device_key == device.scalar_subquery(), use)
+    return bool(connection.execute(found).rowcount)
+
+
+def used_for(activity_key: int | None, attributes_type: str | None) -> ColumnElement[bool]:
+    """Return the condition that an address is of an activity, or for starting one of a type."""
+    if activity_key is not None:
+        return _A.activity_key == activity_key
+    return and_(_A.activity_key.is_(None), _A.attributes_type == attributes_type)
+
+
+def count_addresses(connection: Connection, activity_key: int) -> tuple[int, int]:
+    """Count an activity's addresses: those that are in use, and all."""
+    counts = select(func.count().filter(_A.ended_at.is_(None)), func.count()).where(
+        _A.activity_key == activity_key
+    )
+    used, known = connection.execute(counts).one()
+    return used, known
+
+
+def prune_addresses(connection: Connection, before: int) -> int:
+    """Delete some addresses that ended before a time."""
+    old = select(_A.id).where(_A.ended_at < before).order_by(_A.ended_at).limit(PRUNED)
+    return connection.execute(delete(ActivityAddress).where(_A.id.in_(old))).rowcount
+
+
+def _address_of(app_id: str, meant: ActivityAudience) -> ColumnElement[bool]:
+    if meant.starts:
+        return and_(_may_start(meant), _A.ended_at.is_(None))
+    here = and_(_A.activity_key == _key(app_id, meant), _still_theirs())
+    ended_with_it = _A.ended_at.is_(None) | (_A.end_reason == "Ended")
+    return and_(here, ended_with_it if meant.ends else _A.ended_at.is_(None))
+
+
+def _same_use(reported: Reported) -> ColumnElement[bool]:
+    return used_for(reported.activity_key, reported.attributes_type)
+
+
+def _may_start(meant: ActivityAudience) -> ColumnElement[bool]:
+    return and_(_A.activity_key.is_(None), _A.attributes_type == meant.attributes_type)
+
+
+def _still_theirs() -> ColumnElement[bool]:
+    return _A.user_id.is_(None) | (_A.user_id == DEVICE.user_id)
+
+
+def _key(app_id: str, meant: ActivityAudience) -> ColumnElement[int]:
+    return select(ACTIVITY.id).where(_is(app_id, meant.activity_id)).scalar_subquery()
+
+
+def _is(app_id: str, activity_id: str) -> ColumnElement[bool]:
+    return and_(ACTIVITY.app_id == app_id, ACTIVITY.activity_id == activity_id)

@@ -1,0 +1,382 @@
+"""Live Activities: started, updated and ended as messages; their addresses, as apps report them."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy.orm import Session, scoped_session
+from typing_extensions import TypedDict  # pydantic reads typing's only from Python 3.12 on
+
+from push_pipeline import db
+from push_pipeline.clock import iso, now_ms
+from push_pipeline.content.live_activity import STORED_AS, ActivityContent
+from push_pipeline.content.sizes import measure
+from push_pipeline.db import Connection
+from push_pipeline.devices.activity_addresses import (
+    Reported,
+    count_addresses,
+    put_address,
+    remove_address,
+    used_for,
+)
+from push_pipeline.directory.apps import resolve_app
+from push_pipeline.errors import (
+    EmptyAudience,
+    InvalidParameter,
+    MissingParameter,
+    UnknownActivity,
+    UnknownDevice,
+)
+from push_pipeline.ledger.activities import ensure_activities, find_activity, find_event
+from push_pipeline.ledger.messages import Receipt, new_message_id
+from push_pipeline.options import EVERY_CHANNEL, DeliveryOptions, check_channel_name
+from push_pipeline.options.activity import (
+    ActivityAudience,
+    ActivityEvent,
+    ActivityOptions,
+    read_activity_id,
+    read_attributes_type,
+)
+from push_pipeline.publishing.dedupe import DedupeKey, key_of_host
+from push_pipeline.publishing.draft import Draft, UserIds, once, to_users
+from push_pipeline.publishing.recorder import check_broker
+from push_pipeline.publishing.write import write
+
+#: Apple gives its tokens no fixed length; one of more digits than this is none.
+_TOKEN = re.compile(r"(?:[0-9A-Fa-f]{2}){8,320}")
+
+Moment = datetime | int | float | str
+
+
+class ActivityView(TypedDict):
+    """What is known of an activity. `state` is the last one, while its message is kept."""
+
+    activityId: str
+    attributesType: str | None
+    event: str | None
+    timestamp: int | None
+    state: dict[str, Any] | None
+    messageId: str | None
+    startedAt: str | None
+    updatedAt: str | None
+    endedAt: str | None
+    addresses: int
+    addressesEnded: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReportAnswer:
+    """What an app is told that reports an address: what is shown now, or that it ended."""
+
+    ended: bool = False
+    timestamp: int | None = None
+    state: Mapping[str, Any] | None = None
+
+
+def start_activity(  # noqa: PLR0913 - every one of them is the API's
+    activity_id: str,
+    attributes_type: str,
+    attributes: Mapping[str, Any],
+    state: Mapping[str, Any],
+    *,
+    alert: str | Mapping[str, Any],
+    channel: str | None = None,
+    users: UserIds | None = None,
+    devices: str | Iterable[str] | None = None,
+    stale_date: Moment | None = None,
+    relevance_score: float | None = None,
+    priority: int | None = None,
+    input_push_channel: str | None = None,
+    delivery_options: DeliveryOptions | Mapping[str, Any] | None = None,
+    app: str | None = None,
+    dedupe_key: str | None = None,
+    session: Session | scoped_session[Session] | None = None,
+) -> Receipt:
+    """Start a Live Activity on the devices of users, on named devices, or on those of a channel.
+
+    It goes to iPhones whose app has reported a push-to-start token for this type of attributes,
+    and as data to Android devices. `activity_id` is yours: updates and the end name it, and the
+    app finds it as `activityId` among its attributes. Started again while it is under way, it is
+    started on further devices.
+
+    The rest is as for `publish`; `delivery_options` may say when, how long and how fast.
+
+    Raises:
+        EmptyAudience: nobody is meant: no channel, users or devices (code 8008).
+        RequestError: a typed error with the API's code; nothing was written.
+        SetupError: the database or a setting; nothing was written.
+    """
+    said = ActivityOptions(
+        activity_id=activity_id,
+        event=ActivityEvent.START,
+        attributes_type=attributes_type,
+        attributes=attributes,
+        state=state,
+        alert=alert,
+        stale_date=stale_date,
+        relevance_score=relevance_score,
+        priority=priority,
+        input_push_channel=input_push_channel,
+    )
+    to = _named(DeliveryOptions.of(delivery_options), users, devices)
+    return _publish(said, channel, to, app=app, dedupe_key=dedupe_key, session=session)
+
+
+def update_activity(  # noqa: PLR0913 - every one of them is the API's
+    activity_id: str,
+    state: Mapping[str, Any],
+    *,
+    alert: str | Mapping[str, Any] | None = None,
+    stale_date: Moment | None = None,
+    relevance_score: float | None = None,
+    priority: int | None = None,
+    ttl: timedelta | int | None = None,
+    app: str | None = None,
+    dedupe_key: str | None = None,
+    session: Session | scoped_session[Session] | None = None,
+) -> Receipt:
+    """Show another state of an activity, on all devices that have it.
+
+    Without an alert it has priority 5, which costs nothing of a device's budget, and it is not
+    sent any more where a newer one has overtaken it. The rest is as for `start_activity`.
+
+    Raises:
+        UnknownActivity: no such activity is under way (code 5045).
+        QuotaExceeded: there was more than one event a second for a minute (code 999).
+    """
+    said = ActivityOptions(
+        activity_id=activity_id,
+        event=ActivityEvent.UPDATE,
+        state=state,
+        alert=alert,
+        stale_date=stale_date,
+        relevance_score=relevance_score,
+        priority=priority,
+    )
+    to = DeliveryOptions(ttl=ttl)
+    return _publish(said, None, to, app=app, dedupe_key=dedupe_key, session=session)
+
+
+def end_activity(  # noqa: PLR0913 - every one of them is the API's
+    activity_id: str,
+    state: Mapping[str, Any] | None = None,
+    *,
+    alert: str | Mapping[str, Any] | None = None,
+    dismissal_date: Moment | None = None,
+    relevance_score: float | None = None,
+    priority: int | None = None,
+    app: str | None = None,
+    dedupe_key: str | None = None,
+    session: Session | scoped_session[Session] | None = None,
+) -> Receipt:
+    """End an activity on all devices that have it; without a state it shows its last one.
+
+    It leaves the lock screen at `dismissal_date`: at once where that has passed, after four hours
+    at the latest. The rest is as for `update_activity`.
+
+    Raises:
+        UnknownActivity: no such activity is under way (code 5045).
+    """
+    said = ActivityOptions(
+        activity_id=activity_id,
+        event=ActivityEvent.END,
+        state=state,
+        alert=alert,
+        dismissal_date=dismissal_date,
+        relevance_score=relevance_score,
+        priority=priority,
+    )
+    to = DeliveryOptions()
+    return _publish(said, None, to, app=app, dedupe_key=dedupe_key, session=session)
+
+
+def draft_activity(
+    said: ActivityOptions,
+    channel: str | None,
+    to: DeliveryOptions,
+    *,
+    dedupe_key: DedupeKey | None = None,
+    now: int,
+) -> Draft:
+    """Check all of an event; `now` is epoch milliseconds.
+
+    Raises:
+        EmptyAudience: it is a start, and nobody is meant.
+        InvalidParameter: it repeats, waits or is sent slowly, and has no such thing.
+        PayloadTooLarge: a provider would refuse it.
+    """
+    said.check(now)
+    where = _where(said, channel, to)
+    _check_delivery(said, to)
+    meant = to.model_copy(update={"activity": said.audience})
+    content = ActivityContent.of(said, now // 1000)
+    draft = Draft(
+        where,
+        {STORED_AS: said.to_json()},
+        meant,
+        once(dedupe_key, to, channel=where, activity=said.said()),
+        now,
+        too_large=measure(content, meant.platforms, new_message_id()),
+        activity=said,
+    )
+    draft.refuse_as_too_large(meant.platforms)
+    return draft
+
+
+def report_activity_token(
+    device_id: str,
+    token: str,
+    *,
+    activity_id: str | None = None,
+    attributes_type: str | None = None,
+    frequent: bool | None = None,
+    app: str | None = None,
+) -> ReportAnswer:
+    """Note where a device's activity is updated, or with `attributes_type` where one is started.
+
+    The app reports each token that ActivityKit gives it. Answered is what the activity shows by
+    now, for a device that missed it, or that it has ended. `frequent` is whether the user lets it
+    be updated often (`frequentPushesEnabled`).
+
+    Raises:
+        UnknownDevice: it is not registered (code 5000).
+        MissingParameter, InvalidParameter: neither or both are said, or one is wrong.
+    """
+    check_use(activity_id, attributes_type)
+    _check_token(token)
+    now = now_ms()
+    with db.writing() as connection:
+        app_id = resolve_app(connection, app)
+        key = None
+        if activity_id is not None:
+            named = ActivityAudience(ActivityEvent.UPDATE, activity_id)
+            ensure_activities(connection, app_id, [named], now)
+            key = find_activity(connection, app_id, activity_id).id
+        reported = Reported(device_id, token, key, attributes_type, frequent)
+        if not put_address(connection, app_id, reported, now):
+            raise UnknownDevice(f"no device has the id {device_id!r}")
+        return ReportAnswer() if activity_id is None else _answer(connection, app_id, activity_id)
+
+
+def remove_activity_token(
+    device_id: str,
+    *,
+    activity_id: str | None = None,
+    attributes_type: str | None = None,
+    app: str | None = None,
+) -> bool:
+    """Forget an address that a device had; False where it had none.
+
+    Raises:
+        MissingParameter, InvalidParameter: neither or both are said, or one is wrong.
+    """
+    check_use(activity_id, attributes_type)
+    with db.writing() as connection:
+        app_id = resolve_app(connection, app)
+        row = None if activity_id is None else find_activity(connection, app_id, activity_id)
+        if activity_id is not None and row is None:
+            return False
+        use = used_for(None if row is None else row.id, attributes_type)
+        return remove_address(connection, app_id, device_id, use)
+
+
+def show_activity(activity_id: str, *, app: str | None = None) -> ActivityView:
+    """Tell what is known of an activity, and on how many devices it is reached.
+
+    Raises:
+        UnknownActivity: nobody has told of it (code 5045).
+    """
+    with db.reading() as connection:
+        app_id = resolve_app(connection, app)
+        row = find_activity(connection, app_id, activity_id)
+        if row is None:
+            raise UnknownActivity(f"nobody has told of an activity {activity_id!r}")
+        event = find_event(connection, row.message_id)
+        used, known = count_addresses(connection, row.id)
+    return ActivityView(
+        activityId=row.activity_id,
+        attributesType=row.attributes_type,
+        event=row.event,
+        timestamp=row.stamped_at or None,
+        state=None if event is None else event.get("state"),
+        messageId=row.message_id,
+        startedAt=iso(row.created_at),
+        updatedAt=iso(row.updated_at),
+        endedAt=iso(row.ended_at),
+        addresses=used,
+        addressesEnded=known - used,
+    )
+
+
+def check_use(activity_id: str | None, attributes_type: str | None) -> None:
+    """Check that an address is for one activity, or for starting those of one type.
+
+    Raises:
+        MissingParameter, InvalidParameter: it is for neither or both, or a name is wrong.
+    """
+    if activity_id is None and attributes_type is None:
+        raise MissingParameter("say activityId, or attributesType for a push-to-start token")
+    if activity_id is not None and attributes_type is not None:
+        raise InvalidParameter("a token is of an activity, or for starting one: not both")
+    if activity_id is not None:
+        read_activity_id(activity_id)
+    else:
+        read_attributes_type(attributes_type)
+
+
+def _publish(
+    said: ActivityOptions,
+    channel: str | None,
+    to: DeliveryOptions,
+    *,
+    app: str | None,
+    dedupe_key: str | None,
+    session: Session | scoped_session[Session] | None,
+) -> Receipt:
+    check_broker()
+    key = key_of_host(dedupe_key)
+    return write(
+        draft_activity(said, channel, to, dedupe_key=key, now=now_ms()), app=app, session=session
+    )
+
+
+def _named(
+    to: DeliveryOptions, users: UserIds | None, devices: str | Iterable[str] | None
+) -> DeliveryOptions:
+    named = to_users(to, users)
+    if devices is None:
+        return named
+    of_devices = DeliveryOptions(push_singlecast=devices).push_singlecast
+    return named.model_copy(update={"push_singlecast": of_devices})
+
+
+def _where(said: ActivityOptions, channel: str | None, to: DeliveryOptions) -> str:
+    if channel is not None:
+        return check_channel_name(channel)
+    if said.event is ActivityEvent.START and not (to.user_ids or to.device_ids):
+        raise EmptyAudience("say where it is started: on a channel, users or devices")
+    return EVERY_CHANNEL
+
+
+def _check_delivery(said: ActivityOptions, to: DeliveryOptions) -> None:
+    if to.repeat_every:
+        raise InvalidParameter("an activity is started once: repeatEvery has no place in it")
+    if said.event is ActivityEvent.START:
+        return
+    idle = {"ttl", "unknown_policy"}
+    if misplaced := sorted(to.model_fields_set - idle):
+        raise InvalidParameter(f"{misplaced[0]} has no place in an activity's {said.event}")
+
+
+def _check_token(token: object) -> None:
+    if not isinstance(token, str) or not _TOKEN.fullmatch(token):
+        raise InvalidParameter("token is one of ActivityKit's, in hexadecimal digits")
+
+
+def _answer(connection: Connection, app_id: str, activity_id: str) -> ReportAnswer:
+    row = find_activity(connection, app_id, activity_id)
+    event = find_event(connection, row.message_id)
+    state = None if event is None else event.get("state")
+    return ReportAnswer(row.ended_at is not None, row.stamped_at or None, state)

@@ -1,0 +1,292 @@
+"""Live Activities end to end: by the provider's rules, on both databases, without a worker."""
+
+import json
+from typing import Any
+
+import pytest
+from sqlalchemy import insert, select, update
+
+from push_pipeline import (
+    cancel,
+    db,
+    end_activity,
+    report_activity_token,
+    show_activity,
+    start_activity,
+    status,
+    update_activity,
+)
+from push_pipeline.devices.owners import unlink_device
+from push_pipeline.errors import (
+    EmptyAudience,
+    InvalidParameter,
+    PayloadTooLarge,
+    QuotaExceeded,
+    UnknownActivity,
+    UnknownDevice,
+)
+from push_pipeline.models import (
+    ACTIVITY,
+    ACTIVITY_ADDRESS,
+    DEVICE,
+    MESSAGE,
+    Activity,
+    ActivityAddress,
+    Credential,
+)
+from tests.installation import APP, Installation
+
+TYPE = "MatchAttributes"
+START: dict[str, Any] = {
+    "attributes": {"home": "Ajax"},
+    "state": {"score": "0-0"},
+    "alert": {"title": "Kick-off", "body": "Ajax"},
+}
+
+
+def ios(number: int) -> str:
+    return f"{number:064x}"
+
+
+def starting(number: int) -> str:
+    return "a" * 64 + ios(number)
+
+
+def updating(number: int) -> str:
+    return "b" * 64 + ios(number)
+
+
+def fcm(number: int) -> str:
+    return f"q{number:021d}:APA91b{'z' * 134}"
+
+
+@pytest.fixture
+def phones(installation: Installation) -> list[str]:
+    """Two iPhones that may be started on, one that may not, and an Android device."""
+    ids = installation.register([ios(1), ios(2), ios(3)], userId="ada")
+    for number, device_id in enumerate(ids[:2], 1):
+        report_activity_token(device_id, starting(number), attributes_type=TYPE)
+    with db.writing() as connection:  # a credential that has worked before
+        connection.execute(update(Credential).values(accepted_at=1))
+    return [*ids, *installation.register([fcm(4)], "ANDROID", userId="ada")]
+
+
+def sent(installation: Installation) -> list[tuple[str, Any]]:
+    """Return what each token got, oldest first."""
+    return [(one["token"], json.loads(one["body"])) for one in installation.simulator.log()]
+
+
+def started(installation: Installation, activity_id: str = "match-42") -> dict[str, Any]:
+    receipt = start_activity(activity_id, TYPE, **START, users="ada")
+    return dict(installation.work(receipt.message_id))
+
+
+def test_an_activity_is_started_updated_and_ended_where_it_is(
+    installation: Installation, phones: list[str]
+) -> None:
+    run = started(installation)
+    assert (run["audience"], run["accepted"]) == (3, 3)
+    report_activity_token(phones[0], updating(1), activity_id="match-42")
+
+    update = update_activity("match-42", {"score": "1-0"}, alert="Goal")
+    assert installation.work(update.message_id)["accepted"] == 2
+    end = end_activity("match-42")
+    assert installation.work(end.message_id)["accepted"] == 2
+
+    log = installation.simulator.log()
+    assert [one["token"] for one in log if one["provider"] == "apns"] == [
+        *[starting(1), starting(2)],
+        *[updating(1)] * 2,
+    ]
+    for one in log:
+        if one["provider"] == "apns":
+            assert one["headers"]["apns-topic"].endswith(".push-type.liveactivity")
+            assert one["headers"]["apns-push-type"] == "liveactivity"
+            assert one["headers"]["apns-priority"] == "10"
+    last = json.loads(log[-1]["body"] if log[-1]["provider"] == "apns" else log[-2]["body"])
+    assert last["aps"]["content-state"] == {"score": "1-0"}  # the end has the last state
+    events = [body["message"]["data"] for token, body in sent(installation) if token == fcm(4)]
+    assert [one["event"] for one in events] == ["start", "update", "end"]
+    stamps = [int(one["timestamp"]) for one in events]
+    assert stamps == sorted(set(stamps))
+    shown = show_activity("match-42")
+    assert (shown["event"], shown["addresses"], shown["addressesEnded"]) == ("end", 0, 2)
+    with pytest.raises(UnknownActivity):
+        update_activity("match-42", {"score": "2-0"})
+
+
+def test_an_update_that_was_overtaken_is_not_sent_and_the_ledger_says_so(
+    installation: Installation, phones: list[str]
+) -> None:
+    report_activity_token(phones[0], updating(1), activity_id="match-42")
+    older = update_activity("match-42", {"score": "1-0"})
+    goal = update_activity("match-42", {"score": "2-0"}, alert="Goal")
+    newest = update_activity("match-42", {"score": "2-1"})
+
+    runs = [installation.work(one.message_id) for one in (newest, goal, older)]
+
+    assert [one["byReason"] for one in runs] == [{}, {}, {"Superseded": 1}]
+    assert [one["cancelled"] for one in runs] == [0, 0, 1]
+    states = [body["aps"]["content-state"]["score"] for _, body in sent(installation)]
+    assert states == ["2-1", "2-0"]  # the one that alerts goes all the same
+
+
+def test_a_dead_token_ends_its_address_and_no_device(
+    installation: Installation, phones: list[str]
+) -> None:
+    for number in (1, 2):
+        report_activity_token(phones[number - 1], updating(number), activity_id="match-42")
+    installation.simulator.devices([{"token": updating(1), "state": "dead"}])
+
+    run = installation.work(update_activity("match-42", {"score": "1-0"}).message_id)
+
+    assert (run["accepted"], run["byReason"]) == (1, {"Unregistered": 1})
+    assert {state for state, _ in installation.device_states().values()} == {"active"}
+    assert show_activity("match-42")["addressesEnded"] == 1
+    after = installation.work(update_activity("match-42", {"score": "2-0"}).message_id)
+    assert after["audience"] == 1
+
+
+def test_dead_tokens_of_an_activity_prove_nothing_against_the_route(
+    installation: Installation,
+) -> None:
+    [first, *_] = installation.register([ios(number) for number in range(210)])
+    report_activity_token(first, updating(0), activity_id="match-42")
+    with db.writing() as connection:
+        key = connection.scalar(select(ACTIVITY.id))
+        others = connection.scalars(select(DEVICE.id).order_by(DEVICE.id).offset(1)).all()
+        rows = [
+            {"app_id": APP, "device_key": one, "activity_key": key, "token": updating(n)}
+            for n, one in enumerate(others, 1)
+        ]
+        connection.execute(insert(ActivityAddress).values(reported_at=1), rows)
+    installation.simulator.devices(
+        [{"token": updating(number), "state": "dead"} for number in range(210)]
+    )
+
+    run = installation.work(update_activity("match-42", {"score": "1-0"}).message_id)
+
+    assert run["byReason"] == {"Unregistered": 210}
+    assert installation.work(installation.publish())["accepted"] == 210
+
+
+def test_an_address_goes_with_its_device_and_with_its_user(
+    installation: Installation, phones: list[str]
+) -> None:
+    for number in (1, 2):
+        report_activity_token(phones[number - 1], updating(number), activity_id="match-42")
+
+    unlink_device(phones[0], app=APP)
+    run = installation.work(update_activity("match-42", {"score": "1-0"}).message_id)
+
+    assert run["audience"] == 1
+    with db.reading() as connection:
+        theirs = select(ACTIVITY_ADDRESS.activity_key, ACTIVITY_ADDRESS.token).where(
+            ACTIVITY_ADDRESS.token.in_([starting(1), updating(1)])
+        )
+        assert connection.execute(theirs).all() == [(None, starting(1))]
+
+
+def test_an_iphone_by_fcm_gets_the_activitys_token_beside_its_own(
+    installation: Installation,
+) -> None:
+    installation.simulator.devices([{"token": fcm(1), "provider": "fcm", "platform": "ios"}])
+    [device_id] = installation.register([fcm(1)], "IOS", tokenType="fcm", userId="ada")
+    report_activity_token(device_id, starting(1), attributes_type=TYPE)
+
+    run = started(installation)
+
+    assert run["accepted"] == 1
+    [(token, body)] = sent(installation)
+    apns = body["message"]["apns"]
+    assert (token, apns["live_activity_token"]) == (fcm(1), starting(1))
+    assert apns["headers"]["apns-priority"] == "10"
+    assert apns["payload"]["aps"]["attributes-type"] == TYPE
+
+
+def test_a_token_that_comes_late_is_told_what_is_shown_or_that_it_is_over(
+    installation: Installation, phones: list[str]
+) -> None:
+    started(installation)
+    update_activity("match-42", {"score": "1-0"})
+
+    late = report_activity_token(phones[0], updating(1), activity_id="match-42")
+    end_activity("match-42")
+    later = report_activity_token(phones[1], updating(2), activity_id="match-42")
+
+    assert (late.ended, late.state) == (False, {"score": "1-0"})
+    assert later.ended
+
+
+def test_timestamps_rise_also_within_a_second_and_not_without_end(
+    installation: Installation, phones: list[str]
+) -> None:
+    report_activity_token(phones[0], updating(1), activity_id="match-42")
+    for score in range(3):
+        update_activity("match-42", {"score": score})
+    with db.reading() as connection:
+        contents = connection.scalars(select(MESSAGE.content).order_by(MESSAGE.created_at))
+        stamps = sorted(one["activity"]["timestamp"] for one in contents)
+    assert len(set(stamps)) == 3
+    with db.writing() as connection:
+        connection.execute(update(Activity).values(stamped_at=ACTIVITY.stamped_at + 120))
+    with pytest.raises(QuotaExceeded):
+        update_activity("match-42", {"score": 4})
+
+
+def test_many_urgent_updates_are_told_of(installation: Installation, phones: list[str]) -> None:
+    report_activity_token(phones[0], updating(1), activity_id="match-42")
+    receipts = [update_activity("match-42", {"n": n}, priority=10) for n in range(16)]
+
+    assert receipts[14].warnings == ()
+    assert [one.field for one in receipts[15].warnings] == ["priority"]
+    assert update_activity("match-42", {"n": 16}).warnings != ()
+
+
+def test_the_same_key_gives_the_same_receipt_and_no_new_timestamp(
+    installation: Installation, phones: list[str]
+) -> None:
+    report_activity_token(phones[0], updating(1), activity_id="match-42")
+    first = update_activity("match-42", {"score": "1-0"}, dedupe_key="goal-1")
+    again = update_activity("match-42", {"score": "1-0"}, dedupe_key="goal-1")
+
+    assert (again.message_id, again.replayed) == (first.message_id, True)
+    assert installation.work(first.message_id)["accepted"] == 1
+
+
+def test_a_start_can_be_cancelled_and_what_ended_starts_nowhere(
+    installation: Installation, phones: list[str]
+) -> None:
+    receipt = start_activity("match-42", TYPE, **START, users="ada")
+    cancel(receipt.message_id)
+    assert status(receipt.message_id)["status"] == "cancelled"
+    second = start_activity("match-42", TYPE, **START, users="ada")
+    end_activity("match-42")
+
+    run = installation.work(second.message_id)
+
+    assert (run["accepted"], run["byReason"]) == (0, {"Superseded": 3})
+
+
+@pytest.mark.parametrize(
+    ("said", "error"),
+    [
+        ({}, EmptyAudience),
+        ({"users": "ada", "delivery_options": {"repeat_every": 60}}, InvalidParameter),
+        ({"users": "ada", "state": {"t": "x" * 4096}}, PayloadTooLarge),
+        ({"users": "ada", "alert": {"subtitle": "x"}}, InvalidParameter),
+    ],
+)
+def test_what_is_wrong_is_refused_before_anything_is_written(
+    installation: Installation, phones: list[str], said: dict[str, Any], error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        start_activity("match-42", TYPE, **{**START, **said})
+    with pytest.raises(UnknownActivity):
+        update_activity("match-42", {"score": "1-0"})
+    with pytest.raises(UnknownDevice):
+        report_activity_token("nobody", updating(1), activity_id="match-42")
+
+    with db.reading() as connection:
+        assert connection.execute(select(MESSAGE.id)).all() == []
+        assert connection.execute(select(ACTIVITY.id)).all() == []

@@ -33,11 +33,12 @@ class Installation:
 
     simulator: SimulatorClient
     context: Context = field(default_factory=Context)
+    app_id: str = APP
 
     def __post_init__(self) -> None:
         with db.writing() as connection:
-            ensure_app(connection, APP, "The tests' app", now_ms())
-        self.put_credentials()
+            ensure_app(connection, self.app_id, "The tests' app", now_ms())
+        self.put_credentials(app_id=self.app_id)
 
     def put_credentials(
         self,

@@ -8,7 +8,6 @@ from typing import Any
 
 from push_pipeline import status
 from push_workers.simulator import SimulatorClient
-from tests.installation import APP
 from tests.processes import wait_until
 
 KEY = "client-key"
@@ -20,12 +19,28 @@ ANDROID = {"uuid": "phone-2", "platform": "android", "version": 15}
 
 
 @dataclass
+class SdkInstallation:
+    """What runs for all tests of the SDK."""
+
+    home: Path
+    url: str
+    simulator: SimulatorClient
+    settings: dict[str, object]
+
+    def open(self, app_id: str, key: str) -> "Service":
+        """Let the SDK speak to it for an app."""
+        named = {"appId": app_id, "apiKey": key, "serverURL": f"{self.url}/"}
+        return Service(self.home, self.url, self.simulator, app_id, [named])
+
+
+@dataclass
 class Service:
     """A gateway with all that stands behind it, and the SDK before it."""
 
     home: Path
     url: str
     simulator: SimulatorClient
+    app_id: str
     app: list[Any]
 
     def calls(
@@ -40,7 +55,7 @@ class Service:
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         printed = json.loads(done.stdout)
-        assert printed["info"]["appId"] == APP
+        assert printed["info"]["appId"] == self.app_id
         return [
             one["value"] if "value" in one else (one["error"]["code"], one["error"]["status"])
             for one in printed["outcomes"]

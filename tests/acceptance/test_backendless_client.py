@@ -12,14 +12,8 @@ from push_pipeline.directory.access import Access, TokenRules, put_access
 from push_pipeline.directory.users import put_user
 from push_pipeline.settings import get_settings
 from tests.acceptance.sdk_stand import IOS, IOS_TOKEN, Service, register_both
-from tests.installation import APP
 
-pytestmark = pytest.mark.slow  # each test starts a whole installation
-
-
-@pytest.fixture
-def database_url(postgresql_url: str) -> str:
-    return postgresql_url
+pytestmark = pytest.mark.slow  # the first of a process starts a whole installation
 
 
 def test_the_sdk_registers_reads_and_unregisters_a_device(service: Service) -> None:
@@ -67,9 +61,9 @@ def test_the_user_of_the_sdk_is_the_user_of_the_device(service: Service) -> None
     rules = TokenRules(("HS256",))
     sealed = seal_text(get_settings().secret_key.get_secret_value(), secret)
     with db.writing() as connection:
-        access = Access(APP, token_rules=rules, token_key=sealed)
+        access = Access(service.app_id, token_rules=rules, token_key=sealed)
         put_access(connection, access, now_ms())
-        put_user(connection, APP, "user-1", {"name": "Kari"}, now_ms())
+        put_user(connection, service.app_id, "user-1", {"name": "Kari"}, now_ms())
     token = jwt.encode({"sub": "user-1", "exp": time.time() + 600}, secret, "HS256")
     kari = {"objectId": "user-1", "user-token": token}
     (told,) = service.calls(["registerDevice", IOS_TOKEN, ["default"]], device=IOS, user=kari)
@@ -112,11 +106,12 @@ def test_the_sdk_is_told_the_codes_of_what_is_wrong(service: Service) -> None:
     assert unknown == {"messageId": "message:NOBODY", "status": "unknown", "errorMessage": None}
 
 
+@pytest.mark.default_app
 def test_the_sdk_does_the_same_by_domain_without_ids_where_the_app_is_open(
     service: Service,
 ) -> None:
     with db.writing() as connection:
-        access = Access(APP, open_scopes=("publish", "register", "read"))
+        access = Access(service.app_id, open_scopes=("publish", "register", "read"))
         put_access(connection, access, now_ms())
     service.app = [service.url]
     register_both(service, ["default", "news"])

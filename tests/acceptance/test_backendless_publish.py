@@ -16,12 +16,7 @@ from tests.acceptance.sdk_stand import (
 )
 from tests.processes import wait_until
 
-pytestmark = pytest.mark.slow  # each test starts a whole installation
-
-
-@pytest.fixture
-def database_url(postgresql_url: str) -> str:
-    return postgresql_url
+pytestmark = pytest.mark.slow  # the first of a process starts a whole installation
 
 
 def test_what_the_sdk_publishes_arrives_at_the_devices_it_registered(service: Service) -> None:

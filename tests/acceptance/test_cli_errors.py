@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from push_pipeline import db
 from push_pipeline.clock import now_ms
 from push_pipeline.directory.apps import ensure_app
-from tests.processes import run_cli
+from tests.in_process import run_cli
 
 TOKEN = "0badc0ffee" * 6 + "abcd"
 

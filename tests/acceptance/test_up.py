@@ -30,9 +30,8 @@ def _somewhere_else(configure):
     configure()
 
 
-@pytest.fixture
-def up(spawn) -> Process:
-    started = spawn(*cli("up", "--workers", "1", "--port", "0", "--no-flower"))
+def start(spawn, *more: str) -> Process:
+    started = spawn(*cli("up", "--workers", "1", "--port", "0", *more))
     started.wait_for("Everything runs", START)
     return started
 
@@ -81,16 +80,12 @@ def succeeded(page: Page) -> int:
     return int(shown[1].replace(",", "")) if shown else 0
 
 
-@pytest.mark.slow
-def test_flower_shows_tasks_that_move_and_their_message_and_changes_nothing(spawn):
-    up = spawn(*cli("up", "--workers", "1", "--port", "0"))
-    up.wait_for("Everything runs", START)
+def check_flower(up: Process) -> None:
+    """Flower shows tasks that move and their message, and changes nothing."""
     address = re.search(r"Flower +(\S+)", up.output)
     assert address is not None
     url = address[1]
     wait_until(lambda: shown_in_flower(url), 30, "a tick in Flower")
-    devices = "".join(json.dumps(one) + "\n" for one in population(5, 1, Mix()))
-    says("devices", "import", "-", stdin=devices)
     message_id = says("publish", "default", "Hello").strip()
 
     def works_for_it() -> set[str]:
@@ -115,7 +110,7 @@ def test_flower_shows_tasks_that_move_and_their_message_and_changes_nothing(spaw
         assert re.fullmatch(rf"\(\d+, {message_id}\)", arguments)
 
     page = json.dumps(shown_in_flower(url))
-    tokens = [str(one["deviceToken"]) for one in population(5, 1, Mix())]
+    tokens = [str(one["deviceToken"]) for one in population(300, 1, Mix())]
     keys = [path.read_text().strip() for path in Path("var").glob("*.key")]
     assert keys
     assert [secret for secret in ("Hello", *tokens, *keys) if secret in page] == []
@@ -124,37 +119,8 @@ def test_flower_shows_tasks_that_move_and_their_message_and_changes_nothing(spaw
             urlopen(Request(f"{url}/api/{path}", data=b"{}"))
 
 
-@pytest.mark.slow
-def test_everything_works_without_any_configuration_and_stops_with_nothing_left(up, tmp_path):
-    devices = "".join(json.dumps(one) + "\n" for one in population(300, 1, Mix()))
-    says("devices", "import", "-", stdin=devices)
-    message_id = says("publish", "default", "Hello").strip()
-    run_cli("status", message_id, "--watch")
-    (run,) = json.loads(says("status", message_id, "--json"))["runs"]
-    assert (run["audience"], run["accepted"], run["inFlight"]) == (300, 300, 0)
-    assert len(says("export", message_id).splitlines()) == 300
-    assert "BAD" not in says("doctor")
-    api = re.search(r"HTTP API +(\S+)", up.output)
-    assert api is not None
-    key = (Path("var") / "operator.key").read_text()
-    shown = Request(f"{api[1]}/readyz", headers={"Authorization": f"Bearer {key}"})
-    with urlopen(shown) as answer:
-        assert answer.status == 200
-
-    second = run_cli("up")
-    assert second.returncode == 1
-    assert f"process {up.pid}" in second.stderr
-    assert len(second.stderr.splitlines()) == 1
-    assert up.alive
-
-    up.signal(signal.SIGINT)
-    assert up.wait(10) == 0
-    assert processes_in(tmp_path) == {}
-    assert "stopped" in up.output
-
-
-@pytest.mark.slow
-def test_the_commands_of_the_readme_register_publish_and_tell_what_became_of_it(up):
+def check_readme(up: Process) -> None:
+    """The README's commands register, publish and tell what became of it."""
     api = re.search(r"HTTP API +(\S+)", up.output)
     key = re.search(r"API key +(\S+)", up.output)
     assert key is not None
@@ -189,7 +155,40 @@ def test_the_commands_of_the_readme_register_publish_and_tell_what_became_of_it(
 
 
 @pytest.mark.slow
-def test_what_dies_is_started_again_and_what_was_published_meanwhile_arrives(up, tmp_path):
+def test_everything_works_without_any_configuration_and_stops_with_nothing_left(spawn, tmp_path):
+    up = start(spawn)
+    devices = "".join(json.dumps(one) + "\n" for one in population(300, 1, Mix()))
+    says("devices", "import", "-", stdin=devices)
+    message_id = says("publish", "default", "Hello").strip()
+    run_cli("status", message_id, "--watch")
+    (run,) = json.loads(says("status", message_id, "--json"))["runs"]
+    assert (run["audience"], run["accepted"], run["inFlight"]) == (300, 300, 0)
+    assert len(says("export", message_id).splitlines()) == 300
+    assert "BAD" not in says("doctor")
+    api = re.search(r"HTTP API +(\S+)", up.output)
+    assert api is not None
+    key = (Path("var") / "operator.key").read_text()
+    shown = Request(f"{api[1]}/readyz", headers={"Authorization": f"Bearer {key}"})
+    with urlopen(shown) as answer:
+        assert answer.status == 200
+    check_flower(up)
+    check_readme(up)
+
+    second = run_cli("up")
+    assert second.returncode == 1
+    assert f"process {up.pid}" in second.stderr
+    assert len(second.stderr.splitlines()) == 1
+    assert up.alive
+
+    up.signal(signal.SIGINT)
+    assert up.wait(10) == 0
+    assert processes_in(tmp_path) == {}
+    assert "stopped" in up.output
+
+
+@pytest.mark.slow
+def test_what_dies_is_started_again_and_no_message_is_lost_not_even_of_a_killed_up(spawn, tmp_path):
+    up = start(spawn, "--no-flower")
     devices = "".join(json.dumps(one) + "\n" for one in population(50, 1, Mix()))
     says("devices", "import", "-", stdin=devices)
     for queue in ("apns", "fcm"):
@@ -202,17 +201,11 @@ def test_what_dies_is_started_again_and_what_was_published_meanwhile_arrives(up,
     (run,) = json.loads(says("status", message_id, "--json"))["runs"]
     assert (run["accepted"], run["resent"]) == (50, 0)
 
-
-@pytest.mark.slow
-def test_a_killed_up_leaves_no_process_and_loses_no_message(up, spawn, tmp_path):
-    devices = "".join(json.dumps(one) + "\n" for one in population(50, 1, Mix()))
-    says("devices", "import", "-", stdin=devices)
     os.kill(up.pid, signal.SIGKILL)
     up.wait()
     wait_until(lambda: not processes_in(tmp_path), 5, "the end of all child processes")
     message_id = says("publish", "default", "Hello").strip()
-    again = spawn(*cli("up", "--workers", "1", "--port", "0"))
-    again.wait_for("Everything runs", START)
+    start(spawn, "--no-flower")
     says("status", message_id, "--watch", timeout=60)
     (run,) = json.loads(says("status", message_id, "--json"))["runs"]
     assert run["accepted"] == 50

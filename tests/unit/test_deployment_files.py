@@ -87,6 +87,21 @@ def test_the_image_is_built_as_a_linter_wants_it() -> None:
     assert (done.returncode, done.stdout) == (0, "")
 
 
+def test_no_file_asks_the_image_for_a_shell_or_for_another_user() -> None:
+    (user,) = re.findall(r"^USER (\d+):\d+$", (DEPLOY / "Dockerfile").read_text(), re.MULTILINE)
+    asked = [
+        service["healthcheck"]["test"]
+        for service in services().values()
+        if "build" in service and "healthcheck" in service
+    ]
+    assert asked
+    assert all(words[:2] == ["CMD", "python"] for words in asked)
+    for pod in pods():
+        assert '"exec"' not in json.dumps(pod)  # the kubelet's own probes, and its own sleep
+        assert "command" not in pod["containers"][0]
+        assert pod["containers"][0]["securityContext"]["runAsUser"] == int(user)
+
+
 def test_the_compose_file_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
     checked = ComposeSpecification.model_validate(
         yaml.safe_load((DEPLOY / "compose.yaml").read_text())

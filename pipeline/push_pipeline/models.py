@@ -517,6 +517,9 @@ class Activity(Table, table=True):
         default=0, sa_column=Column(BigInteger, nullable=False, server_default=text("0"))
     )
     message_id: str | None = Field(default=None, sa_column=Column(Text))  # its newest event's
+    is_open: bool = Field(
+        default=True, sa_column=Column(Boolean, nullable=False, server_default=true())
+    )  # any device may report that it has it; else only those, or their users', it was started on
     urgent_since: int | None = instant()  # the hour in which urgent events are counted
     urgent_count: int = counter()
     created_at: int = instant(nullable=False)
@@ -531,7 +534,8 @@ class ActivityAddress(Table, table=True):
     """Where an activity is reached on a device, or where one of a type may be started.
 
     Reported by the app, with a life of its own: it goes with its device, and its end says nothing
-    of the device. Without a token it is the device's own, as on Android. It is for nobody but the
+    of the device. Without a token it is the device's own, as on Android; an iPhone on which the
+    activity was started has none until its app reports one. It is for nobody but the
     user whose device it was when it was reported.
     """
 

@@ -20,6 +20,7 @@ from push_pipeline.devices.owners import unlink_device
 from push_pipeline.errors import (
     EmptyAudience,
     InvalidParameter,
+    OperationDenied,
     PayloadTooLarge,
     QuotaExceeded,
     UnknownActivity,
@@ -185,6 +186,26 @@ def test_an_address_goes_with_its_device_and_with_its_user(
             ACTIVITY_ADDRESS.token.in_([starting(1), updating(1)])
         )
         assert connection.execute(theirs).all() == [(None, starting(1))]
+
+
+def test_who_it_was_not_started_for_cannot_say_that_they_have_it(
+    installation: Installation, phones: list[str]
+) -> None:
+    started(installation)
+    [stranger, of_ada] = [
+        *installation.register([ios(8)], userId="eve"),
+        *installation.register([ios(9)], userId="ada"),
+    ]
+
+    with pytest.raises(OperationDenied):
+        report_activity_token(stranger, updating(8), activity_id="match-42")
+    report_activity_token(of_ada, updating(9), activity_id="match-42")
+    receipt = start_activity("match-42", TYPE, **START, channel="news")
+    installation.work(receipt.message_id)
+
+    report_activity_token(stranger, updating(8), activity_id="match-42")
+    run = installation.work(update_activity("match-42", {"score": "1-0"}).message_id)
+    assert run["audience"] == 3  # theirs, ada's and the Android device's
 
 
 def test_an_iphone_by_fcm_gets_the_activitys_token_beside_its_own(

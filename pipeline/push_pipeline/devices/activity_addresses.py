@@ -88,10 +88,21 @@ def put_address(connection: Connection, app_id: str, reported: Reported, now: in
     return True
 
 
+def may_report(connection: Connection, app_id: str, device_id: str, activity_key: int) -> bool:
+    """Tell whether a device may say that it has an activity that is not open to all.
+
+    It was started on it, or on another device of its user.
+    """
+    theirs = (_A.device_key == DEVICE.id) | (_A.user_id == DEVICE.user_id)
+    started = select(_A.id).where(_A.activity_key == activity_key, theirs)
+    known = select(DEVICE.id).where(DEVICE.app_id == app_id, DEVICE.device_id == device_id)
+    return connection.execute(known.where(exists(started))).first() is not None
+
+
 def note_started(
     connection: Connection, app_id: str, activity_id: str, device_keys: Sequence[int], now: int
 ) -> None:
-    """Note that an activity is on devices whose own token is its address, as Android's."""
+    """Note that an activity is on devices: on Android's it is reached by their own token."""
     if not device_keys:
         return
     columns = ("app_id", "device_key", "activity_key", "user_id", "reported_at")
@@ -120,7 +131,7 @@ def keys_of(app_id: str, meant: ActivityAudience) -> tuple[ColumnElement[int], C
 
 def is_reached(app_id: str, meant: ActivityAudience) -> ColumnElement[bool]:
     """Return the condition that an event reaches a device."""
-    here = select(_A.id).where(_A.device_key == DEVICE.id, _A.ended_at.is_(None))
+    here = select(_A.id).where(_A.device_key == DEVICE.id, _A.ended_at.is_(None), _has_token())
     if meant.starts:
         return (DEVICE.platform == Platform.ANDROID) | exists(here.where(_may_start(meant)))
     return exists(here.where(_A.activity_key == _key(app_id, meant), _still_theirs()))
@@ -138,7 +149,7 @@ def find_activity_targets(
     found = (
         select(DEVICE.id, DEVICE.token, DEVICE.kind, DEVICE.platform, _A.id, _A.token)
         .select_from(Device)
-        .outerjoin(ActivityAddress, wanted)
+        .outerjoin(ActivityAddress, and_(wanted, _has_token()))
         .where(
             db.any_of(DEVICE.id, keys),
             DEVICE.state == "active",
@@ -205,8 +216,10 @@ def used_for(activity_key: int | None, attributes_type: str | None) -> ColumnEle
 
 def count_addresses(connection: Connection, activity_key: int) -> tuple[int, int]:
     """Count an activity's addresses: those that are in use, and all."""
-    counts = select(func.count().filter(_A.ended_at.is_(None)), func.count()).where(
-        _A.activity_key == activity_key
+    counts = (
+        select(func.count().filter(_A.ended_at.is_(None)), func.count())
+        .join(Device, DEVICE.id == _A.device_key)
+        .where(_A.activity_key == activity_key, _has_token())
     )
     used, known = connection.execute(counts).one()
     return used, known
@@ -232,6 +245,10 @@ def _same_use(reported: Reported) -> ColumnElement[bool]:
 
 def _may_start(meant: ActivityAudience) -> ColumnElement[bool]:
     return and_(_A.activity_key.is_(None), _A.attributes_type == meant.attributes_type)
+
+
+def _has_token() -> ColumnElement[bool]:
+    return _A.token.is_not(None) | (DEVICE.platform == Platform.ANDROID)
 
 
 def _still_theirs() -> ColumnElement[bool]:

@@ -64,12 +64,14 @@ def stamp(
     said: ActivityOptions,
     message_id: str,
     *,
+    opens: bool,
     due_at: int,
     now: int,
 ) -> Stamped:
     """Give an event its timestamp and note it as its activity's newest.
 
-    A start that waits for its time gets that one. An end without a state has the last one. Who
+    A start that waits for its time gets that one. One that `opens` an activity is for a channel,
+    so that any device may say that it has it. An end without a state has the last one. Who
     calls holds the activity (`lock_activities`).
 
     Raises:
@@ -85,6 +87,8 @@ def stamp(
     if said.state is None:
         said = said.model_copy(update={"state": _last_state(connection, row.message_id)})
     waits = due_at > now
+    starts = said.event is ActivityEvent.START
+    narrow = (row.event is None or not row.is_open) and not opens
     timestamp = None if waits else next_timestamp(row.stamped_at, now)
     urgent = Urgent(row.urgent_since, row.urgent_count).plus(said.urgency > 5, now)  # noqa: PLR2004
     connection.execute(
@@ -95,6 +99,7 @@ def stamp(
             event=said.event.value,
             stamped_at=row.stamped_at if timestamp is None else timestamp,
             message_id=message_id,
+            is_open=not narrow if starts else row.is_open,
             urgent_since=urgent.since,
             urgent_count=urgent.events,
             updated_at=now,

@@ -17,6 +17,7 @@ from push_pipeline.db import Connection
 from push_pipeline.devices.activity_addresses import (
     Reported,
     count_addresses,
+    may_report,
     put_address,
     remove_address,
     used_for,
@@ -26,6 +27,7 @@ from push_pipeline.errors import (
     EmptyAudience,
     InvalidParameter,
     MissingParameter,
+    OperationDenied,
     UnknownActivity,
     UnknownDevice,
 )
@@ -242,6 +244,7 @@ def report_activity_token(
 
     Raises:
         UnknownDevice: it is not registered (code 5000).
+        OperationDenied: the activity is for users or devices, and it is none of theirs (code 2000).
         MissingParameter, InvalidParameter: neither or both are said, or one is wrong.
     """
     check_use(activity_id, attributes_type)
@@ -253,7 +256,10 @@ def report_activity_token(
         if activity_id is not None:
             named = ActivityAudience(ActivityEvent.UPDATE, activity_id)
             ensure_activities(connection, app_id, [named], now)
-            key = find_activity(connection, app_id, activity_id).id
+            row = find_activity(connection, app_id, activity_id)
+            key = row.id
+            if not (row.is_open or may_report(connection, app_id, device_id, key)):
+                raise OperationDenied("the activity was not started on this device")
         reported = Reported(device_id, token, key, attributes_type, frequent)
         if not put_address(connection, app_id, reported, now):
             raise UnknownDevice(f"no device has the id {device_id!r}")

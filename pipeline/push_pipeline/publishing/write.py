@@ -177,7 +177,13 @@ def _stamp(
         return new, known
     message_id = new.id or new_message_id()
     stamped = stamp(
-        connection, draft.app_id, draft.activity, message_id, due_at=new.due_at, now=draft.now
+        connection,
+        draft.app_id,
+        draft.activity,
+        message_id,
+        opens=draft.channel != EVERY_CHANNEL,
+        due_at=new.due_at,
+        now=draft.now,
     )
     if stamped.over_budget:
         known = replace(known, warnings=(*known.warnings, _OVER_BUDGET))

@@ -32,7 +32,7 @@ from push_pipeline.ledger.values import NewBatch
 from push_pipeline.options import DeliveryOptions
 from push_pipeline.options.activity import ActivityAudience
 from push_pipeline.options.canary import devices_of
-from push_pipeline.platform import Platform, route_environment
+from push_pipeline.platform import route_environment
 from push_pipeline.schedule import is_due, is_missed
 from push_pipeline.settings import get_settings
 from push_workers.fanout.canary import cut
@@ -64,7 +64,7 @@ class Step(NamedTuple):
     rate: float | None = None
     canary: int | None = None
     held: bool = False  # behind it the run waits for a look
-    started: tuple[int, ...] = ()  # devices that an activity is on from now on, by their own token
+    started: tuple[int, ...] = ()  # devices that an activity is on from now on
 
 
 NOTHING = Step([], 0, None)
@@ -267,7 +267,7 @@ def _read_step(connection: Connection, run: RunView, now: int) -> Step:
 def _started(activity: ActivityAudience | None, members: Sequence[Member]) -> tuple[int, ...]:
     if activity is None or not activity.starts:
         return ()
-    return tuple(one.key for one in members if one.platform == Platform.ANDROID)
+    return tuple(one.key for one in members)
 
 
 def _note_activity(connection: Connection, run: RunView, step: Step, now: int) -> None:

@@ -24,6 +24,7 @@ def upgrade() -> None:
         sa.Column("message_id", sa.Text(), nullable=True),
         sa.Column("urgent_since", sa.BigInteger(), nullable=True),
         sa.Column("urgent_count", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("is_open", sa.Boolean(), server_default=sa.true(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("updated_at", sa.BigInteger(), nullable=False),
         sa.Column("ended_at", sa.BigInteger(), nullable=True),

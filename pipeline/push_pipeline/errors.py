@@ -288,6 +288,12 @@ class UnknownTemplate(RequestError):
     code = 5060
 
 
+class NoBrowserKey(RequestError):
+    """The app has no key for browsers: `push-pipeline app credentials webpush` makes one."""
+
+    code = 5062
+
+
 class DedupeKeyReused(RequestError):
     """This dedupe key (Idempotency-Key) has said something else: another message, time, place."""
 

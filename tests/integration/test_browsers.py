@@ -1,15 +1,20 @@
 """Browsers as devices: registered in every form, reached where the app has a key for them."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from sqlalchemy import select
 
-from push_pipeline import db, publish, register_device, status
+from push_pipeline import db, default_app, publish, register_device, status
+from push_pipeline.cli import checks
+from push_pipeline.cli.root import DONE, FAILED, run
 from push_pipeline.clock import now_ms
+from push_pipeline.credentials import WebPushCredential
 from push_pipeline.directory.apps import ensure_app
-from push_pipeline.directory.provider_routes import put_credential
+from push_pipeline.directory.provider_routes import find_push_key, list_routes, put_credential
 from push_pipeline.models import DEVICE, RUN
 from push_pipeline.platform import VENDORS
 from push_pipeline.settings import Settings
@@ -94,3 +99,47 @@ def test_nothing_is_written_of_a_subscription_at_a_strangers(api: Client) -> Non
         told = Browser(endpoint).to_json()
         assert api.register("page", os="WEB", deviceToken=told).fault == (400, 8008)
     assert devices() == []
+
+
+COMMAND = ("app", "credentials", "webpush", APP, "--subject")
+MAIL = "mailto:push@example.com"
+
+
+def test_a_key_is_made_once_shown_to_pages_and_never_replaced_silently(
+    api: Client, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert api("GET", "/messaging/webpush/key").fault == (400, 5062)
+    assert run([*COMMAND, "mailto:push@localhost"]) == FAILED
+    assert "the subject must be" in capsys.readouterr().err
+    assert run([*COMMAND, MAIL, "--json"]) == DONE
+    first = orjson.loads(capsys.readouterr().out)["publicKey"]
+    assert api("GET", "/messaging/webpush/key").body == {"publicKey": first}
+    with db.reading() as connection:
+        routes = list_routes(connection, APP)
+        sealed = find_push_key(connection, APP)
+    assert {route["environment"] for route in routes} == {*VENDORS}
+    assert sealed is not None
+    assert b"PRIVATE" not in sealed
+
+    assert run([*COMMAND, "https://example.com"]) == DONE  # the same key, another subject
+    assert capsys.readouterr().out.splitlines()[-1] == first
+    other = tmp_path / "other.pem"
+    other.write_text(WebPushCredential.generate(MAIL).key_pem)
+    assert run([*COMMAND, MAIL, "--key-file", str(other)]) == FAILED
+    assert "--replace ends their subscriptions" in capsys.readouterr().err
+    assert run([*COMMAND, MAIL, "--key-file", str(other), "--replace"]) == DONE
+    assert capsys.readouterr().out.splitlines()[-1] != first
+
+
+@pytest.mark.usefixtures("app")
+def test_the_default_apps_key_comes_from_the_settings_and_doctor_tells_of_it(
+    configure: Callable[..., Settings], tmp_path: Path
+) -> None:
+    pem = tmp_path / "vapid.pem"
+    pem.write_text(WebPushCredential.generate(MAIL).key_pem)
+    default_app.sync(configure(webpush_key_file=str(pem), webpush_subject=MAIL))
+    told = [one for one in checks.examine() if "webpush" in one.says]
+    assert [one.ok for one in told] == [True]
+    assert told[0].says.endswith(
+        f"open, never tried: `doctor --live` connects to it; from the file {pem}"
+    )

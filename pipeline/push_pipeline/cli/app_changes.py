@@ -5,11 +5,12 @@ from collections.abc import Callable
 from push_pipeline import db
 from push_pipeline.cli.output import say
 from push_pipeline.clock import now_ms
-from push_pipeline.credentials import Credential, seal
+from push_pipeline.credentials import Credential, WebPushCredential, seal, unseal
 from push_pipeline.directory.access import Access, TokenRules, find_access, put_access
 from push_pipeline.directory.apps import resolve_app
-from push_pipeline.errors import SettingsError
-from push_pipeline.ledger.new_credential import change_credential
+from push_pipeline.directory.provider_routes import find_push_key
+from push_pipeline.errors import BadCredential, SettingsError
+from push_pipeline.ledger.new_credential import change_credential, change_push_key
 from push_pipeline.settings import get_settings, unset
 
 
@@ -27,6 +28,44 @@ def store_credential(
         known = resolve_app(connection, app_id)
         change_credential(connection, known, provider, environment, sealed, now_ms())
     say(f"stored for {known}: {' '.join(filter(None, (provider, environment)))}")
+
+
+def store_push_key(
+    app_id: str, subject: str, pem: str | None, origin: str | None, *, replace: bool
+) -> WebPushCredential:
+    """Store the key that an app shows to browsers' push services; make one where none is given.
+
+    A key that the app has stays, unless another one is to `replace` it: each subscription is
+    bound to its key for life.
+
+    Raises:
+        UnknownApp: there is no such app.
+        BadCredential: the key or the subject cannot be used, or would replace another one.
+        SettingsError: there is no secret to seal it with.
+    """
+    secret = sealing_secret()
+    with db.writing() as connection:
+        known = resolve_app(connection, app_id)
+        sealed = find_push_key(connection, known)
+        old = None if sealed is None or replace else _push_key(secret, sealed)
+        if pem is not None:
+            new = WebPushCredential.from_text(pem, subject)
+        elif old is not None:
+            new = WebPushCredential.from_text(old.key_pem, subject)
+        else:
+            new = WebPushCredential.generate(subject)
+        if old is not None and old.public_key != new.public_key:
+            raise BadCredential(
+                f"{known} has another key, which its browsers have subscribed with: --replace ends"
+                " their subscriptions"
+            )
+        change_push_key(connection, known, seal(secret, new, origin), now_ms())
+    return new
+
+
+def _push_key(secret: str, sealed: bytes) -> WebPushCredential | None:
+    found = unseal(secret, sealed)
+    return found if isinstance(found, WebPushCredential) else None
 
 
 def change_access(app_id: str, change: Callable[[Access], Access]) -> None:

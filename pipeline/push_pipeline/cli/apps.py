@@ -279,6 +279,47 @@ def fcm(
     store_credential(app_id, "fcm", "", credential, origin)
 
 
+@credentials_group.command("webpush")
+def webpush(
+    app_id: AppId,
+    *,
+    subject: Annotated[
+        str, typer.Option(help="Whom push services write to: mailto:you@your.domain or https://…")
+    ],
+    key_file: Annotated[
+        Path | None, typer.Option(help="A key that other servers used: PEM. One is made without.")
+    ] = None,
+    from_env: FromEnv = None,
+    replace: Annotated[
+        bool,
+        typer.Option(
+            "--replace", help="Although the app has another key: its subscriptions end by it."
+        ),
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Make the key that browsers subscribe with, or take one; seal it; print its public half.
+
+    An app that has a key keeps it. Workers use a new one from their next batch on.
+    """
+    from push_pipeline.cli.app_changes import store_push_key
+    from push_pipeline.credentials.files import read_text, read_variable
+
+    if from_env is not None and key_file is not None:
+        raise BadCredential("give one of --key-file and --from-env")
+    pem, origin = None, "a key that we made"
+    if from_env is not None:
+        pem, origin = read_variable("Web Push key", from_env), _origin(from_env, None)
+    elif key_file is not None:
+        pem, origin = read_text("Web Push key", key_file), _origin(None, key_file)
+    stored = store_push_key(app_id, subject, pem, origin, replace=replace)
+    if as_json:
+        print_json({"id": app_id, "publicKey": stored.public_key})
+    else:
+        say(f"stored for {app_id}: webpush; pages subscribe with this applicationServerKey:")
+        say(stored.public_key)
+
+
 def _origin(variable: str | None, path: Path | None) -> str:
     return f"the file {path}" if variable is None else f"the environment variable {variable}"
 

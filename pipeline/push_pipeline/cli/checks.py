@@ -32,6 +32,7 @@ from push_pipeline.errors import BadCredential, PipelineError, SettingsError
 from push_pipeline.host import program
 from push_pipeline.ledger import runs
 from push_pipeline.ledger.due_batches import oldest_due
+from push_pipeline.platform import Platform
 from push_pipeline.settings import get_settings
 from push_pipeline.supervisor import commands
 
@@ -220,7 +221,7 @@ def _credentials() -> Iterator[Finding]:
         routes = list_routes(connection)
     if not routes:
         yield Finding("credentials", False, f"there are none: `{program()} app credentials`")
-    for route in routes:
+    for route in _without_silent_vendors(routes):
         origin, problem = _judge_route(route)
         name = " ".join(str(route[part]) for part in ("app_id", "provider", "environment"))
         source = f"; from {origin}" if origin else ""
@@ -228,10 +229,24 @@ def _credentials() -> Iterator[Finding]:
         yield Finding("credentials", problem is None, says)
 
 
+def _without_silent_vendors(routes: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield the routes; of those to browsers' vendors that have nothing to tell only the first."""
+    told: set[str] = set()
+    for route in sorted(routes, key=lambda one: one["accepted_at"] is None):
+        silent = route["provider"] == Platform.WEB.family and route["accepted_at"] is None
+        if silent and route["app_id"] in told and why_closed(route) is None:
+            continue
+        if route["provider"] == Platform.WEB.family:
+            told.add(route["app_id"])
+        yield route
+
+
 def _budgets() -> Iterator[Finding]:
     with db.reading() as connection:
         routes = list_routes(connection)
     for route in routes:
+        if route["provider"] == Platform.WEB.family:
+            continue  # no push service of browsers names a limit
         limits = limits_of(route["provider"], get_settings())
         stored = read_bucket(budget_key(route["id"]))
         name = " ".join(str(route[part]) for part in ("app_id", "provider", "environment"))

@@ -79,6 +79,12 @@ def find_credential(
     ).scalar_one_or_none()
 
 
+def find_push_key(connection: Connection, app_id: str) -> bytes | None:
+    """Read the sealed key that an app shows to all push services of browsers."""
+    of_app = CREDENTIAL.app_id == app_id, CREDENTIAL.provider == "webpush"
+    return connection.scalars(select(CREDENTIAL.sealed).where(*of_app).limit(1)).first()
+
+
 def list_routes(connection: Connection, app_id: str | None = None) -> list[dict[str, Any]]:
     """List the routes, with what keeps them closed, if anything does."""
     columns = (

@@ -40,6 +40,12 @@ class Fault(Shape):
     error_data: dict[str, Any]
 
 
+class BrowserKey(Shape):
+    """What a page subscribes with: its `applicationServerKey`."""
+
+    public_key: str
+
+
 class AppInfo(Shape):
     """What an SDK asks when it starts. There is no logging service and no socket server."""
 

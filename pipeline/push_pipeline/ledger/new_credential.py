@@ -4,6 +4,7 @@ from sqlalchemy import Connection
 
 from push_pipeline.directory.provider_routes import put_credential
 from push_pipeline.ledger.due_batches import make_parked_due
+from push_pipeline.platform import VENDORS
 
 
 def change_credential(
@@ -16,3 +17,9 @@ def change_credential(
     # Before the credential changes: it still says how long its route would have rested.
     make_parked_due(connection, app_id, provider, environment, now)
     put_credential(connection, app_id, provider, environment, sealed, now)
+
+
+def change_push_key(connection: Connection, app_id: str, sealed: bytes, now: int) -> None:
+    """Store the key that an app shows to browsers' push services: a route for each vendor."""
+    for vendor in VENDORS:
+        change_credential(connection, app_id, "webpush", vendor, sealed, now)

@@ -192,6 +192,7 @@ class Context:
             ca_file=str(self.settings.ca_file) if self.settings.ca_file else None,
             timeout=self.settings.send_timeout_seconds,
             connections=self.settings.connections,
+            push_services=self.settings.push_services,
         )
 
     @property

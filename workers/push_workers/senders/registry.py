@@ -2,9 +2,11 @@
 
 import os
 from collections import OrderedDict
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from push_pipeline.credentials import ApnsCredential, Credential, WebPushCredential
+from push_pipeline.platform import KNOWN_HOSTS
 from push_workers.senders.answers import label_of
 from push_workers.senders.apns.payload import render as render_apns
 from push_workers.senders.apns.sender import ApnsSender
@@ -49,9 +51,11 @@ class SenderPool:
         timeout: float = 30.0,
         connections: int = 2,
         most_senders: int = MOST_SENDERS,
+        push_services: Sequence[str] = KNOWN_HOSTS,
     ) -> None:
         self._options = SenderOptions(ca_file=ca_file, timeout=timeout, connections=connections)
         self._most_senders = most_senders
+        self._push_services = push_services
         self._kept: OrderedDict[int, _Kept] = OrderedDict()
         self._pid = os.getpid()
 
@@ -78,7 +82,7 @@ class SenderPool:
         if isinstance(credential, ApnsCredential):
             return ApnsSender(credential, **self._options)
         if isinstance(credential, WebPushCredential):
-            return WebPushSender(credential, **self._options)
+            return WebPushSender(credential, hosts=self._push_services, **self._options)
         return FcmSender(credential, **self._options)
 
     def _forget_parents(self) -> None:

@@ -59,6 +59,15 @@ def sync(settings: Settings) -> None:
                 change_credential(connection, settings.app_id, provider, environment, sealed, now)
 
 
+def configured(settings: Settings) -> list[Credential]:
+    """Return the credentials that the settings give.
+
+    Raises:
+        BadCredential: a file cannot be used.
+    """
+    return [one.credential for one in _given(settings)]
+
+
 def _given(settings: Settings) -> Iterator[Given]:
     apns = _apns_text(settings)
     if apns is not None:

@@ -49,6 +49,7 @@ PipelineError
     ├── SchemaTooNew
     ├── BrokerUnavailable
     ├── BadCredential
+    ├── NotForDrills
     └── UserKeysUnavailable
 """
 
@@ -361,6 +362,10 @@ class BrokerUnavailable(SetupError):
 
 class BadCredential(SetupError):
     """The provider credential cannot be used."""
+
+
+class NotForDrills(SetupError):
+    """Nothing may be broken here on purpose."""
 
 
 class UserKeysUnavailable(SetupError):

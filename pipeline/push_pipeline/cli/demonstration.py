@@ -81,9 +81,13 @@ def wipe(folder: StateFolder) -> None:
 
 
 def register_simulated(
-    devices: int, seed: int, troubles: Mapping[str, float], tell: Callable[[str], None]
+    devices: int,
+    seed: int,
+    troubles: Mapping[str, float],
+    tell: Callable[[str], None],
+    app: str | None = None,
 ) -> Totals:
-    """Register simulated devices of both platforms, a share of each with its trouble.
+    """Register simulated devices of both platforms for an app, a share of each with its trouble.
 
     Raises:
         SetupError: they could not be made.
@@ -94,7 +98,7 @@ def register_simulated(
     with subprocess.Popen(commands.population(*words), stdout=subprocess.PIPE) as source:  # noqa: S603 - our own command
         if source.stdout is None:
             raise SetupError("the list of simulated devices cannot be read")
-        totals = import_devices(source.stdout, Wanted(), lambda _: None)
+        totals = import_devices(source.stdout, Wanted(app), lambda _: None)
     if source.returncode:
         raise SetupError("the simulated devices could not be made")
     seconds = time.monotonic() - started

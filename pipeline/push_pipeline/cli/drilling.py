@@ -1,19 +1,24 @@
-"""Perform a drill: an installation of its own, one push, one thing broken in the middle of it."""
+"""Perform a drill: one push, one thing broken in the middle of it, all counts compared."""
 
 import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from push_pipeline import api, publish
 from push_pipeline.cli.adopted import FOLDER
 from push_pipeline.cli.demonstration import CHANNEL, register_simulated, wipe
-from push_pipeline.cli.drills import DRILLS, Drill, facts_of, find_drill
+from push_pipeline.cli.drills import DRILLS, Drill, Stage, facts_of, find_drill
 from push_pipeline.cli.output import note, print_json, say
 from push_pipeline.cli.reckoning import Line, Received, reckon
-from push_pipeline.errors import SetupError
+from push_pipeline.cli.staging import drill_app
+from push_pipeline.errors import NotForDrills, SetupError
 from push_pipeline.ledger.views import PARTS, RunLedger
-from push_pipeline.supervisor.installation import Installation, Plan
+from push_pipeline.settings import get_settings
+from push_pipeline.supervisor import redis_server
+from push_pipeline.supervisor.installation import DEFAULT_APP_ID, Installation, Plan
 from push_pipeline.supervisor.state_folder import StateFolder
 from push_pipeline.supervisor.stop import Stopped, stoppable
 
@@ -34,37 +39,64 @@ BROKEN_AT = 0.2
 #: Seconds until all must be settled.
 PATIENCE_SECONDS = 120.0
 
+#: On staging, where leases are what the installation has them, so many more may have to run out.
+LEASES = 3
+
 _POLL_SECONDS = 0.05
 
 
-def show_drills() -> None:
-    """Print each drill with what it breaks."""
-    width = max(map(len, DRILLS))
-    for name, drill in DRILLS.items():
+def show_drills(*, staging: bool = False) -> None:
+    """Print each drill with what it breaks, or those alone that are for a staging system."""
+    shown = {name: drill for name, drill in DRILLS.items() if drill.anywhere or not staging}
+    width = max(map(len, shown))
+    for name, drill in shown.items():
         say(f"{name:{width}}  {drill.says}")
 
 
-def perform(name: str, devices: int, *, as_json: bool) -> int:
-    """Perform a drill in var/drill and return its exit code: 0 only if every promise holds."""
-    drill = find_drill(name)
+def perform(name: str, devices: int, *, as_json: bool, staging: bool = False) -> int:
+    """Perform a drill and return its exit code: 0 only if every promise holds.
+
+    In var/drill with everything of its own, or on the staging system that the settings name.
+    """
+    drill = find_drill(name, staging=staging)
     tell = note if as_json else say
-    folder = StateFolder(FOLDER / "drill")
+    folder = StateFolder(FOLDER / ("drill-staging" if staging else "drill"))
+    run = _run_on_staging if staging else _run_alone
     try:
         with folder.locked(), stoppable():
-            lines, seconds, before, after = _run(folder, drill, devices, tell)
+            course = run(folder, drill, devices, tell)
     except Stopped:
         return 130
-    ok = all(line.ok for line in lines)
+    ok = all(line.ok for line in course.lines)
     if as_json:
-        promises = [{"ok": line.ok, "says": line.says} for line in lines]
-        told = {"drill": name, "ok": ok, "seconds": round(seconds, 1), "promises": promises}
-        print_json({**told, "before": facts_of(before), "after": facts_of(after)})
+        promises = [{"ok": line.ok, "says": line.says} for line in course.lines]
+        told = {"drill": name, "ok": ok, "seconds": round(course.seconds, 1), "promises": promises}
+        print_json({**told, "before": facts_of(course.before), "after": facts_of(course.after)})
     return 0 if ok else 1
 
 
-def _run(
+class _Course(NamedTuple):
+    """What was seen of a drill: what had to hold, how long it took, the run in it and after it."""
+
+    lines: list[Line]
+    seconds: float
+    before: RunLedger
+    after: RunLedger
+
+
+@dataclass(frozen=True, slots=True)
+class _Scene:
+    """Where a drill takes place, for whose devices, and how long one waits for their end."""
+
+    stage: Stage
+    app: str
+    registered: int
+    patience: float
+
+
+def _run_alone(
     folder: StateFolder, drill: Drill, devices: int, tell: Callable[[str], None]
-) -> tuple[list[Line], float, RunLedger, RunLedger]:
+) -> _Course:
     wipe(folder)
     os.environ.update(QUICK)
     tell("starting database, broker, simulated APNs and FCM, three workers and beat …")
@@ -73,30 +105,52 @@ def _run(
             raise SetupError("a drill meets simulated providers only, and there are none")
         registered = register_simulated(devices, 1, {}, tell).imported
         installation.wait_until_ready()
-        if drill.before:
-            drill.harm(installation)
-        began = time.monotonic()
-        watch = _Watch(publish(CHANNEL, "A drill").message_id)
-        before = watch.follow(lambda run: run["accepted"] >= BROKEN_AT * devices)
-        tell(f"{before['accepted']:,} of {devices:,} accepted; now: {drill.says}")
-        if not drill.before:
-            drill.harm(installation)
-        after = watch.follow(lambda run: run["state"] == "finished")
-        seconds = time.monotonic() - began
-        counts = installation.providers.ask("GET", "/received").values()
-        lines = list(_judge(watch, after, registered, Received(len(counts), sum(counts))))
+        socket = redis_server.socket_in(folder.path)
+        stage = Stage(installation.providers, installation.kill, socket)
+        return _break(_Scene(stage, DEFAULT_APP_ID, registered, PATIENCE_SECONDS), drill, tell)
+
+
+def _run_on_staging(
+    folder: StateFolder, drill: Drill, devices: int, tell: Callable[[str], None]
+) -> _Course:
+    patience = PATIENCE_SECONDS + LEASES * get_settings().lease_seconds
+    with drill_app(folder, int(patience), tell) as app:
+        registered = register_simulated(devices, 1, {}, tell, app.id).imported
+        stage = Stage(app.providers, _kill_nothing)
+        return _break(_Scene(stage, app.id, registered, patience), drill, tell)
+
+
+def _kill_nothing(name: str) -> None:
+    raise NotForDrills(f"{name} is not ours to kill")
+
+
+def _break(scene: _Scene, drill: Drill, tell: Callable[[str], None]) -> _Course:
+    """Publish, break what the drill breaks, wait for the end, and compare all counts."""
+    if drill.before:
+        drill.harm(scene.stage)
+    began = time.monotonic()
+    watch = _Watch(publish(CHANNEL, "A drill", app=scene.app).message_id, scene.patience)
+    before = watch.follow(lambda run: run["accepted"] >= BROKEN_AT * scene.registered)
+    tell(f"{before['accepted']:,} of {scene.registered:,} accepted; now: {drill.says}")
+    if not drill.before:
+        drill.harm(scene.stage)
+    after = watch.follow(lambda run: run["state"] == "finished")
+    seconds = time.monotonic() - began
+    counts = scene.stage.providers.ask("GET", "/received").values()
+    received = Received(len(counts), sum(counts))
+    lines = list(_judge(watch, after, scene.registered, received))
     tell(f"settled {seconds:.1f} s after it was published")
     for line in lines:
         tell(f"{'ok ' if line.ok else 'BAD'}  {line.says}")
-    return lines, seconds, before, after
+    return _Course(lines, seconds, before, after)
 
 
 class _Watch:
     """Looks at a message's ledger again and again, and whether it balances each time."""
 
-    def __init__(self, message_id: str) -> None:
+    def __init__(self, message_id: str, patience: float) -> None:
         self.message_id = message_id
-        self._ends = time.monotonic() + PATIENCE_SECONDS
+        self._ends = time.monotonic() + patience
         self.looks = self.unbalanced = 0
 
     def follow(self, until: Callable[[RunLedger], bool]) -> RunLedger:

@@ -5,41 +5,57 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPException
+from pathlib import Path
 from typing import Any
 
 import redis
 
-from push_pipeline.errors import InvalidParameter
-from push_pipeline.supervisor import redis_server
-from push_pipeline.supervisor.installation import Installation
+from push_pipeline.errors import InvalidParameter, NotForDrills
+from push_pipeline.supervisor.simulated_providers import SimulatedProviders
 
 #: Seconds that a provider's trouble lasts.
 TROUBLE_SECONDS = 5.0
 
-Harm = Callable[[Installation], None]
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What can be broken. `kill` ends a program of ours that is started again.
+
+    On a staging system there are the providers alone: what else runs there is not ours.
+    """
+
+    providers: SimulatedProviders
+    kill: Callable[[str], None]
+    redis_socket: Path | None = None
+
+
+Harm = Callable[[Stage], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Drill:
-    """What is done when a part of the devices has its push, or before anything is sent."""
+    """What is done when a part of the devices has its push, or before anything is sent.
+
+    `anywhere`: it breaks nothing but the simulated providers, and may be done on staging.
+    """
 
     says: str
     harm: Harm
     before: bool = False
+    anywhere: bool = False
 
 
 def _kill(*names: str) -> Harm:
-    def harm(installation: Installation) -> None:
+    def harm(stage: Stage) -> None:
         for name in names:
-            installation.kill(name)
+            stage.kill(name)
 
     return harm
 
 
 def _ask(method: str, path: str, content: object) -> Harm:
-    def harm(installation: Installation) -> None:
-        if installation.providers is not None:
-            installation.providers.ask(method, path, content)
+    def harm(stage: Stage) -> None:
+        stage.providers.ask(method, path, content)
 
     return harm
 
@@ -52,13 +68,13 @@ def _rule(**action: object) -> Harm:
 def _for_a_while(begin: Harm, end: Harm) -> Harm:
     """Begin a trouble that somebody must end, and let that be done in time."""
 
-    def end_it(installation: Installation) -> None:
+    def end_it(stage: Stage) -> None:
         with suppress(OSError, HTTPException, redis.RedisError):  # all may be stopped by then
-            end(installation)
+            end(stage)
 
-    def harm(installation: Installation) -> None:
-        begin(installation)
-        ending = threading.Timer(TROUBLE_SECONDS, end_it, [installation])
+    def harm(stage: Stage) -> None:
+        begin(stage)
+        ending = threading.Timer(TROUBLE_SECONDS, end_it, [stage])
         ending.daemon = True
         ending.start()
 
@@ -66,9 +82,8 @@ def _for_a_while(begin: Harm, end: Harm) -> Harm:
 
 
 def _replica_of(*master: str) -> Harm:
-    def harm(installation: Installation) -> None:
-        socket = redis_server.socket_in(installation.folder.path)
-        with redis.Redis(unix_socket_path=str(socket)) as client:
+    def harm(stage: Stage) -> None:
+        with redis.Redis(unix_socket_path=str(stage.redis_socket)) as client:
             client.replicaof(*master)
 
     return harm
@@ -96,6 +111,7 @@ DRILLS: Mapping[str, Drill] = {
         f"Google's token endpoint answers with errors for {TROUBLE_SECONDS:g} s",
         _for_a_while(_oauth("error"), _oauth("")),
         before=True,
+        anywhere=True,
     ),
     "poison-device": Drill(
         f"requests to some devices break their connection for {TROUBLE_SECONDS:g} s",
@@ -105,42 +121,56 @@ DRILLS: Mapping[str, Drill] = {
             [{"match": {"prefix": "7", "until": TROUBLE_SECONDS}, "action": {"cut": "headers"}}],
         ),
         before=True,
+        anywhere=True,
     ),
     "provider-outage": Drill(
         f"both providers answer 503 for {TROUBLE_SECONDS:g} s",
         _rule(status=503, reason="ServiceUnavailable"),
+        anywhere=True,
     ),
     "throttled": Drill(
         f"both providers answer 429 with Retry-After: 2 for {TROUBLE_SECONDS:g} s",
         _rule(status=429, reason="TooManyRequests", retry_after=2),
+        anywhere=True,
     ),
     "slow-provider": Drill(
         "both providers take a second for each answer",
         _ask("PATCH", "/behaviour", {"delay_seconds": [0.8, 1.2]}),
         before=True,
+        anywhere=True,
     ),
     "goaway": Drill(
         "GOAWAY on every connection, a hundred streams of each unanswered",
         _ask("POST", "/faults/goaway", {"spare": 100}),
+        anywhere=True,
     ),
     "connections-lost": Drill(
-        "a TCP reset of every connection to the providers", _ask("POST", "/faults/drop", {})
+        "a TCP reset of every connection to the providers",
+        _ask("POST", "/faults/drop", {}),
+        anywhere=True,
     ),
     "half-open-socket": Drill(
         f"the providers read nothing for {TROUBLE_SECONDS:g} s, and close no connection",
         _ask("POST", "/faults/stall", {"seconds": TROUBLE_SECONDS}),
+        anywhere=True,
     ),
 }
 
 
-def find_drill(name: str) -> Drill:
+def find_drill(name: str, *, staging: bool = False) -> Drill:
     """Return a drill by its name.
 
     Raises:
         InvalidParameter: there is none.
+        NotForDrills: it breaks more than the providers, which is not for a staging system.
     """
     if name not in DRILLS:
         raise InvalidParameter(f"there is no drill {name!r}: `push-pipeline drill --list`")
+    if staging and not DRILLS[name].anywhere:
+        offered = ", ".join(one for one, drill in DRILLS.items() if drill.anywhere)
+        raise NotForDrills(
+            f"{name} breaks processes, which on staging are not ours; offered there: {offered}"
+        )
     return DRILLS[name]
 
 

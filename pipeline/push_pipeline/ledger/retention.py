@@ -49,8 +49,8 @@ def prune(connection: Connection, before: int) -> Pruned:
     """
     run_ids = _find_old_runs(connection, before)
     return Pruned(
-        deliveries=_delete_deliveries(connection, run_ids) if run_ids else 0,
-        batches=_delete_batches(connection, run_ids) if run_ids else 0,
+        deliveries=delete_deliveries(connection, run_ids) if run_ids else 0,
+        batches=delete_batches(connection, run_ids) if run_ids else 0,
         runs=_delete_empty_runs(connection, run_ids) if run_ids else 0,
         messages=_delete_messages(connection, before),
         dead_letters=_delete_dead_letters(connection, before),
@@ -78,7 +78,8 @@ def _find_old_runs(connection: Connection, before: int) -> list[int]:
     return [key for key in connection.scalars(statement) if key is not None]
 
 
-def _delete_deliveries(connection: Connection, run_ids: list[int]) -> int:
+def delete_deliveries(connection: Connection, run_ids: list[int]) -> int:
+    """Delete a bounded piece of the deliveries of runs; return how many those were."""
     key = tuple_(DELIVERY.run_id, DELIVERY.device_key)
     piece = (
         select(DELIVERY.run_id, DELIVERY.device_key)
@@ -88,7 +89,8 @@ def _delete_deliveries(connection: Connection, run_ids: list[int]) -> int:
     return connection.execute(delete(Delivery).where(key.in_(piece))).rowcount
 
 
-def _delete_batches(connection: Connection, run_ids: list[int]) -> int:
+def delete_batches(connection: Connection, run_ids: list[int]) -> int:
+    """Delete some of the batches of runs; return how many."""
     piece = select(BATCH.id).where(db.any_of(BATCH.run_id, run_ids)).limit(BATCHES)
     return connection.execute(delete(Batch).where(BATCH.id.in_(piece))).rowcount
 

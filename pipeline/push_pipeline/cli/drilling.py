@@ -4,6 +4,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -14,11 +15,12 @@ from push_pipeline.cli.drills import DRILLS, Drill, Stage, facts_of, find_drill
 from push_pipeline.cli.output import note, print_json, say
 from push_pipeline.cli.reckoning import Line, Received, reckon
 from push_pipeline.cli.staging import drill_app
-from push_pipeline.errors import NotForDrills, SetupError
+from push_pipeline.errors import DatabaseUnavailable, NotForDrills, SetupError
 from push_pipeline.ledger.views import PARTS, RunLedger
 from push_pipeline.settings import get_settings
 from push_pipeline.supervisor import redis_server
 from push_pipeline.supervisor.installation import DEFAULT_APP_ID, Installation, Plan
+from push_pipeline.supervisor.postgres_server import PostgresServer
 from push_pipeline.supervisor.state_folder import StateFolder
 from push_pipeline.supervisor.stop import Stopped, stoppable
 
@@ -99,14 +101,17 @@ def _run_alone(
 ) -> _Course:
     wipe(folder)
     os.environ.update(QUICK)
-    tell("starting database, broker, simulated APNs and FCM, three workers and beat …")
-    with Installation(folder, Plan(isolated=True), tell) as installation:
+    with ExitStack() as running:
+        server = running.enter_context(PostgresServer.prepared()) if drill.postgres else None
+        tell("starting database, broker, simulated APNs and FCM, three workers and beat …")
+        plan = Plan(isolated=True, postgres=server)
+        installation = running.enter_context(Installation(folder, plan, tell))
         if installation.providers is None:
             raise SetupError("a drill meets simulated providers only, and there are none")
         registered = register_simulated(devices, 1, {}, tell).imported
         installation.wait_until_ready()
         socket = redis_server.socket_in(folder.path)
-        stage = Stage(installation.providers, installation.kill, socket)
+        stage = Stage(installation.providers, installation.kill, socket, server)
         return _break(_Scene(stage, DEFAULT_APP_ID, registered, PATIENCE_SECONDS), drill, tell)
 
 
@@ -157,9 +162,15 @@ class _Watch:
         """Return the run as it is when it is as wanted, has ended, or nobody waits any longer."""
         pause = threading.Event()
         while True:
-            run = self._look()
-            if until(run) or run["state"] == "finished" or time.monotonic() > self._ends:
-                return run
+            late = time.monotonic() > self._ends
+            try:
+                run = self._look()
+            except DatabaseUnavailable:  # it may be what the drill breaks
+                if late:
+                    raise
+            else:
+                if until(run) or run["state"] == "finished" or late:
+                    return run
             pause.wait(_POLL_SECONDS)
 
     def _look(self) -> RunLedger:

@@ -10,7 +10,15 @@ from typing import Any
 
 import redis
 
+from push_pipeline.cli.database_harm import (
+    end_sessions,
+    freeze_sessions,
+    hold_all_connections,
+    hold_batches,
+    hold_snapshot,
+)
 from push_pipeline.errors import InvalidParameter, NotForDrills
+from push_pipeline.supervisor.postgres_server import NAME, PostgresServer
 from push_pipeline.supervisor.simulated_providers import SimulatedProviders
 
 #: Seconds that a provider's trouble lasts.
@@ -27,6 +35,7 @@ class Stage:
     providers: SimulatedProviders
     kill: Callable[[str], None]
     redis_socket: Path | None = None
+    postgres: PostgresServer | None = None
 
 
 Harm = Callable[[Stage], None]
@@ -37,12 +46,14 @@ class Drill:
     """What is done when a part of the devices has its push, or before anything is sent.
 
     `anywhere`: it breaks nothing but the simulated providers, and may be done on staging.
+    `postgres`: it breaks that, and has one of its own.
     """
 
     says: str
     harm: Harm
     before: bool = False
     anywhere: bool = False
+    postgres: bool = False
 
 
 def _kill(*names: str) -> Harm:
@@ -85,6 +96,16 @@ def _replica_of(*master: str) -> Harm:
     def harm(stage: Stage) -> None:
         with redis.Redis(unix_socket_path=str(stage.redis_socket)) as client:
             client.replicaof(*master)
+
+    return harm
+
+
+def _to_postgres(break_it: Callable[[PostgresServer, float], None]) -> Harm:
+    """Break the database in a way that ends by itself."""
+
+    def harm(stage: Stage) -> None:
+        if stage.postgres is not None:
+            break_it(stage.postgres, TROUBLE_SECONDS)
 
     return harm
 
@@ -153,6 +174,36 @@ DRILLS: Mapping[str, Drill] = {
         f"the providers read nothing for {TROUBLE_SECONDS:g} s, and close no connection",
         _ask("POST", "/faults/stall", {"seconds": TROUBLE_SECONDS}),
         anywhere=True,
+    ),
+    "database-restart": Drill(
+        "SIGKILL to PostgreSQL, which comes back and recovers", _kill(NAME), postgres=True
+    ),
+    "backend-kill": Drill(
+        f"every session of PostgreSQL is ended, once a second for {TROUBLE_SECONDS:g} s",
+        _to_postgres(end_sessions),
+        postgres=True,
+    ),
+    "idle-in-transaction": Drill(
+        f"another session locks all batches and does nothing for {TROUBLE_SECONDS:g} s",
+        _to_postgres(hold_batches),
+        postgres=True,
+    ),
+    "long-reader": Drill(
+        "another session keeps its snapshot from before the push to the end: vacuum cannot clean",
+        _to_postgres(hold_snapshot),
+        before=True,
+        postgres=True,
+    ),
+    "pool-exhausted": Drill(
+        f"others take up all connections of PostgreSQL for {TROUBLE_SECONDS:g} s,"
+        " after ending those of the workers",
+        _to_postgres(hold_all_connections),
+        postgres=True,
+    ),
+    "half-open-database": Drill(
+        f"the sessions of PostgreSQL answer nothing for {TROUBLE_SECONDS:g} s, and stay open",
+        _to_postgres(freeze_sessions),
+        postgres=True,
     ),
 }
 

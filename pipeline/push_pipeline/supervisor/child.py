@@ -36,11 +36,15 @@ class Roll(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A command to keep running. `grace` is how many seconds it may take to stop."""
+    """A command to keep running. `grace` is how many seconds it may take to stop.
+
+    `user` is the number of who runs it, with the group of that number, where that is not us.
+    """
 
     name: str
     command: Sequence[str]
     grace: float = 3.0
+    user: int | None = None
 
 
 class Child:
@@ -107,6 +111,9 @@ class Child:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
+                user=self.program.user,
+                group=self.program.user,
+                extra_groups=None if self.program.user is None else [],
                 start_new_session=True,  # a Ctrl-C is the supervisor's alone, to stop in order
             )
         self._roll.add(process.pid)

@@ -13,6 +13,7 @@ from push_pipeline.errors import SetupError
 from push_pipeline.settings import Settings, get_settings, reset_settings
 from push_pipeline.supervisor import commands, redis_server, web
 from push_pipeline.supervisor.child import Program, Tell
+from push_pipeline.supervisor.postgres_server import PostgresServer
 from push_pipeline.supervisor.simulated_providers import SimulatedProviders
 from push_pipeline.supervisor.state_folder import StateFolder
 from push_pipeline.supervisor.tree import Tree
@@ -69,6 +70,7 @@ _DESCRIBED = (
 class Plan:
     """What is asked for. `isolated` leaves all that is configured aside: nothing real is met.
 
+    `postgres` is the database that is started, in place of SQLite where none is configured.
     `port` is that of the HTTP API, 0 for any free one, None for no API at all.
     """
 
@@ -77,6 +79,7 @@ class Plan:
     isolated: bool = False
     loglevel: str = "WARNING"
     flower: bool = False
+    postgres: PostgresServer | None = None
 
 
 class Installation:
@@ -102,6 +105,7 @@ class Installation:
             self._choose_flower_port()
             self._tree = self._running.enter_context(Tree(self.folder.logs, self.tell))
             self._use(self._identity())
+            self._start_postgres()
             self._start_broker()
             self._start_providers()
             self._prepare_database()
@@ -173,6 +177,14 @@ class Installation:
         """Return what a command that is run beside this needs, configured or embedded."""
         given = given_environment()
         return {name: given[name] for name in _DESCRIBED if name in given}
+
+    def _start_postgres(self) -> None:
+        server = self.plan.postgres
+        if server is None or "database_url" in self._configured:
+            return
+        self._tree.start(server.program())
+        server.wait_until_it_answers()
+        self._use({"PIPELINE_DATABASE_URL": server.url})
 
     def _start_broker(self) -> None:
         if "broker_url" in self._configured:

@@ -56,6 +56,9 @@ OF_APP = "of_app"
 #: unusual is seen to in `horizon_ms`.
 HORIZON_MS = 15_000
 
+#: Milliseconds. A worker's timer may be a little early, and a probe must not be.
+PROBE_LATE_MS = 20
+
 #: Wake-ups per round trip to the broker.
 PIPELINE_LENGTH = 500
 
@@ -137,6 +140,18 @@ def wake_for_batch(
     family = provider_of(environment)
     queue = family + BULK if bulk else family
     return Wake(DELIVER[family], queue, batch_id, of=of, app_id=app_id)
+
+
+def wake_for_probe(batch_id: int, at: int, now: int, environment: str, *, bulk: bool) -> list[Wake]:
+    """Build the wake-up of a batch that asks a route again at a time (epoch milliseconds).
+
+    It waits for no turn, since all others wait for its news. None beyond the horizon.
+    """
+    if at > now + horizon_ms():
+        return []
+    moment = datetime.fromtimestamp((at + PROBE_LATE_MS) / 1000, UTC)
+    one = wake_for_batch(batch_id, "", environment, bulk=bulk)
+    return [one._replace(at=moment, app_id=None)]
 
 
 def broker_url() -> str:

@@ -83,3 +83,15 @@ def test_who_only_seemed_to_be_gone_records_nothing_over_its_successor(state: Pi
     assert slow.over
     assert state.world.picture.batch == before
     assert sum(one["resent"] for one in before.values()) == 2
+
+
+def test_a_route_is_asked_again_as_soon_as_it_has_rested_without_a_tick(state: Pipeline) -> None:
+    state.take(which=0, until="end", said=["no connection"], twice=False)
+    (probe,) = (one for one in state.world.wakes if one.at is not None)
+    rested = state.world.picture.credential[1]["paused_until"]
+    assert rested < probe.at.timestamp() * 1000 < rested + 100
+
+    state.wait(seconds=2, tick="none")
+    state.take(state.world.due_wakes().index(probe), until="end", said=["accepted"], twice=False)
+
+    assert state.world.picture.credential[1]["troubled_since"] is None

@@ -116,6 +116,19 @@ def test_a_host_that_hangs_up_each_time_is_not_stormed(connect):
         assert send(transport) == {(Ended.NOT_SENT, "ConnectionLost"): 100}
 
 
+def test_after_a_host_has_hung_up_no_request_is_risked_before_it_answers(connect):
+    with PeerServer(opened=Link.close) as server:
+        transport = connect(server.port, connections=1)
+        send(transport)
+        dialled = transport.stats.connects
+        hung_up = {(Ended.NOT_SENT, "ConnectFailed"): 100}
+        wait_until(lambda: send(transport) == hung_up, what="the next connection")
+        port = server.port
+    assert transport.stats.connects == dialled + 1
+    with PeerServer(port=port):
+        wait_until(lambda: send(transport) == {(Ended.ANSWER, ""): 100}, what="the host's return")
+
+
 def test_tls_1_2_is_the_least_that_is_offered(connect):
     tls = trusting()
     tls.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED

@@ -213,7 +213,7 @@ def test_a_throttled_route_rests_at_least_as_long_as_the_provider_asks(
 
 @pytest.mark.parametrize(
     ("word", "rests"),
-    [("QUOTA_EXCEEDED", [60, 60, 600, 3600]), ("ConnectFailed", [1, 1.8, 18, 60])],
+    [("QUOTA_EXCEEDED", [60, 60, 600, 3600]), ("ConnectFailed", [1, 1.2, 12, 60])],
 )
 def test_a_route_rests_longer_the_longer_its_provider_is_in_trouble(
     word: str, rests: list[float]

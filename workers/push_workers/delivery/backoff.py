@@ -33,7 +33,7 @@ class Rest(NamedTuple):
 
 #: Who cannot be reached is asked again soon, by a single probe: it costs nobody anything, and
 #: all wait for its news. Who answers that it is overloaded is left alone for longer each time.
-_UNREACHABLE = Rest(1.0, 0.03, 60.0)
+_UNREACHABLE = Rest(1.0, 0.02, 60.0)
 RESTS = {
     RestCause.DNS: _UNREACHABLE,
     RestCause.CONNECT: _UNREACHABLE,

@@ -125,6 +125,7 @@ class Claim:
     closed: ClosedRun | None = None  # its run, with its last slice
     reasons: dict[str, int] = field(default_factory=dict)
     released: list[DueBatch] = field(default_factory=list)  # by the route that it opened
+    probe: tuple[int, int] | None = None  # the batch that asks its closed route again, and when
 
 
 def cut_slices(batch: Standing, first: int, window: int) -> Iterator[Slice]:

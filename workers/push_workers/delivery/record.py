@@ -4,6 +4,7 @@ A worker that was overtaken (its lease ran out) finds its claim number gone and 
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -60,8 +61,9 @@ def record_slice(claim: Claim, part: Slice, report: Report, context: Context) ->
         else:
             progress = progress._replace(not_before=rest_until or now)
         ends_run = finished and claim.batch.is_whole_run and _touches_nothing_else(claim, report)
-        _write(connection, claim, part.start, report, progress, ends_run=ends_run)
+        later = _write(connection, claim, part.start, report, progress, ends_run=ends_run)
         claim.closed = runs.close_if_done(connection, batch.run_id, now) if ends_run else None
+    claim.probe = _probe(report, rest_until, later or [batch.id])
     claim.lease_until = progress.lease_until or claim.lease_until
     claim.reasons = progress.reasons or {}
     return goes_on
@@ -90,11 +92,26 @@ def tell_others(claim: Claim, report: Report, context: Context) -> None:
             for one in claim.released
         )
         claim.released = []
+    _wake_probe(claim)
     _share_news(claim, report, context, now_ms())
     _stop_if_suspicious(claim.batch, report)
     _tell(claim.batch, report)
     if claim.closed is not None:
         telemetry.run_closed(*claim.closed)
+
+
+def _probe(report: Report, rest_until: int | None, keys: Sequence[int]) -> tuple[int, int] | None:
+    """Return who asks the route again that this slice has closed, and when."""
+    return None if report.route is None or rest_until is None else (keys[0], rest_until)
+
+
+def _wake_probe(claim: Claim) -> None:
+    """Let a batch ask a route again as soon as it has rested; the tick finds it a moment later."""
+    if claim.probe is not None:
+        key, at = claim.probe
+        batch = claim.batch
+        queues.wake(queues.wake_for_probe(key, at, now_ms(), batch.environment, bulk=batch.bulk))
+        claim.probe = None
 
 
 def _stop_if_suspicious(batch: Standing, report: Report) -> None:
@@ -219,16 +236,20 @@ def _write(
     progress: Progress,
     *,
     ends_run: bool = False,
-) -> None:
-    """Write a report; the batch first, since it says whether the rest is still ours to write."""
+) -> list[int]:
+    """Write a report, and return the batches of later attempts.
+
+    The batch first, since it says whether the rest is still ours to write.
+    """
     batch, now = claim.batch, now_ms()
     seen, locks_run = (claim.number, start), batch.run_id if ends_run else None
     batches.record(connection, batch.id, seen, report.tally(), progress, locks_run=locks_run)
     insert_deliveries(connection, report.settlements(claim.rules, now))
-    batches.insert_batches(connection, [_later(batch, one) for one in report.retries], None)
+    later = batches.insert_batches(connection, [_later(batch, one) for one in report.retries], None)
     put_out_of_service(connection, report.evidence, now)
     if claim.tells_activity:  # whose tokens are no device's
         end_dead_addresses(connection, report.evidence, now)
+    return later
 
 
 def _later(batch: Standing, retry: Retry) -> NewBatch:

@@ -37,19 +37,35 @@ PING = frames.frame(frames.PING, 0, 0, b"push-pip")
 _numbers = itertools.count(1)
 
 
+#: How the end of a connection is told that was to prove itself, and never answered a PING.
+_UNPROVEN = {"ConnectionLost": "ConnectFailed", "PingTimeout": "ConnectTimeout"}
+
+
 class Phase(Enum):
     """Where a connection stands."""
 
     DIALLING = auto()  # TCP and TLS
-    CHECKING = auto()  # a PING is out after a silence
+    CHECKING = auto()  # a PING is out: after a silence, or since others came to nothing
     OPEN = auto()
     CLOSED = auto()
 
 
 class Connection:
-    """A channel and a codec. `number` is unique in this process."""
+    """A channel and a codec. `number` is unique in this process.
 
-    def __init__(self, channel: Channel, codec: Codec, now: float, patience: Patience) -> None:
+    One that is `careful` sends no request before its peer has answered anything: where others
+    came to nothing, what is sent too early would end as unknown.
+    """
+
+    def __init__(
+        self,
+        channel: Channel,
+        codec: Codec,
+        now: float,
+        patience: Patience,
+        *,
+        careful: bool = False,
+    ) -> None:
         self.number = next(_numbers)
         self.phase = Phase.DIALLING
         self.failure = ""  # why it closed
@@ -66,6 +82,7 @@ class Connection:
         self._patience = patience
         self._credited = False
         self._kept = False  # it was open when a call began
+        self._unproven = careful
 
     @property
     def in_flight(self) -> int:
@@ -218,6 +235,8 @@ class Connection:
             self.phase = Phase.OPEN
             self._heard_at = now
             self._channel.write(OPENING)
+            if self._unproven:
+                self._check(now)
             self._exchange(now)  # the peer's SETTINGS may have come with its last handshake bytes
 
     def _exchange(self, now: float) -> None:
@@ -239,6 +258,7 @@ class Connection:
             self._channel.write(replies)
         if self.phase is Phase.CHECKING and self._codec.pings_answered >= self._pings:
             self.phase = Phase.OPEN
+            self._unproven = False
 
     def _measure(self, answered: int, now: float) -> None:
         if self._sample and self._sample[0] not in self._codec.answers.waiting:
@@ -258,6 +278,8 @@ class Connection:
             return
         unasked = self._kept and self._chunk is None
         self.useless = not unasked and not self._codec.answers.answered
+        if self._unproven:
+            why = _UNPROVEN.get(why, why)
         self.phase = Phase.CLOSED
         self.failure = why
         if self._chunk and self._channel.taken <= self._chunk[0]:

@@ -10,7 +10,7 @@ from random import Random
 #: short one: the route, which all workers share, rests for longer the longer an outage lasts,
 #: and the probe that ends it must not find its own process still waiting.
 FIRST_WAIT_SECONDS = 1.0
-LONGEST_WAIT_SECONDS = 2.0
+LONGEST_WAIT_SECONDS = 1.2
 #: Connections a second that may replace ones that worked and ended.
 REFILL_PER_SECOND = 1.0
 
@@ -26,6 +26,11 @@ class Pace:
         self._not_before = 0.0
         self._random = random
 
+    @property
+    def is_failing(self) -> bool:
+        """The last connection gave no answer."""
+        return self._failures > 0
+
     def allows(self, now: float) -> bool:
         """A connection may be opened now."""
         return now >= self._not_before and self._level(now) >= 1
@@ -40,7 +45,7 @@ class Pace:
         if now < self._not_before:
             return
         longest = min(FIRST_WAIT_SECONDS * 2**self._failures, LONGEST_WAIT_SECONDS)
-        # Half of the wait is random: workers that lost the same host must not return together.
+        # A part of the wait is random: workers that lost the same host must not return together.
         wait = self._random.uniform(max(longest / 2, FIRST_WAIT_SECONDS), longest)
         self._failures = min(self._failures + 1, 16)
         self._not_before = now + wait

@@ -207,7 +207,8 @@ class Transport:
             self._pace.failed(now)
             return False
         codec = Codec(self._tally, stream_cap=self._stream_cap, id_header=self._id_header)
-        connection = Connection(channel, codec, now, self._patience)
+        careful = self._pace.is_failing
+        connection = Connection(channel, codec, now, self._patience, careful=careful)
         connection.begin(call.results, now)
         self._connections.append(connection)
         return True

@@ -1,6 +1,8 @@
 """Live Activities end to end: by the provider's rules, on both databases, without a worker."""
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from push_pipeline import (
     cancel,
     db,
     end_activity,
+    register_device,
     report_activity_token,
     show_activity,
     start_activity,
@@ -37,6 +40,7 @@ from push_pipeline.models import (
 )
 from tests.installation import APP, Installation
 
+README = (Path(__file__).parents[2] / "README.md").read_text()
 TYPE = "MatchAttributes"
 START: dict[str, Any] = {
     "attributes": {"home": "Ajax"},
@@ -311,3 +315,14 @@ def test_what_is_wrong_is_refused_before_anything_is_written(
     with db.reading() as connection:
         assert connection.execute(select(MESSAGE.id)).all() == []
         assert connection.execute(select(ACTIVITY.id)).all() == []
+
+
+def test_the_readmes_example_runs_as_it_stands(installation: Installation) -> None:
+    register_device("phone-1", ios(1), "IOS", userId="42", app=APP)
+    [code] = re.findall(
+        r"```python\n(from push_pipeline import end_activity.*?)```", README, re.DOTALL
+    )
+
+    exec(compile(code, "README.md", "exec", dont_inherit=True), {})
+
+    assert show_activity("match-42")["event"] == "end"

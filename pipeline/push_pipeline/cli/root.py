@@ -15,6 +15,7 @@ import typer
 from typer.exceptions import TyperException
 
 from push_pipeline.cli import (
+    activities,
     adopted,
     apps,
     console_users,
@@ -45,7 +46,7 @@ DONE, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 _ON_THEIR_OWN = frozenset({"up", "demo", "drill", "simulate"})
 
 #: They print what a publish drops or changes.
-_TELL_OF_A_PUBLISH = frozenset({"publish", "push"})
+_TELL_OF_A_PUBLISH = frozenset({"publish", "push", "activity"})
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="markdown")
 
@@ -72,6 +73,7 @@ for command in (
 app.command(add_help_option=False, context_settings=processes.PASS_ALL_ON)(processes.simulate)
 app.add_typer(apps.group, name="app")
 app.add_typer(devices.group, name="devices")
+app.add_typer(activities.group, name="activity")
 app.add_typer(users.group, name="users")
 app.add_typer(keys.group, name="keys")
 app.add_typer(console_users.group, name="console")

@@ -88,15 +88,24 @@ def put_address(connection: Connection, app_id: str, reported: Reported, now: in
     return True
 
 
-def may_report(connection: Connection, app_id: str, device_id: str, activity_key: int) -> bool:
+def may_report(
+    connection: Connection,
+    app_id: str,
+    device_id: str,
+    activity_key: int,
+    named: tuple[Sequence[str], Sequence[str]],
+) -> bool:
     """Tell whether a device may say that it has an activity that is not open to all.
 
-    It was started on it, or on another device of its user.
+    It was started on it, or on another device of its user; or it is about to be, on the users and
+    devices that are `named`.
     """
+    users, devices = named
     theirs = (_A.device_key == DEVICE.id) | (_A.user_id == DEVICE.user_id)
-    started = select(_A.id).where(_A.activity_key == activity_key, theirs)
+    started = exists(select(_A.id).where(_A.activity_key == activity_key, theirs))
+    named_now = db.any_of(DEVICE.user_id, users) | db.any_of(DEVICE.device_id, devices)
     known = select(DEVICE.id).where(DEVICE.app_id == app_id, DEVICE.device_id == device_id)
-    return connection.execute(known.where(exists(started))).first() is not None
+    return connection.execute(known.where(started | named_now)).first() is not None
 
 
 def note_started(

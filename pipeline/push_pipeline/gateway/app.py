@@ -23,6 +23,7 @@ from push_pipeline.gateway.description import RESPONSES, SERVERS, TAGS, describe
 from push_pipeline.gateway.operators import OperatorPort
 from push_pipeline.gateway.paths import Addressing
 from push_pipeline.gateway.routes import (
+    activities,
     browsers,
     channels,
     console,
@@ -62,6 +63,7 @@ _ROUTES = (
     console_devices,
     console_users,
     console_audience,
+    activities,
     browsers,
     registrations,
     registration_rows,

@@ -30,6 +30,7 @@ TAGS = [
     {"name": "messages", "description": "publish, ask, cancel"},
     {"name": "templates", "description": "pushes whose look and audience are stored"},
     {"name": "registrations", "description": "devices and the channels that they hear"},
+    {"name": "activities", "description": "Live Activities of iOS, progress on Android"},
     {"name": "channels"},
     {"name": "users", "description": "what personal words and segments know of a device's user"},
     {"name": "app"},

@@ -10,9 +10,10 @@ from push_pipeline.options.time_zone import known_time_zones
 from push_pipeline.options.wall_clock import FIRST_YEAR, LAST_YEAR
 from push_pipeline.schedule import moment_of
 
-#: The moments in a publish, and in a registration, by all their names.
+#: The moments in a publish, in a registration and in an activity's event, by all their names.
 OF_PUBLISH = ("publishAt", "publish_at", "repeatExpiresAt", "repeat_expires_at")
 OF_REGISTRATION = ("expiration",)
+OF_ACTIVITY = ("staleDate", "stale_date", "dismissalDate", "dismissal_date")
 
 #: Characters of a date alone, which is no moment.
 _DATE_ALONE = len("2030-01-31")

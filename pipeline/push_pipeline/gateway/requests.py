@@ -141,6 +141,39 @@ _TEMPLATE: dict[str, Any] = {
 }
 
 
+_ACTIVITY: dict[str, Any] = {
+    "state": {"type": "object", "description": "all that is shown (Apple's content-state)"},
+    "attributesType": {"type": "string", "description": "of a start: the type in the app's code"},
+    "attributes": {"type": "object", "description": "of a start: what never changes"},
+    "alert": {
+        "description": "a text, or title, body and sound; a start needs one",
+        "anyOf": [_TEXT, {"type": "object"}],
+    },
+    "staleDate": _MOMENT,
+    "dismissalDate": _MOMENT,
+    "relevanceScore": {"type": "number"},
+    "priority": {"type": "integer", "enum": [5, 10]},
+    "inputPushChannel": {"type": "string", "description": "of a start: a channel of Apple's"},
+    "channel": {"type": "string", "description": "of a start: on the devices of this channel"},
+    "pushUsers": _PUBLISH["pushUsers"],
+    "pushSinglecast": _PUBLISH["pushSinglecast"],
+    "publishAt": _MOMENT,
+    "ttl": _PUBLISH["ttl"],
+    "strict": _PUBLISH["strict"],
+}
+
+_ACTIVITY_TOKEN: dict[str, Any] = {
+    "deviceId": {"type": "string", "minLength": 1, "maxLength": 512},
+    "token": {
+        "description": "of ActivityKit, in hexadecimal digits; null forgets it",
+        "anyOf": [_TEXT, {"type": "null"}],
+    },
+    "activityId": {"type": "string", "description": "whose token it is"},
+    "attributesType": {"type": "string", "description": "what it starts: a push-to-start token"},
+    "frequentPushesEnabled": {"type": "boolean"},
+}
+
+
 def _body(properties: dict[str, Any], *required: str) -> dict[str, Any]:
     schema = {"type": "object", "properties": properties, "required": list(required)}
     content = {"application/json": {"schema": schema}}
@@ -150,6 +183,8 @@ def _body(properties: dict[str, Any], *required: str) -> dict[str, Any]:
 PUBLISH = _body(_PUBLISH, "message")
 REGISTRATION = _body(_REGISTRATION, "deviceToken", "deviceId", "os")
 PROPERTIES = _body({})
+ACTIVITY = _body(_ACTIVITY)
+ACTIVITY_TOKEN = _body(_ACTIVITY_TOKEN, "deviceId", "token")
 TEMPLATE = _body({**_TEMPLATE, "pushUsers": _PUBLISH["pushUsers"]}, "message")
 TEMPLATE_VALUES = _body(
     {

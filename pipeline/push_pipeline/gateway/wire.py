@@ -97,6 +97,14 @@ class MessageStatus(Shape):
         )
 
 
+class ActivityAnswer(Shape):
+    """What an app is told that reports a token of an activity: what is shown now, if anything."""
+
+    ended: bool = False
+    timestamp: int | None = None  # epoch seconds
+    state: dict[str, Any] | None = None
+
+
 class PushStatus(MessageStatus):
     """A message, with the counts that the console shows."""
 

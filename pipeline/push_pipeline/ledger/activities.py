@@ -131,6 +131,13 @@ def find_event(connection: Connection, message_id: str | None) -> Mapping[str, A
     return event if isinstance(event, Mapping) else None
 
 
+def find_named(connection: Connection, message_id: str | None) -> tuple[list[str], list[str]]:
+    """Read the users and the devices that a message names."""
+    meant = select(MESSAGE.delivery_options).where(MESSAGE.id == message_id)
+    to = connection.scalar(meant) or {}
+    return to.get("pushUsers") or [], to.get("pushSinglecast") or []
+
+
 def prune_activities(connection: Connection, before: int, most: int) -> int:
     """Delete some activities of which nothing was said since a time, with their addresses."""
     old = (

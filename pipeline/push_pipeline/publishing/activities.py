@@ -31,7 +31,7 @@ from push_pipeline.errors import (
     UnknownActivity,
     UnknownDevice,
 )
-from push_pipeline.ledger.activities import ensure_activities, find_activity, find_event
+from push_pipeline.ledger.activities import ensure_activities, find_activity, find_event, find_named
 from push_pipeline.ledger.messages import Receipt, new_message_id
 from push_pipeline.options import EVERY_CHANNEL, DeliveryOptions, check_channel_name
 from push_pipeline.options.activity import (
@@ -258,7 +258,8 @@ def report_activity_token(
             ensure_activities(connection, app_id, [named], now)
             row = find_activity(connection, app_id, activity_id)
             key = row.id
-            if not (row.is_open or may_report(connection, app_id, device_id, key)):
+            named_now = find_named(connection, row.message_id)
+            if not (row.is_open or may_report(connection, app_id, device_id, key, named_now)):
                 raise OperationDenied("the activity was not started on this device")
         reported = Reported(device_id, token, key, attributes_type, frequent)
         if not put_address(connection, app_id, reported, now):

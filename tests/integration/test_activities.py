@@ -89,6 +89,8 @@ def started(installation: Installation, activity_id: str = "match-42") -> dict[s
 def test_an_activity_is_started_updated_and_ended_where_it_is(
     installation: Installation, phones: list[str]
 ) -> None:
+    kinds = {ios(1): "device", starting(1): "start", updating(1): "activity"}
+    installation.simulator.devices([{"token": t, "kind": kind} for t, kind in kinds.items()])
     run = started(installation)
     assert (run["audience"], run["accepted"]) == (3, 3)
     report_activity_token(phones[0], updating(1), activity_id="match-42")
@@ -114,6 +116,8 @@ def test_an_activity_is_started_updated_and_ended_where_it_is(
     assert [one["event"] for one in events] == ["start", "update", "end"]
     stamps = [int(one["timestamp"]) for one in events]
     assert stamps == sorted(set(stamps))
+    [screen] = installation.simulator.device(updating(1))["screens"].values()
+    assert json.loads(screen["activity"])["aps"]["event"] == "end"
     shown = show_activity("match-42")
     assert (shown["event"], shown["addresses"], shown["addressesEnded"]) == ("end", 0, 2)
     with pytest.raises(UnknownActivity):

@@ -9,6 +9,9 @@ from push_workers.simulator.messages import Push
 #: Messages without a collapse key that FCM keeps for an offline device.
 _FCM_STORED = 100
 
+#: What a token was given for: an app's pushes, for starting activities, or for one of them.
+TokenKind = Literal["any", "device", "start", "activity"]
+
 
 class Device(BaseModel):
     """A registration. Tokens that nobody registered are alive and fit every topic."""
@@ -24,6 +27,7 @@ class Device(BaseModel):
     state: Literal["active", "dead", "expired"] = "active"
     dead_since: int | None = None  # epoch milliseconds
     online: bool = True
+    kind: TokenKind = "any"  # what its token is for
 
 
 class Shown(NamedTuple):
@@ -45,6 +49,9 @@ class Screen:
         self.shown: list[Shown] = []
         self.alerts = 0  # how often it rang, replaced ones included
         self.lost = 0  # stored ones that a newer one pushed out, or that expired
+        self.activity: bytes | None = None  # the event that it shows, of the newest timestamp
+        self.outdated = 0  # events that came behind a newer one, or beside it
+        self._newest = -1
         self._stored: list[Push] = []
 
     def receive(self, push: Push, now: float, *, online: bool) -> None:
@@ -76,9 +83,20 @@ class Screen:
             "alerts": self.alerts,
             "stored": len(self._stored),
             "lost": self.lost,
+            "activity": self.activity and self.activity.decode("utf-8", "replace"),
+            "outdated": self.outdated,
         }
 
+    def _show_event(self, push: Push, timestamp: int) -> None:
+        if timestamp > self._newest:
+            self.activity, self._newest = push.payload, timestamp
+        else:
+            self.outdated += 1
+
     def _show(self, push: Push) -> None:
+        if push.timestamp is not None:
+            self._show_event(push, push.timestamp)
+            return
         self.alerts += 1
         if push.collapse:
             self.shown = [s for s in self.shown if s.collapse != push.collapse]

@@ -44,6 +44,7 @@ class Push(NamedTuple):
     payload: bytes
     collapse: str  # apns-collapse-id, collapse_key or tag; empty: none
     expires_at: float | None  # epoch seconds; 0: never stored; None: the provider's own limit
+    timestamp: int | None = None  # of a Live Activity's event
 
 
 class Shape(StrEnum):

@@ -3,7 +3,7 @@
 import hashlib
 import uuid
 
-from push_workers.simulator.apns import authentication, checks
+from push_workers.simulator.apns import activities, authentication, checks
 from push_workers.simulator.apns.reasons import USUAL, rejection
 from push_workers.simulator.devices import Device
 from push_workers.simulator.link import Link
@@ -89,6 +89,9 @@ class ApnsService(Service):
             return Finding(rejection("PayloadEmpty", apns_id), token, topic)
         if headers.push_type == "background" and checks.background_fault(request.body):
             return Finding(rejection("InvalidPushType", apns_id), token, topic)
+        fault = self._activity_fault(token, request.body, headers)
+        if fault is not None:
+            return Finding(rejection(fault, apns_id), token, topic)
         fault = self._token_fault(token, topic)
         if fault is not None:
             return Finding(self._refusal(fault, token, apns_id), token, topic)
@@ -98,13 +101,24 @@ class ApnsService(Service):
             Finding(Answer(200, self._answer_headers(apns_id)), token, topic, logical),
         )
 
+    def _activity_fault(self, token: str, body: bytes, headers: checks.Headers) -> str | None:
+        fault = None
+        if headers.push_type == activities.PUSH_TYPE:
+            fault = activities.fault(body, headers.priority)
+        device = self.world.registry.devices.get(token)
+        if fault is not None or device is None:
+            return fault
+        return activities.token_fault(device.kind, body, headers.push_type)
+
     def _accepted(self, request: Request, headers: checks.Headers, finding: Finding) -> Finding:
         expiration = headers.expiration
         expires_at = None if expiration is None else float(expiration)
+        live = headers.push_type == activities.PUSH_TYPE
+        stamp = activities.aps_of(request.body)["timestamp"] if live else None
         logical = finding.logical_id or request.headers.get("apns-id", "").lower()
         return finding._replace(
             logical_id=logical or hashlib.blake2b(request.body, digest_size=8).hexdigest(),
-            push=Push(request.body, headers.collapse_id or "", expires_at),
+            push=Push(request.body, headers.collapse_id or "", expires_at, stamp),
         )
 
     def _headers(self, link: Link, request: Request) -> checks.Headers:

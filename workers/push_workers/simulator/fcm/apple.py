@@ -6,7 +6,9 @@ taken. The simulator refuses at once what Apple would refuse, so that a test see
 
 from typing import Any, NamedTuple
 
-from push_workers.simulator.apns import checks
+import orjson
+
+from push_workers.simulator.apns import activities, checks
 from push_workers.simulator.fcm.errors import Violation
 
 _HEADERS = "message.apns.headers"
@@ -40,9 +42,16 @@ def violations(block: dict[str, Any]) -> list[Violation]:
     )
     if fault is not None:
         found.append(Violation(_HEADERS, f"APNs would answer {fault}"))
+    if "live_activity_token" in block:
+        found += _of_activity(block, headers.get("apns-priority"))
     if headers.get("apns-push-type") == "background" and aps != {"content-available": 1}:
         found.append(Violation(_APS, "a background push shows nothing"))
     return found
+
+
+def _of_activity(block: dict[str, Any], priority: str | None) -> list[Violation]:
+    fault = activities.fault(orjson.dumps(block.get("payload", {})), priority)
+    return [] if fault is None else [Violation(_APS, "no device would show it")]
 
 
 def says_nothing(message: dict[str, Any]) -> bool:

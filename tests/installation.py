@@ -11,11 +11,11 @@ from sqlalchemy import select, update
 
 from push_pipeline import db, publish, status
 from push_pipeline.clock import now_ms
-from push_pipeline.credentials import ApnsCredential, FcmCredential, seal
+from push_pipeline.credentials import ApnsCredential, FcmCredential, WebPushCredential, seal
 from push_pipeline.devices.register import register_devices
 from push_pipeline.devices.registration import check_registration
 from push_pipeline.directory.apps import ensure_app
-from push_pipeline.ledger.new_credential import change_credential
+from push_pipeline.ledger.new_credential import change_credential, change_push_key
 from push_pipeline.ledger.views import PARTS, RunLedger
 from push_pipeline.models import BATCH, DEVICE, RUN, Batch, Run
 from push_pipeline.settings import get_settings
@@ -23,8 +23,12 @@ from push_workers.delivery.deliver import deliver
 from push_workers.delivery.process import Context
 from push_workers.fanout.fan_out import fan_out
 from push_workers.simulator import SimulatorClient
+from push_workers.simulator.webpush.browser import subscription
 
 APP = "APP-1"
+
+#: What browsers of the tests subscribe with.
+PUSH_KEY = WebPushCredential.generate("mailto:push@example.com")
 
 
 @dataclass
@@ -65,6 +69,8 @@ class Installation:
             for provider, where, credential in (("apns", environment, apns), ("fcm", "", fcm)):
                 sealed = seal(secret.get_secret_value(), credential)
                 change_credential(connection, app_id, provider, where, sealed, now_ms())
+            sealed = seal(secret.get_secret_value(), PUSH_KEY)
+            change_push_key(connection, app_id, sealed, now_ms())
 
     def register(
         self, tokens: Sequence[str], os: str = "IOS", channel: str = "news", **fields: object
@@ -81,6 +87,24 @@ class Installation:
         with db.writing() as connection:
             register_devices(connection, APP, registrations, now, alive=True)
         return ids
+
+    def register_browsers(
+        self, names: Sequence[str], vendor: str = "google", channel: str = "news"
+    ) -> list[str]:
+        """Register browsers that a vendor of the simulator knows; return their device ids."""
+        now, hosts = now_ms(), get_settings().push_services
+        told = [subscription(self.simulator.webpush_url, vendor, name) for name in names]
+        wanted = [
+            check_registration(
+                {"deviceId": name, "deviceToken": one, "os": "WEB", "channels": [channel]},
+                now,
+                hosts,
+            )
+            for name, one in zip(names, told, strict=True)
+        ]
+        with db.writing() as connection:
+            register_devices(connection, self.app_id, wanted, now, alive=True)
+        return list(names)
 
     def publish(self, message: object = "Dinner is ready", **options: object) -> str:
         """Publish to the channel `news` and return the message id."""

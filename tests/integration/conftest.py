@@ -22,7 +22,8 @@ def installation(
 ) -> Iterator[Installation]:
     """An app on a database of its own, driven without a broker; waits of ours are a thousandth."""
     simulator.reset()
-    configure(ca_file=simulator.ca_file, app_id="APP-1", retry_factor=0.001)
+    hosts = simulator.webpush_url.removeprefix("https://")
+    configure(ca_file=simulator.ca_file, app_id="APP-1", retry_factor=0.001, webpush_hosts=hosts)
     made = Installation(simulator)
     yield made
     made.context.close()

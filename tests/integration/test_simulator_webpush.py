@@ -94,10 +94,20 @@ def test_a_subscription_of_another_key_concerns_itself_alone(sim, sender, vendor
     with pytest.raises(WebPushException):
         post(sim, "stale", vendor)
     verdicts = verdicts_on(sender, browser(sim, "stale", vendor), browser(sim, "fresh", vendor))
-    if vendor != "microsoft":  # which names no cause
-        assert verdicts[0].outcome is Outcome.MISROUTED
-        assert verdicts[0].route is RouteAction.KEEP
+    # Microsoft names no cause; but another was taken with the same signature.
+    assert verdicts[0].outcome is Outcome.MISROUTED
+    assert verdicts[0].route is RouteAction.KEEP
     assert verdicts[1].outcome is Outcome.ACCEPTED
+
+
+def test_a_refusal_without_a_cause_holds_a_route_that_nothing_was_taken_on(sim, sender):
+    another = WebPushCredential.generate("mailto:push@example.com").key_pem.encode()
+    assert post(sim, "stale", "microsoft", key=another).status_code == 201
+    (verdict,) = verdicts_on(sender, browser(sim, "stale", "microsoft"))
+    assert (verdict.outcome, verdict.route) == (Outcome.MISCONFIGURED, RouteAction.HOLD)
+    assert verdicts_on(sender, browser(sim, "fresh", "microsoft"))[0].outcome is Outcome.ACCEPTED
+    (verdict,) = verdicts_on(sender, browser(sim, "stale", "microsoft"))
+    assert (verdict.outcome, verdict.route) == (Outcome.MISROUTED, RouteAction.KEEP)
 
 
 @pytest.mark.parametrize("vendor", VENDORS)

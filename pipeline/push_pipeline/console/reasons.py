@@ -62,6 +62,22 @@ _MEANINGS = {
     "THIRD_PARTY_AUTH_ERROR": Meaning(
         "Firebase has no valid APNs key for this iPhone.", "Upload one in the Firebase console."
     ),
+    "Gone": Meaning(
+        "The browser has ended its subscription.",
+        "Nothing. The device is retired until its page subscribes again.",
+    ),
+    "VapidKeyMismatch": Meaning(
+        "The browser subscribed with another key than the one that the app has now.",
+        "Its page has to subscribe again, with the app's public key.",
+    ),
+    "PushServiceNotAllowed": Meaning(
+        "The browser's push service is not among those that are allowed.",
+        "Allow it: PIPELINE_WEBPUSH_HOSTS",
+    ),
+    "PrivateAddress": Meaning(
+        "The push service's name leads to an address that is not public: nobody connects there.",
+        "If it is yours, name it with its port: PIPELINE_WEBPUSH_HOSTS",
+    ),
     "EmptyText": Meaning(
         "With its user's words nothing would be left to show.",
         "Give the template a text for users without these columns.",

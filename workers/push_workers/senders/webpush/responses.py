@@ -46,6 +46,9 @@ _MISMATCHES = (
     b"unauthorizedregistration",
 )
 
+#: How a reason begins that is ours, for an answer without a word.
+_UNNAMED = "Status"
+
 #: Bytes of a body that are looked at.
 _PROSE_BYTES = 2048
 
@@ -66,7 +69,7 @@ def classify(status: int, body: bytes, header: Lookup, now: float) -> Verdict:
     if status in _TAKEN:
         return ACCEPTED
     answer = json_object(body)
-    reason = _reason(answer) or f"Status{status}"
+    reason = _reason(answer) or f"{_UNNAMED}{status}"
     if status in _GONE:
         return Verdict(Outcome.GONE, reason)
     wait = wait_of(header("retry-after"), now)
@@ -76,6 +79,18 @@ def classify(status: int, body: bytes, header: Lookup, now: float) -> Verdict:
     if status >= SERVER_ERROR_CLASS:
         return server_failed(reason, wait)
     return _refused(status, body, reason)
+
+
+def of_believed(verdict: Verdict) -> Verdict:
+    """Judge anew what was refused with the very signature that others were taken with.
+
+    Where the service names no cause it can only be the subscription's: made with another key.
+    Anybody can register one, and must not hold everybody's pushes by it.
+    """
+    unnamed = (verdict.reason or "").startswith(_UNNAMED)
+    if verdict.outcome is Outcome.MISCONFIGURED and unnamed:
+        return Verdict(Outcome.MISROUTED, KEY_MISMATCH)
+    return verdict
 
 
 def _refused(status: int, body: bytes, reason: str) -> Verdict:

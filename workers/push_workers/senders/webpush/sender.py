@@ -15,7 +15,7 @@ from push_workers.senders.base import OnPause, Rendered, Target
 from push_workers.senders.http2 import Ended, Ending, HeadersOf
 from push_workers.senders.provider_sender import Parcel, ProviderSender, SenderOptions
 from push_workers.senders.webpush.encryption import PLAIN_BYTES, encrypt
-from push_workers.senders.webpush.responses import REASONS, classify
+from push_workers.senders.webpush.responses import REASONS, classify, of_believed
 from push_workers.senders.webpush.token import VapidTokens
 
 _MALFORMED = Verdict(Outcome.MISROUTED, "MalformedToken")
@@ -190,6 +190,8 @@ class PushService(ProviderSender):
         self._origin = origin
         self._trusted = trusted
         self._tokens = VapidTokens(credential)
+        self._signature = b""  # what requests are signed with now
+        self._believed: bytes | None = None  # the signature that something was taken with
 
     def _takes(self, address: str) -> bool:
         return self._trusted or is_public(address)
@@ -202,7 +204,8 @@ class PushService(ProviderSender):
         if self._origin.vendor is Vendor.MICROSOFT:  # it refuses a TTL that says otherwise
             now = rendered.headers.get("ttl") == "0"
             told["x-wns-cache-policy"] = "no-cache" if now else "cache"
-        headers = [(b"authorization", self._tokens.authorization(self._origin))]
+        self._signature = self._tokens.authorization(self._origin)
+        headers = [(b"authorization", self._signature)]
         headers += [(name.encode(), value.encode()) for name, value in told.items()]
         return lambda _connection: headers
 
@@ -213,7 +216,12 @@ class PushService(ProviderSender):
         return parcel.bodies or ()
 
     def _judge(self, endings: Sequence[Ending], _ids: Sequence[str]) -> list[Verdict]:
-        return [_judge(ending) for ending in endings]
+        verdicts = [_judge(ending) for ending in endings]
+        if any(one.outcome is Outcome.ACCEPTED for one in verdicts):
+            self._believed = self._signature
+        if self._believed == self._signature:
+            return [of_believed(one) for one in verdicts]
+        return verdicts
 
     def _renew(self) -> None:
         """Nothing is cured by it."""

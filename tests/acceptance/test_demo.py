@@ -1,5 +1,6 @@
 """`demo`: a stranger's first minute."""
 
+import re
 import sqlite3
 from contextlib import closing
 
@@ -22,6 +23,7 @@ def test_the_demo_publishes_and_its_ledger_balances_with_the_providers_counts(co
     assert "everything is settled" in done.stdout
     assert "the providers agree" in done.stdout
     assert "BAD" not in done.stdout
+    assert re.search(r"^WEB +[0-9]", done.stdout, re.MULTILINE)  # browsers are among them
     assert f"API key {(tmp_path / 'var/demo/api.key').read_text()}" in done.stdout
     assert processes_in(tmp_path) == {}
     with closing(sqlite3.connect(tmp_path / "var/demo/pipeline.db")) as database:

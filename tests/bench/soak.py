@@ -160,7 +160,8 @@ def soak(minutes: float, devices: int, every: float, tell: Tell) -> tuple[list[C
     with tempfile.TemporaryDirectory() as directory:
         folder = StateFolder(Path(directory))
         with Installation(folder, Plan(isolated=True, port=0, children=2), tell) as installation:
-            register_simulated(devices, 1, {}, tell)
+            assert installation.providers is not None
+            register_simulated(devices, 1, {}, tell, browsers_at=installation.providers.webpush_url)
             installation.wait_until_ready()
             with Sampler(every) as sampler:
                 published = list(work(minutes, installation, tell))

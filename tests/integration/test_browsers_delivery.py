@@ -1,14 +1,20 @@
 """Browsers are sent to end to end: what each answer of a push service does to device and route."""
 
 import logging
+from collections.abc import Callable
 
 import pytest
 from sqlalchemy import select, update
 
-from push_pipeline import db, publish, push_to_user, resume, status
+from push_pipeline import cancel, db, publish, push_to_user, resume, status
 from push_pipeline.directory.provider_routes import list_routes
 from push_pipeline.models import DEVICE, Credential, Device
 from push_pipeline.platform import Platform
+from push_pipeline.settings import Settings
+from push_workers.delivery.process import Context
+from push_workers.delivery.send import send_slice
+from push_workers.delivery.take import take
+from push_workers.fanout.fan_out import fan_out
 from tests.installation import APP, Installation
 from tests.integration.test_delivery import ios
 
@@ -144,3 +150,52 @@ def test_a_users_browser_and_phone_are_one_audience(installation: Installation) 
         "WEB": 1,
     }
     assert status(message_id)["status"] == "published"
+
+
+def test_a_worker_that_is_lost_leaves_its_slice_in_doubt_and_a_copy_replaces_the_first(
+    installation: Installation, configure: Callable[..., Settings]
+) -> None:
+    configure(doubt_window=10)
+    installation.context = Context()
+    installation.register_browsers(browsers(25))
+    message_id = installation.publish()
+    fan_out(installation.run_id(message_id))
+    (batch_id,) = installation.due_batches(message_id)
+    claim = take(batch_id, installation.context)
+    assert claim is not None
+    facts = installation.context.run_facts(claim.batch.run_id)
+    send_slice(claim, claim.slices[0], facts, installation.context)  # and the worker is gone
+
+    installation.hurry()
+    run = installation.work(message_id)
+    assert (run["accepted"], run["unknown"], run["resent"]) == (25, 0, 10)  # by their tag
+    assert sorted(installation.simulator.received().values()) == [1] * 15 + [2] * 10
+
+
+def test_a_push_service_that_is_down_makes_nobody_miss_it(installation: Installation) -> None:
+    outage = {"match": {"provider": "webpush"}, "action": {"status": 503, "retry_after": 5}}
+    installation.simulator.rules([outage])
+    installation.register_browsers(browsers(30))
+    installation.register(ios(2))
+    message_id = installation.publish()
+    run = installation.work(message_id)
+    assert (run["accepted"], run["inFlight"]) == (2, 30)
+    (route,) = [one for one in list_routes_of_browsers() if one["paused_until"]]
+    assert route["environment"] == "other"
+
+    installation.simulator.rules([])
+    with db.writing() as connection:
+        connection.execute(update(Credential).values(paused_until=None))
+    installation.hurry()
+    run = installation.work(message_id)
+    assert (run["accepted"], run["resent"]) == (32, 0)
+
+
+def test_a_cancelled_message_reaches_no_browser_any_more(installation: Installation) -> None:
+    installation.register_browsers(browsers(5))
+    message_id = installation.publish()
+    fan_out(installation.run_id(message_id))
+    cancel(message_id)
+    run = installation.work(message_id)
+    assert (run["cancelled"], run["accepted"]) == (5, 0)
+    assert not installation.simulator.received()

@@ -38,6 +38,15 @@ def test_a_shipped_list_is_what_its_command_prints(name):
     assert printed.stdout == (DATA / name).read_bytes()
 
 
+def test_browsers_are_at_the_push_service_that_is_named():
+    hosts = ("localhost:8443",)
+    devices = list(population(500, 3, Mix(web=0.3, web_url="https://localhost:8443")))
+    browsers = [device for device in devices if device["os"] == "WEB"]
+    assert len(browsers) == pytest.approx(150, rel=0.3)
+    for browser in browsers:
+        assert check_registration(browser, 0, hosts).kind == "web"
+
+
 @given(seed=st.integers())
 def test_the_same_seed_gives_the_same_devices(seed):
     mix = Mix(troubles={"dead": 0.5})

@@ -1,4 +1,4 @@
-"""`demo`: an installation of its own, simulated devices of both platforms, one message."""
+"""`demo`: an installation of its own, simulated phones and browsers, one message."""
 
 from typing import Annotated
 

@@ -25,6 +25,9 @@ CHANNEL = "default"
 #: What is wrong with how many of the simulated devices.
 TROUBLES = {"dead": 0.02, "malformed": 0.01, "throttled": 0.001, "failing": 0.02}
 
+#: Browsers among the devices.
+WEB_SHARE = 0.1
+
 #: Settings of the demo alone: with the usual waits of 10 s and more, doubled every time, the
 #: last retry would come after an hour.
 HASTE = {
@@ -55,13 +58,13 @@ def demonstrate(devices: int, seed: int) -> int:
 def _run(folder: StateFolder, devices: int, seed: int) -> bool:
     wipe(folder)
     os.environ.update(HASTE)
-    say("starting database, broker, simulated APNs and FCM, three workers and beat …")
+    say("starting database, broker, simulated APNs, FCM and Web Push, workers and beat …")
     with Installation(folder, Plan(isolated=True), say) as installation:
         providers = installation.providers
         if providers is None:
             raise SetupError("the demo has no simulated providers")
         providers.ask("PUT", "/rules", RECOVER)
-        totals = register_simulated(devices, seed, TROUBLES, say)
+        totals = register_simulated(devices, seed, TROUBLES, say, browsers_at=providers.webpush_url)
         say("  " + ", ".join(f"{share:.1%} {name}" for name, share in TROUBLES.items()))
         installation.wait_until_ready()
         ledger = _publish()
@@ -85,14 +88,19 @@ def register_simulated(
     seed: int,
     troubles: Mapping[str, float],
     tell: Callable[[str], None],
+    *,
+    browsers_at: str | None = None,
     app: str | None = None,
 ) -> Totals:
-    """Register simulated devices of both platforms for an app, a share of each with its trouble.
+    """Register simulated devices for an app, a share of each system's with its trouble.
+
+    Browsers are among them where a push service for them is named.
 
     Raises:
         SetupError: they could not be made.
     """
-    options = {"count": devices, "seed": seed, **troubles}
+    web = {"android": 0.45, "web": WEB_SHARE, "web-url": browsers_at} if browsers_at else {}
+    options = {"count": devices, "seed": seed, **web, **troubles}
     words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
     started = time.monotonic()
     with subprocess.Popen(commands.population(*words), stdout=subprocess.PIPE) as source:  # noqa: S603 - our own command

@@ -103,12 +103,13 @@ def _run_alone(
     os.environ.update(QUICK)
     with ExitStack() as running:
         server = running.enter_context(PostgresServer.prepared()) if drill.postgres else None
-        tell("starting database, broker, simulated APNs and FCM, three workers and beat …")
+        tell("starting database, broker, simulated APNs, FCM and Web Push, workers and beat …")
         plan = Plan(isolated=True, postgres=server)
         installation = running.enter_context(Installation(folder, plan, tell))
         if installation.providers is None:
             raise SetupError("a drill meets simulated providers only, and there are none")
-        registered = register_simulated(devices, 1, {}, tell).imported
+        url = installation.providers.webpush_url
+        registered = register_simulated(devices, 1, {}, tell, browsers_at=url).imported
         installation.wait_until_ready()
         socket = redis_server.socket_in(folder.path)
         stage = Stage(installation.providers, installation.kill, socket, server)
@@ -120,7 +121,7 @@ def _run_on_staging(
 ) -> _Course:
     patience = PATIENCE_SECONDS + LEASES * get_settings().lease_seconds
     with drill_app(folder, int(patience), tell) as app:
-        registered = register_simulated(devices, 1, {}, tell, app.id).imported
+        registered = register_simulated(devices, 1, {}, tell, app=app.id).imported
         stage = Stage(app.providers, _kill_nothing)
         return _break(_Scene(stage, app.id, registered, patience), drill, tell)
 

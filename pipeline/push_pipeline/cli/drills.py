@@ -116,8 +116,8 @@ def _oauth(fault: str) -> Harm:
 
 DRILLS: Mapping[str, Drill] = {
     "kill-worker": Drill(
-        "SIGKILL to the workers of both providers, all children at once",
-        _kill("worker-apns", "worker-fcm"),
+        "SIGKILL to the workers of all providers, all children at once",
+        _kill("worker-apns", "worker-fcm", "worker-webpush"),
     ),
     "kill-fan-out": Drill("SIGKILL to the worker that fans out", _kill("worker-publish")),
     "kill-beat": Drill(
@@ -145,17 +145,17 @@ DRILLS: Mapping[str, Drill] = {
         anywhere=True,
     ),
     "provider-outage": Drill(
-        f"both providers answer 503 for {TROUBLE_SECONDS:g} s",
+        f"all providers answer 503 for {TROUBLE_SECONDS:g} s",
         _rule(status=503, reason="ServiceUnavailable"),
         anywhere=True,
     ),
     "throttled": Drill(
-        f"both providers answer 429 with Retry-After: 2 for {TROUBLE_SECONDS:g} s",
+        f"all providers answer 429 with Retry-After: 2 for {TROUBLE_SECONDS:g} s",
         _rule(status=429, reason="TooManyRequests", retry_after=2),
         anywhere=True,
     ),
     "slow-provider": Drill(
-        "both providers take a second for each answer",
+        "all providers take a second for each answer",
         _ask("PATCH", "/behaviour", {"delay_seconds": [0.8, 1.2]}),
         before=True,
         anywhere=True,

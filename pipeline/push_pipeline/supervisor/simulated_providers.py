@@ -1,4 +1,4 @@
-"""The stand-ins for APNs and FCM as a child process: its command, its settings, its counts."""
+"""The stand-ins for the providers as a child process: its command, its settings, its counts."""
 
 import json
 import socket
@@ -30,23 +30,30 @@ class SimulatedProviders:
     folder: Path
     apns_port: int
     fcm_port: int
+    webpush_port: int
     control_port: int
 
     @classmethod
     def on_free_ports(cls, folder: Path) -> Self:
-        """Choose three ports of the loopback that nobody listens on."""
-        return cls(folder, *_free_ports(3))
+        """Choose ports of the loopback that nobody listens on."""
+        return cls(folder, *_free_ports(4))
 
     @property
     def control_url(self) -> str:
         """Where its control API is."""
         return f"http://127.0.0.1:{self.control_port}"
 
+    @property
+    def webpush_url(self) -> str:
+        """Where its push service of browsers is."""
+        return f"https://localhost:{self.webpush_port}"
+
     def program(self) -> Program:
         """Describe the process."""
         options = {
             "--apns-port": self.apns_port,
             "--fcm-port": self.fcm_port,
+            "--webpush-port": self.webpush_port,
             "--control-port": self.control_port,
             "--dir": self.folder,
         }
@@ -88,6 +95,9 @@ def _settings(info: dict[str, Any]) -> dict[str, str]:
         "PIPELINE_APNS_URL": info["apns_url"],
         "PIPELINE_FCM_SERVICE_ACCOUNT_FILE": info["service_account_file"],
         "PIPELINE_FCM_URL": info["fcm_url"],
+        "PIPELINE_WEBPUSH_KEY_FILE": info["push_key_file"],
+        "PIPELINE_WEBPUSH_SUBJECT": "mailto:demo@example.com",
+        "PIPELINE_WEBPUSH_HOSTS": info["webpush_url"].removeprefix("https://"),
         "PIPELINE_CA_FILE": info["ca_file"],
     }
 

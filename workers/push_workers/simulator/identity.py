@@ -1,4 +1,4 @@
-"""The files that a client needs: CA, server certificate, APNs key, service account.
+"""The files that a client needs: CA, server certificate, both keys, service account.
 
 They are made once per directory and found again at the next start, so that credentials that an
 installation sealed yesterday still work today.
@@ -51,6 +51,11 @@ class Identity:
         return self.dir / f"AuthKey_{KEY_ID}.p8"
 
     @property
+    def push_key_file(self) -> Path:
+        """The key that the simulated browsers subscribed with."""
+        return self.dir / "webpush-key.pem"
+
+    @property
     def service_account_file(self) -> Path:
         """Google's key file; its `token_uri` is this simulator's."""
         return self.dir / "service-account.json"
@@ -71,6 +76,8 @@ class Identity:
             _write(self.client_file, certificates.client(ca, TOPIC).pem_with_key())
         if not self.key_file.exists():
             _write(self.key_file, certificates.private_pem(_new_ec_key()))
+        if not self.push_key_file.exists():
+            _write(self.push_key_file, certificates.private_pem(_new_ec_key()))
         if not self.service_account_file.exists():
             _write(self.service_account_file, orjson.dumps(_new_service_account()))
 

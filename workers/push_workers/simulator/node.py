@@ -84,6 +84,7 @@ def describe(identity: Identity, apns: int, fcm: int, webpush: int, control: int
         "ca_file": str(identity.ca_file),
         "client_file": str(identity.client_file),
         "key_file": str(identity.key_file),
+        "push_key_file": str(identity.push_key_file),
         "service_account_file": str(identity.service_account_file),
         "key_id": KEY_ID,
         "team_id": TEAM_ID,

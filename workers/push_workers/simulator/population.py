@@ -11,7 +11,7 @@ import base64
 import signal
 import sys
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final
@@ -19,6 +19,8 @@ from typing import Any, Final
 import orjson
 
 from push_workers.simulator import magic
+from push_workers.simulator.webpush.browser import subscription
+from push_workers.simulator.webpush.refusals import VENDORS
 
 #: What can be wrong with a device, and the prefixes that make the simulator answer so.
 TROUBLES: Final = {
@@ -43,7 +45,9 @@ _OS_VERSIONS: Final = {
     "IOS": ("16.7", "17.6", "18.5", "26.0", "26.1"),
     "OSX": ("14.7", "15.6", "26.1"),
     "ANDROID": ("10", "12", "13", "14", "15", "16"),
+    "WEB": ("26.1", "140", "153"),
 }
+_SHARES: Final = ("android", "osx", "web", "installations", "users")
 _PLACES: Final = (
     ("en_US", "America/New_York"),
     ("en_GB", "Europe/London"),
@@ -62,6 +66,8 @@ class Mix:
 
     android: float = 0.5
     osx: float = 0.02
+    web: float = 0.0
+    web_url: str = ""  # of the push service that the browsers are at
     installations: float = 0.1  # of the Android devices: they have no token but an installation id
     users: float = 0.3  # linked to one of about half as many users
     channels: Mapping[str, float] = field(default_factory=lambda: {"default": 1.0})
@@ -111,6 +117,8 @@ def _system(random: Random, mix: Mix) -> str:
     drawn = random.random()
     if drawn < mix.android:
         return "ANDROID"
+    if drawn >= 1 - mix.web:
+        return "WEB"
     return "OSX" if drawn < mix.android + mix.osx else "IOS"
 
 
@@ -121,11 +129,19 @@ def _device_id(random: Random, system: str) -> str:
     return str(uuid.UUID(bytes=random.randbytes(16), version=4)).upper()
 
 
-def _token(random: Random, system: str, mix: Mix) -> str:
+def _token(random: Random, system: str, mix: Mix) -> str | dict[str, object]:
+    if system == "WEB":
+        token = _drawn(random, mix, "webpush", apns_token)
+        return subscription(mix.web_url, random.choice(VENDORS), token)
     provider, make = "apns", apns_token
     if system == "ANDROID":
         has_token = random.random() >= mix.installations
         provider, make = "fcm", fcm_token if has_token else installation_id
+    return _drawn(random, mix, provider, make)
+
+
+def _drawn(random: Random, mix: Mix, provider: str, make: Callable[[Random], str]) -> str:
+    """Draw a token, with the prefix of a trouble or with none."""
     prefix = _trouble(random, mix.troubles)
     token = make(random)
     while magic.action(provider, token, slow_seconds=0) is not None:
@@ -164,7 +180,8 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--count", type=int, required=True)
     parser.add_argument("--seed", type=int, default=0)
     defaults = Mix()
-    for name in ("android", "osx", "installations", "users"):
+    parser.add_argument("--web-url", default="", help="the push service of the browsers")
+    for name in _SHARES:
         parser.add_argument(f"--{name}", type=_share, default=getattr(defaults, name))
     for name in TROUBLES:
         parser.add_argument(f"--{name}", type=_share, default=0.0, help="fraction of all devices")
@@ -179,7 +196,7 @@ def main() -> None:
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # end quietly when `head` has enough
     given = vars(_arguments().parse_args())
     mix = Mix(
-        **{name: given[name] for name in ("android", "osx", "installations", "users")},
+        **{name: given[name] for name in (*_SHARES, "web_url")},
         channels=dict(given["channel"]) or Mix().channels,
         troubles={name: given[name] for name in TROUBLES if given[name]},
     )

@@ -12,6 +12,7 @@
 | slice_recorded | platform, ended, resent, times, lane | a slice's outcomes were committed |
 | provider_answered | provider, answers, seconds | a provider's answers to a slice are there |
 | tokens_retired | reasons | tokens that a provider calls dead or foreign are out of service |
+| addresses_ended | reasons | tokens of activities that a provider calls dead are used no more |
 | lease_lost | batch_id | a worker was overtaken and recorded nothing |
 | run_closed | run_id, lane, seconds, first_seconds | nothing of a run is open any more |
 | run_stopped | run_id, reason | the guard stopped a run on a route |
@@ -71,12 +72,12 @@ USUAL_ENDS = (
 )
 
 #: Whom a message is for.
-KINDS = ("channel", "users", "devices")
+KINDS = ("channel", "users", "devices", "activity")
 
 _EVENTS = (
     *("publish_changed", "publish_lost", "registration_changed"),
     *("publish_begun", "fanned_out", "slice_recorded"),
-    *("provider_answered", "tokens_retired"),
+    *("provider_answered", "tokens_retired", "addresses_ended"),
     *("lease_lost", "run_closed", "run_stopped", "route_rested", "dead_letter_kept"),
     *("budget_waited", "budget_cut", "worker_stuck", "claims_released"),
     *("tick_dropped", "woken_again", "registrations_expired", "ledger_pruned"),
@@ -170,6 +171,12 @@ _goaways = Count(
 _retired = Count(
     "push_pipeline_tokens_retired_total",
     "Tokens put out of service by what a provider said of them",
+    ["reason"],
+    [(reason,) for reason in USUAL_ENDS],
+)
+_addresses_ended = Count(
+    "push_pipeline_activity_addresses_ended_total",
+    "Tokens of Live Activities that ended by what a provider said of them",
     ["reason"],
     [(reason,) for reason in USUAL_ENDS],
 )
@@ -314,6 +321,20 @@ def tokens_retired(reasons: Mapping[str, int]) -> None:
         _retired.add(count, reason)
     logger.info(
         "%d devices are out of service", sum(reasons.values()), extra={"action": "tokens_retired"}
+    )
+
+
+def addresses_ended(reasons: Mapping[str, int]) -> None:
+    """Tokens of activities that a provider calls dead were ended, by its reasons; no device."""
+    if not reasons:
+        return
+    _events.add(1, "addresses_ended")
+    for reason, count in reasons.items():
+        _addresses_ended.add(count, reason)
+    logger.info(
+        "%d addresses of activities have ended",
+        sum(reasons.values()),
+        extra={"action": "addresses_ended"},
     )
 
 

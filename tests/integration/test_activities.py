@@ -19,6 +19,9 @@ from push_pipeline import (
     status,
     update_activity,
 )
+from push_pipeline.cli import checks
+from push_pipeline.clock import now_ms
+from push_pipeline.credentials import ApnsCredential, seal
 from push_pipeline.devices.owners import unlink_device
 from push_pipeline.errors import (
     EmptyAudience,
@@ -29,6 +32,8 @@ from push_pipeline.errors import (
     UnknownActivity,
     UnknownDevice,
 )
+from push_pipeline.ledger.new_credential import change_credential
+from push_pipeline.ledger.retention import prune
 from push_pipeline.models import (
     ACTIVITY,
     ACTIVITY_ADDRESS,
@@ -38,6 +43,7 @@ from push_pipeline.models import (
     ActivityAddress,
     Credential,
 )
+from push_pipeline.settings import get_settings
 from tests.installation import APP, Installation
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
@@ -319,6 +325,45 @@ def test_what_is_wrong_is_refused_before_anything_is_written(
     with db.reading() as connection:
         assert connection.execute(select(MESSAGE.id)).all() == []
         assert connection.execute(select(ACTIVITY.id)).all() == []
+
+
+def test_what_ended_is_kept_for_the_retention_and_no_longer(
+    installation: Installation, phones: list[str]
+) -> None:
+    for number in (1, 2):
+        report_activity_token(phones[number - 1], updating(number), activity_id="match-42")
+    installation.simulator.devices([{"token": updating(1), "state": "dead"}])
+    installation.work(update_activity("match-42", {"score": "1-0"}).message_id)
+    with db.writing() as connection:
+        kept = prune(connection, 0)
+        gone = prune(connection, now_ms() + 1)
+        left = connection.scalars(select(ACTIVITY_ADDRESS.token)).all()
+
+    assert (kept.addresses, kept.activities) == (0, 0)
+    assert gone.activities == 1
+    assert sorted(left) == [starting(1), starting(2)]  # where others may be started
+
+
+def test_doctor_tells_of_a_certificate_that_cannot_send_them(
+    installation: Installation, phones: list[str]
+) -> None:
+    report_activity_token(phones[0], updating(1), activity_id="match-42")
+    by_key = list(checks._activities())
+    sim, secret = installation.simulator, get_settings().secret_key
+    certificate = ApnsCredential.from_certificate_file(
+        sim.client_file, topic=sim.topic, url=sim.apns_url
+    )
+    assert secret is not None
+    with db.writing() as connection:
+        sealed = seal(secret.get_secret_value(), certificate)
+        change_credential(connection, APP, "apns", "production", sealed, now_ms())
+    by_certificate = list(checks._activities())
+    run = installation.work(update_activity("match-42", {"score": "1-0"}).message_id)
+
+    assert by_key == [("activities", True, f"{APP}: 1 under way")]
+    assert not by_certificate[0].ok
+    assert run["byReason"] == {"TopicDisallowed": 1}  # and all else goes on
+    assert installation.work(installation.publish())["accepted"] == 4
 
 
 def test_the_readmes_example_runs_as_it_stands(installation: Installation) -> None:

@@ -31,6 +31,7 @@ from push_pipeline.environment import env_file_found
 from push_pipeline.errors import BadCredential, PipelineError, SettingsError
 from push_pipeline.host import program
 from push_pipeline.ledger import runs
+from push_pipeline.ledger.activities import count_under_way
 from push_pipeline.ledger.due_batches import oldest_due
 from push_pipeline.platform import Platform
 from push_pipeline.settings import get_settings
@@ -90,6 +91,7 @@ def examine() -> Iterator[Finding]:
         _keyless,
         _waiting,
         _stopped,
+        _activities,
         _dead_letters,
     ):
         yield from made(check)
@@ -361,6 +363,23 @@ def _stopped() -> Iterator[Finding]:
         yield Finding("stopped", False, f"{message_id}: {reason}")
     if not found:
         yield Finding("stopped", True, "no message")
+
+
+def _activities() -> Iterator[Finding]:
+    with db.reading() as connection:
+        under_way, routes = count_under_way(connection), list_routes(connection)
+    for app_id, count in under_way.items():
+        own = [one for one in routes if (one["app_id"], one["provider"]) == (app_id, "apns")]
+        refused = any(map(_is_by_certificate, own))
+        why = "; a certificate cannot send them: give the app a .p8 key" if refused else ""
+        yield Finding("activities", not refused, f"{app_id}: {count:,} under way{why}")
+
+
+def _is_by_certificate(route: dict[str, Any]) -> bool:
+    secret, sealed = get_settings().secret_key, _sealed_of(route)
+    if secret is None or sealed is None:
+        return False
+    return certificate_end(secret.get_secret_value(), sealed) is not None
 
 
 def _dead_letters() -> Iterator[Finding]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, delete, func, select, update
 
 from push_pipeline import db
 from push_pipeline.errors import InvalidParameter, UnknownActivity
@@ -136,6 +136,17 @@ def find_named(connection: Connection, message_id: str | None) -> tuple[list[str
     meant = select(MESSAGE.delivery_options).where(MESSAGE.id == message_id)
     to = connection.scalar(meant) or {}
     return to.get("pushUsers") or [], to.get("pushSinglecast") or []
+
+
+def count_under_way(connection: Connection) -> dict[str, int]:
+    """Count the activities that have not ended, by app."""
+    counts = (
+        select(ACTIVITY.app_id, func.count())
+        .where(ACTIVITY.ended_at.is_(None))
+        .group_by(ACTIVITY.app_id)
+        .order_by(ACTIVITY.app_id)
+    )
+    return dict(connection.execute(counts).all())
 
 
 def prune_activities(connection: Connection, before: int, most: int) -> int:

@@ -5,6 +5,8 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, Connection, and_, delete, exists, inspect, or_, select, tuple_
 
 from push_pipeline import db
+from push_pipeline.devices.activity_addresses import prune_addresses
+from push_pipeline.ledger.activities import prune_activities
 from push_pipeline.models import (
     BATCH,
     DEAD_LETTER,
@@ -38,6 +40,8 @@ class Pruned(NamedTuple):
     runs: int
     messages: int
     dead_letters: int
+    activities: int = 0
+    addresses: int = 0
 
 
 def prune(connection: Connection, before: int) -> Pruned:
@@ -45,7 +49,8 @@ def prune(connection: Connection, before: int) -> Pruned:
 
     A run goes with its deliveries and batches, and not before them, so that what is left over
     is found again. A repeat that goes on loses its old runs; a message goes when it has ended
-    and has no run left. Two at the same time delete no more than there is.
+    and has no run left. An activity goes when nothing was said of it since, with its addresses; an
+    address that ended goes by itself. Two at the same time delete no more than there is.
     """
     run_ids = _find_old_runs(connection, before)
     return Pruned(
@@ -54,6 +59,8 @@ def prune(connection: Connection, before: int) -> Pruned:
         runs=_delete_empty_runs(connection, run_ids) if run_ids else 0,
         messages=_delete_messages(connection, before),
         dead_letters=_delete_dead_letters(connection, before),
+        activities=prune_activities(connection, before, OTHERS),
+        addresses=prune_addresses(connection, before),
     )
 
 

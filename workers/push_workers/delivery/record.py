@@ -95,7 +95,7 @@ def tell_others(claim: Claim, report: Report, context: Context) -> None:
     _wake_probe(claim)
     _share_news(claim, report, context, now_ms())
     _stop_if_suspicious(claim.batch, report)
-    _tell(claim.batch, report)
+    _tell(claim, report)
     if claim.closed is not None:
         telemetry.run_closed(*claim.closed)
 
@@ -266,8 +266,11 @@ def _later(batch: Standing, retry: Retry) -> NewBatch:
     )
 
 
-def _tell(batch: Standing, report: Report) -> None:
-    telemetry.tokens_retired(Counter(reason_label(one.reason) for one in report.evidence))
+def _tell(claim: Claim, report: Report) -> None:
+    batch = claim.batch
+    ended = Counter(reason_label(one.reason) for one in report.evidence)
+    tell_ended = telemetry.addresses_ended if claim.tells_activity else telemetry.tokens_retired
+    tell_ended(ended)
     if report.suspicion is not None:
         telemetry.run_stopped(batch.run_id, _stopped(batch, report.suspicion))
     if report.route is not None and batch.credential_id is not None:

@@ -35,6 +35,7 @@ from push_pipeline.models import (
 from push_pipeline.options import EVERY_CHANNEL, DeliveryOptions
 from push_pipeline.options.activity import ActivityAudience
 from push_pipeline.platform import Platform
+from push_pipeline.push_type import PUSH_TYPES, kept_id
 from push_pipeline.whereclause import Condition, matches, needs_user, parse_clause
 
 #: Devices of a channel that are looked at for one of a platform, while a publisher waits.
@@ -77,6 +78,7 @@ class Selection:
     zone: ZonePart | None = None
     user_ids: tuple[str, ...] = ()
     activity: ActivityAudience | None = None  # only where it is, or may be started
+    push_type: str | None = None  # of Apple's, with devices of its own; None: ordinary ones
 
 
 class Member(NamedTuple):
@@ -121,6 +123,7 @@ def select_for(app_id: str, channel: str, to: DeliveryOptions) -> Selection:
         None,
         to.user_ids,
         to.activity,
+        to.push_type,
     )
 
 
@@ -135,7 +138,9 @@ def find_missing(connection: Connection, selection: Selection, now: int) -> tupl
     return tuple(
         name
         for name in selection.device_ids
-        if name not in ids and key_of_registration(name, selection.channel) not in keys
+        if name not in ids
+        and kept_id(name, selection.push_type) not in ids
+        and key_of_registration(name, selection.channel) not in keys
     )
 
 
@@ -232,7 +237,8 @@ def _looked_at(selection: Selection, after: int, end: int | None = None) -> Sele
 
 
 def _named(selection: Selection) -> Select[int]:
-    named = any_of(DEVICE.device_id, selection.device_ids)
+    kept = [kept_id(one, selection.push_type) for one in selection.device_ids]
+    named = any_of(DEVICE.device_id, kept)
     keys = keys_of_registrations(selection.device_ids, selection.channel)
     either = named | any_of(DEVICE.id, keys) if keys else named
     return select(DEVICE.id).where(DEVICE.app_id == selection.app_id, either)
@@ -288,6 +294,11 @@ def _reachable(app_id: str) -> ColumnElement[bool]:
     return (DEVICE.platform != Platform.WEB.value) | key
 
 
+def _of_type(push_type: str | None) -> ColumnElement[bool]:
+    # Said of the kind of token: a device of one kind gets no push of another.
+    return DEVICE.kind.not_in(tuple(PUSH_TYPES)) if push_type is None else DEVICE.kind == push_type
+
+
 def _fit(selection: Selection, now: int) -> Sequence[ColumnElement[bool]]:
     activity = selection.activity
     return (
@@ -295,5 +306,6 @@ def _fit(selection: Selection, now: int) -> Sequence[ColumnElement[bool]]:
         DEVICE.platform.in_(selection.platforms),
         *([_reachable(selection.app_id)] if len(selection.platforms) == len(Platform) else []),
         DEVICE.state == "active",
+        _of_type(selection.push_type),
         (DEVICE.expires_at.is_(None) | (DEVICE.expires_at > now)),
     )

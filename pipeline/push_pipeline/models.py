@@ -249,7 +249,7 @@ class Device(Table, table=True):
     token: str = Field(sa_column=Column(Text, nullable=False))
     kind: str = Field(
         sa_column=Column(Text, nullable=False)
-    )  # apns; web; FCM, also on iOS: token, fid
+    )  # apns; a push type of Apple's, as voip; web; FCM, also on iOS: token, fid
     platform: str = Field(sa_column=Column(Text, nullable=False))
     os_version: str | None = Field(default=None, sa_column=Column(Text))
     environment: str = Field(default="", sa_column=Column(Text, nullable=False))  # "": the app's

@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Self
 
+#: Kinds of tokens that are FCM's: a registration token, and a Firebase installation id.
+FCM_KINDS = ("token", "fid")
+
 
 class Platform(StrEnum):
     """The operating system of a device, by the API's names, with its `family`.
@@ -72,7 +75,7 @@ def route_environment(kind: str, environment: str, default: str) -> str:
     """
     if kind == "web":
         return environment
-    return (environment or default) if kind == "apns" else ""
+    return "" if kind in FCM_KINDS else (environment or default)
 
 
 def provider_of(environment: str) -> str:

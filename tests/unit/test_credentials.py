@@ -95,6 +95,8 @@ def test_a_project_without_a_secret_is_a_credential_and_where_one_is_from_is_sea
         (ec_key(), {"topic": "com example"}, "topic"),
         (ec_key(), {"topic": "a\r\nb"}, "topic"),
         (ec_key(), {"mac_topic": "a b"}, "topic"),
+        (ec_key(), {"topic": f"{TOPIC}.voip-ptt"}, "push type"),
+        (ec_key(), {"mac_topic": f"{TOPIC}.push-type.widgets"}, "push type"),
         (ec_key(), {"environment": "staging"}, "production or sandbox"),
         (ec_key(), {"url": "http://localhost"}, "https"),
         (ec_key(), {"url": "https://localhost:port"}, "https"),

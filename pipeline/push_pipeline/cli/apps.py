@@ -241,6 +241,8 @@ def apns(
         )
     origin = _origin(from_env, key_file or certificate_file)
     store_credential(app_id, "apns", environment, credential, origin)
+    if topic.endswith((".voip", ".complication")):
+        note(f"{topic} is taken for the app's bundle id; a push type's suffix comes behind it")
 
 
 @credentials_group.command("fcm")

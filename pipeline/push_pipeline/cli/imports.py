@@ -20,7 +20,7 @@ TABLES = ("django-push-notifications", "fcm-django")
 #: What a column can be.
 FIELDS = (
     *("deviceId", "deviceToken", "os", "osVersion", "channels", "userId", "locale", "timezone"),
-    *("environment", "expiration", "tokenType", "properties", "badge"),
+    *("environment", "expiration", "tokenType", "pushType", "topic", "properties", "badge"),
 )
 
 

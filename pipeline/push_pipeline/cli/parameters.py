@@ -59,6 +59,14 @@ UnknownPolicy = Annotated[
     ),
 ]
 
+PushType = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TYPE",
+        help="Of Apple's, as voip or widgets: to the devices registered with it, to no others.",
+    ),
+]
+
 DryRun = Annotated[
     bool,
     typer.Option("--dry-run", help="Only show who would get it, and as what; write nothing."),

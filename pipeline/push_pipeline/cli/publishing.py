@@ -14,6 +14,7 @@ from push_pipeline.cli.parameters import (
     Json,
     Local,
     Over,
+    PushType,
     Rate,
     Strict,
     UnknownPolicy,
@@ -76,6 +77,7 @@ def publish(
         bool, typer.Option("--json-message", help="MESSAGE is a JSON value, not text.")
     ] = False,
     unknown_policy: UnknownPolicy = None,
+    push_type: PushType = None,
     strict: Strict = False,
     watch: Watch = False,
     dry_run: DryRun = False,
@@ -91,7 +93,7 @@ def publish(
 
     where, words = _where_and_what(channel, message, user, app)
     content = _json_value(words) if json_message else words
-    if not words.strip() and not header:
+    if not words.strip() and not header and push_type is None:
         raise EmptyMessage("the message is empty: a silent push takes a header that says so")
     headers = dict(read_pair("--header", pair) for pair in header)
     content, headers = in_languages(content, headers, text)
@@ -110,6 +112,7 @@ def publish(
         over=None if over is None else span(over),
         canary=canary,
         unknown_policy=unknown_policy,
+        push_type=push_type,
     )
     if dry_run:
         draft = draft_message(where, content, said, to, strict=strict, now=now_ms())

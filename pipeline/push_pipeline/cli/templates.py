@@ -14,6 +14,7 @@ from push_pipeline.cli.parameters import (
     Every,
     Json,
     Local,
+    PushType,
     Strict,
     UnknownPolicy,
     Until,
@@ -82,6 +83,7 @@ def push(
     every: Every = None,
     until: Until = None,
     unknown_policy: UnknownPolicy = None,
+    push_type: PushType = None,
     key: DedupeKey = None,
     strict: Strict = False,
     watch: Watch = False,
@@ -104,6 +106,7 @@ def push(
         until=until,
         push_users=user or None,
         unknown_policy=unknown_policy,
+        push_type=push_type,
     )
     if dry_run:
         draft = draft_stored(template, values, to, app=app, strict=strict)

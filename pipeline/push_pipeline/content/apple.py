@@ -16,6 +16,7 @@ from push_pipeline.content.values import is_on, switch_of, text_of
 from push_pipeline.errors import InvalidParameter
 from push_pipeline.field_warning import WRITTEN_BY_US, FieldWarning
 from push_pipeline.platform import Platform
+from push_pipeline.push_type import PUSH_TYPES, PushType
 
 JsonObject = dict[str, object]
 
@@ -27,7 +28,7 @@ _BEGINNINGS = ("ios-", "ios_", "osx-", "osx_", "android-", "android_", "wp-", "w
 _SPENT = (
     *(name for name in aps.READERS if name not in ("alert-title", "alert-subtitle")),
     *("alert", "alert-body", "content-available", "mutable-content", "collapse-id", "raw"),
-    "sdk-copy",
+    *("sdk-copy", "push-type", "priority"),
 )
 
 #: What shows something, or lets the device show it. With one of these, or with a text, a push
@@ -54,6 +55,9 @@ _ALERT_HEADERS = {"apns-push-type": "alert", "apns-priority": "10"}
 
 _TEMPLATES = frozenset(("template_name", "ios_immediate_push", "osx_immediate_push"))
 
+#: Where a push type of Apple's stands once a message is frozen.
+_TYPE_HEADERS = ("ios-push-type", "osx-push-type")
+
 #: Top-level keys that the pipeline writes itself.
 OWN_KEYS = frozenset(("aps", "message", "messageId"))
 
@@ -79,12 +83,15 @@ def document(
     """
     ours = _meant_for(platform, headers)
     steering = _steering(platform, ours)
+    push_type = type_in(platform, headers)
     silent = is_silent(platform, headers, blank=blank)
     steered: JsonObject = {} if silent else _visible_aps(text, steering, ours)
     change = badge_change(platform, headers)
     if count is not None and steered and change is not None and change.raised:
         steered["badge"] = count
     copied = silent or switch_of(steering.get("sdk-copy", True)) is not False
+    if push_type is not None:  # nothing is shown: the app reads the text, if there is one
+        steered, copied = dict(push_type.aps), not blank and text != ""
     copy: JsonObject = {"message": text} if copied else {}
     built = {"aps": steered, **_beside(platform, ours), **copy, "messageId": message_id}
     whole = merged(built, raw_patch(platform, headers))
@@ -93,12 +100,16 @@ def document(
 
 def badge_change(platform: Platform, headers: Mapping[str, object]) -> BadgeChange | None:
     """Return what the push does to the badge on this system, if anything."""
+    if type_in(platform, headers) is not None:
+        return None
     badge = _steering(platform, headers).get("badge")
     return None if badge is None else change_of(badge)
 
 
 def is_silent(platform: Platform, headers: Mapping[str, object], *, blank: bool) -> bool:
     """Tell whether nothing is to be shown: a background push."""
+    if type_in(platform, headers) is not None:
+        return False
     ours = _meant_for(platform, headers)
     steering = _steering(platform, ours)
     given = _raw_aps(raw_patch(platform, headers))
@@ -122,12 +133,57 @@ def request_headers(
 
     `collapse_id` stands where the publisher chose none.
     """
+    push_type = type_in(platform, headers)
     silent = is_silent(platform, headers, blank=blank)
     told = dict(_BACKGROUND_HEADERS if silent else _ALERT_HEADERS)
     told["apns-collapse-id"] = chosen_collapse_id(platform, headers) or collapse_id
+    if push_type is not None:
+        told = {"apns-push-type": push_type.name, "apns-priority": _priority(platform, headers)}
     if expires_at is not None:
         told["apns-expiration"] = str(expires_at)
     return told
+
+
+def typed(headers: Mapping[str, object], push_type: str | None) -> JsonObject:
+    """Return headers with a push type of Apple's, which nobody says as a header.
+
+    Raises:
+        InvalidParameter: somebody has said one.
+    """
+    for name in _TYPE_HEADERS:
+        if name in headers:
+            raise InvalidParameter(f"{name} is no header: say pushType beside the headers")
+    return {**headers, **(dict.fromkeys(_TYPE_HEADERS, push_type) if push_type else {})}
+
+
+def type_in(platform: Platform, headers: Mapping[str, object]) -> PushType | None:
+    """Return the push type of Apple's that headers have; None for an alert or a background push."""
+    return PUSH_TYPES.get(str(headers.get(f"{_prefix(platform)}-push-type")))
+
+
+def check_type(platform: Platform, headers: Mapping[str, object], *, blank: bool) -> None:
+    """Check a push of a type of Apple's.
+
+    Raises:
+        InvalidParameter: it has a text or something in `aps` that such a push cannot have, or a
+            priority.
+    """
+    push_type = type_in(platform, headers)
+    if push_type is None:
+        return
+    told = f"a push of type {push_type.name}"
+    if _priority(platform, headers) not in push_type.priorities:
+        most = " or ".join(push_type.priorities)
+        raise InvalidParameter(f"{_prefix(platform)}-priority: {told} has {most}")
+    given = _raw_aps(raw_patch(platform, headers))
+    if push_type.fixed and not (blank and given.items() <= push_type.aps.items()):
+        raise InvalidParameter(f"{told} only says that something changed: it has no text")
+
+
+def _priority(platform: Platform, headers: Mapping[str, object]) -> str:
+    push_type = type_in(platform, headers)
+    usual = "10" if push_type is None else push_type.priorities[0]
+    return text_of(headers.get(f"{_prefix(platform)}-priority", usual))
 
 
 def raw_patch(platform: Platform, headers: Mapping[str, object]) -> JsonObject:
@@ -162,6 +218,9 @@ def without_effect(
 ) -> list[FieldWarning]:
     """Name the headers that are not used, or not as they stand; `silent` as `is_silent` says."""
     steering = _steering(platform, headers)
+    push_type = type_in(platform, headers)
+    if push_type is not None:
+        return _idle_in(push_type, _prefix(platform), headers, steering)
     unusable = (name for name, read in _READERS.items() if _is_unusable(steering, name, read))
     idle = _idle_in_background(platform, headers) if silent else ()
     prefix = _prefix(platform) + "-"
@@ -169,6 +228,17 @@ def without_effect(
         *(FieldWarning(name, WRITTEN_BY_US) for name in sorted(OWN_KEYS) if name in headers),
         *(FieldWarning(prefix + name, "APNs has no place for it") for name in unusable),
         *(FieldWarning(prefix + name, "a background push has no place for it") for name in idle),
+    ]
+
+
+def _idle_in(
+    push_type: PushType, prefix: str, headers: Mapping[str, object], steering: JsonObject
+) -> list[FieldWarning]:
+    idle = steering.keys() - {"raw", "push-type", "priority"}
+    said = f"a push of type {push_type.name} has no place for it"
+    return [
+        *(FieldWarning(name, WRITTEN_BY_US) for name in sorted(OWN_KEYS) if name in headers),
+        *(FieldWarning(f"{prefix}-{name}", said) for name in sorted(idle)),
     ]
 
 

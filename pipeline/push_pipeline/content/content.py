@@ -14,6 +14,7 @@ from push_pipeline.errors import EmptyMessage, InvalidParameter
 from push_pipeline.field_warning import FieldWarning
 from push_pipeline.options.json_values import check_json
 from push_pipeline.platform import APPLES, Platform
+from push_pipeline.push_type import PushType
 
 #: Apple: "Sending notification requests to APNs", apns-collapse-id. Bytes. Also kept for FCM's
 #: collapse_key, which has no published limit.
@@ -58,6 +59,7 @@ class Content:
         content._check_collapsing()
         for platform in APPLES:
             apple.raw_patch(platform, content.headers)
+            apple.check_type(platform, content.headers, blank=content._blank)
         android.raw_patch(content.headers)
         browser.check(content.headers)
         return content
@@ -79,6 +81,11 @@ class Content:
         """
         stored: dict[str, object] = {"message": self.message, "headers": dict(self.headers)}
         return {**stored, "text": self.text} if isinstance(self.message, dict | list) else stored
+
+    @property
+    def push_type(self) -> PushType | None:
+        """The push type of Apple's that it is of; None for an alert or a background push."""
+        return apple.type_in(Platform.IOS, self.headers)
 
     @property
     def silent(self) -> bool:

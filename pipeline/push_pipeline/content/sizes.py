@@ -8,9 +8,10 @@ from push_pipeline.content.content import Content
 from push_pipeline.content.raw import merged
 from push_pipeline.content.values import compact_json, text_of
 from push_pipeline.platform import Platform
+from push_pipeline.push_type import PAYLOAD_BYTES
 
-#: Apple: "Generating a remote notification": 4 KB for everything but VoIP. Bytes of the JSON.
-APNS_PAYLOAD_BYTES = 4096
+#: Bytes of the JSON, for what is shown; other push types have their own.
+APNS_PAYLOAD_BYTES = PAYLOAD_BYTES
 
 #: Firebase: "About FCM messages": 4096 bytes. Bytes of the keys and values of the data map and
 #: of the notification; what Google counts besides them is not published.
@@ -64,7 +65,9 @@ def size_of(content: Content, platform: Platform, message_id: str) -> tuple[int,
     if platform is Platform.WEB:
         document = content.for_browsers(message_id, _SOME_COLLAPSE_ID)
         return len(compact_json(document)), WEB_DOCUMENT_BYTES
-    return len(compact_json(content.for_apple(platform, message_id))), APNS_PAYLOAD_BYTES
+    push_type = content.push_type
+    limit = APNS_PAYLOAD_BYTES if push_type is None else push_type.payload_bytes
+    return len(compact_json(content.for_apple(platform, message_id))), limit
 
 
 def _weight_on_android(content: Content, message_id: str) -> int:

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from push_pipeline.credentials.files import https_address, read_text, with_line_breaks
 from push_pipeline.errors import BadCredential
+from push_pipeline.push_type import LIVE_ACTIVITY_SUFFIX, PUSH_TYPES
 
 _WHAT = "APNs credential"
 
@@ -24,6 +25,14 @@ _TEN = re.compile(r"[A-Z0-9]{10}")
 
 #: A bundle id (letters, digits, hyphen, full stop), or a certificate's UID.
 _TOPIC = re.compile(r"[A-Za-z0-9.-]{1,255}")
+
+
+#: How a topic ends that is no bundle id. One may end with `.voip` or `.complication`.
+_ENDINGS = tuple(
+    suffix
+    for suffix in (LIVE_ACTIVITY_SUFFIX, *(one.suffix for one in PUSH_TYPES.values()))
+    if suffix not in (".voip", ".complication")
+)
 
 
 class Environment(StrEnum):
@@ -145,6 +154,11 @@ def _environment(name: str) -> Environment:
 def _check_topics(topic: str, mac_topic: str | None) -> None:
     if not _TOPIC.fullmatch(topic) or not _TOPIC.fullmatch(mac_topic or topic):
         raise BadCredential(f"{_WHAT}: the topic must be a bundle id such as com.example.app")
+    for one in (topic, mac_topic or topic):
+        if one.endswith(_ENDINGS):
+            raise BadCredential(
+                f"{_WHAT}: the topic must be a bundle id, without what a push type adds to it"
+            )
 
 
 def _check_ids(key_id: str | None, team_id: str | None) -> None:

@@ -96,12 +96,19 @@ def _onesignal(record: Record) -> Found | Skipped:
 _SNS_ARN = re.compile(r"arn:aws[a-z-]*:sns:[^:]*:[^:]*:endpoint/([A-Z_]+)/[^/]+/(.+)")
 
 _AMAZON_SYSTEMS = {
-    "APNS": ("IOS", "production"),
-    "APNS_SANDBOX": ("IOS", "sandbox"),
-    "MACOS": ("OSX", "production"),
-    "MACOS_SANDBOX": ("OSX", "sandbox"),
-    "GCM": ("ANDROID", ""),
+    "APNS": ("IOS", "production", ""),
+    "APNS_SANDBOX": ("IOS", "sandbox", ""),
+    "APNS_VOIP": ("IOS", "production", "voip"),
+    "APNS_VOIP_SANDBOX": ("IOS", "sandbox", "voip"),
+    "MACOS": ("OSX", "production", ""),
+    "MACOS_SANDBOX": ("OSX", "sandbox", ""),
+    "GCM": ("ANDROID", "", ""),
 }
+
+
+def _of_amazon(name: str) -> dict[str, str]:
+    named = zip(("os", "environment", "pushType"), _AMAZON_SYSTEMS[name], strict=True)
+    return {field: value for field, value in named if value or field == "environment"}
 
 
 def _sns(record: Record) -> Found | Skipped:
@@ -112,9 +119,8 @@ def _sns(record: Record) -> Found | Skipped:
         return Skipped(f"the platform {arn[1]}")
     if str(record.get("Attributes.Enabled")).lower() == "false":
         return Skipped("disabled")
-    system, environment = _AMAZON_SYSTEMS[arn[1]]
     fields = _named(record, deviceToken="Attributes.Token")
-    return Found({"deviceId": arn[2], **fields, "os": system, "environment": environment})
+    return Found({"deviceId": arn[2], **fields, **_of_amazon(arn[1])})
 
 
 # https://docs.aws.amazon.com/pinpoint/latest/developerguide/audience-define-export.html, and for
@@ -125,7 +131,6 @@ def _pinpoint(record: Record) -> Found | Skipped:
         return Skipped(f"the channel {channel[:20]}")
     if record.get("OptOut") == "ALL" or record.get("EndpointStatus") == "INACTIVE":
         return Skipped("opted out or inactive")
-    system, environment = _AMAZON_SYSTEMS[channel]
     fields = _named(
         record,
         deviceId="Id",
@@ -135,7 +140,7 @@ def _pinpoint(record: Record) -> Found | Skipped:
         timezone="Demographic.Timezone",
         osVersion="Demographic.PlatformVersion",
     )
-    fields |= _below(record, "Attributes.") | {"os": system, "environment": environment}
+    fields |= _below(record, "Attributes.") | _of_amazon(channel)
     return Found(_with_id(fields), _moment(record.get("EffectiveDate")))
 
 

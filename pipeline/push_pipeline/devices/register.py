@@ -33,6 +33,7 @@ def register_device(
     channels: Sequence[str] | None = None,
     app: str | None = None,
     token_type: str | None = None,
+    push_type: str | None = None,
     **details: Any,
 ) -> None:
     """Register a device, or renew its registration. Durable on return; twice is as good as once.
@@ -44,6 +45,10 @@ def register_device(
     for iOS with the Firebase SDK says `token_type="fcm"`: its pushes go by FCM then. The token of
     a browser (`os="WEB"`) is what its page has of `PushSubscription.toJSON()`.
 
+    A token that is not for alerts says what it is for (`push_type`: voip, pushtotalk, location,
+    complication, fileprovider, widgets, controls). It is a device of its own, whose id ends with
+    the type (`P1.voip`), and gets pushes of that type alone.
+
     Raises:
         RequestError: a typed error with the API's code; nothing was written.
     """
@@ -54,6 +59,7 @@ def register_device(
         "os": os,
         "channels": list(channels) if channels is not None else None,
         "tokenType": token_type,
+        "pushType": push_type,
         **details,
     }
     registration = check_registration(fields, now, get_settings().push_services)

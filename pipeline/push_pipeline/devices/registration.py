@@ -23,6 +23,7 @@ from push_pipeline.options.properties import check_properties
 from push_pipeline.options.texts import is_text
 from push_pipeline.options.time_zone import known_time_zones, likely_time_zone
 from push_pipeline.platform import KNOWN_HOSTS, NAMES, Platform
+from push_pipeline.push_type import kept_id, read_push_type, type_of_topic
 from push_pipeline.web_push import read_subscription
 
 #: Characters. The API calls device ids opaque; this bounds an index entry, and other texts alike.
@@ -108,12 +109,13 @@ def check_registration(
     device_id = _device_id(fields.get("deviceId"))
     platform = _platform(fields.get("os"))
     provider = _provider(fields.get("tokenType"), platform)
+    push_type = _push_type(fields, provider)
     token, environment = _address(fields, provider, push_services)
     time_zone, warnings = _time_zone(fields)
     return Registration(
-        device_id=device_id,
+        device_id=_text("deviceId", kept_id(device_id, push_type)),
         token=token,
-        kind=_kind(token, provider),
+        kind=push_type or _kind(token, provider),
         platform=platform,
         channels=_channels(fields.get("channels")),
         os_version=_optional_text(fields, "osVersion"),
@@ -216,6 +218,18 @@ def _json_of(text: str) -> object:
         return parse_json("deviceToken", text.encode())
     except ValueError:  # its text would quote the subscription
         raise InvalidParameter("deviceToken is no JSON of a subscription") from None
+
+
+def _push_type(fields: Mapping[str, Any], provider: str) -> str | None:
+    """Read what kind of Apple's pushes its token is for; the topic tells where nothing else does.
+
+    None for ordinary ones.
+    """
+    said = fields.get("pushType")
+    push_type = read_push_type(said) if said else type_of_topic(fields.get("topic"))
+    if push_type is not None and provider != "apns":
+        raise InvalidParameter(f"pushType {push_type}: such tokens are Apple's alone")
+    return push_type
 
 
 def _token(value: object, provider: str) -> str:

@@ -6,6 +6,8 @@ from typing import Any
 from typing_extensions import TypedDict  # pydantic reads typing's only from Python 3.12 on
 
 from push_pipeline.clock import iso
+from push_pipeline.platform import FCM_KINDS
+from push_pipeline.push_type import PUSH_TYPES
 
 #: The state of a device that is sent to.
 ACTIVE = "active"
@@ -17,7 +19,8 @@ TOKEN_SHOWN = 4
 class DeviceView(TypedDict):
     """A device. Times are ISO 8601 in UTC; `token` is the end of it, never more.
 
-    `tokenType` is whose token it is, `badge` what was last set or raised, None where nothing was.
+    `tokenType` is whose token it is, `pushType` what it is for where that is not alerts, `badge`
+    what was last set or raised, None where nothing was.
 
     `state` is active, retired (its provider said that the token is dead) or quarantined (the
     token is of another app or malformed); `stateReason` is the provider's word, `stateSince`
@@ -29,6 +32,7 @@ class DeviceView(TypedDict):
     osVersion: str | None
     token: str
     tokenType: str
+    pushType: str | None
     environment: str
     userId: str | None
     channels: list[str]
@@ -51,6 +55,12 @@ class DevicePage(TypedDict):
     next: int | None
 
 
+def _provider(kind: str) -> str:
+    if kind in FCM_KINDS:
+        return "fcm"
+    return "webpush" if kind == "web" else "apns"
+
+
 def view_of(row: Mapping[Any, Any], channels: list[str]) -> DeviceView:
     """Return a device's row as it is shown."""
     return DeviceView(
@@ -58,7 +68,8 @@ def view_of(row: Mapping[Any, Any], channels: list[str]) -> DeviceView:
         os=row["platform"],
         osVersion=row["os_version"],
         token=f"…{row['token'][-TOKEN_SHOWN:]}",
-        tokenType={"apns": "apns", "web": "webpush"}.get(row["kind"], "fcm"),
+        tokenType=_provider(row["kind"]),
+        pushType=row["kind"] if row["kind"] in PUSH_TYPES else None,
         environment=row["environment"],
         userId=row["user_id"],
         channels=channels,

@@ -6,7 +6,10 @@ Only a description: the fields are read and checked by `push_pipeline.options` a
 
 from typing import Any
 
+from push_pipeline.push_type import PUSH_TYPES
+
 _TEXT = {"type": "string"}
+_PUSH_TYPES = ["alert", *PUSH_TYPES]
 _MOMENT = {
     "description": "epoch milliseconds, or ISO 8601",
     "anyOf": [{"type": "number"}, {"type": "string", "format": "date-time"}],
@@ -76,6 +79,11 @@ _PUBLISH: dict[str, Any] = {
         "maximum": 50,
         "description": "percent of the audience that is sent to first, until it is resumed",
     },
+    "pushType": {
+        "type": "string",
+        "enum": _PUSH_TYPES,
+        "description": "of Apple's; it goes to the devices registered with it, and to no others",
+    },
     "strict": {
         "type": "boolean",
         "description": "refuse it where anything of it has no effect, or another one",
@@ -98,6 +106,15 @@ _REGISTRATION: dict[str, Any] = {
         "type": "string",
         "enum": ["apns", "fcm", "webpush"],
         "description": "whose token it is; fcm on IOS is one of the Firebase SDK",
+    },
+    "pushType": {
+        "type": "string",
+        "enum": _PUSH_TYPES,
+        "description": "what the token is for; such a device's id ends with it (`P1.voip`)",
+    },
+    "topic": {
+        "type": "string",
+        "description": "of APNs; one with a push type's suffix stands for `pushType`",
     },
     "osVersion": _TEXT,
     "channels": {"type": "array", "items": _TEXT},
@@ -192,7 +209,7 @@ TEMPLATE_VALUES = _body(
         for name in (
             *("templateValues", "publishAt", "publishAtLocal"),
             *("repeatEvery", "repeatExpiresAt", "pushBroadcast", "pushSinglecast"),
-            *("pushUsers", "segmentQuery", "ttl", "strict", "unknownPolicy"),
+            *("pushUsers", "segmentQuery", "ttl", "pushType", "strict", "unknownPolicy"),
         )
     }
 )

@@ -131,6 +131,7 @@ _TOLD = {
     "unknown_policy": func.coalesce(
         MESSAGE.delivery_options["unknownPolicy"].as_string(), APP.unknown_policy
     ),
+    "push_type": MESSAGE.delivery_options["pushType"].as_string(),
     "zone": RUN.zone,
     "traceparent": MESSAGE.traceparent,
 }

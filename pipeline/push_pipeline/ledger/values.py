@@ -119,6 +119,7 @@ class RunMessage(NamedTuple):
     sdk_copy: bool
     counts_badges: bool
     unknown_policy: str | None
+    push_type: str | None = None  # of Apple's
     zone: str | None = None
     traceparent: str | None = None  # of its publish
 

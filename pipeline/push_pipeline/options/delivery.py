@@ -28,7 +28,8 @@ from push_pipeline.options.publish import read_text
 from push_pipeline.options.unknown_policy import UnknownPolicy, read_unknown_policy
 from push_pipeline.options.user_ids import read_user_ids
 from push_pipeline.options.wall_clock import WallClock, read_wall_clock
-from push_pipeline.platform import Platform
+from push_pipeline.platform import APPLES, Platform
+from push_pipeline.push_type import PUSH_TYPES, read_push_type
 
 #: Seconds. Four weeks: the longest that FCM keeps a message ("Set the lifespan of a message").
 TTL_MAX_SECONDS: Final = 2_419_200
@@ -123,6 +124,7 @@ class DeliveryFields(TypedDict, total=False):
     canary: float | str | None
     unknown_policy: UnknownPolicy | str | None
     activity: ActivityAudience | Mapping[str, object] | None
+    push_type: str | None
 
 
 class DeliveryOptions(Options):
@@ -136,7 +138,8 @@ class DeliveryOptions(Options):
     `canary` is the percentage of the audience that is sent to first: then the message waits until
     it is resumed or cancelled.
     `unknown_policy` says whether a device without a known answer is sent to again; the app's or the
-    setting without it.
+    setting without it. `push_type` is one of Apple's beside alerts, as voip: it goes to the devices
+    that registered with it, and to no others.
 
     Raises:
         InvalidPublishAt: `publish_at` is no moment, or `publish_at_local` no time.
@@ -187,6 +190,7 @@ class DeliveryOptions(Options):
         PlainValidator(read_audience),
         PlainSerializer(methodcaller("to_json")),
     ] = None  # said by nobody but the functions for activities
+    push_type: Annotated[str | None, PlainValidator(read_push_type)] = None
 
     #: Times as they were said, by their names on the wire: `+10m` is the same whenever it is said.
     _said_as: Mapping[str, str] = PrivateAttr(default_factory=dict)
@@ -244,6 +248,8 @@ class DeliveryOptions(Options):
             InvalidParameter: publishAtLocal is given with what it excludes, or a pace that
                 does not fit the other times.
         """
+        if self.push_type and self.pushes and self.push_broadcast and not self.platforms:
+            raise InvalidParameter(f"pushType {self.push_type}: Apple's systems alone have it")
         check_canary(
             self.canary,
             repeats=bool(self.repeat_every),
@@ -277,7 +283,9 @@ class DeliveryOptions(Options):
     def platforms(self) -> frozenset[Platform]:
         """The platforms that may be sent to: none where only subscribers are meant."""
         meant = self.push_broadcast.platforms if self.pushes else frozenset()
-        return meant if self.activity is None else meant & ACTIVE_PLATFORMS
+        if self.activity is not None:
+            return meant & ACTIVE_PLATFORMS
+        return meant if self.push_type is None else meant & frozenset(APPLES)
 
     @property
     def device_ids(self) -> tuple[str, ...]:
@@ -308,6 +316,13 @@ class DeliveryOptions(Options):
     def repeat_expires_at_ms(self) -> int | None:
         """The last moment of a repeat, epoch milliseconds; None for no end or no repeat."""
         return self.repeat_expires_at if self.repeat_every else None
+
+    def of_type(self) -> Self:
+        """Return the same, with the lifetime that a push of its type has where none was said."""
+        push_type = PUSH_TYPES.get(self.push_type or "")
+        if push_type is None or not push_type.now_or_never or self.ttl != TTL_MAX_SECONDS:
+            return self
+        return self.model_copy(update={"ttl": 0})
 
     @property
     def ttl_seconds(self) -> int:

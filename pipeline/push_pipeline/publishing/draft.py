@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 
 from push_pipeline.content import Content, measure
+from push_pipeline.content.apple import typed
 from push_pipeline.content.languages import DEFAULT, headers_in, message_in, spoken_in
 from push_pipeline.content.sizes import Oversize
 from push_pipeline.errors import (
@@ -124,12 +125,14 @@ def draft_message(
     to = DeliveryOptions.of(delivery_options)
     if to.activity is not None:
         raise InvalidParameter("activity is no delivery option: start_activity says it")
+    headers = typed(said.headers, to.push_type)
     where = _check_channel(channel, to)
-    asked = to
+    asked, to = to, to.of_type()
     if message is None and not to.pushes:
         message = ""  # only a text for devices must be one
     words = in_languages(
-        spoken_in(message, said.headers), lambda language: _say(language, message, said, to)
+        spoken_in(message, headers),
+        lambda language: _say(language, (message, headers), said.template_values, to),
     )
     if said.template_values:
         to = fill_segment(to, said.template_values)
@@ -188,10 +191,15 @@ def in_languages(languages: Iterable[str], say: Callable[[str], Frozen]) -> Froz
     return Frozen(content, tuple(warnings), too_large)
 
 
-def _say(language: str, message: Any, said: PublishOptions, to: DeliveryOptions) -> Frozen:
-    words, headers = message_in(language, message), headers_in(language, said.headers)
-    if said.template_values:
-        wording = Wording.fill(words, headers, said.template_values)
+def _say(
+    language: str,
+    said: tuple[Any, Mapping[str, Any]],
+    values: Mapping[str, str],
+    to: DeliveryOptions,
+) -> Frozen:
+    words, headers = message_in(language, said[0]), headers_in(language, said[1])
+    if values:
+        wording = Wording.fill(words, headers, values)
         return freeze_wordings(dict.fromkeys(to.platforms, wording))
     plain = Content.from_publish(words, headers)
     too_large = measure(plain, to.platforms, new_message_id())

@@ -4,15 +4,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from push_pipeline.audience import find_missing, may_have, select_for
+from push_pipeline.credentials import certificate_end
 from push_pipeline.db import Connection
 from push_pipeline.devices.channels import find_neighbours, find_populated
 from push_pipeline.directory.apps import needs_sdk_copy
+from push_pipeline.directory.provider_routes import apple_environments, find_credential
+from push_pipeline.errors import InvalidParameter
 from push_pipeline.field_warning import FieldWarning
 from push_pipeline.ledger.messages import NOBODY_NAMED_IS_THERE
 from push_pipeline.options import EVERY_CHANNEL
 from push_pipeline.options.channel import near_name
 from push_pipeline.platform import Platform
 from push_pipeline.publishing.draft import Draft
+from push_pipeline.push_type import PUSH_TYPES
+from push_pipeline.settings import get_settings
 
 #: Names of devices that are looked up while the publisher waits; of more than these the ledger
 #: tells who was missing.
@@ -36,6 +41,7 @@ def foresee(connection: Connection, drafts: Sequence[Draft], now: int) -> list[F
     """Look at whom drafts, each with its app's id, are for: a few indexed look-ups for all.
 
     Raises:
+        InvalidParameter: one is of a push type that the app's certificates cannot send.
         PayloadTooLarge: one is too large for a platform that somebody may have.
         StrictRefusal: one is strict, and has warnings.
     """
@@ -43,6 +49,7 @@ def foresee(connection: Connection, drafts: Sequence[Draft], now: int) -> list[F
     empty = _empty(connection, drafts, populated)
     foreseen = []
     for draft in drafts:
+        _require_key(connection, draft)
         place = (draft.app_id, draft.channel)
         known = Foresight(populated=place in populated)
         if _asks_who_is_in(draft) and not known.populated:
@@ -66,6 +73,22 @@ def _populated(connection: Connection, drafts: Sequence[Draft]) -> set[Place]:
         for app_id, names in named.items()
         for name in find_populated(connection, app_id, names)
     }
+
+
+def _require_key(connection: Connection, draft: Draft) -> None:
+    push_type = PUSH_TYPES.get(draft.to.push_type or "")
+    secret = get_settings().secret_key
+    if push_type is None or not push_type.by_key_alone or secret is None:
+        return
+    sealed = (
+        find_credential(connection, draft.app_id, "apns", environment)
+        for environment in apple_environments(connection, draft.app_id)
+    )
+    ways = [certificate_end(secret.get_secret_value(), one) for one in sealed if one is not None]
+    if ways and None not in ways:
+        raise InvalidParameter(
+            f"pushType {push_type.name}: Apple takes it by a p8 key alone, not by a certificate"
+        )
 
 
 def _asks_who_is_in(draft: Draft) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, time, timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ from sqlalchemy.orm import Session, scoped_session
 
 from push_pipeline import db
 from push_pipeline.clock import now_ms
+from push_pipeline.content.apple import typed
 from push_pipeline.directory.apps import resolve_app
 from push_pipeline.directory.templates import PUSH, get_template, looks_for
 from push_pipeline.ledger.messages import Receipt
@@ -32,6 +34,7 @@ from push_pipeline.template import composing
 from push_pipeline.template.device_facing import for_device
 from push_pipeline.template.smart_text import fill_clause
 from push_pipeline.template.stored import PushTemplate
+from push_pipeline.template.wording import Wording
 from push_pipeline.whereclause import parse_clause
 
 Values = Mapping[str, str | int | float | bool | None]
@@ -50,6 +53,7 @@ def push_with_template(  # noqa: PLR0913 - every one of them is the API's
     session: Session | scoped_session[Session] | None = None,
     users: UserIds | None = None,
     unknown_policy: str | None = None,
+    push_type: str | None = None,
     strict: bool = False,
 ) -> Receipt:
     """Push a stored template to the devices that it is for.
@@ -71,6 +75,7 @@ def push_with_template(  # noqa: PLR0913 - every one of them is the API's
         session: write in this SQLAlchemy session's transaction; the wake-up follows its commit.
         users: of the template's audience, only the devices of these users.
         unknown_policy: whether a device without an answer is sent to again.
+        push_type: one of Apple's beside alerts; to the devices that registered with it alone.
         strict: refuse it where anything of it has no effect, or another one.
 
     Raises:
@@ -88,6 +93,7 @@ def push_with_template(  # noqa: PLR0913 - every one of them is the API's
         repeat_every=repeat_every,
         repeat_expires_at=repeat_expires_at,
         unknown_policy=unknown_policy,
+        push_type=push_type,
     )
     return push_stored(
         name,
@@ -199,7 +205,7 @@ def draft_template(
     words = in_languages(
         composing.languages(template),
         lambda one: freeze_wordings(
-            composing.compose(template, said.template_values, brought, one)
+            _typed(composing.compose(template, said.template_values, brought, one), to)
         ),
     )
     content = {"template": template.name, **said.to_json(), **words.content}
@@ -207,7 +213,7 @@ def draft_template(
         "push_broadcast": read_broadcast(template.reached) & to.push_broadcast,
         "segment_query": _both(template.segment_query, to.segment_query, said.template_values),
     }
-    meant = to.model_copy(update=narrowed)
+    meant = to.of_type().model_copy(update=narrowed)
     return Draft(
         template.channel_name,
         content,
@@ -218,6 +224,15 @@ def draft_template(
         too_large=words.too_large,
         strict=strict,
     )
+
+
+def _typed(wordings: Mapping[Platform, Wording], to: DeliveryOptions) -> dict[Platform, Wording]:
+    """Return the wordings of a push type of Apple's, or of what devices show where it has none."""
+    return {
+        platform: replace(wording, headers=typed(wording.headers, to.push_type))
+        for platform, wording in wordings.items()
+        if to.push_type is None or platform in to.platforms
+    }
 
 
 def _asked(template: PushTemplate, brought: object) -> object:

@@ -24,7 +24,7 @@ _SHARED: Final = (
         for system in ("ios", "osx")
         for name in (
             *("badge", "content-available", "mutable-content", "collapse-id"),
-            *("interruption-level", "relevance-score", "raw", "sdk-copy"),
+            *("interruption-level", "relevance-score", "raw", "sdk-copy", "push-type", "priority"),
         )
     )
     | {

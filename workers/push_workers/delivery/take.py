@@ -11,6 +11,7 @@ from push_pipeline.ledger.activities import find_newest
 from push_pipeline.ledger.values import Standing
 from push_pipeline.options.activity import is_overtaken
 from push_pipeline.outcome import Settled
+from push_pipeline.push_type import takes
 from push_workers.delivery.activity import activity_target
 from push_workers.delivery.claim import (
     Claim,
@@ -77,10 +78,12 @@ def _targets(connection: Connection, claim: Claim, context: Context, now: int) -
     members = claim.members[claim.batch.settled :]
     event = context.run_facts(claim.batch.run_id).activity
     if event is None:
-        return {row[0]: Target(*row) for row in find_targets(connection, members, now)}
+        push_type = context.run_facts(claim.batch.run_id).run.push_type
+        found = find_targets(connection, members, now)
+        return {row[0]: Target(*row) for row in found if takes(row[2], push_type)}
     meant = event.activity.audience
-    found = find_activity_targets(connection, claim.batch.app_id, meant, members, now)
-    return {row[0]: activity_target(*row) for row in found}
+    rows = find_activity_targets(connection, claim.batch.app_id, meant, members, now)
+    return {row[0]: activity_target(*row) for row in rows}
 
 
 def _is_overtaken(connection: Connection, batch: Standing, context: Context) -> bool:

@@ -32,7 +32,7 @@ from push_pipeline.ledger.values import NewBatch
 from push_pipeline.options import DeliveryOptions
 from push_pipeline.options.activity import ActivityAudience
 from push_pipeline.options.canary import devices_of
-from push_pipeline.platform import route_environment
+from push_pipeline.platform import FCM_KINDS, route_environment
 from push_pipeline.schedule import is_due, is_missed
 from push_pipeline.settings import get_settings
 from push_workers.fanout.canary import cut
@@ -247,7 +247,7 @@ def _read_step(connection: Connection, run: RunView, now: int) -> Step:
     page, held = cut(whole, canary, run.audience)
     bulk = run.bulk or page.cursor is not None
     default = ""
-    if any(one.kind == "apns" and not one.environment for one in page.members):
+    if any(one.kind not in FCM_KINDS and not one.environment for one in page.members):
         default = _default_environment(connection, run.app_id)
     rate = _rate(connection, run, selection, now) if first else run.rate
     planned = spaced(

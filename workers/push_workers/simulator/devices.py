@@ -21,7 +21,8 @@ class Device(BaseModel):
     token: str
     provider: Literal["apns", "fcm", "webpush"] = "apns"
     environment: Literal["production", "sandbox"] = "production"
-    topic: str | None = None  # bundle id, or the public key of a subscription; None: any
+    #: With its push type's suffix, or the public key of a subscription; None: any.
+    topic: str | None = None
     project: str | None = None  # FCM; None: any
     platform: Literal["ios", "android", "web"] = "android"  # FCM
     state: Literal["active", "dead", "expired"] = "active"

@@ -23,5 +23,5 @@ def render(
         platform,
         content.apple_headers(platform, collapse_id, expires_at),
         expires_at,
-        collapsible=True,
+        collapsible=content.push_type is None or content.push_type.repeatable,
     )

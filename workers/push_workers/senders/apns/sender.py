@@ -5,10 +5,10 @@ import time
 from collections.abc import Sequence
 from typing import Unpack
 
-from push_pipeline.content.live_activity import PUSH_TYPE, TOPIC_SUFFIX
 from push_pipeline.credentials import ApnsCredential
 from push_pipeline.outcome import Outcome, Verdict
 from push_pipeline.platform import Platform
+from push_pipeline.push_type import LIVE_ACTIVITY, PUSH_TYPES, suffix_of
 from push_workers.senders.apns.responses import (
     CURED_BY_RECONNECTING,
     REASONS,
@@ -17,7 +17,7 @@ from push_workers.senders.apns.responses import (
 )
 from push_workers.senders.apns.token import ProviderTokens
 from push_workers.senders.base import Rendered, Target
-from push_workers.senders.http2 import Ended, Ending, HeadersOf
+from push_workers.senders.http2 import Ended, Ending, HeadersOf, StopsAt
 from push_workers.senders.provider_sender import Parcel, ProviderSender, SenderOptions
 from push_workers.senders.tls import show
 
@@ -28,6 +28,13 @@ _PATH = "/3/device/"
 #: that others share.
 _ADDRESSABLE = re.compile(r"[A-Za-z0-9._~-]{1,640}")
 _ADDRESSABLES = re.compile(r"[A-Za-z0-9._~-]{1,640}(?:/[A-Za-z0-9._~-]{1,640})*")
+
+
+#: Push types that a certificate cannot send.
+_BY_KEY_ALONE = {LIVE_ACTIVITY, *(one.name for one in PUSH_TYPES.values() if one.by_key_alone)}
+
+#: Said of a topic with a push type's suffix, these hold nobody else: the app may not have it.
+_ABOUT_TOPIC = frozenset(("BadTopic", "TopicDisallowed"))
 
 
 class ApnsSender(ProviderSender):
@@ -56,11 +63,11 @@ class ApnsSender(ProviderSender):
         return [n for n, token in enumerate(tokens) if _ADDRESSABLE.fullmatch(token)]
 
     def _headers(self, rendered: Rendered) -> HeadersOf | Verdict:
-        live = rendered.headers.get("apns-push-type") == PUSH_TYPE
-        if live and self._tokens is None:  # a certificate cannot send it, and would be blamed
+        push_type = rendered.headers.get("apns-push-type")
+        if self._tokens is None and push_type in _BY_KEY_ALONE:
             return Verdict(Outcome.REJECTED, "TopicDisallowed")
         mac_topic = self._credential.mac_topic if rendered.platform is Platform.OSX else None
-        topic = mac_topic or self._credential.topic + (TOPIC_SUFFIX if live else "")
+        topic = (mac_topic or self._credential.topic) + suffix_of(push_type)
         headers = {"apns-topic": topic, **rendered.headers}
         shared = [(name.encode(), value.encode()) for name, value in headers.items()]
         return lambda connection: [*self._authorization(connection), *shared]
@@ -85,9 +92,19 @@ class ApnsSender(ProviderSender):
             for ending, notification_id in zip(endings, ids, strict=True)
         ]
 
+    def _post(self, parcel: Parcel, stops_at: StopsAt) -> Sequence[Verdict]:
+        verdicts = super()._post(parcel, stops_at)
+        if not suffix_of(parcel.rendered.headers.get("apns-push-type")):
+            return verdicts
+        return [_of_one_topic(one) if one.reason in _ABOUT_TOPIC else one for one in verdicts]
+
     def _renew(self) -> None:
         self._transport.close()
         self._transport = self._connect()
+
+
+def _of_one_topic(verdict: Verdict) -> Verdict:
+    return Verdict(Outcome.REJECTED, verdict.reason, verdict.provider_id)
 
 
 def _judge(ending: Ending, notification_id: str) -> Verdict:

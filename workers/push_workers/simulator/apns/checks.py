@@ -28,6 +28,12 @@ TOPIC_SUFFIX = {
 }
 #: Push types that a client certificate cannot send.
 TOKEN_ONLY = frozenset({"location", "liveactivity"})
+#: What `aps` is, where it can be nothing else.
+_APS: dict[str, dict[str, Any]] = {
+    "background": {"content-available": 1},
+    "widgets": {"content-changed": True},
+    "controls": {"content-changed": True},
+}
 #: Payload limits in bytes.
 PAYLOAD_MAX_BYTES = 4096
 VOIP_PAYLOAD_MAX_BYTES = 5120
@@ -139,14 +145,16 @@ def logical_id(body: bytes, key: str) -> str | None:
 
 
 @lru_cache(maxsize=4096)
-def background_fault(body: bytes) -> str | None:
-    """Check the payload of a background push: in `aps` nothing but `content-available: 1`.
+def aps_fault(body: bytes, push_type: str | None) -> str | None:
+    """Check `aps` where the push type leaves no choice: it has that alone.
 
     Apple, "Pushing background updates to your App", names no reason: it says that a type that
     does not match the payload may be refused, delayed or dropped.
     """
-    payload: Any = orjson.loads(body)
-    return None if payload.get("aps") == {"content-available": 1} else "InvalidPushType"
+    wanted = _APS.get(push_type or "")
+    if wanted is None or orjson.loads(body).get("aps") == wanted:
+        return None
+    return "InvalidPushType"
 
 
 def is_token(token: str) -> bool:

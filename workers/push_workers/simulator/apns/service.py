@@ -87,12 +87,14 @@ class ApnsService(Service):
         logical = checks.logical_id(request.body, self.world.behaviour.logical_key)
         if logical is None:  # no reason is published for a body that is no JSON: a guess
             return Finding(rejection("PayloadEmpty", apns_id), token, topic)
-        if headers.push_type == "background" and checks.background_fault(request.body):
+        if checks.aps_fault(request.body, headers.push_type):
             return Finding(rejection("InvalidPushType", apns_id), token, topic)
         fault = self._activity_fault(token, request.body, headers)
         if fault is not None:
             return Finding(rejection(fault, apns_id), token, topic)
-        fault = self._token_fault(token, topic)
+        # An activity's token says by its kind what it is for, others by their topic.
+        live = headers.push_type == activities.PUSH_TYPE
+        fault = self._token_fault(token, topic if live else headers.topic or "")
         if fault is not None:
             return Finding(self._refusal(fault, token, apns_id), token, topic)
         return self._accepted(
@@ -141,7 +143,7 @@ class ApnsService(Service):
                 else "TopicDisallowed"
             )
         topics = binding.token.key.topics if binding.token is not None else None
-        if topics is not None and topic not in topics:
+        if topics is not None and headers.topic not in topics:
             return "TopicDisallowed"
         if self.world.behaviour.any_topic or topic in self.world.topics:
             return None

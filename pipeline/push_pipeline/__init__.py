@@ -25,6 +25,12 @@ if TYPE_CHECKING:
         update_activity,
     )
     from push_pipeline.publishing.apublish import apublish
+    from push_pipeline.publishing.broadcast_channels import (
+        create_broadcast_channel,
+        delete_broadcast_channel,
+        list_broadcast_channels,
+        show_broadcast_channel,
+    )
     from push_pipeline.publishing.control import cancel, pause, resume
     from push_pipeline.publishing.publish import publish, push_to_user
     from push_pipeline.publishing.push_template import push_with_template
@@ -39,10 +45,13 @@ __all__ = [
     "SetupError",
     "apublish",
     "cancel",
+    "create_broadcast_channel",
+    "delete_broadcast_channel",
     "end_activity",
     "erase_user",
     "export_user",
     "forget_device",
+    "list_broadcast_channels",
     "list_devices",
     "pause",
     "publish",
@@ -55,6 +64,7 @@ __all__ = [
     "resume",
     "revive_devices",
     "show_activity",
+    "show_broadcast_channel",
     "show_device",
     "start_activity",
     "status",
@@ -71,10 +81,13 @@ _HOMES = {
     "SetupError": "errors",
     "apublish": "publishing.apublish",
     "cancel": "publishing.control",
+    "create_broadcast_channel": "publishing.broadcast_channels",
+    "delete_broadcast_channel": "publishing.broadcast_channels",
     "end_activity": "publishing.activities",
     "erase_user": "privacy",
     "export_user": "privacy",
     "forget_device": "privacy",
+    "list_broadcast_channels": "publishing.broadcast_channels",
     "list_devices": "devices.inventory",
     "pause": "publishing.control",
     "publish": "publishing.publish",
@@ -87,6 +100,7 @@ _HOMES = {
     "resume": "publishing.control",
     "revive_devices": "devices.revival",
     "show_activity": "publishing.activities",
+    "show_broadcast_channel": "publishing.broadcast_channels",
     "show_device": "devices.inventory",
     "start_activity": "publishing.activities",
     "status": "api",

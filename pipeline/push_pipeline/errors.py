@@ -35,6 +35,9 @@ PipelineError
 │   ├── RegistrationMissing      5006
 │   ├── UnknownChannel           5010
 │   ├── ChannelExists            5012
+│   ├── UnknownBroadcastChannel  5010, HTTP 404
+│   ├── BroadcastChannelExists   5012
+│   ├── BroadcastChannelRefused  5014
 │   ├── DevicesNotRemoved        5042
 │   ├── UnknownTemplate          5060
 │   ├── DedupeKeyReused          5061, HTTP 422
@@ -50,6 +53,7 @@ PipelineError
     ├── BrokerUnavailable
     ├── BadCredential
     ├── NotForDrills
+    ├── AppleUnreachable
     └── UserKeysUnavailable
 """
 
@@ -271,6 +275,25 @@ class ChannelExists(RequestError):
     code = 5012
 
 
+class UnknownBroadcastChannel(RequestError):
+    """The app has no broadcast channel of this name."""
+
+    code = 5010
+    http_status = 404
+
+
+class BroadcastChannelExists(RequestError):
+    """The app has a broadcast channel of this name already."""
+
+    code = 5012
+
+
+class BroadcastChannelRefused(RequestError):
+    """Apple refused what was asked of a broadcast channel; the text has its word."""
+
+    code = 5014
+
+
 class DevicesNotRemoved(RequestError):
     """The body is not a JSON array of device ids, so that no device was removed."""
 
@@ -366,6 +389,10 @@ class BadCredential(SetupError):
 
 class NotForDrills(SetupError):
     """Nothing may be broken here on purpose."""
+
+
+class AppleUnreachable(SetupError):
+    """Apple's channel management API cannot be reached."""
 
 
 class UserKeysUnavailable(SetupError):

@@ -573,6 +573,53 @@ class ActivityAddress(Table, table=True):
     end_reason: str | None = Field(default=None, sa_column=Column(Text))
 
 
+class BroadcastChannel(Table, table=True):
+    """A broadcast channel of Apple's, by our name: activities on phones listen to it, not devices.
+
+    `channel_id` is Apple's: None while it is being made there. `stamp` is the last `timestamp`
+    that was pushed, in epoch seconds: on a phone the highest wins.
+    """
+
+    __tablename__ = "pipeline_broadcast_channel"
+
+    __table_args__ = (UniqueConstraint("app_id", "environment", "name"),)
+
+    id: int | None = big_key(primary=True)
+    app_id: str = app_key()
+    environment: str = Field(sa_column=Column(Text, nullable=False))
+    name: str = Field(sa_column=Column(Text, nullable=False))
+    channel_id: str | None = Field(default=None, sa_column=Column(Text))
+    stores: str = Field(sa_column=Column(Text, nullable=False))  # nothing, latest
+    stamp: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
+    created_at: int = instant(nullable=False)
+    pushed_at: int | None = instant()
+
+
+class Broadcast(Table, table=True):
+    """What became of the one request of a run that went to a broadcast channel.
+
+    Its audience is unknown, so that none of it is counted among devices. `in_doubt` is set
+    before it is sent: who finds it set does not know whether Apple has it.
+    """
+
+    __tablename__ = "pipeline_broadcast"
+
+    run_id: int = big_key(references="pipeline_run.id", primary=True)
+    name: str = Field(sa_column=Column(Text, nullable=False))
+    environment: str = Field(sa_column=Column(Text, nullable=False))
+    channel_id: str = Field(sa_column=Column(Text, nullable=False))
+    stores: str = Field(sa_column=Column(Text, nullable=False))
+    stamp: int = Field(sa_column=Column(BigInteger, nullable=False))
+    request_id: str = Field(sa_column=Column(Text, nullable=False))
+    in_doubt: bool = Field(default=False)
+    attempts: int = counter()
+    resent: int = counter()
+    outcome: str | None = Field(default=None, sa_column=Column(Text))
+    reason: str | None = Field(default=None, sa_column=Column(Text))
+    unique_id: str | None = Field(default=None, sa_column=Column(Text))  # in the sandbox
+    settled_at: int | None = instant()
+
+
 class DeadLetter(Table, table=True):
     """A task message that nobody could read, kept for an operator."""
 
@@ -672,6 +719,8 @@ APP_ACCESS = _columns(AppAccess)
 API_KEY = _columns(ApiKey)
 AUDIT = _columns(AuditEntry)
 BATCH = _columns(Batch)
+BROADCAST = _columns(Broadcast)
+BROADCAST_CHANNEL = _columns(BroadcastChannel)
 CHANNEL = _columns(Channel)
 CONSOLE_SESSION = _columns(ConsoleSession)
 CONSOLE_USER = _columns(ConsoleUser)

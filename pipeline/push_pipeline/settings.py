@@ -94,6 +94,12 @@ class Settings(BaseSettings):
         "production", description="APNs environment of the default app's tokens"
     )
     apns_url: str | None = Field(None, description="Instead of Apple's endpoint, for tests")
+    apns_manage_url: str | None = Field(
+        None, description="Instead of Apple's endpoint for broadcast channels, with its port"
+    )
+    apns_broadcast_url: str | None = Field(
+        None, description="Instead of the credential's endpoint, for pushes to broadcast channels"
+    )
     fcm_service_account_file: Path | None = Field(
         None, description="Service account JSON of the default app's Firebase project"
     )

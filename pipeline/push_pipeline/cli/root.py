@@ -18,6 +18,7 @@ from push_pipeline.cli import (
     activities,
     adopted,
     apps,
+    broadcast_channels,
     console_users,
     demo,
     devices,
@@ -79,6 +80,7 @@ app.add_typer(keys.group, name="keys")
 app.add_typer(console_users.group, name="console")
 app.add_typer(templates.group, name="template")
 app.add_typer(schedule.group, name="schedule")
+app.add_typer(broadcast_channels.group, name="broadcast-channel")
 
 
 @app.callback()

@@ -24,6 +24,7 @@ from push_pipeline.gateway.operators import OperatorPort
 from push_pipeline.gateway.paths import Addressing
 from push_pipeline.gateway.routes import (
     activities,
+    broadcast_channels,
     browsers,
     channels,
     console,
@@ -68,6 +69,7 @@ _ROUTES = (
     registrations,
     registration_rows,
     channels,
+    broadcast_channels,
     templates,
     messaging,
     users,

@@ -25,7 +25,7 @@ FORBIDDEN_CATEGORIES: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 #: The routes beside `/messaging/{channel}`, and what a client folds away from a path.
 RESERVED_NAMES: Final = frozenset(
-    {"push", "registrations", "email", "channels", "pushtemplates", ".", ".."}
+    {"push", "registrations", "email", "channels", "broadcast-channels", "pushtemplates", ".", ".."}
 )
 
 #: Of difflib: a letter more or less in a word of five is likely enough.

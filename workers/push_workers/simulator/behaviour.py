@@ -43,6 +43,8 @@ class Behaviour(BaseModel):
     apns_device_per_minute: int | None = None
     topics: tuple[str, ...] = ()  # bundle ids beside the simulator's own
     any_topic: bool = False
+    broadcasts: bool = True  # the capability of the bundle ids
+    broadcast_channels: int = 10_000  # of an app at the most
 
     # ---- FCM
     oauth_expires_in_seconds: int = 3599

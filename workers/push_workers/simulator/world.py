@@ -4,6 +4,7 @@ from cryptography.hazmat.primitives import serialization
 
 from push_workers.simulator.allowance import Allowance
 from push_workers.simulator.behaviour import Behaviour
+from push_workers.simulator.channels import Channels
 from push_workers.simulator.clock import Clock
 from push_workers.simulator.devices import Registry
 from push_workers.simulator.identity import KEY_ID, PROJECT_ID, TEAM_ID, TOPIC, Identity
@@ -29,6 +30,7 @@ class World:
         self.journal = Journal(fast=fast)
         self.allowance = Allowance()
         self.subscriptions = Subscriptions()
+        self.channels = Channels()
         self.keyring = KeyRing([_own_key(identity)])
         self.key_updates: dict[str, tuple[str, float]] = {}  # key id -> its last JWT, since when
         self.push_keys: dict[str, str] = {}  # subscription -> the key that it was made with
@@ -57,6 +59,7 @@ class World:
         self.journal.clear()
         self.allowance.clear()
         self.subscriptions.clear()
+        self.channels.clear()
         self.keyring.reset()
         self.key_updates.clear()
         self.push_keys.clear()

@@ -3,7 +3,7 @@
 import hashlib
 import uuid
 
-from push_workers.simulator.apns import activities, authentication, checks
+from push_workers.simulator.apns import activities, authentication, broadcast, checks
 from push_workers.simulator.apns.reasons import USUAL, rejection
 from push_workers.simulator.devices import Device
 from push_workers.simulator.link import Link
@@ -22,7 +22,9 @@ class ApnsService(Service):
     provider = "apns"
 
     def judge(self, link: Link, request: Request) -> Finding:
-        """Check a device request; the first fault decides."""
+        """Check a device request, or one about broadcasts; the first fault decides."""
+        if broadcast.is_about_broadcasts(request.path):
+            return broadcast.judge(self.world, link, request)
         token = checks.token_of(request.path)
         apns_id = self._apns_id(request, token)
         fault = checks.path_fault(request.method, request.path)

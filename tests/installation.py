@@ -16,9 +16,11 @@ from push_pipeline.devices.register import register_devices
 from push_pipeline.devices.registration import check_registration
 from push_pipeline.directory.apps import ensure_app
 from push_pipeline.ledger.new_credential import change_credential, change_push_key
+from push_pipeline.ledger.runs import RunView
 from push_pipeline.ledger.views import PARTS, RunLedger
 from push_pipeline.models import BATCH, DEVICE, RUN, Batch, Run
 from push_pipeline.settings import get_settings
+from push_workers.delivery.broadcast import send_broadcast
 from push_workers.delivery.deliver import deliver
 from push_workers.delivery.process import Context
 from push_workers.fanout.fan_out import fan_out
@@ -113,12 +115,16 @@ class Installation:
     def work(self, message_id: str) -> RunLedger:
         """Do what workers would until nothing of the message is due; return its one run."""
         run_id = self.run_id(message_id)
-        while fan_out(run_id):
+        while fan_out(run_id, self.broadcast):
             pass  # it was not its turn any more
         while due := self.due_batches(message_id):
             for batch_id in due:
                 deliver(batch_id, self.context)
         return self.run(message_id)
+
+    def broadcast(self, run: RunView) -> bool:
+        """Send a run's one request to a broadcast channel."""
+        return send_broadcast(run, self.context) and False
 
     def run(self, message_id: str) -> RunLedger:
         """Return the run as the ledger shows it, after checking that it balances."""

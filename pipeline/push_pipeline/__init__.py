@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         list_broadcast_channels,
         show_broadcast_channel,
     )
+    from push_pipeline.publishing.broadcasts import push_to_broadcast_channel
     from push_pipeline.publishing.control import cancel, pause, resume
     from push_pipeline.publishing.publish import publish, push_to_user
     from push_pipeline.publishing.push_template import push_with_template
@@ -55,6 +56,7 @@ __all__ = [
     "list_devices",
     "pause",
     "publish",
+    "push_to_broadcast_channel",
     "push_to_user",
     "push_with_template",
     "register_device",
@@ -91,6 +93,7 @@ _HOMES = {
     "list_devices": "devices.inventory",
     "pause": "publishing.control",
     "publish": "publishing.publish",
+    "push_to_broadcast_channel": "publishing.broadcasts",
     "push_to_user": "publishing.publish",
     "push_with_template": "publishing.push_template",
     "register_device": "devices.register",

@@ -14,6 +14,7 @@
 | tokens_retired | reasons | tokens that a provider calls dead or foreign are out of service |
 | addresses_ended | reasons | tokens of activities that a provider calls dead are used no more |
 | lease_lost | batch_id | a worker was overtaken and recorded nothing |
+| broadcast_settled | run_id, outcome | the one request to a broadcast channel ended |
 | run_closed | run_id, lane, seconds, first_seconds | nothing of a run is open any more |
 | run_stopped | run_id, reason | the guard stopped a run on a route |
 | route_rested | credential_id, seconds, cause, reason | a route is closed for everybody |
@@ -72,13 +73,14 @@ USUAL_ENDS = (
 )
 
 #: Whom a message is for.
-KINDS = ("channel", "users", "devices", "activity")
+KINDS = ("channel", "users", "devices", "activity", "broadcast")
 
 _EVENTS = (
     *("publish_changed", "publish_lost", "registration_changed"),
     *("publish_begun", "fanned_out", "slice_recorded"),
     *("provider_answered", "tokens_retired", "addresses_ended"),
-    *("lease_lost", "run_closed", "run_stopped", "route_rested", "dead_letter_kept"),
+    *("lease_lost", "broadcast_settled", "run_closed", "run_stopped", "route_rested"),
+    "dead_letter_kept",
     *("budget_waited", "budget_cut", "worker_stuck", "claims_released"),
     *("tick_dropped", "woken_again", "registrations_expired", "ledger_pruned"),
 )
@@ -137,6 +139,12 @@ _publishes = Count(
     "Messages whose sending began, by whom they are for",
     ["kind"],
     [(kind,) for kind in KINDS],
+)
+_broadcasts = Count(
+    "push_pipeline_broadcasts_total",
+    "Requests to broadcast channels that ended; none of them counts a device",
+    ["outcome"],
+    [(settled.value,) for settled in Settled],
 )
 _fanned_out = Count("push_pipeline_fanned_out_total", "Members that got their batch row")
 _responses = Count(
@@ -256,6 +264,14 @@ def publish_begun(run_id: int, kind: str) -> None:
     _events.add(1, "publish_begun")
     _publishes.add(1, kind)
     logger.debug("run %d begins", run_id, extra={"action": "publish_begun", "run_id": run_id})
+
+
+def broadcast_settled(run_id: int, outcome: Settled) -> None:
+    """A request to a broadcast channel ended; whom it reached nobody knows."""
+    _events.add(1, "broadcast_settled")
+    _broadcasts.add(1, outcome.value)
+    told = {"action": "broadcast_settled", "run_id": run_id, "outcome": outcome.value}
+    logger.info("the broadcast of run %d ended as %s", run_id, outcome.value, extra=told)
 
 
 def fanned_out(run_id: int, members: int, batches: int) -> None:

@@ -1,19 +1,33 @@
 """Broadcast channels of Apple's: made, listed, deleted, and pushed to, from end to end."""
 
+import json
+from datetime import UTC, datetime, timedelta
+
 import pytest
+from sqlalchemy import update
 
 from push_pipeline import (
+    cancel,
     create_broadcast_channel,
+    db,
     delete_broadcast_channel,
     list_broadcast_channels,
+    pause,
+    push_to_broadcast_channel,
+    resume,
     show_broadcast_channel,
+    status,
 )
 from push_pipeline.errors import (
     AppleUnreachable,
     BroadcastChannelExists,
     BroadcastChannelRefused,
+    InvalidParameter,
+    PayloadTooLarge,
     UnknownBroadcastChannel,
 )
+from push_pipeline.ledger.views import PARTS
+from push_pipeline.models import Broadcast, Run
 from tests.installation import APP, Installation
 
 
@@ -56,3 +70,136 @@ def test_an_app_without_the_capability_and_an_apple_that_is_away_leave_no_name(
         create_broadcast_channel("game", app=APP)
 
     assert list_broadcast_channels(app=APP) == []
+
+
+def sent(installation: Installation) -> list[dict]:
+    return [one for one in installation.simulator.log() if one["path"].startswith("/4/")]
+
+
+def again(installation: Installation) -> None:
+    """Let the tick take up what waits for a later attempt, as if the wait were over."""
+    with db.writing() as connection:
+        connection.execute(update(Run).values(lease_until=None))
+
+
+def push(state: dict | None = None, **said: object) -> str:
+    receipt = push_to_broadcast_channel("game", state or {"home": 1}, app=APP, **said)
+    assert receipt.status == "scheduled"
+    return receipt.message_id
+
+
+def test_one_request_goes_out_and_no_device_is_counted(installation: Installation) -> None:
+    installation.register(["a1" * 32])
+    made = create_broadcast_channel("game", app=APP)
+
+    runs = [installation.work(push()), installation.work(push({"home": 2}, event="end"))]
+
+    told = [run["broadcast"] for run in runs]
+    assert [one["outcome"] for one in told] == ["accepted", "accepted"]
+    assert told[0]["timestamp"] < told[1]["timestamp"]
+    assert (told[0]["audience"], told[0]["attempts"], told[0]["resent"]) == (None, 1, 0)
+    for run in runs:
+        assert {run[name] for name in ("audience", *PARTS)} == {0}
+        assert run["state"] == "finished"
+    first, second = sent(installation)
+    assert first["path"].startswith("/4/broadcasts/apps/")
+    assert first["headers"]["apns-channel-id"] == made["channelId"]
+    assert first["headers"]["apns-request-id"] == told[0]["requestId"]
+    assert "apns-topic" not in first["headers"]
+    assert [one["headers"]["apns-priority"] for one in (first, second)] == ["5", "10"]
+    aps = json.loads(first["body"])["aps"]
+    assert (aps["event"], aps["content-state"]) == ("update", {"home": 1})
+    assert aps["timestamp"] == told[0]["timestamp"]
+
+
+def test_a_channel_that_stores_nothing_takes_no_lifetime(installation: Installation) -> None:
+    create_broadcast_channel("game", stores="nothing", app=APP)
+    with pytest.raises(InvalidParameter, match="keeps nothing"):
+        push(ttl=60)
+
+    assert installation.work(push())["broadcast"]["outcome"] == "accepted"
+    assert sent(installation)[0]["headers"]["apns-expiration"] == "0"
+
+
+def test_what_no_channel_takes_is_refused_before_anything_is_written(
+    installation: Installation,
+) -> None:
+    with pytest.raises(UnknownBroadcastChannel):
+        push()
+    create_broadcast_channel("game", app=APP)
+    with pytest.raises(PayloadTooLarge):
+        push({"x": "y" * 5_200})
+    with pytest.raises(InvalidParameter, match="starts no activity"):
+        push_to_broadcast_channel("game", {}, event="start", app=APP)
+    with pytest.raises(InvalidParameter, match="28800 seconds"):
+        push(ttl=timedelta(hours=9))
+
+
+def test_a_delayed_one_is_cancelled_and_a_paused_one_goes_on(installation: Installation) -> None:
+    create_broadcast_channel("game", app=APP)
+    later = push(publish_at=datetime.now(UTC) + timedelta(hours=1))
+    cancel(later, app=APP)
+    stopped = push()
+    pause(stopped, app=APP)
+
+    assert installation.work(stopped)["broadcast"] is None
+    resume(stopped, app=APP)
+    assert installation.work(stopped)["broadcast"]["outcome"] == "accepted"
+    assert status(later)["status"] == "cancelled"
+    assert len(sent(installation)) == 1
+
+
+def test_a_channel_that_apple_has_no_more_fails_the_message_and_rests_no_route(
+    installation: Installation,
+) -> None:
+    installation.register(["a1" * 32])
+    create_broadcast_channel("game", app=APP)
+    installation.simulator.reset()
+    message_id = push()
+
+    run = installation.work(message_id)
+
+    assert (run["broadcast"]["outcome"], run["broadcast"]["reason"]) == (
+        "rejected",
+        "ChannelNotRegistered",
+    )
+    assert status(message_id)["status"] == "failed"
+    assert installation.work(installation.publish())["accepted"] == 1
+
+
+def test_an_outage_is_waited_for_and_the_timestamp_stays(installation: Installation) -> None:
+    made = create_broadcast_channel("game", app=APP)
+    rule = {
+        "match": {"prefix": made["channelId"]},
+        "action": {"status": 503, "reason": "ServiceUnavailable"},
+        "times": 1,
+    }
+    installation.simulator.rules([rule])
+    message_id = push()
+
+    waiting = installation.work(message_id)["broadcast"]
+    again(installation)
+    done = installation.work(message_id)["broadcast"]
+
+    assert (waiting["outcome"], done["outcome"], done["attempts"]) == (None, "accepted", 2)
+    assert (done["timestamp"], done["resent"]) == (waiting["timestamp"], 0)
+
+
+@pytest.mark.parametrize(
+    ("alert", "outcome", "resent"), [(None, "accepted", 1), ("Goal!", "unknown", 0)]
+)
+def test_what_a_killed_worker_left_goes_again_unless_it_rings(
+    installation: Installation, alert: str | None, outcome: str, resent: int
+) -> None:
+    made = create_broadcast_channel("game", app=APP)
+    rule = {"match": {"prefix": made["channelId"]}, "action": {"status": 503}, "times": 1}
+    installation.simulator.rules([rule])
+    message_id = push(alert=alert)
+    installation.work(message_id)
+    with db.writing() as connection:  # as one leaves it that dies after its request is out
+        connection.execute(update(Broadcast).values(in_doubt=True))
+    again(installation)
+
+    told = installation.work(message_id)["broadcast"]
+
+    assert (told["outcome"], told["resent"]) == (outcome, resent)

@@ -11,7 +11,7 @@ NAMES = [
     *("DeliveryOptions", "PipelineError", "PublishOptions", "Receipt", "RequestError"),
     *("SetupError", "apublish", "cancel", "create_broadcast_channel", "delete_broadcast_channel"),
     *("end_activity", "erase_user", "export_user", "forget_device", "list_broadcast_channels"),
-    *("list_devices", "pause", "publish", "push_to_user"),
+    *("list_devices", "pause", "publish", "push_to_broadcast_channel", "push_to_user"),
     *("push_with_template", "register_device", "remove_activity_token", "report_activity_token"),
     *("resend", "resume", "revive_devices", "show_activity", "show_broadcast_channel"),
     *("show_device", "start_activity", "status", "unregister_device", "update_activity"),

@@ -8,9 +8,11 @@ from celery import Task, signals
 from celery.utils.log import get_task_logger
 
 from push_pipeline import db, queues, tracing, turns
+from push_pipeline.ledger.runs import RunView
 from push_workers import tick as duties
 from push_workers.app import app
 from push_workers.consumer import dead_letters, prefork
+from push_workers.delivery.broadcast import send_broadcast
 from push_workers.delivery.deliver import deliver
 from push_workers.delivery.process import Context
 from push_workers.fanout import fan_out as fan_outs
@@ -27,6 +29,10 @@ def _process_context() -> Context:
     if _context is None:
         _context = Context()
     return _context
+
+
+def _broadcast(run: RunView) -> bool:
+    return send_broadcast(run, _process_context())
 
 
 @signals.worker_init.connect
@@ -77,7 +83,7 @@ def _following(task: Task, key: int) -> Iterable[int]:
 @_by_key
 def fan_out(run_id: int) -> bool:
     """Write the batches of a run and wake their workers."""
-    return fan_outs.fan_out(run_id)
+    return fan_outs.fan_out(run_id, _broadcast)
 
 
 @app.task(name=queues.START_RUN, bind=True, typing=False)
@@ -88,7 +94,7 @@ def start_run(run_id: int) -> bool:
     Its turn is among those of the queue `publish`: of what an app has for one moment, thousands
     may stand in a worker before what others publish then.
     """
-    return fan_outs.start(run_id)
+    return fan_outs.start(run_id, _broadcast)
 
 
 @app.task(name=queues.DELIVER["apns"], bind=True, typing=False)

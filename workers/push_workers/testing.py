@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final
 
 from push_pipeline import db, queues
@@ -28,10 +29,11 @@ from push_pipeline.ledger.values import Standing
 from push_pipeline.outcome import ACCEPTED, Outcome, Verdict
 from push_pipeline.platform import VENDORS
 from push_pipeline.queues import Wake
+from push_workers.delivery.broadcast import send_broadcast
 from push_workers.delivery.deliver import deliver
 from push_workers.delivery.process import Context
 from push_workers.fanout import fan_out
-from push_workers.senders.base import OnPause, Rendered, Sender, Target
+from push_workers.senders.base import Broadcaster, OnPause, Rendered, Sender, Target
 
 #: Where a credential stands in for an app's own: provider and environment.
 _ROUTES: Final = (
@@ -82,6 +84,12 @@ class Provider:
             told = target.token, rendered.platform.value, json.loads(body), rendered.headers
             self.sent.append(Sent(*told))
         return [_verdict(self._answer(target.token)) for target in targets]
+
+    def broadcast(self, headers: Mapping[str, str], body: bytes) -> Verdict:
+        """Keep what a broadcast channel is sent, by its id in the token's place, and answer."""
+        token = headers["apns-channel-id"]
+        self.sent.append(Sent(token, "IOS", json.loads(body), headers))
+        return _verdict(self._answer(token))
 
     def try_out(self) -> None:
         """Answer that all is well."""
@@ -134,6 +142,10 @@ class _Context(Context):
         """Return the provider that stands in."""
         return self._provider
 
+    def broadcaster(self, credential_id: int, version: int) -> Broadcaster:  # noqa: ARG002
+        """Return the provider that stands in."""
+        return self._provider
+
 
 @contextmanager
 def inline(answer: Callable[[str], Verdict | Outcome] = lambda _: ACCEPTED) -> Iterator[Provider]:
@@ -153,9 +165,9 @@ def inline(answer: Callable[[str], Verdict | Outcome] = lambda _: ACCEPTED) -> I
 def _work(wake: Wake, context: Context) -> None:
     match wake.task:
         case queues.FAN_OUT:
-            fan_out.fan_out(wake.key)
+            fan_out.fan_out(wake.key, partial(send_broadcast, context=context))
         case queues.START_RUN:
-            fan_out.start(wake.key)
+            fan_out.start(wake.key, partial(send_broadcast, context=context))
         case _:
             deliver(wake.key, context)
 

@@ -1,11 +1,14 @@
 """`broadcast-channel …`: channels of Apple's that activities on phones listen to."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from push_pipeline.cli.output import print_json, say
-from push_pipeline.cli.parameters import App, Json
+from push_pipeline.cli.parameters import App, At, DedupeKey, Json, UnknownPolicy, Watch
+from push_pipeline.cli.times import moment, span
+from push_pipeline.clock import now_ms
+from push_pipeline.errors import InvalidParameter
 
 group = typer.Typer(
     no_args_is_help=True, help="Broadcast channels of Apple's, for Live Activities (iOS 18)."
@@ -35,6 +38,48 @@ def create(
         print_json(made)
     else:
         say(f"{made['name']}  {made['environment']}  {made['channelId']}")
+
+
+@group.command()
+def push(
+    name: Name,
+    state: Annotated[
+        str | None,
+        typer.Argument(metavar="JSON", help="The state that is shown.", show_default=False),
+    ] = None,
+    *,
+    event: Annotated[str, typer.Option(help="update or end.")] = "update",
+    alert: Annotated[str | None, typer.Option(help="A title that lights up the screen.")] = None,
+    priority: Annotated[int | None, typer.Option(help="5 or 10.")] = None,
+    ttl: Annotated[
+        str | None, typer.Option(metavar="1h", help="Keep it so long for phones that are away.")
+    ] = None,
+    at: At = None,
+    key: DedupeKey = None,
+    unknown_policy: UnknownPolicy = None,
+    environment: Environment = None,
+    app: App = None,
+    watch: Watch = False,
+    as_json: Json = False,
+) -> None:
+    """Tell all activities that listen to a broadcast channel what they show, by one request."""
+    from push_pipeline import push_to_broadcast_channel
+    from push_pipeline.cli.receipt import tell
+
+    receipt = push_to_broadcast_channel(
+        name,
+        None if state is None else _object(state),
+        event=event,
+        alert=alert,
+        priority=priority,
+        ttl=None if ttl is None else span(ttl),
+        publish_at=None if at is None else moment(at, now_ms()),
+        unknown_policy=unknown_policy,
+        environment=environment,
+        app=app,
+        dedupe_key=key,
+    )
+    tell(receipt, watch=watch, as_json=as_json)
 
 
 @group.command("list")
@@ -76,3 +121,15 @@ def delete(name: Name, environment: Environment = None, app: App = None) -> None
 
     delete_broadcast_channel(name, environment=environment, app=app)
     say(f"{name} is deleted; what Apple has stored of it may still arrive")
+
+
+def _object(text: str) -> dict[str, Any]:
+    from push_pipeline.options.json_values import parse_json
+
+    try:
+        state = parse_json("the state", text.encode())
+    except ValueError as wrong:
+        raise InvalidParameter(f"the state is not JSON: {wrong}") from None
+    if not isinstance(state, dict):
+        raise InvalidParameter("the state is no JSON object")
+    return state

@@ -45,13 +45,19 @@ def export(
         str | None, typer.Option(metavar="OUTCOME", help=f"One of: {', '.join(Settled)}.")
     ] = None,
 ) -> None:
-    """Print what became of each device as NDJSON. A device still in flight has no line yet."""
+    """Print what became of each device as NDJSON. A device still in flight has no line yet.
+
+    A push to a broadcast channel has one line: its audience is unknown.
+    """
     from push_pipeline import db
     from push_pipeline.ledger import deliveries
 
     if only is not None and only not in list(Settled):
         raise InvalidParameter(f"{only!r} is no outcome: use {', '.join(Settled)}")
-    _read(message_id)
+    for run in _read(message_id)["runs"]:
+        told = run["broadcast"]
+        if told is not None and only in (None, told["outcome"]):
+            print_row({"run": run["n"], "broadcast": told})
     with db.reading() as connection:
         db.be_patient(connection)  # `… | less` may stand still for hours
         for row in deliveries.export(connection, message_id, only):

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from push_pipeline.cli.output import listed
-from push_pipeline.ledger.views import PARTS, Ledger, RunLedger
+from push_pipeline.ledger.views import PARTS, BroadcastLedger, Ledger, RunLedger
 
 #: The columns, by the names of the ledger's JSON, which add up to the audience; then `resent`.
 COLUMNS = ("audience", *PARTS)
@@ -38,11 +38,18 @@ def _parts(ledger: Ledger) -> Iterator[RenderableType]:
         yield Text(f"sent again as {', '.join(ledger['resentAs'])}")
     for run in ledger["runs"]:
         yield Text(_heading(run), style="dim")
-        yield _counts(run)
-        if run["byReason"]:
-            yield _reasons(run["byReason"])
-        if run["notFound"]:
-            yield Text(f"not found: {listed(run['notFound'], run['notFoundCount'])}")
+        yield from _became(run)
+
+
+def _became(run: RunLedger) -> Iterator[RenderableType]:
+    if run["broadcast"] is not None:
+        yield Text(_broadcast(run["broadcast"]))
+        return
+    yield _counts(run)
+    if run["byReason"]:
+        yield _reasons(run["byReason"])
+    if run["notFound"]:
+        yield Text(f"not found: {listed(run['notFound'], run['notFoundCount'])}")
 
 
 def _heading(run: RunLedger) -> str:
@@ -50,6 +57,16 @@ def _heading(run: RunLedger) -> str:
     said = ", ".join(f"{name} {at}" for name, at in times if at)
     zone = zone_words(run)
     return f"run {run['n']}{zone and f' ({zone})'}: {run['state']}; {said}{_pace(run)}"
+
+
+def _broadcast(told: BroadcastLedger) -> str:
+    ended = told["outcome"] or "waiting"
+    why = f" ({told['reason']})" if told["reason"] else ""
+    sent = f"{told['attempts']} sent" + (f", {told['resent']} again" if told["resent"] else "")
+    return (
+        f"one request to the broadcast channel {told['channel']} ({told['environment']}):"
+        f" {ended}{why}; audience unknown; {sent}"
+    )
 
 
 def _pace(run: RunLedger) -> str:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, RowMapping, func, select
 
 from push_pipeline.clock import iso, now_ms
 from push_pipeline.ledger.batches import ROUTE_OF_BATCH
+from push_pipeline.ledger.broadcasts import read_request
 from push_pipeline.ledger.messages import Receipt
 from push_pipeline.ledger.resending import count_unanswered, find_resent
 from push_pipeline.ledger.state_machine import MessageState, RunState
@@ -68,7 +69,8 @@ def read_ledger(connection: Connection, message_id: str, app_id: str | None = No
     waiting = (
         why_it_waits(connection, message_id) if message.state == MessageState.SCHEDULED else []
     )
-    told = [_run_ledger(connection, run) for run in runs]
+    broadcast = message.broadcast_channel is not None
+    told = [_run_ledger(connection, run, broadcast=broadcast) for run in runs]
     unanswered = any(run["unknown"] for run in told)
     return Ledger(
         messageId=message.id,
@@ -139,13 +141,15 @@ def _sentence(waiting: list[str]) -> str | None:
 
 def _find(connection: Connection, message_id: str, app_id: str | None) -> Any:
     columns = (MESSAGE.id, MESSAGE.state, MESSAGE.error_message, MESSAGE.resend_of)
-    statement = select(*columns).where(MESSAGE.id == message_id)
+    to_channel = MESSAGE.delivery_options["pushBroadcastChannel"].as_string()
+    told = to_channel.label("broadcast_channel")
+    statement = select(*columns, told).where(MESSAGE.id == message_id)
     if app_id is not None:
         statement = statement.where(MESSAGE.app_id == app_id)
     return connection.execute(statement).one_or_none()
 
 
-def _run_ledger(connection: Connection, run: RowMapping) -> RunLedger:
+def _run_ledger(connection: Connection, run: RowMapping, *, broadcast: bool) -> RunLedger:
     by_platform = _count_by_platform(connection, run["id"])
     counts = _total(by_platform.values())
     counts["audience"] = run["audience"]  # what the fan-out counted: the batches must agree
@@ -165,6 +169,7 @@ def _run_ledger(connection: Connection, run: RowMapping) -> RunLedger:
         expectedEndAt=iso(expected_end(run, counts["inFlight"], now_ms())),
         startedAt=iso(run["started_at"]),
         finishedAt=iso(run["finished_at"]),
+        broadcast=read_request(connection, run["id"], run["state"]) if broadcast else None,
     )
 
 

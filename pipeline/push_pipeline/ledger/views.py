@@ -21,6 +21,26 @@ class Counts(TypedDict):
     resent: int
 
 
+class BroadcastLedger(TypedDict):
+    """What became of a request to a broadcast channel; `audience` is None: nobody knows it.
+
+    `timestamp` is what phones order updates by; `requestId` and `uniqueId` are what Apple knows
+    it by.
+    """
+
+    channel: str
+    environment: str
+    audience: None
+    timestamp: int
+    requestId: str
+    uniqueId: str | None
+    outcome: str | None
+    reason: str | None
+    attempts: int
+    resent: int
+    settledAt: str | None
+
+
 class RunLedger(Counts):
     """One firing of a message. Times are ISO 8601 in UTC."""
 
@@ -38,6 +58,7 @@ class RunLedger(Counts):
     expectedEndAt: str | None  # of a paced run, once all of its audience is known
     startedAt: str | None
     finishedAt: str | None
+    broadcast: BroadcastLedger | None  # its one request, where it went to a broadcast channel
 
 
 class Ledger(TypedDict):

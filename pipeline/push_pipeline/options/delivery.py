@@ -125,6 +125,7 @@ class DeliveryFields(TypedDict, total=False):
     unknown_policy: UnknownPolicy | str | None
     activity: ActivityAudience | Mapping[str, object] | None
     push_type: str | None
+    push_broadcast_channel: str | None
 
 
 class DeliveryOptions(Options):
@@ -191,6 +192,9 @@ class DeliveryOptions(Options):
         PlainSerializer(methodcaller("to_json")),
     ] = None  # said by nobody but the functions for activities
     push_type: Annotated[str | None, PlainValidator(read_push_type)] = None
+    push_broadcast_channel: Annotated[str | None, PlainValidator(read_text)] = (
+        None  # said by nobody but push_to_broadcast_channel
+    )
 
     #: Times as they were said, by their names on the wire: `+10m` is the same whenever it is said.
     _said_as: Mapping[str, str] = PrivateAttr(default_factory=dict)
@@ -283,6 +287,8 @@ class DeliveryOptions(Options):
     def platforms(self) -> frozenset[Platform]:
         """The platforms that may be sent to: none where only subscribers are meant."""
         meant = self.push_broadcast.platforms if self.pushes else frozenset()
+        if self.push_broadcast_channel is not None:
+            return frozenset()
         if self.activity is not None:
             return meant & ACTIVE_PLATFORMS
         return meant if self.push_type is None else meant & frozenset(APPLES)
@@ -300,7 +306,7 @@ class DeliveryOptions(Options):
     @property
     def reaches_nobody(self) -> bool:
         """Whether no device can get it, whoever is registered, although devices are meant."""
-        return self.pushes and not self.platforms
+        return self.pushes and not self.platforms and self.push_broadcast_channel is None
 
     @property
     def publish_at_ms(self) -> int | None:

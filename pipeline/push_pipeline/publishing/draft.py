@@ -125,6 +125,8 @@ def draft_message(
     to = DeliveryOptions.of(delivery_options)
     if to.activity is not None:
         raise InvalidParameter("activity is no delivery option: start_activity says it")
+    if to.push_broadcast_channel is not None:
+        raise InvalidParameter("pushBroadcastChannel is no delivery option of a message")
     headers = typed(said.headers, to.push_type)
     where = _check_channel(channel, to)
     asked, to = to, to.of_type()

@@ -7,8 +7,9 @@ import os
 import random
 from collections import OrderedDict
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import cast
 
 from push_pipeline import db
 from push_pipeline.budgets import Budgets, limits_of, slice_limit
@@ -17,7 +18,7 @@ from push_pipeline.content.badge import BadgeChange
 from push_pipeline.content.languages import DEFAULT
 from push_pipeline.content.live_activity import STORED_AS, ActivityContent
 from push_pipeline.content.sizes import size_of
-from push_pipeline.credentials import Credential, unseal
+from push_pipeline.credentials import ApnsCredential, Credential, unseal
 from push_pipeline.directory.provider_routes import find_sealed
 from push_pipeline.errors import BadCredential
 from push_pipeline.ledger.resending import COLLAPSES_AS, collapse_id
@@ -29,7 +30,7 @@ from push_pipeline.template.wording import Wording
 from push_workers.delivery.backoff import Backoff
 from push_workers.delivery.personalise import Marks, Prepared
 from push_workers.delivery.settle import Rules
-from push_workers.senders.base import Rendered, Sender
+from push_workers.senders.base import Broadcaster, Rendered, Sender
 from push_workers.senders.registry import MOST_SENDERS, SenderPool, render_for
 
 #: Runs whose content and rendered payloads are kept. One is a few kilobytes.
@@ -246,6 +247,21 @@ class Context:
             raise BadCredential("the app has no credential for this platform")
         key = (batch.credential_id, batch.credential_version)
         return self._senders.get(*key, self._credential(*key))
+
+    def broadcaster(self, credential_id: int, version: int) -> Broadcaster:
+        """Return who sends to broadcast channels by a credential.
+
+        Raises:
+            BadCredential: as `sender`.
+        """
+        credential = self._credential(credential_id, version)
+        if not isinstance(credential, ApnsCredential):
+            raise BadCredential("broadcast channels are Apple's")
+        url = self.settings.apns_broadcast_url
+        if url is None:
+            return cast("Broadcaster", self._senders.get(credential_id, version, credential))
+        elsewhere = replace(credential, url=url)  # kept beside the other, whose key is above zero
+        return cast("Broadcaster", self._senders.get(-credential_id, version, elsewhere))
 
     def _unseal(self, credential_id: int, _version: int) -> Credential:
         """Read and decrypt a credential; a new version of it is kept beside the old one."""

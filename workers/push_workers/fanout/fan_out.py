@@ -67,6 +67,9 @@ class Step(NamedTuple):
     started: tuple[int, ...] = ()  # devices that an activity is on from now on
 
 
+#: Sends the one request of a run to a broadcast channel.
+SendBroadcast = Callable[[RunView], bool]
+
 NOTHING = Step([], 0, None)
 
 
@@ -86,24 +89,26 @@ class Begun(NamedTuple):
     alone: bool
 
 
-def fan_out(run_id: int) -> bool:
+def fan_out(run_id: int, broadcast: SendBroadcast | None = None) -> bool:
     """Write the batch rows of a run and wake their workers; continue where an earlier try ended.
 
     Running it twice, also at the same time, changes nothing: one of the two finds the
     checkpoint moved and leaves. Where others wait it goes back into the queue after a page, so
     that a push to one device never waits behind the pages of a broadcast. Returned is whether
     there was anything to do.
+
+    A run for a broadcast channel has no audience: `broadcast` sends its one request.
     """
-    return _fan_out(run_id, _turn_is_over)
+    return _fan_out(run_id, _turn_is_over, broadcast)
 
 
-def start(run_id: int) -> bool:
+def start(run_id: int, broadcast: SendBroadcast | None = None) -> bool:
     """Begin a run whose time has come: its first page here and now, the others where fan-outs run.
 
     So a message to few devices needs no further task before it is sent, and a broadcast does
     not keep the ticks waiting.
     """
-    return _fan_out(run_id, lambda _: True)
+    return _fan_out(run_id, lambda _: True, broadcast)
 
 
 def _turn_is_over(passed: float) -> bool:
@@ -112,11 +117,15 @@ def _turn_is_over(passed: float) -> bool:
     return passed > TURN_SECONDS and queues.waiting_for_a_turn(queues.PUBLISH) > 0
 
 
-def _fan_out(run_id: int, is_over: Callable[[float], bool]) -> bool:
+def _fan_out(
+    run_id: int, is_over: Callable[[float], bool], broadcast: SendBroadcast | None
+) -> bool:
     began = seconds()
     begun = _begin(run_id)
     if begun is None:
         return False
+    if begun.run.delivery_options.push_broadcast_channel is not None:
+        return broadcast is not None and broadcast(begun.run)
     run = None if begun.alone else begun.run
     while run is not None and run.state == RunState.FANNING:
         if is_over(seconds() - began):
@@ -156,18 +165,21 @@ def _begin(run_id: int) -> Begun | None:
         first_time = run.state == RunState.SCHEDULED
         skipped = first_time and _is_skipped(run, now)
         # Read before the run is locked: who cancels it need not wait for the page.
-        step = NOTHING if skipped else _read_step(connection, run, now)
+        whole = skipped or run.delivery_options.push_broadcast_channel is not None
+        step = NOTHING if whole else _read_step(connection, run, now)
         if not _take(connection, run, now, skipped=skipped):
             return None
         if first_time:
             later = write_next(connection, run, now)
         begun = run._replace(state=RunState.FANNING)
-        page = None if skipped else _write(connection, begun, step, now)
+        page = None if whole else _write(connection, begun, step, now)
     queues.wake(queues.wake_at(one.id, one.app_id, one.due_at, of=one.message_id) for one in later)
-    if page is None:
+    if skipped or not (page or whole):
         return None
     if first_time and run.n == 1:
         telemetry.publish_begun(run.id, kind_of(run.delivery_options))
+    if page is None:
+        return Begun(begun, alone=True)
     _tell(page, step, now)
     ends = run.cursor == 0 and page.run.state == RunState.SENDING and bool(page.keys)
     alone = ends or page.held
@@ -187,6 +199,8 @@ def _take(connection: Connection, run: RunView, now: int, *, skipped: bool) -> b
 
 def kind_of(options: DeliveryOptions) -> str:
     """Say whom a message is for, in a word of few."""
+    if options.push_broadcast_channel is not None:
+        return "broadcast"
     if options.activity is not None:
         return "activity"
     if options.user_ids:

@@ -103,3 +103,11 @@ class Sender(Protocol):
     def close(self) -> None:
         """Say GOAWAY and close every connection. A second call does nothing."""
         ...
+
+
+class Broadcaster(Protocol):
+    """Sends to a channel of the provider's instead of to devices."""
+
+    def broadcast(self, headers: Mapping[str, str], body: bytes) -> Verdict:
+        """Send one request; its audience is unknown."""
+        ...

@@ -2,15 +2,24 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 
 from push_pipeline.errors import InvalidParameter
-from push_pipeline.gateway.auth import Asking
+from push_pipeline.gateway.auth import Asking, Publishing
 from push_pipeline.gateway.body import JsonObject
+from push_pipeline.gateway.idempotency import IdempotencyKey, say_if_replayed
 from push_pipeline.gateway.paths import Listed, Named
+from push_pipeline.gateway.wire import MessageStatus
+from push_pipeline.options import EVERY_CHANNEL, DeliveryOptions
+from push_pipeline.options.activity import ActivityOptions
+from push_pipeline.options.broadcast_channel import read_event
 from push_pipeline.publishing import broadcast_channels
+from push_pipeline.publishing.broadcasts import publish_broadcast
 
 router = APIRouter(tags=["broadcast channels"])
+
+#: What of a message's delivery a push to a broadcast channel has, too.
+_WHEN = frozenset(("publishAt", "unknownPolicy"))
 
 Environment = Annotated[Listed | None, Query(description="production or sandbox; the app's first.")]
 
@@ -55,6 +64,39 @@ def show(name: Named, asking: Asking, environment: Environment = None) -> dict[s
     return broadcast_channels.show_broadcast_channel(
         name, environment=environment, app=asking.app_id
     )
+
+
+@router.post("/messaging/broadcast-channels/{name}", summary="Push to a broadcast channel")
+def push(
+    name: Named,
+    asking: Publishing,
+    body: JsonObject,
+    dedupe_key: IdempotencyKey,
+    response: Response,
+    environment: Environment = None,
+) -> MessageStatus:
+    """Tell all activities that listen to a broadcast channel of an update, or of their end.
+
+    The body has `event` (`update`, `end`) and `state`, and maybe `alert`, `staleDate`,
+    `dismissalDate`, `relevanceScore`, `priority`, `ttl`, `publishAt` and `unknownPolicy`. It is one
+    request, whose audience is unknown. Whoever asks must be allowed to publish to all channels.
+    """
+    asking.require_publish(EVERY_CHANNEL)
+    ttl = body.get("ttl")
+    if not isinstance(ttl, int | None) or isinstance(ttl, bool):
+        raise InvalidParameter("ttl is a number of seconds")
+    when = {name: value for name, value in body.items() if name in _WHEN}
+    event = read_event(body.get("event", "update"))
+    receipt = publish_broadcast(
+        ActivityOptions.from_wire({**body, "event": event, "activityId": name}),
+        DeliveryOptions.from_wire(when),
+        ttl=ttl,
+        environment=environment,
+        app=asking.app_id,
+        dedupe_key=dedupe_key,
+    )
+    say_if_replayed(response, receipt)
+    return MessageStatus.of(receipt)
 
 
 @router.delete("/messaging/broadcast-channels/{name}", summary="Delete a broadcast channel")

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Unpack
 
 from push_pipeline.credentials import ApnsCredential
@@ -22,6 +22,7 @@ from push_workers.senders.provider_sender import Parcel, ProviderSender, SenderO
 from push_workers.senders.tls import show
 
 _PATH = "/3/device/"
+_BROADCASTS = "/4/broadcasts/apps/"
 
 #: What may stand in a path unescaped (RFC 3986, 2.3). Apple gives tokens no fixed length; the
 #: bound (ten times the usual) keeps one bad row from breaking the header limit of a connection
@@ -35,6 +36,15 @@ _BY_KEY_ALONE = {LIVE_ACTIVITY, *(one.name for one in PUSH_TYPES.values() if one
 
 #: Said of a topic with a push type's suffix, these hold nobody else: the app may not have it.
 _ABOUT_TOPIC = frozenset(("BadTopic", "TopicDisallowed"))
+
+
+#: Words about the app's broadcast channels that no later attempt changes.
+_ABOUT_CHANNELS = frozenset(
+    (
+        *("FeatureNotEnabled", "ChannelNotRegistered", "BadChannelId", "MissingChannelId"),
+        *("TopicMismatch", "TopicDisallowed", "BadRequestPayload"),
+    )
+)
 
 
 class ApnsSender(ProviderSender):
@@ -98,9 +108,27 @@ class ApnsSender(ProviderSender):
             return verdicts
         return [_of_one_topic(one) if one.reason in _ABOUT_TOPIC else one for one in verdicts]
 
+    def broadcast(self, headers: Mapping[str, str], body: bytes) -> Verdict:
+        """Send one request to a broadcast channel; `headers` name it. Its audience is unknown."""
+        shared = [(name.encode(), value.encode()) for name, value in headers.items()]
+        path = f"{_BROADCASTS}{self._credential.topic}".encode()
+        (ending,) = self._transport.send_many(
+            [path], body, headers=lambda connection: [*self._authorization(connection), *shared]
+        )
+        return _judge_broadcast(ending)
+
     def _renew(self) -> None:
         self._transport.close()
         self._transport = self._connect()
+
+
+def _judge_broadcast(ending: Ending) -> Verdict:
+    """Judge an answer about a channel: what speaks of the app's channels holds no other route."""
+    unique = ending.header("apns-unique-id") if ending.kind is Ended.ANSWER else None
+    verdict = _judge(ending, "")._replace(provider_id=unique)
+    if verdict.reason in _ABOUT_CHANNELS:
+        return Verdict(Outcome.REJECTED, verdict.reason)
+    return verdict
 
 
 def _of_one_topic(verdict: Verdict) -> Verdict:

@@ -1,7 +1,9 @@
-"""Channel ∩ users ∩ OS ∩ devices ∩ segment: one selection in SQL, read in key order, by pages."""
+"""Channel ∩ users ∩ OS ∩ devices ∩ segment: one selection in SQL, read by pages of device keys."""
 
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import NamedTuple
 
 from sqlalchemy import (
@@ -18,8 +20,8 @@ from sqlalchemy import (
     true,
 )
 
-from push_pipeline.db import any_of, found_in
-from push_pipeline.devices.activity_addresses import is_reached, keys_of
+from push_pipeline.db import any_of, found_in, keys_of
+from push_pipeline.devices.activity_addresses import is_reached, keys_reached
 from push_pipeline.devices.of_users import of_users
 from push_pipeline.devices.registration import key_of_registration, keys_of_registrations
 from push_pipeline.models import (
@@ -81,26 +83,36 @@ class Selection:
     push_type: str | None = None  # of Apple's, with devices of its own; None: ordinary ones
 
 
-class Member(NamedTuple):
-    """A device of the audience."""
+class Alike(NamedTuple):
+    """Devices of an audience that have these in common, by their keys, in order."""
 
-    key: int
     platform: str
     environment: str
-    kind: str  # of its token
+    kind: str  # of their tokens
+    keys: "array[int]"
 
 
 class Page(NamedTuple):
     """A stretch of the audience. `cursor` is where the next one begins, None after the last."""
 
-    members: list[Member]
+    groups: list[Alike]
     cursor: int | None
+
+    @property
+    def size(self) -> int:
+        """How many devices it has."""
+        return sum(len(one.keys) for one in self.groups)
+
+    @property
+    def keys(self) -> list[int]:
+        """The keys of them all, in order."""
+        return sorted(chain.from_iterable(one.keys for one in self.groups))
 
 
 def read_page(
     connection: Connection, selection: Selection, after: int, limit: int, now: int
 ) -> Page:
-    """Read the next page of an audience, in the order of device keys.
+    """Read the next page of an audience: the database groups it, and gives the keys of each group.
 
     The page is cut by subscriptions, not by matches: however few of them match the OS or the
     segment, one page costs the same. A device appears once, since a channel holds it once.
@@ -108,8 +120,14 @@ def read_page(
     if not selection.platforms:
         return Page([], None)
     end: int | None = connection.execute(_last_of_page(selection, after, limit)).scalar()
-    rows = connection.execute(page_query(selection, after, end, now, limit)).all()
-    return Page([Member(*row) for row in rows], end)
+    rows = connection.execute(_grouped(page_query(selection, after, end, now, limit))).all()
+    return Page([Alike(*row) for row in sorted(rows)], end)
+
+
+def _grouped(members: Select[int, str, str, str]) -> Select[str, str, str, "array[int]"]:
+    alike = DEVICE.platform, DEVICE.environment, DEVICE.kind
+    columns = members.with_only_columns(*alike, keys_of(DEVICE.id), maintain_column_froms=True)
+    return columns.order_by(None).group_by(*alike)
 
 
 def select_for(app_id: str, channel: str, to: DeliveryOptions) -> Selection:
@@ -225,7 +243,7 @@ def _looked_at(selection: Selection, after: int, end: int | None = None) -> Sele
     Of them all, or of those named.
     """
     if selection.activity is not None and not selection.activity.starts:
-        key, meant = keys_of(selection.app_id, selection.activity)
+        key, meant = keys_reached(selection.app_id, selection.activity)
     elif selection.user_ids:
         key, meant = _of_users(selection)
     elif selection.channel is None:

@@ -8,7 +8,9 @@ of a host that shares its database, both are part of the host's transaction.
 
 import json
 import os
+import sys
 import threading
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Self
@@ -23,7 +25,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import BindParameter
 from sqlalchemy.sql.functions import FunctionElement
-from sqlalchemy.types import BigInteger, Boolean, Text, TypeDecorator
+from sqlalchemy.types import BigInteger, Boolean, LargeBinary, Text, TypeDecorator
 from sqlmodel import SQLModel
 
 from push_pipeline import engines
@@ -250,6 +252,45 @@ class found_in(FunctionElement[bool]):  # noqa: N801 - as `any_of`
     def self_group(self, against: Any = None) -> Self:  # noqa: ARG002 - the base's signature
         """Stand in a condition as it is, as `any_of` does."""
         return self
+
+
+class _Keys(TypeDecorator[Any]):
+    """Device keys as `keys_of` gives them: bytes of PostgreSQL, JSON of SQLite."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> "array[int]":
+        """Read them, in order."""
+        if dialect.name == "sqlite":
+            return array("q", sorted(json.loads(value)))
+        keys = array("q", bytes(value))
+        if sys.byteorder == "little":
+            keys.byteswap()
+        return keys
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Any:  # noqa: ARG002
+        """Read what the driver gives as it is: SQLite's is a text."""
+        return lambda value: self.process_result_value(value, dialect)
+
+
+class keys_of(FunctionElement[Any]):  # noqa: N801 - as `any_of`
+    """The keys of a group as one value, in order: an `array("q")`.
+
+    A row for each costs Python as much as everything else that is done with them.
+    """
+
+    inherit_cache = True
+    name = "keys_of"
+    type = _Keys()
+
+
+@compiles(keys_of)
+def _keys_of(element: keys_of, compiler: SQLCompiler, **keywords: Any) -> str:
+    key = compiler.process(element.clauses, **keywords)
+    if compiler.dialect.name == "sqlite":
+        return f"json_group_array({key})"
+    return f"string_agg(int8send({key}), ''::bytea ORDER BY {key})"
 
 
 @compiles(found_in)

@@ -1,24 +1,48 @@
-"""Measure the fan-out: seconds, memory, and when the first devices can be sent to.
+"""Measure the fan-out: seconds, processor time, memory, and when the first can be sent to.
 
-Each size runs in a process of its own, whose peak memory is printed. Run it as
-`python -m tests.bench.fanout [--sizes 10000,100000,1000000] [--json]`.
+Each size runs in a process of its own, whose peak memory is printed; the processor seconds are
+those of this process and of its sessions in PostgreSQL. Run it as
+`python -m tests.bench.fanout [--sizes 10000,100000,1000000] [--sqlite] [--json]`.
 """
 
 import argparse
 import json
+import os
 import resource
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 
-from push_pipeline import db, publish, status
+from push_pipeline import db, migrations, publish, status
+from push_pipeline.clock import now_ms
+from push_pipeline.directory.apps import ensure_app
 from push_pipeline.models import BATCH, RUN
+from push_pipeline.settings import reset_settings
 from push_workers.consumer.prefork import warm_up
 from push_workers.fanout.fan_out import fan_out
-from tests.bench.pipeline import installation, populate
+from tests.bench.pipeline import APP, installation, populate
+from tests.services import Valkey
+
+_DEVICES_ON_SQLITE = """
+INSERT INTO pipeline_device (id, app_id, device_id, token, kind, platform, environment, state,
+                             created_at, registered_at)
+WITH RECURSIVE each(n) AS (SELECT :first UNION ALL SELECT n + 1 FROM each WHERE n < :last)
+SELECT n, 'bench', 'device-' || n, printf('%064x', n), 'apns', 'IOS', '', 'active', 0, 0 FROM each
+"""
+_CHANNEL_ON_SQLITE = """
+INSERT INTO pipeline_channel (app_id, name, created_at) VALUES ('bench', :name, 0) RETURNING id
+"""
+_SUBSCRIPTIONS_ON_SQLITE = """
+INSERT INTO pipeline_subscription (channel_key, device_key)
+SELECT :channel, id FROM pipeline_device WHERE id BETWEEN :first AND :last
+"""
 
 #: ru_maxrss is in kilobytes on Linux, in bytes on macOS.
 RSS_UNIT = 1 if sys.platform == "darwin" else 1024
@@ -32,10 +56,13 @@ def run_child(channel: str) -> dict[str, float]:
         run_id = connection.execute(select(RUN.id).where(RUN.message_id == message_id)).scalar_one()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * RSS_UNIT
     started, began = time.perf_counter(), time.time()
+    mine, theirs, written = time.process_time(), _cpu_of_sessions(), _wal()
     while run_of(message_id)["state"] in ("scheduled", "fanning"):
         while fan_out(run_id):
             pass
     seconds = time.perf_counter() - started
+    mine, theirs = time.process_time() - mine, _cpu_of_sessions() - theirs
+    written = _wal() - written
     with db.reading() as connection:
         first = connection.execute(
             select(BATCH.woken_at).where(BATCH.run_id == run_id).order_by(BATCH.id).limit(1)
@@ -43,6 +70,9 @@ def run_child(channel: str) -> dict[str, float]:
     return {
         "members": run_of(message_id)["audience"],
         "seconds": seconds,
+        "worker_cpu_seconds": mine,
+        "database_cpu_seconds": theirs,
+        "wal_bytes": written,
         "first_batch_seconds": first / 1000 - began,
         "rss_before_mb": before / 1e6,
         "rss_peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * RSS_UNIT / 1e6,
@@ -53,11 +83,65 @@ def run_of(message_id: str) -> dict[str, Any]:
     return status(message_id)["runs"][0]
 
 
-def measure(sizes: list[int]) -> list[dict[str, float]]:
+def _cpu_of_sessions() -> float:
+    """Processor seconds of the one session that this process has, where the server is Linux'."""
+    if not _on_postgresql():
+        return 0.0
+    with db.reading() as connection:
+        process = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+    told = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(told[11]) + int(told[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _wal() -> int:
+    if not _on_postgresql():
+        return 0
+    with db.reading() as connection:
+        return int(connection.exec_driver_sql("SELECT pg_current_wal_lsn() - '0/0'").scalar_one())
+
+
+def _on_postgresql() -> bool:
+    return db.engine().dialect.name == "postgresql"
+
+
+@contextmanager
+def on_sqlite() -> Iterator[None]:
+    """A file, and a broker for the wake-ups."""
+    with TemporaryDirectory() as directory:
+        valkey = Valkey(Path(directory))
+        valkey.start()
+        os.environ |= {
+            "PIPELINE_DATABASE_URL": f"sqlite:///{directory}/pipeline.db",
+            "PIPELINE_BROKER_URL": valkey.url(),
+            "PIPELINE_APP_ID": APP,
+        }
+        reset_settings()
+        try:
+            migrations.upgrade(db.engine())
+            with db.writing() as connection:
+                ensure_app(connection, APP, "Benchmark", now_ms())
+            yield
+        finally:
+            db.dispose()
+            valkey.stop()
+
+
+def populate_sqlite(channel: str, count: int) -> None:
+    """Do what `populate` does, in SQLite's words."""
+    with db.writing() as connection:
+        last = connection.execute(text("SELECT max(id) FROM pipeline_device")).scalar() or 0
+        numbers = {"first": last + 1, "last": last + count}
+        key = connection.execute(text(_CHANNEL_ON_SQLITE), {"name": channel}).scalar_one()
+        connection.execute(text(_DEVICES_ON_SQLITE), numbers)
+        connection.execute(text(_SUBSCRIPTIONS_ON_SQLITE), {**numbers, "channel": key})
+        connection.execute(text("ANALYZE"))
+
+
+def measure(sizes: list[int], *, sqlite: bool) -> list[dict[str, float]]:
     """Populate a channel for each size, then fan out to each in a new process."""
-    with installation():
+    with on_sqlite() if sqlite else installation():
         for size in sizes:
-            populate(f"channel-{size}", size)
+            (populate_sqlite if sqlite else populate)(f"channel-{size}", size)
         return [
             json.loads(
                 subprocess.run(
@@ -75,22 +159,32 @@ def main() -> int:
     """Print a table, or with --json one document."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.fanout")
     parser.add_argument("--sizes", default="10000,100000,1000000")
+    parser.add_argument("--sqlite", action="store_true", help="SQLite in the place of PostgreSQL")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--child", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
         print(json.dumps(run_child(options.child)))
         return 0
-    results = measure([int(size) for size in options.sizes.split(",")])
+    sizes = [int(size) for size in options.sizes.split(",")]
+    results = measure(sizes, sqlite=options.sqlite)
     if options.json:
         print(json.dumps(results, indent=2))
         return 0
-    print(f"{'members':>10}{'seconds':>10}{'first batch after':>20}{'peak RSS':>12}")
+    titles = ("members", "seconds", "CPU worker", "CPU database", "first batch", "WAL B", "peak MB")
+    print("".join(title.rjust(14) for title in titles))
     for one in results:
-        print(
-            f"{one['members']:>10,}{one['seconds']:>10.2f}{one['first_batch_seconds']:>18.3f} s"
-            f"{one['rss_peak_mb']:>9.1f} MB"
+        members = one["members"]
+        cells = (
+            f"{members:,}",
+            f"{one['seconds']:.2f}",
+            f"{one['worker_cpu_seconds']:.2f} s",
+            f"{one['database_cpu_seconds']:.2f} s",
+            f"{one['first_batch_seconds'] * 1000:.0f} ms",
+            f"{one['wal_bytes'] / members:.1f}",
+            f"{one['rss_peak_mb']:.1f}",
         )
+        print("".join(cell.rjust(14) for cell in cells))
     return 0
 
 

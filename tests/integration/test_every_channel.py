@@ -74,7 +74,7 @@ def test_every_device_of_the_app_is_read_once_and_no_other() -> None:
     with db.reading() as connection:
         while cursor is not None:
             page = page_after(connection, cursor)
-            members += [member.key for member in page.members]
+            members += page.keys
             cursor = page.cursor
 
     assert members == list(range(300, DEVICES + 1, 300))

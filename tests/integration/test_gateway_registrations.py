@@ -150,7 +150,7 @@ def test_an_expired_registration_is_neither_read_nor_sent_to(api: Client) -> Non
         (key,) = connection.scalars(select(DEVICE.id))
         assert find_targets(connection, [key], now) == []
         page = read_page(connection, Selection(APP, "default", ("IOS",)), 0, 10, now)
-        assert page.members == []
+        assert page.groups == []
     api.register()
     assert read(api)["expiration"] is None
 

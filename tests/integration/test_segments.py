@@ -114,7 +114,7 @@ class Population:
         selection = Selection(APP, channel, EVERYTHING, (), text)
         with engine.connect() as connection:
             page = read_page(connection, selection, 0, 1000, NOW)
-        return [member.key for member in page.members]
+        return page.keys
 
 
 def _leaves(prefix: str, document: dict) -> Iterator[tuple[str, object]]:

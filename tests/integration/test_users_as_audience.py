@@ -141,7 +141,7 @@ def assert_users_come_first(channel: str | None) -> None:
         page = read_page(connection, meant, 0, 2_000, 1)
         count = count_members(connection, meant, 1)
 
-    assert (len(page.members), page.cursor, count) == (2, None, 2)
+    assert (page.size, page.cursor, count) == (2, None, 2)
     assert len(plans) == 4
     for plan in plans:
         assert "device_of_user" in plan, plan

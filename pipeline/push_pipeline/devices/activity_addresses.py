@@ -133,7 +133,9 @@ def note_started(
     )
 
 
-def keys_of(app_id: str, meant: ActivityAudience) -> tuple[ColumnElement[int], ColumnElement[bool]]:
+def keys_reached(
+    app_id: str, meant: ActivityAudience
+) -> tuple[ColumnElement[int], ColumnElement[bool]]:
     """Return the keys of the devices that have an activity, and which of them have."""
     return _A.device_key, and_(_A.activity_key == _key(app_id, meant), _A.ended_at.is_(None))
 

@@ -71,9 +71,11 @@ def _count(connection: db.Connection, draft: Draft) -> Audience:
     cursor: int | None = 0
     while cursor is not None:
         page = read_page(connection, selection, cursor, PAGE, draft.now)
-        known = find_locales(connection, [member.key for member in page.members])
-        platforms.update(member.platform for member in page.members)
-        locales.update(known.get(member.key) for member in page.members)
+        keys = page.keys
+        known = find_locales(connection, keys)
+        for one in page.groups:
+            platforms[one.platform] += len(one.keys)
+        locales.update(map(known.get, keys))
         cursor = page.cursor
     by_platform = dict(sorted(platforms.items()))
     if languages:

@@ -2,6 +2,7 @@
 
 import random
 import uuid
+from array import array
 
 import pytest
 from hypothesis import given
@@ -104,7 +105,7 @@ def test_slices_cover_what_is_open_once_and_doubt_comes_first(
 
 @given(st.integers(0, 5000), st.integers(1, 1000))
 def test_a_page_is_cut_into_as_few_batches_as_possible_of_even_sizes(count: int, most: int) -> None:
-    parts = list(cut_evenly(list(range(count)), most))
+    parts = list(cut_evenly(array("q", range(count)), most))
 
     assert [key for part in parts for key in part] == list(range(count))
     sizes = {len(part) for part in parts}

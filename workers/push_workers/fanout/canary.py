@@ -1,5 +1,6 @@
 """The part of an audience that is sent to first: where a page ends for it; pure."""
 
+from bisect import bisect_right
 from typing import NamedTuple
 
 from push_pipeline.audience import Page
@@ -17,13 +18,12 @@ def cut(page: Page, canary: int | None, before: int) -> Cut:
 
     One that is all of the audience waits for nothing.
     """
-    if canary is None or before >= canary:
+    missing = None if canary is None or before >= canary else canary - before
+    if missing is None or page.size < missing:
         return Cut(page, held=False)
-    members = sorted(page.members)
-    missing = canary - before
-    if len(members) < missing:
-        return Cut(page, held=False)
-    last = members[missing - 1]
-    rest = len(members) > missing or page.cursor is not None
-    cursor = last.key if len(members) > missing else page.cursor
-    return Cut(Page(members[:missing], cursor if rest else None), held=rest)
+    last = page.keys[missing - 1]
+    whole = page.size == missing
+    groups = [one._replace(keys=one.keys[: bisect_right(one.keys, last)]) for one in page.groups]
+    held = not whole or page.cursor is not None
+    cursor = page.cursor if whole else last
+    return Cut(Page([one for one in groups if one.keys], cursor if held else None), held)

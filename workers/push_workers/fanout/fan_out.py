@@ -5,14 +5,16 @@ checkpoint moves only from where this fan-out left it. Memory holds one page, wh
 audience.
 """
 
+from array import array
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import NamedTuple
 
 from push_pipeline import db, queues, telemetry, tracing
 from push_pipeline.audience import (
-    Member,
+    Alike,
     Selection,
     ZonePart,
     count_members,
@@ -261,27 +263,27 @@ def _read_step(connection: Connection, run: RunView, now: int) -> Step:
     page, held = cut(whole, canary, run.audience)
     bulk = run.bulk or page.cursor is not None
     default = ""
-    if any(one.kind not in FCM_KINDS and not one.environment for one in page.members):
+    if any(one.kind not in FCM_KINDS and not one.environment for one in page.groups):
         default = _default_environment(connection, run.app_id)
     rate = _rate(connection, run, selection, now) if first else run.rate
     planned = spaced(
-        plan_batches(run._replace(rate=rate), page.members, default, bulk=bulk, now=now),
+        plan_batches(run._replace(rate=rate), page.groups, default, bulk=bulk, now=now),
         rate,
         run.due_at,
         run.audience,
     )
-    all_at_once = first and len(page.members) == len(selection.device_ids)
+    all_at_once = first and page.size == len(selection.device_ids)
     missing: tuple[str, ...] = ()
     if page.cursor is None and not all_at_once and selection.device_ids:
         missing = find_missing(connection, replace(selection, zone=None), now)
-    started = _started(run.delivery_options.activity, page.members)
-    return Step(planned, len(page.members), page.cursor, missing, rate, canary, held, started)
+    started = _started(run.delivery_options.activity, page.groups)
+    return Step(planned, page.size, page.cursor, missing, rate, canary, held, started)
 
 
-def _started(activity: ActivityAudience | None, members: Sequence[Member]) -> tuple[int, ...]:
+def _started(activity: ActivityAudience | None, groups: Sequence[Alike]) -> tuple[int, ...]:
     if activity is None or not activity.starts:
         return ()
-    return tuple(one.key for one in members)
+    return tuple(key for one in groups for key in one.keys)
 
 
 def _note_activity(connection: Connection, run: RunView, step: Step, now: int) -> None:
@@ -345,26 +347,27 @@ def _default_environment(connection: Connection, app_id: str) -> str:
 
 
 def plan_batches(
-    run: RunView, members: Sequence[Member], default: str, *, bulk: bool, now: int
+    run: RunView, groups: Sequence[Alike], default: str, *, bulk: bool, now: int
 ) -> list[NewBatch]:
     """Cut a page into batches: one platform and APNs environment each, of even sizes.
 
     A batch without an environment goes by FCM, whatever its platform.
     """
-    alike: dict[tuple[str, str, str], list[int]] = defaultdict(list)
-    for key, platform, environment, kind in members:
-        alike[platform, environment, kind].append(key)
-    routes: dict[tuple[str, str], list[int]] = defaultdict(list)
-    for (platform, environment, kind), keys in alike.items():
-        routes[platform, route_environment(kind, environment, default)] += keys
+    routes: dict[tuple[str, str], list[array[int]]] = defaultdict(list)
+    for platform, environment, kind, keys in groups:
+        routes[platform, route_environment(kind, environment, default)].append(keys)
     return [
         NewBatch(run.id, platform, environment, part, bulk, not_before=now)
-        for (platform, environment), keys in routes.items()
-        for part in cut_evenly(keys, batch_limit(run.rate, get_settings().batch_size))
+        for (platform, environment), parts in routes.items()
+        for part in cut_evenly(_merged(parts), batch_limit(run.rate, get_settings().batch_size))
     ]
 
 
-def cut_evenly(keys: list[int], largest: int) -> Iterator[list[int]]:
+def _merged(parts: Sequence["array[int]"]) -> "array[int]":
+    return parts[0] if len(parts) == 1 else array("q", sorted(chain.from_iterable(parts)))
+
+
+def cut_evenly(keys: "array[int]", largest: int) -> Iterator["array[int]"]:
     """Cut into as few parts as possible, of sizes that differ by one at the most."""
     count = -(-len(keys) // largest)
     for index in range(count):

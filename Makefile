@@ -12,7 +12,7 @@ DRILLS := rabbitmq large
 
 .PHONY: help
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: setup demo up migrate
 setup: .venv/.ready  ## .venv with the pinned dependencies (Python 3.11 or newer)
@@ -32,7 +32,7 @@ migrate: setup  ## create or upgrade the schema of PIPELINE_DATABASE_URL
 dist: setup  ## the wheel and the source distribution in dist/, the same bytes for a commit each time
 	@SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct 2>/dev/null || echo 1764374400) $(BIN)/hatchling build -t wheel -t sdist -d dist
 
-.PHONY: check lint audit format test coverage drills bench soak packages
+.PHONY: check lint audit format test coverage drills bench image-check soak packages
 check: lint test  ## what CI runs: lint and test
 
 lint: setup  ## style, types and the import contract
@@ -65,6 +65,9 @@ drills: setup packages  ## failures that take minutes, and packages of their own
 
 bench: setup packages  ## measure; the numbers belong to this machine
 	@for bench in $(BENCHES); do $(BIN)/python -m tests.bench.$$bench $(ARGS) || exit; done
+
+image-check:  ## build the image (root, buildah, mmdebstrap) and fail where it has 200 MB or more
+	@deploy/image/build.sh
 
 soak: setup packages  ## 15 minutes of work: no process may grow; ARGS="--minutes 2" for less
 	@$(BIN)/python -m tests.bench.soak $(ARGS)

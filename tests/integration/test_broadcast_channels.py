@@ -18,6 +18,8 @@ from push_pipeline import (
     show_broadcast_channel,
     status,
 )
+from push_pipeline.cli.checks import examine
+from push_pipeline.console.rendering import fragment
 from push_pipeline.errors import (
     AppleUnreachable,
     BroadcastChannelExists,
@@ -26,9 +28,12 @@ from push_pipeline.errors import (
     PayloadTooLarge,
     UnknownBroadcastChannel,
 )
+from push_pipeline.ledger.message_lists import Wanted, list_newest
 from push_pipeline.ledger.views import PARTS
 from push_pipeline.models import Broadcast, Run
+from tests.in_process import run_cli
 from tests.installation import APP, Installation
+from tests.integration.gateway_stand import make_app, running_gateway
 
 
 def test_a_channel_is_made_once_shown_and_deleted_at_apple(installation: Installation) -> None:
@@ -203,3 +208,52 @@ def test_what_a_killed_worker_left_goes_again_unless_it_rings(
     told = installation.work(message_id)["broadcast"]
 
     assert (told["outcome"], told["resent"]) == (outcome, resent)
+
+
+def test_all_of_it_on_the_command_line_says_that_the_audience_is_unknown(
+    installation: Installation,
+) -> None:
+    made = run_cli("broadcast-channel", "create", "game", "--store", "nothing")
+    assert made.stdout.split()[:2] == ["game", "production"]
+    pushed = run_cli("broadcast-channel", "push", "game", '{"home": 1}', "--alert", "Goal!")
+    message_id = pushed.stdout.strip()
+    installation.work(message_id)
+
+    shown = run_cli("status", message_id).stdout
+    [row] = map(json.loads, run_cli("export", message_id).stdout.splitlines())
+    found = {one.name: one for one in examine()}["broadcast channels"]
+
+    assert "broadcast channel game (production): accepted; audience unknown" in " ".join(
+        shown.split()
+    )
+    assert (row["broadcast"]["outcome"], row["broadcast"]["audience"]) == ("accepted", None)
+    assert (found.ok, found.says.partition(", ")[0]) == (True, "APP-1 production: 1 of 10,000")
+    with db.reading() as connection:
+        [[listed], _] = list_newest(connection, APP, Wanted())
+    rows = fragment("message_rows.html", listed=[listed], app_id=APP, troubles=[])
+    assert "broadcast channel game" in rows
+    assert "unknown" in rows
+
+
+def test_all_of_it_over_http(installation: Installation) -> None:
+    make_app()
+    path = "/messaging/broadcast-channels"
+    with running_gateway() as api:
+        made = api("POST", path, {"name": "game"}).body
+        pushed = api("POST", f"{path}/game", {"state": {"home": 1}, "publishAt": 1})
+        wrong = api("POST", f"{path}/game", {"event": "start"})
+        unknown = api("POST", f"{path}/other", {"state": {}})
+        sent_off = api("POST", f"{path}/game", {"state": {"home": 1}}).body
+        installation.work(sent_off["messageId"])
+        ledger = api("GET", f"/messaging/{sent_off['messageId']}/ledger").body
+        listed = api("GET", f"{path}?atApple=true").body
+        shown = api("GET", f"{path}/game").body
+        gone = api("DELETE", f"{path}/game")
+
+    assert pushed.fault == (400, 5030)
+    assert wrong.fault == (400, 8008)
+    assert unknown.fault == (404, 5010)
+    assert ledger["runs"][0]["broadcast"]["outcome"] == "accepted"
+    assert [one["channelId"] for one in listed] == [made["channelId"]]
+    assert shown["atApple"] is True
+    assert gone.body is True

@@ -11,7 +11,7 @@ from urllib.request import getproxies_environment
 from push_pipeline import db, migrations, queues, sentinels
 from push_pipeline.broker_address import is_sentinel, sentinels_in, tls_of
 from push_pipeline.budgets import budget_key, limits_of, read_bucket, says
-from push_pipeline.clock import now_ms
+from push_pipeline.clock import iso, now_ms
 from push_pipeline.credentials import (
     Standing,
     certificate_end,
@@ -21,6 +21,7 @@ from push_pipeline.credentials import (
     unseal,
 )
 from push_pipeline.directory.access import list_access
+from push_pipeline.directory.broadcast_channels import count_channels
 from push_pipeline.directory.database_clock import database_now
 from push_pipeline.directory.dead_letters import count_dead_letters
 from push_pipeline.directory.durability import what_is_lax
@@ -33,6 +34,7 @@ from push_pipeline.host import program
 from push_pipeline.ledger import runs
 from push_pipeline.ledger.activities import count_under_way
 from push_pipeline.ledger.due_batches import oldest_due
+from push_pipeline.options.broadcast_channel import CHANNELS_MAX
 from push_pipeline.platform import Platform
 from push_pipeline.settings import get_settings
 from push_pipeline.supervisor import commands
@@ -55,6 +57,10 @@ DAY_SECONDS = 86_400
 
 #: Seconds in which workers must answer.
 PING_SECONDS = 1.5
+
+
+#: The share of an app's broadcast channels beyond which some are to be deleted soon.
+_NEARLY = 0.95
 
 
 class Finding(NamedTuple):
@@ -87,6 +93,7 @@ def examine() -> Iterator[Finding]:
         _proxy,
         _credentials,
         _budgets,
+        _broadcast_channels,
         _sealed,
         _keyless,
         _waiting,
@@ -253,6 +260,15 @@ def _budgets() -> Iterator[Finding]:
         stored = read_bucket(budget_key(route["id"]))
         name = " ".join(str(route[part]) for part in ("app_id", "provider", "environment"))
         yield Finding("budget", True, f"{name.rstrip()}: {says(limits, stored, now_ms() / 1000)}")
+
+
+def _broadcast_channels() -> Iterator[Finding]:
+    with db.reading() as connection:
+        counted = count_channels(connection)
+    for app_id, environment, count, idle_since in counted:
+        says = f"{app_id} {environment}: {count:,} of {CHANNELS_MAX:,}"
+        says += f", one not pushed to since {iso(idle_since)}"
+        yield Finding("broadcast channels", count < CHANNELS_MAX * _NEARLY, says)
 
 
 def _record(route: dict[str, Any]) -> str:

@@ -113,6 +113,14 @@ def list_known(connection: Connection, app_id: str, environment: str) -> list[Kn
     return [Known._make(row) for row in rows]
 
 
+def count_channels(connection: Connection) -> list[tuple[str, str, int, int | None]]:
+    """Count the channels by app and environment, and say when the longest idle was pushed to."""
+    used = func.coalesce(BROADCAST_CHANNEL.pushed_at, BROADCAST_CHANNEL.created_at)
+    place = (BROADCAST_CHANNEL.app_id, BROADCAST_CHANNEL.environment)
+    statement = select(*place, func.count(), func.min(used)).group_by(*place).order_by(*place)
+    return [tuple(row) for row in connection.execute(statement)]
+
+
 def take_stamp(
     connection: Connection, app_id: str, channel: Mapping[str, str], wanted: int, now: int
 ) -> int | None:

@@ -28,6 +28,7 @@ class Listed(NamedTuple):
     state: str
     error_message: str | None
     created_at: int
+    broadcast_channel: str | None  # that it went to: nobody knows how many phones listen
     counts: dict[str, int]
 
 
@@ -53,7 +54,12 @@ def list_newest(
     """Return a page of messages, and where the next one begins; None after the last."""
     looked_at = (
         select(
-            MESSAGE.id, MESSAGE.channel, MESSAGE.state, MESSAGE.error_message, MESSAGE.created_at
+            MESSAGE.id,
+            MESSAGE.channel,
+            MESSAGE.state,
+            MESSAGE.error_message,
+            MESSAGE.created_at,
+            MESSAGE.delivery_options["pushBroadcastChannel"].as_string().label("broadcast_channel"),
         )
         .where(MESSAGE.app_id == app_id)
         .order_by(MESSAGE.created_at.desc(), MESSAGE.id.desc())

@@ -16,6 +16,9 @@ POLICIES: Final[Mapping[str, int]] = {"nothing": 0, "latest": 1}
 #: Seconds that Apple keeps the latest push of a channel at the most.
 KEPT_SECONDS: Final = 8 * 3600
 
+#: Of an app in each environment.
+CHANNELS_MAX: Final = 10_000
+
 #: Bytes of the JSON.
 PAYLOAD_BYTES: Final = 5120
 

@@ -19,7 +19,12 @@ from push_pipeline.credentials.files import https_address
 from push_pipeline.directory import broadcast_channels as rows
 from push_pipeline.directory.apps import resolve_app
 from push_pipeline.directory.provider_routes import apple_environments, find_credential
-from push_pipeline.errors import AppleUnreachable, BadCredential, BroadcastChannelRefused
+from push_pipeline.errors import (
+    AppleUnreachable,
+    BadCredential,
+    BroadcastChannelRefused,
+    InvalidParameter,
+)
 from push_pipeline.options.broadcast_channel import POLICIES, check_name, read_stores
 from push_pipeline.settings import get_settings
 
@@ -148,11 +153,12 @@ def environment_of(connection: db.Connection, app_id: str, wanted: str | None) -
     """Return the environment that is meant: the app's first where none is named.
 
     Raises:
-        BadCredential: the app has no credential of Apple's there.
+        InvalidParameter: the app has no credential of Apple's there.
     """
     there = apple_environments(connection, app_id)
     if not there or (wanted is not None and wanted not in there):
-        raise BadCredential(f"the app has no APNs credential{f' in {wanted}' if wanted else ''}")
+        where = "" if wanted is None else f" in {wanted[:20]!r}"
+        raise InvalidParameter(f"the app has no APNs credential{where}")
     return wanted or there[0]
 
 

@@ -10,7 +10,9 @@ from push_pipeline import db
 from push_pipeline.clock import now_ms
 from push_pipeline.devices.upsert import ensure_channels
 from push_pipeline.ledger.batches import unpack
-from push_pipeline.models import BATCH, DELIVERY, DEVICE, RUN, Delivery, Device, Run, Subscription
+from push_pipeline.ledger.deliveries import read_ended
+from push_pipeline.ledger.values import Ended
+from push_pipeline.models import BATCH, DEVICE, MESSAGE, RUN, Device, Run, Subscription
 
 
 def ios(count: int, prefix: str = "1") -> list[str]:
@@ -49,13 +51,16 @@ def subscribe(app_id: str, tokens: Sequence[str], os_name: str, channel: str) ->
 def settled_tokens(message_id: str, outcome: str) -> set[str]:
     """Return the tokens of those devices that a message's ledger settled so."""
     with db.reading() as connection:
-        statement = (
-            select(DEVICE.token)
-            .join(Delivery, DELIVERY.device_key == DEVICE.id)
-            .join(Run, RUN.id == DELIVERY.run_id)
-            .where(RUN.message_id == message_id, DELIVERY.outcome == outcome)
-        )
-        return set(connection.scalars(statement))
+        keys = {one.device_key for one in read_ended(connection, message_id, outcome)}
+        tokens = connection.execute(select(DEVICE.id, DEVICE.token))
+        return {token for key, token in tokens if key in keys}
+
+
+def everything_that_ended() -> list[Ended]:
+    """Return how each device of each message ended."""
+    with db.reading() as connection:
+        ids = connection.scalars(select(MESSAGE.id)).all()
+        return [one for message_id in ids for one in read_ended(connection, str(message_id))]
 
 
 def batch_members(message_id: str) -> Counter[int]:

@@ -364,6 +364,7 @@ class Message(Table, table=True):
 OPEN_RUN = text("finished_at IS NULL")
 FINISHED_RUN = text("finished_at IS NOT NULL")
 OPEN_BATCH = text("finished_at IS NULL")
+WITH_BLOCKS = text("first_key IS NOT NULL")
 
 
 class Run(Table, table=True):
@@ -448,6 +449,14 @@ class Batch(Table, table=True):
             "pipeline_batch_due", "not_before", postgresql_where=OPEN_BATCH, sqlite_where=OPEN_BATCH
         ),
         Index("pipeline_batch_run", "run_id"),
+        Index(
+            "pipeline_batch_keys",  # where a device is
+            "run_id",
+            "first_key",
+            "last_key",
+            postgresql_where=WITH_BLOCKS,
+            sqlite_where=WITH_BLOCKS,
+        ),
     )
 
     id: int | None = big_key(primary=True)
@@ -475,11 +484,21 @@ class Batch(Table, table=True):
     moved: int = counter()  # undecided members that went to a later attempt's batch
     resent: int = counter()  # sent to although an earlier attempt may have arrived
     reasons: dict[str, int] | None = Field(default=None, sa_column=Column(Json))
+    blocks: bytes | None = Field(
+        default=None, sa_column=Column(LargeBinary)
+    )  # which members were accepted (`ledger/blocks`); others, and those of before, have rows
+    first_key: int | None = Field(default=None, sa_column=Column(BigInteger))
+    last_key: int | None = Field(
+        default=None, sa_column=Column(BigInteger)
+    )  # between which its members are; written with the first block
     finished_at: int | None = instant()
 
 
 class Delivery(Table, table=True):
-    """What became of one device in one run. Written once, in bulk, never changed."""
+    """What became of one device in one run, if no block of its batch says that it was accepted.
+
+    Written once, in bulk, never changed.
+    """
 
     __tablename__ = "pipeline_delivery"
 

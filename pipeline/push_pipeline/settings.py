@@ -148,8 +148,10 @@ class Settings(BaseSettings):
         description="Most sends per worker child that a SIGKILL can leave in doubt",
         json_schema_extra={"unit": "devices"},
     )
-    ledger: Literal["all", "problems", "none"] = Field(
-        "all", description="Which deliveries get a row each: all, all but accepted ones, or none"
+    ledger: Literal["all", "rows", "problems", "none"] = Field(
+        "all",
+        description="What is kept of each device: how it ended, by `all` with a bit where it was"
+        " accepted, by `rows` with a row each and FCM's message name; all but accepted; or nothing",
     )
     retention_days: Annotated[int, Ge(1), Le(3650)] = Field(
         30, description="Finished messages are deleted after", json_schema_extra={"unit": "days"}

@@ -20,10 +20,10 @@ from sqlalchemy import func, select
 
 from push_pipeline import db, migrations, publish
 from push_pipeline.clock import now_ms
-from push_pipeline.models import DELIVERY, RUN, Run
+from push_pipeline.models import RUN, Run
 from push_pipeline.settings import Settings, get_settings, reset_settings
 from push_pipeline.settings_report import variable
-from tests.audience import ios
+from tests.audience import everything_that_ended, ios
 from tests.processes import Process, wait_until
 from tests.running import Stand
 from tests.services import Postgres
@@ -160,10 +160,10 @@ def _open_runs() -> int:
 
 def _lateness() -> list[float]:
     """Return by how many seconds each delivery was answered after its time, the latest last."""
-    statement = select(DELIVERY.settled_at, RUN.due_at).join(Run, RUN.id == DELIVERY.run_id)
     with db.reading() as connection:
-        rows = connection.execute(statement).all()
-    return sorted((settled - due) / 1_000 for settled, due in rows)
+        due = dict(connection.execute(select(RUN.id, RUN.due_at)).all())
+    ended = everything_that_ended()
+    return sorted((one.settled_at - due[one.run_id]) / 1_000 for one in ended)
 
 
 def measure(delayed: int, outage: float, devices: int) -> Iterator[tuple[str, dict[str, float]]]:

@@ -13,7 +13,7 @@ import pytest
 from push_pipeline import db, migrations, publish, push_with_template
 from push_pipeline.clock import now_ms
 from push_pipeline.directory.templates import PUSH, put_template
-from tests.audience import android, ios
+from tests.audience import android, everything_that_ended, ios
 from tests.installation import APP
 from tests.running import Stand
 
@@ -69,6 +69,8 @@ def test_releases_work_side_by_side(stand: Stand, before: dict[str, str]) -> Non
     stand.start_worker()
     for message_id in told["sent"]:
         assert stand.finish(message_id)["accepted"] > 0
+    accepted = [one for one in everything_that_ended() if one.outcome == "accepted"]
+    assert len(accepted) == sum(stand.simulator.received().values())
     assert stand.simulator.received() == {token: 8 if token == tokens[0] else 6 for token in tokens}
 
 

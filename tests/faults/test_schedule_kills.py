@@ -10,8 +10,8 @@ from sqlalchemy import func, select
 
 from push_pipeline import db, publish, status
 from push_pipeline.clock import now_ms
-from push_pipeline.models import DELIVERY, RUN, Run
-from tests.audience import ios
+from push_pipeline.models import RUN, Run
+from tests.audience import everything_that_ended, ios
 from tests.processes import wait_until
 from tests.running import Stand
 
@@ -99,16 +99,14 @@ def open_runs() -> int:
 
 def lateness() -> list[float]:
     """Return by how many seconds each delivery was answered after its time, the latest last."""
-    statement = select(DELIVERY.settled_at, RUN.due_at).join(Run, RUN.id == DELIVERY.run_id)
     with db.reading() as connection:
-        rows = connection.execute(statement).all()
-    return sorted((settled - due) / 1000 for settled, due in rows)
+        due = dict(connection.execute(select(RUN.id, RUN.due_at)).all())
+    ended = everything_that_ended()
+    return sorted((one.settled_at - due[one.run_id]) / 1000 for one in ended)
 
 
 def outcomes() -> Counter[str]:
-    statement = select(DELIVERY.outcome, func.count()).group_by(DELIVERY.outcome)
-    with db.reading() as connection:
-        return Counter(dict(connection.execute(statement).all()))
+    return Counter(one.outcome for one in everything_that_ended())
 
 
 def percentile(sorted_values: list[float], part: float) -> float:

@@ -4,6 +4,7 @@ import sqlite3
 from typing import Any, NamedTuple
 
 from push_pipeline.ledger.batches import unpack
+from push_pipeline.ledger.blocks import read_blocks
 
 Row = dict[str, Any]
 
@@ -13,7 +14,7 @@ _COLUMNS = {
     " finished_at, lease_until, woken_at",
     "batch": "id, run_id, platform, environment, members, size, attempt, doubtful, not_before,"
     " lease_until, claims, stalls, settled, doubt_end, accepted, rejected, expired, cancelled,"
-    " unknown, moved, resent, finished_at",
+    " unknown, moved, resent, blocks, finished_at",
     "device": "id, token, state, registered_at, platform",
     "credential": "id, provider, version, paused_until, troubled_since, rest_cause",
 }
@@ -50,5 +51,13 @@ def take_picture(database: sqlite3.Connection) -> Picture:
         tables[name] = {row[0]: dict(zip(names, row, strict=True)) for row in rows}
     for one in tables["batch"].values():
         one["members"] = unpack(one["members"])
-    rows = database.execute("SELECT run_id, device_key, outcome FROM pipeline_delivery")
-    return Picture(**tables, delivery={(run, device): outcome for run, device, outcome in rows})
+    rows = database.execute("SELECT run_id, device_key, outcome FROM pipeline_delivery").fetchall()
+    rows += [
+        (one["run_id"], key, "accepted")
+        for one in tables["batch"].values()
+        for block in read_blocks(one["blocks"] or b"")
+        for key in block.chosen(one["members"])
+    ]
+    deliveries = {(run, device): outcome for run, device, outcome in rows}
+    assert len(deliveries) == len(rows), "P2: somebody ended twice"
+    return Picture(**tables, delivery=deliveries)

@@ -1,6 +1,12 @@
-"""Deliveries: what became of each device, written in bulk and read as a stream."""
+"""Deliveries: what became of each device, written in bulk and read as a stream.
+
+Written here are rows: of who was not accepted, and of who was where no block says so (`accepted`).
+"""
 
 from collections.abc import Iterator, Sequence
+from heapq import merge
+from itertools import islice
+from operator import attrgetter
 from typing import Any, cast
 
 from sqlalchemy import Connection, func, insert, select
@@ -8,8 +14,10 @@ from sqlalchemy.exc import OperationalError
 
 from push_pipeline import db
 from push_pipeline.clock import iso
-from push_pipeline.ledger.values import Settlement
-from push_pipeline.models import DELIVERY, DEVICE, RUN, Delivery, Device, Run
+from push_pipeline.ledger.accepted import accepted_of_devices, accepted_of_message
+from push_pipeline.ledger.values import Ended, Settlement
+from push_pipeline.models import DELIVERY, DEVICE, RUN, Delivery, Run
+from push_pipeline.outcome import Settled
 
 _ALIKE = Settlement._fields[:-1]
 
@@ -70,19 +78,22 @@ def _rows(settlement: Settlement) -> Iterator[dict[str, Any]]:
 
 
 #: What is told of a delivery.
-_TOLD = (
+_ENDED = select(
+    DELIVERY.run_id,
+    DELIVERY.device_key,
+    RUN.message_id,
     RUN.n,
-    DEVICE.device_id,
-    DEVICE.platform,
     DELIVERY.outcome,
     DELIVERY.reason,
     DELIVERY.provider_id,
     DELIVERY.attempts,
     DELIVERY.settled_at,
-)
+).join(Run, RUN.id == DELIVERY.run_id)
 
 #: Rows read from the database at once while exporting.
 EXPORT_PAGE = 5_000
+
+_place = attrgetter("run_id", "device_key")
 
 
 def export(
@@ -92,18 +103,22 @@ def export(
 
     Devices whose outcome is still open have no row yet. Tokens are never part of it.
     """
-    statement = (
-        select(*_TOLD)
-        .select_from(Delivery)
-        .join(Run, RUN.id == DELIVERY.run_id)
-        .outerjoin(Device, DEVICE.id == DELIVERY.device_key)
-        .where(RUN.message_id == message_id)
-        .order_by(DELIVERY.run_id, DELIVERY.device_key)
-    )
+    ended = read_ended(connection, message_id, only)
+    while page := list(islice(ended, EXPORT_PAGE)):
+        yield from _views(connection, page)
+
+
+def read_ended(connection: Connection, message_id: str, only: str | None = None) -> Iterator[Ended]:
+    """Stream how every device of a message ended, from rows and blocks alike, in their order."""
+    statement = _ENDED.where(RUN.message_id == message_id)
+    statement = statement.order_by(DELIVERY.run_id, DELIVERY.device_key)
     if only is not None:
         statement = statement.where(DELIVERY.outcome == only)
-    for row in connection.execution_options(yield_per=EXPORT_PAGE).execute(statement):
-        yield _view(row)
+    rows = connection.execute(statement.execution_options(yield_per=EXPORT_PAGE))
+    with_rows = map(Ended._make, rows)
+    if only not in (None, Settled.ACCEPTED):
+        return with_rows
+    return merge(with_rows, accepted_of_message(connection, message_id), key=_place)
 
 
 #: Runs that are looked at for the deliveries of a device: by device there is no index, which
@@ -132,25 +147,31 @@ def deliveries_of(
     }
     if not runs or not keys:
         return []
-    statement = (
-        select(RUN.message_id, *_TOLD)
-        .select_from(Delivery)
-        .join(Run, RUN.id == DELIVERY.run_id)
-        .outerjoin(Device, DEVICE.id == DELIVERY.device_key)
-        .where(db.any_of(DELIVERY.run_id, sorted(runs)), db.any_of(DELIVERY.device_key, keys))
-        .order_by(DELIVERY.run_id.desc(), DELIVERY.device_key)
+    statement = _ENDED.where(
+        db.any_of(DELIVERY.run_id, sorted(runs)), db.any_of(DELIVERY.device_key, keys)
     )
-    return [{"messageId": row.message_id, **_view(row)} for row in connection.execute(statement)]
+    ended = [Ended._make(row) for row in connection.execute(statement)]
+    ended += accepted_of_devices(connection, sorted(runs), keys)
+    ended.sort(key=lambda one: (-one.run_id, one.device_key))
+    views = _views(connection, ended)
+    return [{"messageId": one.message_id, **view} for one, view in zip(ended, views, strict=True)]
 
 
-def _view(row: Any) -> dict[str, Any]:
-    return {
-        "run": row.n,
-        "deviceId": row.device_id,
-        "os": row.platform,
-        "outcome": row.outcome,
-        "reason": row.reason,
-        "providerId": row.provider_id,
-        "attempts": row.attempts,
-        "settledAt": iso(row.settled_at),
-    }
+def _views(connection: Connection, ended: Sequence[Ended]) -> Iterator[dict[str, Any]]:
+    """Tell how devices ended, those that are no longer there without their id."""
+    there = select(DEVICE.id, DEVICE.device_id, DEVICE.platform).where(
+        db.any_of(DEVICE.id, [one.device_key for one in ended])
+    )
+    devices = {key: (device_id, os) for key, device_id, os in connection.execute(there)}
+    for one in ended:
+        device_id, os = devices.get(one.device_key, (None, None))
+        yield {
+            "run": one.n,
+            "deviceId": device_id,
+            "os": os,
+            "outcome": one.outcome,
+            "reason": one.reason,
+            "providerId": one.provider_id,
+            "attempts": one.attempts,
+            "settledAt": iso(one.settled_at),
+        }

@@ -56,6 +56,7 @@ class Standing(NamedTuple):
     doubt_end: int
     badged: int
     reasons: dict[str, int] | None
+    blocks: bytes | None
     finished_at: int | None
     app_id: str
     run_state: str
@@ -161,6 +162,9 @@ class Progress(NamedTuple):
     woken_at: int | None = None
     finished_at: int | None = None
     stalls: int = 0
+    blocks: bytes | None = None
+    first_key: int | None = None
+    last_key: int | None = None
 
 
 class ClosedRun(NamedTuple):
@@ -173,6 +177,20 @@ class ClosedRun(NamedTuple):
     bulk: bool
     seconds: float | None
     first_seconds: float | None
+
+
+class Ended(NamedTuple):
+    """What became of one device in one run: the `n`th of its message."""
+
+    run_id: int
+    device_key: int
+    message_id: str
+    n: int
+    outcome: str
+    reason: str | None
+    provider_id: str | None
+    attempts: int
+    settled_at: int
 
 
 class Settlement(NamedTuple):

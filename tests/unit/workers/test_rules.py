@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from push_pipeline.ledger.batches import pack, unpack
+from push_pipeline.ledger.notification_id import notification_ids
 from push_pipeline.ledger.values import Standing
 from push_pipeline.outcome import Outcome, Settled
 from push_workers.delivery.backoff import LONGEST_RETRY_AFTER, LONGEST_WAIT, Backoff
@@ -22,7 +23,6 @@ from push_workers.delivery.claim import (
     decide,
     without_others_hold,
 )
-from push_workers.delivery.notification_id import notification_ids
 from push_workers.fanout.fan_out import cut_evenly
 
 NOW = 1_000_000
@@ -30,7 +30,7 @@ WINDOW = 512
 BATCH = Standing(
     id=1, run_id=1, platform="IOS", environment="production", bulk=False, members=b"",
     size=1000, attempt=1, doubtful=False, not_before=NOW, lease_until=None, claims=0, stalls=0,
-    settled=0, doubt_end=0, badged=0, reasons=None, finished_at=None, app_id="A",
+    settled=0, doubt_end=0, badged=0, reasons=None, blocks=None, finished_at=None, app_id="A",
     run_state="sending",
     run_expires_at=NOW + 1, run_audience=1000, guarded=True, stopped_routes=None,
     credential_id=1, credential_version=1,

@@ -35,7 +35,7 @@ RULES = Rules(
     may_resend=True,
     guarded=True,
     expires_at=NOW + 10_000_000_000,
-    keep="all",
+    keep="rows",
     backoff=Backoff(max_attempts=3),
     recent=Recent(accepted=100.0),
 )
@@ -57,7 +57,7 @@ def test_an_accepted_device_is_counted_and_recorded_with_the_providers_id() -> N
     report = report_of(ACCEPTED)
 
     assert report.tally().ended[Settled.ACCEPTED] == 1
-    (settlement,) = report.settlements(RULES, NOW)
+    (settlement,) = report.settlements(RULES.keep, RULES, NOW)
     assert (settlement.outcome, settlement.devices) == ("accepted", [(1, "id")])
     assert report.reached
     assert not report.retries
@@ -334,14 +334,14 @@ def test_one_lost_connection_among_answers_rests_nothing() -> None:
     assert report_of(Verdict(Outcome.UNKNOWN, "ConnectionLost")).route is None
 
 
-@pytest.mark.parametrize(("keep", "rows"), [("all", 2), ("problems", 1), ("none", 0)])
+@pytest.mark.parametrize(("keep", "rows"), [("rows", 2), ("all", 1), ("problems", 1), ("none", 0)])
 def test_the_ledger_setting_decides_which_deliveries_get_a_row(keep: str, rows: int) -> None:
     rejected = Verdict(Outcome.REJECTED, "PayloadTooLarge")
 
-    rules = replace(RULES, keep=keep)
-    report = report_of(ACCEPTED, rejected, rules=rules)
+    report = report_of(ACCEPTED, rejected)
 
-    assert len(report.settlements(rules, NOW)) == rows
+    assert len(report.settlements(keep, RULES, NOW)) == rows
+    assert report.accepted() == {1}
     assert (report.tally().ended[Settled.ACCEPTED], report.tally().ended[Settled.REJECTED]) == (
         1,
         1,
@@ -375,7 +375,7 @@ def test_every_member_ends_exactly_once_or_goes_on_exactly_once(
 ) -> None:
     report = report_of(*given_verdicts, rules=rules)
 
-    ended = [key for row in report.settlements(RULES, NOW) for key, _ in row.devices]
+    ended = [key for row in report.settlements(RULES.keep, RULES, NOW) for key, _ in row.devices]
     going_on = [key for retry in report.retries for key in retry.members]
     assert sorted(ended + going_on) == list(range(1, len(given_verdicts) + 1))
     tally = report.tally()

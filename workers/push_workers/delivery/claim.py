@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from push_pipeline.ledger.blocks import is_full
 from push_pipeline.ledger.state_machine import SENDABLE, BatchState, RunState, batch_state
 from push_pipeline.ledger.values import ClosedRun, DueBatch, Standing
 from push_pipeline.outcome import Settled
@@ -124,8 +125,15 @@ class Claim:
     unsure: bool = False  # whether a commit was made that nobody saw
     closed: ClosedRun | None = None  # its run, with its last slice
     reasons: dict[str, int] = field(default_factory=dict)
+    blocks: bytes | None = None  # which members were accepted so far
     released: list[DueBatch] = field(default_factory=list)  # by the route that it opened
     probe: tuple[int, int] | None = None  # the batch that asks its closed route again, and when
+
+    @property
+    def kept(self) -> str:
+        """What the ledger keeps of the slice at hand: rows where the batch takes no more blocks."""
+        keep = self.rules.keep
+        return "rows" if keep == "all" and is_full(self.blocks) else keep
 
 
 def cut_slices(batch: Standing, first: int, window: int) -> Iterator[Slice]:

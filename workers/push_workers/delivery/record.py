@@ -16,6 +16,7 @@ from push_pipeline.devices.targets import put_out_of_service
 from push_pipeline.directory.provider_routes import add_recent, find_rest, open_route, pause_route
 from push_pipeline.errors import DatabaseUnavailable
 from push_pipeline.ledger import batches, runs
+from push_pipeline.ledger.blocks import Block, append
 from push_pipeline.ledger.deliveries import insert_deliveries
 from push_pipeline.ledger.due_batches import release_parked
 from push_pipeline.ledger.state_machine import RunState
@@ -44,13 +45,14 @@ def record_slice(claim: Claim, part: Slice, report: Report, context: Context) ->
     with db.writing() as connection:
         made = batches.find_progress(connection, batch.id, claim.number) if claim.unsure else None
         if made is not None and made.settled >= part.end:
+            claim.reasons, claim.blocks = made.reasons or {}, made.blocks
             return made.lease_until is not None
         rest_until = _change_route(connection, claim, report, now)
         finished = part.end == batch.size
         if rest_until is None and not finished:
             rest_until = _next_slice_at(connection, claim, part, report, now)
         goes_on = not finished and rest_until is None
-        progress = _progress(claim, part.end, report)
+        progress = _progress(claim, part.start, part.end, report, now)
         if finished:
             progress = progress._replace(finished_at=now)
         elif goes_on:
@@ -61,11 +63,11 @@ def record_slice(claim: Claim, part: Slice, report: Report, context: Context) ->
         else:
             progress = progress._replace(not_before=rest_until or now)
         ends_run = finished and claim.batch.is_whole_run and _touches_nothing_else(claim, report)
-        later = _write(connection, claim, part.start, report, progress, ends_run=ends_run)
+        later = _write(connection, claim, part.start, report, progress, now, ends_run=ends_run)
         claim.closed = runs.close_if_done(connection, batch.run_id, now) if ends_run else None
     claim.probe = _probe(report, rest_until, later or [batch.id])
     claim.lease_until = progress.lease_until or claim.lease_until
-    claim.reasons = progress.reasons or {}
+    claim.reasons, claim.blocks = progress.reasons or {}, progress.blocks
     return goes_on
 
 
@@ -128,9 +130,16 @@ def _stopped(batch: Standing, suspicion: str) -> str:
     return f"{' '.join(route)} {suspicion}"
 
 
-def _progress(claim: Claim, settled: int, report: Report) -> Progress:
+def _progress(claim: Claim, start: int, settled: int, report: Report, now: int) -> Progress:
     reasons = Counter(claim.reasons) + report.tally().reasons
-    return Progress(settled, settled, claim.batch.not_before, dict(reasons) or None)
+    progress = Progress(settled, settled, claim.batch.not_before, dict(reasons) or None)
+    blocks = claim.blocks
+    if claim.kept == "all" and (accepted := report.accepted()):
+        blocks = append(blocks, Block.of(start, claim.members[start:settled], accepted, now))
+    if blocks is None:
+        return progress
+    first, last = min(claim.members), max(claim.members)
+    return progress._replace(blocks=blocks, first_key=first, last_key=last)
 
 
 def _next_slice_at(
@@ -234,6 +243,7 @@ def _write(
     start: int,
     report: Report,
     progress: Progress,
+    now: int,
     *,
     ends_run: bool = False,
 ) -> list[int]:
@@ -241,10 +251,10 @@ def _write(
 
     The batch first, since it says whether the rest is still ours to write.
     """
-    batch, now = claim.batch, now_ms()
+    batch = claim.batch
     seen, locks_run = (claim.number, start), batch.run_id if ends_run else None
     batches.record(connection, batch.id, seen, report.tally(), progress, locks_run=locks_run)
-    insert_deliveries(connection, report.settlements(claim.rules, now))
+    insert_deliveries(connection, report.settlements(claim.kept, claim.rules, now))
     later = batches.insert_batches(connection, [_later(batch, one) for one in report.retries], None)
     put_out_of_service(connection, report.evidence, now)
     if claim.tells_activity:  # whose tokens are no device's
@@ -287,8 +297,8 @@ def settle_rest(connection: Connection, claim: Claim, end: SettleRest, now: int)
     in_doubt = claim.members[batch.settled : sure_from]
     report.absorb(Report.of_unsent(Settled.UNKNOWN, end.reason, in_doubt))
     report.resent = max(batch.stalls - 1, 0) * (batch.doubt_end - batch.settled)
-    progress = _progress(claim, batch.size, report)._replace(finished_at=now)
-    _write(connection, claim, batch.settled, report, progress)
+    progress = _progress(claim, batch.settled, batch.size, report, now)._replace(finished_at=now)
+    _write(connection, claim, batch.settled, report, progress, now)
 
 
 def close_run(batch: Standing) -> None:

@@ -10,12 +10,12 @@ from push_pipeline.content.languages import DEFAULT, choose
 from push_pipeline.devices.targets import find_locales
 from push_pipeline.directory.users import users_of_devices
 from push_pipeline.errors import BadCredential
+from push_pipeline.ledger.notification_id import notification_ids
 from push_pipeline.outcome import Evidence, Outcome, RouteAction, Settled, Verdict
 from push_pipeline.platform import provider_of
 from push_workers.delivery.activity import judge_addresses
 from push_workers.delivery.badges import count_badges
 from push_workers.delivery.claim import Claim, Slice
-from push_workers.delivery.notification_id import notification_ids
 from push_workers.delivery.personalise import Prepared, Said, send_each_its_own, words_of
 from push_workers.delivery.process import Context, RunFacts
 from push_workers.delivery.record import pause_at_once

@@ -169,12 +169,16 @@ class Report:
                 tally.reasons[reason or settled.value] += len(devices)
         return tally
 
-    def settlements(self, rules: "Rules", now: int) -> list[Settlement]:
-        """Return the rows that the operator wants to keep, grouped by how devices ended."""
+    def accepted(self) -> frozenset[int]:
+        """Return the devices that ended as accepted."""
+        return frozenset(key for key, _ in self.ended.get((Settled.ACCEPTED, None), ()))
+
+    def settlements(self, keep: str, rules: "Rules", now: int) -> list[Settlement]:
+        """Return what gets a row each by PIPELINE_LEDGER, grouped by how devices ended."""
         return [
             Settlement(rules.run_id, settled.value, reason, rules.attempt, now, devices)
             for (settled, reason), devices in self.ended.items()
-            if rules.keep == "all" or (rules.keep == "problems" and settled is not Settled.ACCEPTED)
+            if keep == "rows" or (keep != "none" and settled is not Settled.ACCEPTED)
         ]
 
 

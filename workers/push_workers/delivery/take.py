@@ -110,4 +110,12 @@ def _claimed(batch: Standing, context: Context, now: int) -> Claim:
     members = batches.unpack(batch.members)
     rules = context.rules(batch, now)
     reasons = dict(batch.reasons or {})
-    return Claim(batch, batch.claims + 1, members, rules, reasons=reasons, badged=batch.badged)
+    return Claim(
+        batch,
+        batch.claims + 1,
+        members,
+        rules,
+        reasons=reasons,
+        blocks=batch.blocks,
+        badged=batch.badged,
+    )

@@ -6,6 +6,7 @@ set -euo pipefail
 needed=(
   "chromium chromium"
   "curl curl"
+  "faketime faketime"
   "gcc gcc"
   "nginx nginx"
   "pgbouncer pgbouncer"

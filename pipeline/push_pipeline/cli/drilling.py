@@ -22,6 +22,7 @@ from push_pipeline.supervisor import redis_server
 from push_pipeline.supervisor.installation import DEFAULT_APP_ID, Installation, Plan
 from push_pipeline.supervisor.postgres_server import PostgresServer
 from push_pipeline.supervisor.state_folder import StateFolder
+from push_pipeline.supervisor.stepped_clock import SteppedClock
 from push_pipeline.supervisor.stop import Stopped, stoppable
 
 #: Settings of drills: leases and waits are short, so that one ends within a minute.
@@ -104,7 +105,8 @@ def _run_alone(
     with ExitStack() as running:
         server = running.enter_context(PostgresServer.prepared()) if drill.postgres else None
         tell("starting database, broker, simulated APNs, FCM and Web Push, workers and beat …")
-        plan = Plan(isolated=True, postgres=server)
+        clock = SteppedClock(folder.path / "clock") if drill.clock else None
+        plan = Plan(isolated=True, postgres=server, clock=clock)
         installation = running.enter_context(Installation(folder, plan, tell))
         if installation.providers is None:
             raise SetupError("a drill meets simulated providers only, and there are none")
@@ -112,7 +114,7 @@ def _run_alone(
         registered = register_simulated(devices, 1, {}, tell, browsers_at=url).imported
         installation.wait_until_ready()
         socket = redis_server.socket_in(folder.path)
-        stage = Stage(installation.providers, installation.kill, socket, server)
+        stage = Stage(installation.providers, installation.kill, socket, server, clock)
         return _break(_Scene(stage, DEFAULT_APP_ID, registered, PATIENCE_SECONDS), drill, tell)
 
 

@@ -20,9 +20,13 @@ from push_pipeline.cli.database_harm import (
 from push_pipeline.errors import InvalidParameter, NotForDrills
 from push_pipeline.supervisor.postgres_server import NAME, PostgresServer
 from push_pipeline.supervisor.simulated_providers import SimulatedProviders
+from push_pipeline.supervisor.stepped_clock import SteppedClock
 
 #: Seconds that a provider's trouble lasts.
 TROUBLE_SECONDS = 5.0
+
+#: Seconds by which a clock is set: more than a lease of a drill.
+STEP_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,7 @@ class Stage:
     kill: Callable[[str], None]
     redis_socket: Path | None = None
     postgres: PostgresServer | None = None
+    clock: SteppedClock | None = None
 
 
 Harm = Callable[[Stage], None]
@@ -46,7 +51,7 @@ class Drill:
     """What is done when a part of the devices has its push, or before anything is sent.
 
     `anywhere`: it breaks nothing but the simulated providers, and may be done on staging.
-    `postgres`: it breaks that, and has one of its own.
+    `postgres`: it breaks that, and has one of its own; `clock`: it sets the workers' clock.
     """
 
     says: str
@@ -54,6 +59,7 @@ class Drill:
     before: bool = False
     anywhere: bool = False
     postgres: bool = False
+    clock: bool = False
 
 
 def _kill(*names: str) -> Harm:
@@ -76,7 +82,7 @@ def _rule(**action: object) -> Harm:
     return _ask("PUT", "/rules", [{"match": {"until": TROUBLE_SECONDS}, "action": action}])
 
 
-def _for_a_while(begin: Harm, end: Harm) -> Harm:
+def _for_a_while(begin: Harm, end: Harm, seconds: float = TROUBLE_SECONDS) -> Harm:
     """Begin a trouble that somebody must end, and let that be done in time."""
 
     def end_it(stage: Stage) -> None:
@@ -85,7 +91,7 @@ def _for_a_while(begin: Harm, end: Harm) -> Harm:
 
     def harm(stage: Stage) -> None:
         begin(stage)
-        ending = threading.Timer(TROUBLE_SECONDS, end_it, [stage])
+        ending = threading.Timer(seconds, end_it, [stage])
         ending.daemon = True
         ending.start()
 
@@ -108,6 +114,24 @@ def _to_postgres(break_it: Callable[[PostgresServer, float], None]) -> Harm:
             break_it(stage.postgres, TROUBLE_SECONDS)
 
     return harm
+
+
+def _step(seconds: float) -> Harm:
+    def harm(stage: Stage) -> None:
+        if stage.clock is not None:
+            stage.clock.step(seconds)
+
+    return harm
+
+
+def _slowly(harm: Harm) -> Harm:
+    """Let providers take their time, so that more than one thing happens until the end."""
+
+    def slower(stage: Stage) -> None:
+        stage.providers.ask("PATCH", "/behaviour", {"delay_seconds": [0.4, 0.6]})
+        harm(stage)
+
+    return slower
 
 
 def _oauth(fault: str) -> Harm:
@@ -204,6 +228,12 @@ DRILLS: Mapping[str, Drill] = {
         f"the sessions of PostgreSQL answer nothing for {TROUBLE_SECONDS:g} s, and stay open",
         _to_postgres(freeze_sessions),
         postgres=True,
+    ),
+    "clock-step": Drill(
+        f"the workers' clock goes {STEP_SECONDS:g} s ahead, a second later as much behind;"
+        " the providers take half a second",
+        _for_a_while(_slowly(_step(STEP_SECONDS)), _step(-STEP_SECONDS), 1.0),
+        clock=True,
     ),
 }
 

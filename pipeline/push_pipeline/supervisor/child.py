@@ -5,9 +5,9 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -38,13 +38,15 @@ class Roll(Protocol):
 class Program:
     """A command to keep running. `grace` is how many seconds it may take to stop.
 
-    `user` is the number of who runs it, with the group of that number, where that is not us.
+    `user` is the number of who runs it, with the group of that number, where that is not us;
+    `environment` is what it has beside ours.
     """
 
     name: str
     command: Sequence[str]
     grace: float = 3.0
     user: int | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 class Child:
@@ -114,6 +116,7 @@ class Child:
                 user=self.program.user,
                 group=self.program.user,
                 extra_groups=None if self.program.user is None else [],
+                env={**os.environ, **self.program.environment},
                 start_new_session=True,  # a Ctrl-C is the supervisor's alone, to stop in order
             )
         self._roll.add(process.pid)

@@ -16,6 +16,7 @@ from push_pipeline.supervisor.child import Program, Tell
 from push_pipeline.supervisor.postgres_server import PostgresServer
 from push_pipeline.supervisor.simulated_providers import SimulatedProviders
 from push_pipeline.supervisor.state_folder import StateFolder
+from push_pipeline.supervisor.stepped_clock import SteppedClock
 from push_pipeline.supervisor.tree import Tree
 
 #: The app that is made where none is configured.
@@ -71,7 +72,8 @@ _DESCRIBED = (
 class Plan:
     """What is asked for. `isolated` leaves all that is configured aside: nothing real is met.
 
-    `postgres` is the database that is started, in place of SQLite where none is configured.
+    `postgres` is the database that is started, in place of SQLite where none is configured, and
+    `clock` that of the workers.
     `port` is that of the HTTP API, 0 for any free one, None for no API at all.
     """
 
@@ -81,6 +83,7 @@ class Plan:
     loglevel: str = "WARNING"
     flower: bool = False
     postgres: PostgresServer | None = None
+    clock: SteppedClock | None = None
 
 
 class Installation:
@@ -209,12 +212,14 @@ class Installation:
         default_app.sync(get_settings())
 
     def _start_processes(self) -> None:
-        level = self.plan.loglevel
+        level, clock = self.plan.loglevel, self.plan.clock
+        timed = {} if clock is None else clock.environment
         workers = [
             Program(
                 name,
                 commands.worker(name, mine, concurrency=self._children(name), loglevel=level),
                 grace=WORKER_GRACE,
+                environment=timed,
             )
             for name, mine in WORKERS.items()
         ]

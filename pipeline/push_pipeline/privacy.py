@@ -10,6 +10,8 @@ What is erased, and what stays:
 - **Messages for that user alone**, or for devices of theirs alone, lose their text, headers,
   template values, segment and dedupe key; one that is not finished is cancelled. That they were
   sent, and how it ended, stays.
+- **Where activities are reached** goes with the devices; an activity's id stays, as long as
+  PIPELINE_RETENTION_DAYS after it was told of last.
 - **What was done in the console** to their devices loses the device's id; that it was done stays.
 - **Lists of several users or devices** keep their length: a pseudonym takes the name's place.
 - **What names the person inside** a text for others, a segment or a dedupe key is not looked for.

@@ -21,6 +21,7 @@ from push_pipeline import (
 )
 from push_pipeline.cli import checks
 from push_pipeline.clock import now_ms
+from push_pipeline.console.phone import phones as phones_of
 from push_pipeline.credentials import ApnsCredential, seal
 from push_pipeline.devices.owners import unlink_device
 from push_pipeline.errors import (
@@ -32,6 +33,7 @@ from push_pipeline.errors import (
     UnknownActivity,
     UnknownDevice,
 )
+from push_pipeline.ledger.message_lists import Wanted, find_stored, list_newest
 from push_pipeline.ledger.new_credential import change_credential
 from push_pipeline.ledger.retention import prune
 from push_pipeline.models import (
@@ -43,7 +45,12 @@ from push_pipeline.models import (
     ActivityAddress,
     Credential,
 )
+from push_pipeline.options import DeliveryOptions
+from push_pipeline.publishing.draft import Draft
 from push_pipeline.settings import get_settings
+from push_workers.delivery.send import send_slice
+from push_workers.delivery.take import take
+from push_workers.fanout.fan_out import fan_out
 from tests.installation import APP, Installation
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
@@ -325,6 +332,52 @@ def test_what_is_wrong_is_refused_before_anything_is_written(
     with db.reading() as connection:
         assert connection.execute(select(MESSAGE.id)).all() == []
         assert connection.execute(select(ACTIVITY.id)).all() == []
+
+
+@pytest.mark.parametrize("alert", [None, "Goal"])
+def test_a_killed_worker_leaves_the_newest_state_shown(
+    installation: Installation, phones: list[str], alert: str | None
+) -> None:
+    installation.simulator.devices([{"token": updating(1), "kind": "activity"}])
+    report_activity_token(phones[0], updating(1), activity_id="match-42")
+    older = update_activity("match-42", {"score": "1-0"}, alert=alert).message_id
+    fan_out(installation.run_id(older))
+    [batch] = installation.due_batches(older)
+    claim = take(batch, installation.context)
+    assert claim is not None
+    run_facts = installation.context.run_facts(claim.batch.run_id)
+    send_slice(claim, claim.slices[0], run_facts, installation.context)  # … and is killed
+
+    newest = update_activity("match-42", {"score": "2-0"}).message_id
+    assert installation.work(newest)["accepted"] == 1
+    installation.hurry()  # the lease of the killed one is over
+    run = installation.work(older)
+
+    [screen] = installation.simulator.device(updating(1))["screens"].values()
+    assert json.loads(screen["activity"])["aps"]["content-state"] == {"score": "2-0"}
+    if alert is None:
+        assert (run["unknown"], run["byReason"]) == (1, {"Superseded": 1})
+    else:  # sent once more, behind the newer one: the device lets it be
+        assert (run["accepted"], screen["outdated"]) == (1, 1)
+
+
+def test_the_console_shows_a_message_as_an_activity(
+    installation: Installation, phones: list[str]
+) -> None:
+    receipt = start_activity("match-42", TYPE, **START, users="ada")
+    with db.reading() as connection:
+        listed, _ = list_newest(connection, APP, Wanted())
+        stored = find_stored(connection, APP, receipt.message_id)
+    assert stored is not None
+    to = DeliveryOptions.from_json(stored.delivery_options)
+    shown = phones_of(
+        Draft(stored.channel, stored.content, to, None, stored.created_at), "data", sdk_copy=True
+    )
+
+    assert [one.activity for one in listed] == ["start of match-42"]
+    assert {(one.platform, one.subtitle, one.text) for one in shown} == {
+        (name, "Live Activity: start", '{"score":"0-0"}') for name in ("IOS", "ANDROID")
+    }
 
 
 def test_what_ended_is_kept_for_the_retention_and_no_longer(

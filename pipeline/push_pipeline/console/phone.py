@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from push_pipeline.content.values import text_of
 from push_pipeline.platform import Platform
 from push_pipeline.publishing.draft import Draft
 from push_pipeline.publishing.preview import Notification, preview
@@ -46,6 +47,8 @@ def _apple(body: dict[str, Any]) -> tuple[str, str, str, str]:
         alert = {"body": alert}
     words = (str(alert.get(name, "")) for name in ("title", "subtitle", "body"))
     title, subtitle, text = words
+    if "content-state" in aps:  # a Live Activity: what it looks like is the app's
+        subtitle, text = f"Live Activity: {aps['event']}", text_of(aps["content-state"])
     return title, subtitle, text, str(aps.get("badge", ""))
 
 
@@ -55,6 +58,8 @@ def _android(body: dict[str, Any]) -> tuple[str, str, str, str]:
     data = message.get("data") or {}
     title = said.get("title") or data.get("android-content-title", "")
     text = said.get("body") or data.get("android-content-text") or data.get("message", "")
+    if "activity_id" in data:
+        return "", f"Live Activity: {data['event']}", data.get("state", ""), ""
     return str(title), str(data.get("android-summary-subtext", "")), str(text), ""
 
 

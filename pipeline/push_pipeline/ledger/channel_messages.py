@@ -72,7 +72,7 @@ def _view(row: RowMapping) -> dict[str, Any]:
     content, options = row["content"], DeliveryOptions.from_json(row["delivery_options"])
     return {
         "messageId": row["id"],
-        "message": content["message"],
+        "message": content.get("message"),
         "publisherId": content.get("publisherId"),
         "isPush": options.pushes,
         "isBroadcast": not options.device_ids,

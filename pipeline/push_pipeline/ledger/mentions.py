@@ -25,7 +25,7 @@ PSEUDONYM = "erased:"
 AT_ONCE = 100
 
 #: What of a publish is told to the person it was for; the lists would name others.
-_SAID = ("message", "headers", "publisherId", "subtopic", "templateValues")
+_SAID = ("message", "headers", "publisherId", "subtopic", "templateValues", "activity")
 
 #: What stays of the options of a message that is blanked: nothing that a caller wrote freely.
 _KEPT_OPTIONS = ("publishPolicy", "pushBroadcast", "ttl")

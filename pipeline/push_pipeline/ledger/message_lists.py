@@ -30,6 +30,7 @@ class Listed(NamedTuple):
     created_at: int
     broadcast_channel: str | None  # that it went to: nobody knows how many phones listen
     counts: dict[str, int]
+    activity: str | None = None  # the event of a Live Activity that it tells, and its id
 
 
 class Place(NamedTuple):
@@ -81,10 +82,24 @@ def list_newest(
     rows = connection.execute(ordered.limit(PAGE + 1)).mappings().all()
     page = rows[:PAGE]
     counts = count_by_message(connection, [row["id"] for row in page])
-    listed = [Listed(**row, counts=counts.get(row["id"], _nothing())) for row in page]
+    events = find_events(connection, [row["id"] for row in page])
+    listed = [
+        Listed(**row, counts=counts.get(row["id"], _nothing()), activity=events.get(row["id"]))
+        for row in page
+    ]
     if len(rows) > PAGE:
         return listed, Place(page[-1]["created_at"], page[-1]["id"])
     return listed, _last_looked_at(connection, near) if wanted != Wanted() else None
+
+
+def find_events(connection: Connection, ids: Sequence[str]) -> dict[str, str]:
+    """Return which event of which Live Activity messages tell, of those that tell one."""
+    told = select(MESSAGE.id, MESSAGE.delivery_options).where(db.any_of(MESSAGE.id, ids))
+    return {
+        message_id: f"{event['event']} of {event['id']}"
+        for message_id, to in connection.execute(told)
+        if (event := to.get("activity")) is not None
+    }
 
 
 def _last_looked_at(connection: Connection, near: Any) -> Place | None:

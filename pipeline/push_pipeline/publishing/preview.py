@@ -5,6 +5,7 @@ from typing import Any, Final, NamedTuple
 
 from push_pipeline.content import Content
 from push_pipeline.content.fcm_message import android_message
+from push_pipeline.content.live_activity import STORED_AS, ActivityContent
 from push_pipeline.content.sizes import size_of
 from push_pipeline.platform import Platform
 from push_pipeline.publishing.draft import Draft
@@ -37,7 +38,7 @@ def preview(
     said = (draft.content, *draft.content.get("languages", {}).values())
     shown: dict[Platform, Notification] = {}
     for platform in sorted(draft.to.platforms):
-        plain = (_content(one, platform) for one in said)
+        plain = (_content(one, platform, draft.now) for one in said)
         contents = [one.styled(android_style).copied(sdk_copy) for one in plain]
         size, limit = max(size_of(content, platform, SAMPLE_ID) for content in contents)
         default = _counted(contents[0], platform)
@@ -45,7 +46,9 @@ def preview(
     return shown
 
 
-def _content(said: Mapping[str, Any], platform: Platform) -> Content:
+def _content(said: Mapping[str, Any], platform: Platform, now: int) -> Content:
+    if STORED_AS in said:
+        return ActivityContent.of_stored(said[STORED_AS], now)
     stored = said.get("wordings", {}).get(platform.value)
     if stored is None:
         return Content.from_json(said)

@@ -18,7 +18,12 @@ from push_pipeline.console.visitor import Visiting, Visitor
 from push_pipeline.directory.apps import android_style, needs_sdk_copy
 from push_pipeline.errors import InvalidParameter, RequestError, UnknownMessage
 from push_pipeline.ledger.deliveries import export
-from push_pipeline.ledger.message_lists import count_by_message, find_stored, read_course
+from push_pipeline.ledger.message_lists import (
+    count_by_message,
+    find_events,
+    find_stored,
+    read_course,
+)
 from push_pipeline.ledger.state_machine import MessageState
 from push_pipeline.ledger.status import find_receipt, read_ledger
 from push_pipeline.options import DeliveryOptions
@@ -43,7 +48,15 @@ def message(visitor: Visiting, message_id: str) -> Response:
     shown = Look(visitor.app_id, message_id).read()
     with db.reading() as connection:
         ended = find_receipt(connection, visitor.app_id, message_id).status in ENDED
-    return page("message.html", visitor, message_id=message_id, ledger_html=shown, ended=ended)
+        activity = find_events(connection, [message_id]).get(message_id)
+    return page(
+        "message.html",
+        visitor,
+        message_id=message_id,
+        ledger_html=shown,
+        ended=ended,
+        activity=activity,
+    )
 
 
 @router.post("/do")

@@ -8,5 +8,5 @@ from push_pipeline.contrib.django.history import upgrade
 
 
 class Migration(migrations.Migration):
-    dependencies: ClassVar[list[tuple[str, str]]] = [("push_pipeline", "0022_schema_0029")]
+    dependencies: ClassVar[list[tuple[str, str]]] = [("push_pipeline", "0024_schema_0031")]
     operations = [migrations.RunPython(upgrade, migrations.RunPython.noop)]

@@ -15,10 +15,10 @@ from push_pipeline.directory.apps import unknown_policy
 from push_pipeline.errors import BadCredential
 from push_pipeline.ledger import broadcasts
 from push_pipeline.ledger.broadcasts import STORED_AS, BroadcastRequest, Route
+from push_pipeline.ledger.notification_id import notification_ids
 from push_pipeline.ledger.runs import RunView
 from push_pipeline.options.activity import ActivityOptions
 from push_pipeline.outcome import Outcome, Settled, Verdict
-from push_workers.delivery.notification_id import notification_ids
 from push_workers.delivery.process import Context
 from push_workers.delivery.settle import may_resend
 

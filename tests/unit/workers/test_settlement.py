@@ -229,6 +229,13 @@ def test_a_route_rests_longer_the_longer_its_provider_is_in_trouble(
         assert least <= report.route.seconds <= least * 1.25
 
 
+def test_a_provider_that_fails_for_a_minute_is_asked_again_as_soon_as_google_allows() -> None:
+    for number in range(100):
+        seconds = RULES.backoff.rest(RestCause.UNAVAILABLE, 60.0, None, random.Random(number))
+
+        assert 10 <= seconds <= 12.5
+
+
 def test_a_storm_of_failures_rests_the_route_and_costs_no_attempt() -> None:
     down = Verdict(Outcome.UNAVAILABLE, "InternalServerError")
     tired = replace(RULES, attempt=3, recent=Recent())

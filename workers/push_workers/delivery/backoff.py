@@ -40,7 +40,7 @@ RESTS = {
     RestCause.TLS: _UNREACHABLE,
     RestCause.SILENCE: _UNREACHABLE,
     RestCause.SIGN_IN: Rest(5.0, 0.05, 60.0),
-    RestCause.UNAVAILABLE: Rest(10.0, 0.5, LONGEST_WAIT),
+    RestCause.UNAVAILABLE: Rest(10.0, 0.15, LONGEST_WAIT),
     RestCause.THROTTLED: Rest(60.0, 1.0, LONGEST_WAIT),
     RestCause.REFUSED: Rest(60.0, 0.0, 60.0),
     RestCause.GUARD: Rest(60.0, 0.0, 60.0),

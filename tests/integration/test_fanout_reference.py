@@ -42,7 +42,7 @@ def populate(rng: random.Random, devices: int) -> list[Row]:
     rows: list[Row] = []
     for n in range(devices):
         platform, kind = rng.choice(
-            [("IOS", "apns"), ("IOS", "fcm"), ("OSX", "apns"), ("ANDROID", "fcm")]
+            [("IOS", "apns"), ("IOS", "token"), ("OSX", "apns"), ("ANDROID", "token")]
         )
         rows.append(
             {"app_id": APP, "device_id": f"d{n}", "token": f"{n:064x}", "kind": kind,

@@ -1,4 +1,6 @@
-"""A real Firefox judges what we encrypt: `python -m tests.firefox_push PATH_TO_FIREFOX`.
+"""A real Firefox judges what we encrypt, and what a whole pipeline sends to it.
+
+`python -m tests.firefox_push PATH_TO_FIREFOX`
 
 It is pointed at a push service of this process, which speaks what Firefox needs of Mozilla's
 WebSocket protocol. A service worker subscribes by itself and tells what it was given. Nothing
@@ -23,13 +25,21 @@ from pathlib import Path
 from typing import Any
 
 import websockets
+from sqlalchemy import select
 
+from push_pipeline import db, default_app, migrations, publish, register_device, status
 from push_pipeline.content import Content
 from push_pipeline.credentials import WebPushCredential
+from push_pipeline.models import BATCH, RUN
 from push_pipeline.platform import Platform
+from push_pipeline.settings import get_settings, reset_settings
 from push_pipeline.web_push import read_subscription
+from push_workers.delivery.deliver import deliver
+from push_workers.delivery.process import Context
+from push_workers.fanout.fan_out import fan_out
 from push_workers.senders.webpush.encryption import PLAIN_BYTES, encrypt
 from push_workers.senders.webpush.payload import render
+from tests.integration.senders_stand import Answer, Request, Stand, stand
 
 CREDENTIAL = WebPushCredential.generate("mailto:push@example.com")
 
@@ -85,7 +95,8 @@ PREFERENCES: dict[str, object] = {
 class PushService:
     """Mozilla's side of the connection to one browser, on a thread of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, url: str) -> None:
+        self.url = url  # where it is posted to
         self.greeted, self.subscribed = threading.Event(), threading.Event()
         self.subscription: dict[str, Any] = {}
         self.got: list[dict[str, Any]] = []
@@ -137,7 +148,7 @@ class PushService:
             return {"messageType": kind, "uaid": uuid.uuid4().hex, **ours}
         if kind == "register":
             self._channel = said["channelID"]
-            endpoint = f"https://127.0.0.1:{self.http}/wpush/v2/{self._channel}"
+            endpoint = f"{self.url}/wpush/v2/{self._channel}"
             return {**said, "status": 200, "pushEndpoint": endpoint}
         if kind == "ack":
             self.acknowledged += [one["code"] for one in said["updates"]]
@@ -202,18 +213,63 @@ def document(text: str) -> bytes:
     """What a push would send: as long as it may be where the text is empty."""
     content = Content.from_publish(text, {"web-title": "Order 7", "web-tag": "order"})
     said = {"message_id": "M1", "collapse_id": "R1", "expires_at": None, "now": time.time()}
-    body = render(content, Platform.OSX, **said).body
+    body = render(content, Platform.WEB, **said).body
     return body if text else document("x" * (PLAIN_BYTES - len(document("x")) + 1))
 
 
+def through_the_pipeline(subscription: dict[str, Any], served: Stand, folder: Path) -> int:
+    """Register, publish, fan out and deliver; return how many the ledger says were accepted."""
+    given = {
+        "database_url": f"sqlite:///{folder / 'pipeline.db'}",
+        "broker_url": "redis://127.0.0.1:1/0",  # nobody is to be woken: we do the work
+        "app_id": "firefox",
+        "secret_key": uuid.uuid4().hex,
+        "ca_file": served.ca_file,
+        "webpush_key_pem": CREDENTIAL.key_pem,
+        "webpush_subject": CREDENTIAL.subject,
+        "webpush_hosts": f"localhost:{served.port}",
+    }
+    os.environ.update({f"PIPELINE_{name.upper()}": value for name, value in given.items()})
+    reset_settings()
+    migrations.upgrade(db.engine())
+    default_app.sync(get_settings())
+    register_device("page", subscription, "WEB")
+    headers = {"web-title": "Order 8", "web-link": "https://example.com/8"}
+    message_id = publish("default", "Through the pipeline", {"headers": headers}).message_id
+    with db.reading() as connection:
+        run_id = connection.scalars(select(RUN.id)).one()
+    fan_out(run_id)
+    with db.reading() as connection:
+        batch_ids = list(connection.scalars(select(BATCH.id)))
+    context = Context()
+    for batch_id in batch_ids:
+        deliver(batch_id, context)
+    context.close()
+    accepted: int = status(message_id)["runs"][0]["accepted"]
+    return accepted
+
+
 def main() -> int:
-    """Send two that it can open and one that it cannot, and say what it made of them."""
-    service = PushService()
+    """Let it open what it can and not what it cannot, and say what it made of them."""
+    with tempfile.TemporaryDirectory() as name:
+        services: list[PushService] = []
+
+        def take(request: Request) -> Answer:
+            services[0].push(request.body)
+            return Answer(201)
+
+        with stand(Path(name), take) as served:
+            services.append(PushService(served.url))
+            return judge(services[0], served, Path(name))
+
+
+def judge(service: PushService, served: Stand, folder: Path) -> int:
+    """Send two that it can open, one that it cannot, and one through a whole pipeline."""
     with firefox(sys.argv[1], service):
         if not service.subscribed.wait(PATIENCE_SECONDS):
             print("Firefox did not subscribe")
             return 1
-        keys = read_subscription(service.subscription, [f"127.0.0.1:{service.http}"])
+        keys = read_subscription(service.subscription, [f"localhost:{served.port}"])
         print("subscribed at", keys.origin)
         for plain, secret in (
             (document("It is on its way"), keys.auth),
@@ -221,13 +277,15 @@ def main() -> int:
             (document("never shown"), b"0" * 16),
         ):
             service.push(encrypt(plain, keys.p256dh, secret))
+        accepted = through_the_pipeline(service.subscription, served, folder)
         until = time.monotonic() + PATIENCE_SECONDS
-        while len(service.acknowledged) + len(service.got) < 5 and time.monotonic() < until:
+        while len(service.acknowledged) + len(service.got) < 7 and time.monotonic() < until:
             threading.Event().wait(0.1)
     notes = [one["notification"] for one in service.got]
     shown = [(one["title"], len(one["body"])) for one in notes]
-    print("shown:", shown, "acknowledged:", service.acknowledged)
-    sound = service.acknowledged == [SHOWN, SHOWN, NOT_DECRYPTED] and len(shown) == 2
+    print("shown:", shown, "acknowledged:", service.acknowledged, "in the ledger:", accepted)
+    sound = sorted(service.acknowledged) == [SHOWN, SHOWN, SHOWN, NOT_DECRYPTED]
+    sound = sound and accepted == 1 and notes[-1]["body"] == "Through the pipeline"
     print("Firefox opened what it should" if sound else "that is not what it should be")
     return 0 if sound else 1
 

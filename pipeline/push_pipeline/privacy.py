@@ -28,6 +28,7 @@ from typing_extensions import TypedDict  # pydantic reads typing's only from Pyt
 
 from push_pipeline import db
 from push_pipeline.clock import now_ms
+from push_pipeline.devices.activity_addresses import addresses_of
 from push_pipeline.devices.inventory import devices_of_user
 from push_pipeline.devices.owners import named_devices, remove_devices
 from push_pipeline.devices.views import DeviceView
@@ -54,7 +55,8 @@ class UserExport(TypedDict):
 
     `messages` are those addressed to the user or to devices of theirs, ten thousand at most;
     `deliveries` what became of these, and of whatever reached their devices in the newest
-    thousand runs. Tokens are shown by their end, and other recipients are not told.
+    thousand runs; `activities` where Live Activities are on their devices, or may be
+    started. Tokens are shown by their end, and other recipients are not told.
     """
 
     userId: str
@@ -62,6 +64,7 @@ class UserExport(TypedDict):
     devices: list[DeviceView]
     messages: list[dict[str, Any]]
     deliveries: list[dict[str, Any]]
+    activities: list[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +120,7 @@ def export_user(user_id: str, *, app: str | None = None) -> UserExport:
             devices=devices_of_user(connection, app_id, user_id),
             messages=tell_messages(connection, ids),
             deliveries=deliveries_of(connection, app_id, [one.key for one in devices], ids),
+            activities=addresses_of(connection, [one.key for one in devices]),
         )
 
 

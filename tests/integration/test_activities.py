@@ -12,6 +12,8 @@ from push_pipeline import (
     cancel,
     db,
     end_activity,
+    erase_user,
+    export_user,
     register_device,
     report_activity_token,
     show_activity,
@@ -227,6 +229,19 @@ def test_who_it_was_not_started_for_cannot_say_that_they_have_it(
     report_activity_token(stranger, updating(8), activity_id="match-42")
     run = installation.work(update_activity("match-42", {"score": "1-0"}).message_id)
     assert run["audience"] == 3  # theirs, ada's and the Android device's
+
+
+def test_a_users_export_tells_of_activities_and_an_erasure_takes_them(
+    installation: Installation, phones: list[str]
+) -> None:
+    report_activity_token(phones[0], updating(1), activity_id="match-42")
+
+    held = [(one["activityId"], one["attributesType"]) for one in export_user("ada")["activities"]]
+    erase_user("ada")
+
+    assert sorted(held, key=str) == [("match-42", None), (None, TYPE), (None, TYPE)]
+    with db.reading() as connection:
+        assert connection.scalars(select(ACTIVITY_ADDRESS.id)).all() == []
 
 
 def test_an_iphone_by_fcm_gets_the_activitys_token_beside_its_own(

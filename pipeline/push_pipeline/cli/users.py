@@ -9,6 +9,12 @@ from push_pipeline.cli.parameters import App, Json
 
 group = typer.Typer(no_args_is_help=True, help="What is held of a user: tell it, erase it.")
 
+#: What each line of an export is, and where it is found.
+_KINDS = (
+    *(("device", "devices"), ("activity", "activities")),
+    *(("message", "messages"), ("delivery", "deliveries")),
+)
+
 UserId = Annotated[str, typer.Argument(metavar="USER", help="The id that devices name.")]
 
 
@@ -27,7 +33,7 @@ def export(user_id: UserId, app: App = None, as_json: Json = False) -> None:
         return
     if held["properties"] is not None:
         print_row({"kind": "user", "userId": user_id, "properties": held["properties"]})
-    for kind, name in (("device", "devices"), ("message", "messages"), ("delivery", "deliveries")):
+    for kind, name in _KINDS:
         for row in held[name]:
             print_row({"kind": kind, **row})
     if not any(held[name] for name in ("devices", "messages")) and held["properties"] is None:

@@ -7,7 +7,7 @@ it is nobody's address any more.
 
 from collections.abc import Sequence
 from operator import attrgetter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     BigInteger,
@@ -26,8 +26,16 @@ from sqlalchemy import (
 )
 
 from push_pipeline import db
+from push_pipeline.clock import iso
 from push_pipeline.devices.locks import lock_stripes
-from push_pipeline.models import ACTIVITY, ACTIVITY_ADDRESS, DEVICE, ActivityAddress, Device
+from push_pipeline.models import (
+    ACTIVITY,
+    ACTIVITY_ADDRESS,
+    DEVICE,
+    Activity,
+    ActivityAddress,
+    Device,
+)
 from push_pipeline.options.activity import ActivityAudience
 from push_pipeline.outcome import Evidence
 from push_pipeline.platform import Platform
@@ -223,6 +231,27 @@ def used_for(activity_key: int | None, attributes_type: str | None) -> ColumnEle
     if activity_key is not None:
         return _A.activity_key == activity_key
     return and_(_A.activity_key.is_(None), _A.attributes_type == attributes_type)
+
+
+def addresses_of(connection: Connection, device_keys: Sequence[int]) -> list[dict[str, Any]]:
+    """Tell where activities are, or may be started, on devices; no token is told."""
+    found = (
+        select(
+            DEVICE.device_id.label("deviceId"),
+            ACTIVITY.activity_id.label("activityId"),
+            func.coalesce(_A.attributes_type, ACTIVITY.attributes_type).label("attributesType"),
+            _A.reported_at.label("reportedAt"),
+            _A.ended_at.label("endedAt"),
+        )
+        .join(Device, DEVICE.id == _A.device_key)
+        .outerjoin(Activity, ACTIVITY.id == _A.activity_key)
+        .where(db.any_of(_A.device_key, device_keys))
+        .order_by(_A.id)
+    )
+    return [
+        {**row, "reportedAt": iso(row["reportedAt"]), "endedAt": iso(row["endedAt"])}
+        for row in connection.execute(found).mappings()
+    ]
 
 
 def count_addresses(connection: Connection, activity_key: int) -> tuple[int, int]:

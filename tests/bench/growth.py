@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
@@ -19,9 +20,12 @@ from sqlalchemy import select, text
 from push_pipeline import db, migrations, publish, status
 from push_pipeline.clock import now_ms
 from push_pipeline.directory.apps import ensure_app
+from push_pipeline.ledger import batches
+from push_pipeline.ledger.blocks import Block, append
 from push_pipeline.ledger.deliveries import insert_deliveries
-from push_pipeline.ledger.values import Settlement
-from push_pipeline.models import RUN
+from push_pipeline.ledger.values import Progress, Settlement, Tally
+from push_pipeline.models import BATCH, RUN
+from push_pipeline.outcome import Settled
 from push_pipeline.settings import reset_settings
 from push_workers.fanout.fan_out import fan_out
 from tests.calls import costs
@@ -69,27 +73,71 @@ def read(*, generic: bool) -> dict[str, tuple[int, int]]:
 
 
 def take_up(devices: int) -> dict[str, float]:
-    """Fan a message out to all, and record all as accepted: bytes by table and index, and WAL."""
+    """Push to all, all accepted: bytes by table and index, and WAL; with rows, and with blocks."""
+    found: dict[str, int] = {}
+    for keep in ("rows", "all"):
+        run_id, fanned = _fanned_out()
+        before, wal = _total(), _wal()
+        with db.reading() as connection:
+            ours = select(BATCH.id).where(BATCH.run_id == run_id)
+            batch_ids = list(connection.scalars(ours))
+        for batch_id in batch_ids:
+            _record(batch_id, keep)
+        found[f"WAL of the fan-out, {keep}"] = fanned
+        found[f"tables of the deliveries, {keep}"] = _total() - before
+        found[f"WAL of the deliveries, {keep}"] = _wal() - wal
+    return {name: size / devices for name, size in [*_sizes(), *found.items()]}
+
+
+def _fanned_out() -> tuple[int, int]:
+    """Publish to all and write the batches; return the run and the bytes of WAL."""
     before = _wal()
     message_id = publish("all", "hello").message_id
     with db.reading() as connection:
         run_id = connection.execute(select(RUN.id).where(RUN.message_id == message_id)).scalar_one()
     while status(message_id)["runs"][0]["state"] in ("scheduled", "fanning"):
         fan_out(run_id)  # a turn of a few seconds
-    fanned = _wal()
-    for first in range(1, devices + 1, SLICE):
-        keys = range(first, min(first + SLICE, devices + 1))
-        told = [(key, f"{key:08X}-0000-4000-8000-{key:012X}") for key in keys]
+    return run_id, _wal() - before
+
+
+def _record(batch_id: int, keep: str) -> None:
+    """Take a batch and record its slices as a worker does whose devices are all accepted."""
+    now, blocks = now_ms(), None
+    with db.writing() as connection:
+        found = batches.find_batch(connection, batch_id)
+        assert found is not None
+        batch = found.standing
+        batches.take(connection, batch, lease_until=now, doubt_end=min(SLICE, batch.size))
+    members = batches.unpack(batch.members)
+    for start in range(0, batch.size, SLICE):
+        mine = members[start : start + SLICE]
+        end = start + len(mine)
+        progress = Progress(end, min(end + SLICE, batch.size), batch.not_before, None, now)
+        if end == batch.size:
+            progress = progress._replace(lease_until=None, finished_at=now)
+        if keep == "all":
+            blocks = append(blocks, Block.of(start, mine, mine, now))
+            progress = progress._replace(blocks=blocks, first_key=members[0], last_key=members[-1])
+        told = [(key, f"{key:08X}-0000-4000-8000-{key:012X}") for key in mine]
         with db.writing() as connection:
-            insert_deliveries(connection, [Settlement(run_id, "accepted", None, 1, now_ms(), told)])
-    recorded = _wal()
+            tally = Tally(Counter({Settled.ACCEPTED: len(mine)}))
+            batches.record(connection, batch_id, (batch.claims + 1, start), tally, progress)
+            if keep == "rows":
+                row = Settlement(batch.run_id, "accepted", None, 1, now, told)
+                insert_deliveries(connection, [row])
+
+
+def _sizes() -> list[tuple[str, int]]:
     with db.reading() as connection:
-        sizes = {name: size / devices for name, size, _ in connection.execute(text(_SIZES))}
-    return {
-        **sizes,
-        "WAL of the fan-out": (fanned - before) / devices,
-        "WAL of the deliveries": (recorded - fanned) / devices,
-    }
+        return [(name, size) for name, size, _ in connection.execute(text(_SIZES))]
+
+
+def _total() -> int:
+    """Return the bytes of the ledger's tables, with their indexes and what is kept aside."""
+    statement = """SELECT sum(pg_total_relation_size(one::regclass))
+    FROM unnest(ARRAY['pipeline_batch', 'pipeline_delivery']) AS one"""
+    with db.reading() as connection:
+        return int(connection.exec_driver_sql(statement).scalar_one())
 
 
 def _wal() -> int:

@@ -35,7 +35,8 @@ class Block(NamedTuple):
         end = start + len(members)
         if len(accepted) == len(members):  # nearly always
             return cls(start, end, settled_at, None)
-        marked = sum(1 << place for place, key in enumerate(members) if key in accepted)
+        these = frozenset(accepted)
+        marked = sum(1 << place for place, key in enumerate(members) if key in these)
         return cls(start, end, settled_at, marked.to_bytes(_bytes(len(members)), "little"))
 
     def chosen(self, members: Sequence[int]) -> Sequence[int]:

@@ -348,7 +348,7 @@ def test_the_ledger_setting_decides_which_deliveries_get_a_row(keep: str, rows: 
     report = report_of(ACCEPTED, rejected)
 
     assert len(report.settlements(keep, RULES, NOW)) == rows
-    assert report.accepted() == {1}
+    assert report.accepted() == [1]
     assert (report.tally().ended[Settled.ACCEPTED], report.tally().ended[Settled.REJECTED]) == (
         1,
         1,

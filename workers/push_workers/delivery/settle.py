@@ -169,9 +169,9 @@ class Report:
                 tally.reasons[reason or settled.value] += len(devices)
         return tally
 
-    def accepted(self) -> frozenset[int]:
+    def accepted(self) -> list[int]:
         """Return the devices that ended as accepted."""
-        return frozenset(key for key, _ in self.ended.get((Settled.ACCEPTED, None), ()))
+        return [key for key, _ in self.ended.get((Settled.ACCEPTED, None), ())]
 
     def settlements(self, keep: str, rules: "Rules", now: int) -> list[Settlement]:
         """Return what gets a row each by PIPELINE_LEDGER, grouped by how devices ended."""

@@ -104,9 +104,8 @@ def _hold_back(
 def _write_held(held: Draft) -> None:
     try:
         write_all([held])
-    except (
-        PipelineError
-    ) as error:  # the host's transaction is committed: nobody is there to be told
+    except PipelineError as error:
+        # The host's transaction is committed: nobody is there to be told.
         telemetry.publish_lost(str(held.message_id), str(error))
 
 

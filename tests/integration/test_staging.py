@@ -11,6 +11,7 @@ from push_pipeline.directory.apps import ensure_app
 from push_pipeline.errors import NotForDrills
 from push_pipeline.ledger.removal import find_apps, find_under_way, remove_some
 from push_pipeline.models import App, Batch, Credential, Delivery, Device, Message, Run
+from push_pipeline.platform import KNOWN_HOSTS
 from push_workers.simulator import Simulator
 from tests.audience import android, ios
 from tests.installation import APP, Installation
@@ -32,10 +33,12 @@ def test_credentials_are_judged_by_every_host_that_is_asked_with_them(
     assert set(hosts_of(fcm)) == {"localhost"}
     assert hosts_of(machine)[1] == "oauth2.googleapis.com"
 
-    refuse_real_providers([("one", fcm)])
-    for wrong in (apns, machine, WebPushCredential.generate("mailto:me@shop.example.org")):
+    browsers = WebPushCredential.generate("mailto:me@shop.example.org")
+    refuse_real_providers([("one", fcm), ("two", browsers)], ["localhost:4433"])
+    refuse_real_providers([("one", fcm)], KNOWN_HOSTS)
+    for wrong in (apns, machine, browsers):
         with pytest.raises(NotForDrills, match="two leads to"):
-            refuse_real_providers([("one", fcm), ("two", wrong)])
+            refuse_real_providers([("one", fcm), ("two", wrong)], ["localhost:4433", "*"])
 
 
 def test_an_app_is_removed_with_its_ledger_and_all_others_stay(installation: Installation) -> None:
@@ -58,7 +61,7 @@ def test_an_app_is_removed_with_its_ledger_and_all_others_stay(installation: Ins
         with db.writing() as connection:
             more = remove_some(connection, APP)
 
-    gone = {"pipeline_app": 1, "pipeline_credential": 2}
+    gone = {"pipeline_app": 1, "pipeline_credential": before["pipeline_credential"]}
     assert counts() == {name: count - gone.get(name, 0) for name, count in before.items()}
 
 

@@ -73,7 +73,7 @@ def drill_app(folder: StateFolder, seconds: int, tell: Tell) -> Iterator["Stagin
     if settings.database_url.startswith("sqlite"):
         # It gives numbers of removed rows again, by which workers remember runs and credentials.
         raise NotForDrills("a drill on staging needs PostgreSQL; without --staging it needs none")
-    refuse_real_providers(list(_credentials(settings, secret)))
+    refuse_real_providers(list(_credentials(settings, secret)), settings.push_services)
     authority = _authority(settings)
     if not queues.remote_control().ping(timeout=_PING_SECONDS, limit=1):
         raise NotForDrills("no worker answers: a drill on staging needs the workers that run there")
@@ -103,27 +103,33 @@ class StagingApp:
 
 
 def refuse_real_providers(
-    credentials: Iterable[tuple[str, Credential]],
-    addresses: Callable[[str], Iterable[str]] | None = None,
+    credentials: Iterable[tuple[str, Credential]], push_services: Iterable[str]
 ) -> None:
     """Check that no credential leads to a provider that is not a stand-in.
+
+    `push_services`: those of browsers that may be pushed to.
 
     Raises:
         NotForDrills: one does.
     """
+    services = [one.rpartition(":")[0] or one for one in push_services]
     for name, credential in credentials:
-        if isinstance(credential, WebPushCredential):  # each subscription says where to
-            raise NotForDrills(f"{name} leads to the push services of browsers: take it out first")
-        for host in hosts_of(credential):
-            if is_real(host, (addresses or _addresses)(host)):
+        of_browsers = isinstance(credential, WebPushCredential)
+        for host in services if of_browsers else hosts_of(credential):
+            if is_real(host, _addresses(host)):
                 raise NotForDrills(
                     f"{name} leads to {host}, which is no stand-in: a drill runs where every"
                     " provider is simulated"
                 )
 
 
-def hosts_of(credential: ApnsCredential | FcmCredential) -> list[str]:
-    """Return the hosts that are asked with a credential, that of its tokens included."""
+def hosts_of(credential: Credential) -> list[str]:
+    """Return the hosts that are asked with a credential, that of its tokens included.
+
+    A browser's subscription says itself where to, and the settings which of these are allowed.
+    """
+    if isinstance(credential, WebPushCredential):
+        return []
     hosts = [credential.address[0]]
     if isinstance(credential, FcmCredential):
         account = credential.service_account

@@ -34,10 +34,6 @@ CONSOLE = {
             "alertTitle": None, "alertSubtitle": None, "customHeaders": None, "badge": 1,
             "sound": "default", "contentAvailable": 0,
         },
-        "web": {
-            "title": None, "link": None, "icon": None, "image": None, "tag": None,
-            "customHeaders": None,
-        },
     },
 }  # fmt: skip
 
@@ -46,6 +42,13 @@ def test_what_the_console_sends_is_what_the_console_gets() -> None:
     template = PushTemplate.read(CONSOLE)
     assert template.to_json() == {**CONSOLE, "id": None}
     assert template.reached == tuple(Platform)
+
+
+def test_what_is_said_of_browsers_is_kept_and_nothing_is_written_where_nothing_was() -> None:
+    said = {**CONSOLE, "options": {**CONSOLE["options"], "web": {"link": "https://shop.example/"}}}
+    kept = PushTemplate.read(said).to_json()["options"]["web"]
+    assert (kept["link"], kept["title"]) == ("https://shop.example/", None)
+    assert "web" not in PushTemplate.read(CONSOLE).to_json()["options"]
 
 
 def test_a_message_is_enough_and_the_rest_is_the_console_s_default() -> None:

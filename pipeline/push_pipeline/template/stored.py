@@ -11,8 +11,10 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainValidator,
+    SerializerFunctionWrapHandler,
     ValidationError,
     ValidationInfo,
+    model_serializer,
     model_validator,
 )
 from pydantic.alias_generators import to_camel
@@ -201,6 +203,14 @@ class PlatformOptions(Stored):
     android: AndroidOptions = AndroidOptions()
     osx: OsxOptions = OsxOptions()
     web: WebOptions = WebOptions()
+
+    @model_serializer(mode="wrap")
+    def _without_unset_web(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out a system that nobody said anything about: 0.2.0 reads no template with it."""
+        document: dict[str, Any] = plain(self)
+        if self.web == WebOptions():
+            del document["web"]
+        return document
 
 
 class PushTemplate(Stored):

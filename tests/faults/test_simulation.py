@@ -26,7 +26,7 @@ def test_promises_hold_whatever_happens_in_whatever_order() -> None:
 
 @pytest.fixture
 def state() -> Iterator[Pipeline]:
-    """A world for the steps of a failure: twelve devices, eight of them of Apple, in batches."""
+    """A world for the steps of a failure: batches of Android and of Apple by turns, of 1 to 4."""
     state = Pipeline()
     state.begin(policy="at-least-once", devices=9)
     yield state
@@ -34,8 +34,8 @@ def state() -> Iterator[Pipeline]:
 
 
 def test_a_slice_of_another_worker_closes_the_route_between_two_slices(state: Pipeline) -> None:
-    state.take(which=0, until="send", said=[], twice=False)
-    state.take(which=1, until="end", said=["busy, all of you"], twice=False)
+    state.take(which=1, until="send", said=[], twice=False)
+    state.take(which=2, until="end", said=["busy, all of you"], twice=False)
     state.go_on(which=0, until="end", said=["accepted"])
 
     (begun,) = (one for one in state.world.picture.batch.values() if one["accepted"])
@@ -44,9 +44,9 @@ def test_a_slice_of_another_worker_closes_the_route_between_two_slices(state: Pi
 
 
 def test_a_probe_that_is_lost_leaves_the_route_closed_to_its_own_batch(state: Pipeline) -> None:
-    state.take(which=0, until="end", said=["busy, all of you"], twice=False)
+    state.take(which=1, until="end", said=["busy, all of you"], twice=False)
     state.wait(seconds=400, tick="end")
-    state.take(which=1, until="end", said=["lost"], twice=False)
+    state.take(which=2, until="end", said=["lost"], twice=False)
 
     (probed,) = (one for one in state.world.picture.batch.values() if one["settled"] == 1)
     assert (probed["doubt_end"], probed["size"]) == (1, 2)
@@ -86,7 +86,7 @@ def test_who_only_seemed_to_be_gone_records_nothing_over_its_successor(state: Pi
 
 
 def test_a_route_is_asked_again_as_soon_as_it_has_rested_without_a_tick(state: Pipeline) -> None:
-    state.take(which=0, until="end", said=["no connection"], twice=False)
+    state.take(which=1, until="end", said=["no connection"], twice=False)
     (probe,) = (one for one in state.world.wakes if one.at is not None)
     rested = state.world.picture.credential[1]["paused_until"]
     assert rested < probe.at.timestamp() * 1000 < rested + 100

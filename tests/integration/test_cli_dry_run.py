@@ -90,7 +90,7 @@ def test_a_dry_run_to_nobody_shows_what_every_platform_would_get(says) -> None:
     told = json.loads(says("elsewhere", "Dinner", "--json"))
 
     assert (told["audience"], told["byPlatform"]) == (0, {})
-    assert set(told["notifications"]) == {"IOS", "ANDROID", "OSX"}
+    assert set(told["notifications"]) == {"IOS", "ANDROID", "OSX", "WEB"}
     only = json.loads(says("news", "Dinner", "--os", "OSX", "--json"))
     assert set(only["notifications"]) == {"OSX"}
     assert json.loads(says("news", "Dinner", "--os", "NONE", "--json"))["audience"] == 0

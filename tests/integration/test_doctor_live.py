@@ -25,8 +25,10 @@ def test_a_credential_is_tried_for_real_and_nothing_is_pushed(installation: Inst
     assert told("--live") == [
         f"ok   credentials  {APP} apns production: {untried}",
         f"ok   credentials  {APP} fcm: {untried}",
+        f"ok   credentials  {APP} webpush apple: {untried}",
         f"ok   live         {APP} apns production: lets us in",
         f"ok   live         {APP} fcm: lets us in",
+        f"ok   live         {APP} webpush apple: lets us in",
     ]
     assert installation.simulator.received() == {}
 
@@ -36,7 +38,7 @@ def test_a_credential_is_tried_for_real_and_nothing_is_pushed(installation: Inst
     with db.writing() as connection:
         sealed = seal("a secret of the tests only", certified)
         put_credential(connection, APP, "apns", "sandbox", sealed, now_ms())
-    apns, sandbox, _ = sorted(told())
+    apns, sandbox, *_ = sorted(told())
     assert "apns production: open, the last push was taken " in apns
     assert sandbox.endswith("; its certificate ends in 9 days")
 
@@ -60,7 +62,7 @@ def test_a_trial_says_what_is_wrong(
             .values(sealed=seal("another secret, not ours", away))
         )
 
-    refused, _, not_tried, not_reached = told("--live")
+    refused, _, _, not_tried, not_reached, _ = told("--live")
 
     assert refused.startswith(
         f"BAD  credentials  {APP} apns production: refused by us, the provider"

@@ -132,6 +132,7 @@ def test_every_column_of_bytes_is_known_to_be_sealed_or_not() -> None:
     assert of_bytes == {
         "pipeline_api_key.key_hash",  # a hash
         "pipeline_app_access.token_key",  # sealed
+        "pipeline_batch.blocks",  # which of its members were accepted
         "pipeline_batch.members",  # keys of devices
         "pipeline_console_session.token_hash",  # a hash
         "pipeline_credential.sealed",  # sealed

@@ -17,6 +17,7 @@ from push_pipeline.audience import Selection, read_page
 from push_pipeline.devices.register import register_devices
 from push_pipeline.devices.registration import Registration
 from push_pipeline.directory.apps import ensure_app
+from push_pipeline.directory.provider_routes import put_credential
 from push_pipeline.directory.users import put_users
 from push_pipeline.errors import InvalidWhereClause
 from push_pipeline.ledger.batches import unpack
@@ -54,6 +55,7 @@ class Population:
         for engine in engines:
             with engine.begin() as connection:
                 ensure_app(connection, APP, "an app", NOW)
+                put_credential(connection, APP, "webpush", "google", b"", NOW)
                 put_users(connection, APP, users, NOW)
                 keys = register_devices(connection, APP, registrations, NOW, alive=True)
         for one in registrations:

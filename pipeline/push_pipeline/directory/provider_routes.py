@@ -100,7 +100,9 @@ def list_routes(connection: Connection, app_id: str | None = None) -> list[dict[
         CREDENTIAL.troubled_since,
         CREDENTIAL.accepted_at,
     )
-    statement = select(*columns).order_by(CREDENTIAL.app_id, CREDENTIAL.provider)
+    statement = select(*columns).order_by(
+        CREDENTIAL.app_id, CREDENTIAL.provider, CREDENTIAL.environment
+    )
     if app_id is not None:
         statement = statement.where(CREDENTIAL.app_id == app_id)
     return [dict(row) for row in connection.execute(statement).mappings()]

@@ -12,7 +12,15 @@ import pytest
 import redis
 from sqlalchemy import select, update
 
-from push_pipeline import db, queues, telemetry
+from push_pipeline import (
+    create_broadcast_channel,
+    db,
+    push_to_broadcast_channel,
+    queues,
+    report_activity_token,
+    telemetry,
+    update_activity,
+)
 from push_pipeline.budgets import Ask, budget_key, limits_of
 from push_pipeline.clock import now_ms
 from push_pipeline.credentials import ApnsCredential, seal
@@ -137,6 +145,7 @@ def everything_happens(stand: Stand, api: Client) -> None:
     api("POST", "/messaging/registrations", {**registration, "timezone": "Atlantis"})
     first = api.publish("news", headers={"ios-interruption-level": "never"})
     stand.finish(first.body["messageId"])  # its credential is proven before tokens are refused
+    tell_lock_screens(stand)
     with pytest.MonkeyPatch.context() as patch:  # a wake-up that is lost
         patch.setattr(queues, "wake_now", lambda _todo: True)
         lost = stand.installation.publish()
@@ -152,6 +161,15 @@ def everything_happens(stand: Stand, api: Client) -> None:
         connection.execute(update(Device).where(DEVICE.device_id == "odd").values(expires_at=1))
         old = update(Run).where(RUN.finished_at.is_not(None))
         connection.execute(old.values(finished_at=1))
+
+
+def tell_lock_screens(stand: Stand) -> None:
+    """Let a Live Activity have ended on its one device, and push to a broadcast channel."""
+    [device_id] = stand.installation.register(ios(1, "ac"), channel="match")
+    report_activity_token(device_id, *ios(1, "dead"), activity_id="match")
+    update_activity("match", {"score": "1-0"})
+    create_broadcast_channel("match")
+    push_to_broadcast_channel("match", {"score": "1-0"})
 
 
 def spend_the_budget_of_fcm(stand: Stand) -> None:

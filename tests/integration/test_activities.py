@@ -46,6 +46,7 @@ from push_pipeline.models import (
     Activity,
     ActivityAddress,
     Credential,
+    Run,
 )
 from push_pipeline.options import DeliveryOptions
 from push_pipeline.publishing.draft import Draft
@@ -443,3 +444,30 @@ def test_the_readmes_example_runs_as_it_stands(installation: Installation) -> No
     exec(compile(code, "README.md", "exec", dont_inherit=True), {})
 
     assert show_activity("match-42")["event"] == "end"
+
+
+def test_a_start_by_local_time_reaches_each_phone_once(
+    installation: Installation, phones: list[str]
+) -> None:
+    how = {"publish_at_local": "09:00"}
+    receipt = start_activity("match-42", TYPE, **START, users="ada", delivery_options=how)
+    with db.writing() as connection:  # its time comes
+        connection.execute(update(Run).values(due_at=1))
+    run = installation.work(receipt.message_id)
+
+    assert (run["audience"], run["accepted"]) == (3, 3)
+    got = dict.fromkeys((starting(1), starting(2), fcm(4)), 1)
+    assert installation.simulator.received() == got
+
+
+def test_a_delayed_start_that_is_cancelled_sends_nothing(
+    installation: Installation, phones: list[str]
+) -> None:
+    later = {"publish_at": now_ms() + 60_000}
+    receipt = start_activity("match-42", TYPE, **START, users="ada", delivery_options=later)
+    cancel(receipt.message_id)
+    with db.writing() as connection:
+        connection.execute(update(Run).values(due_at=1))
+
+    assert installation.work(receipt.message_id)["accepted"] == 0
+    assert installation.simulator.received() == {}

@@ -96,6 +96,7 @@ class Stand:
             database_url=database_url,
             ca_file=self.simulator.ca_file,
             app_id=APP,
+            webpush_hosts=self.simulator.webpush_url.removeprefix("https://"),
             **({"broker_url": self.broker.url()} | QUICK | settings),
         )
         self.installation = Installation(self.simulator)

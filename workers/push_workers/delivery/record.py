@@ -103,8 +103,15 @@ def tell_others(claim: Claim, report: Report, context: Context) -> None:
 
 
 def _probe(report: Report, rest_until: int | None, keys: Sequence[int]) -> tuple[int, int] | None:
-    """Return who asks the route again that this slice has closed, and when."""
-    return None if report.route is None or rest_until is None else (keys[0], rest_until)
+    """Return who asks the route again that this slice has closed, and when.
+
+    Nobody where it was throttled: the devices that it throttles may be this batch's own, which
+    would be the one that asks for ever while others wait. The tick takes who has waited longest.
+    """
+    closed = report.route
+    if closed is None or rest_until is None or closed.cause is RestCause.THROTTLED:
+        return None
+    return keys[0], rest_until
 
 
 def _wake_probe(claim: Claim) -> None:

@@ -66,8 +66,9 @@ drills: setup packages  ## failures that take minutes, and packages of their own
 bench: setup packages  ## measure; the numbers belong to this machine
 	@for bench in $(BENCHES); do $(BIN)/python -m tests.bench.$$bench $(ARGS) || exit; done
 
-image-check:  ## build the image (root, buildah, mmdebstrap) and fail where it has 200 MB or more
+image-check: setup  ## build the image (root, buildah, mmdebstrap), fail from 200 MB on, push with it
 	@deploy/image/build.sh
+	@$(BIN)/pytest -q tests/drills/image.py
 
 soak: setup packages  ## 15 minutes of work: no process may grow; ARGS="--minutes 2" for less
 	@$(BIN)/python -m tests.bench.soak $(ARGS)

@@ -55,6 +55,7 @@ from push_workers.delivery.send import send_slice
 from push_workers.delivery.take import take
 from push_workers.fanout.fan_out import fan_out
 from tests.installation import APP, Installation
+from tests.processes import wait_until
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 TYPE = "MatchAttributes"
@@ -456,6 +457,20 @@ def test_a_start_by_local_time_reaches_each_phone_once(
     run = installation.work(receipt.message_id)
 
     assert (run["audience"], run["accepted"]) == (3, 3)
+    got = dict.fromkeys((starting(1), starting(2), fcm(4)), 1)
+    assert installation.simulator.received() == got
+
+
+def test_a_paced_start_reaches_each_phone_once_and_in_turn(
+    installation: Installation, phones: list[str]
+) -> None:
+    how = {"rate": 1}
+    receipt = start_activity("match-42", TYPE, **START, users="ada", delivery_options=how)
+
+    first = installation.work(receipt.message_id)
+    assert 0 < first["accepted"] < first["audience"] == 3
+    wait_until(lambda: installation.work(receipt.message_id)["accepted"] == 3, 10)
+
     got = dict.fromkeys((starting(1), starting(2), fcm(4)), 1)
     assert installation.simulator.received() == got
 

@@ -95,3 +95,18 @@ def test_a_route_is_asked_again_as_soon_as_it_has_rested_without_a_tick(state: P
     state.take(state.world.due_wakes().index(probe), until="end", said=["accepted"], twice=False)
 
     assert state.world.picture.credential[1]["troubled_since"] is None
+
+
+def test_who_closes_a_route_again_lets_another_ask_it(state: Pipeline) -> None:
+    mine, other = (one.key for one in state.world.due_wakes() if "apns" in one.queue)
+    state.take(which=1, until="end", said=["no connection"], twice=False)
+    waits = [one.key for one in state.world.due_wakes()].index(other)
+    state.take(which=waits, until="end", said=[], twice=False)
+    state.wait(seconds=2, tick="none")
+    (probe,) = (one for one in state.world.due_wakes() if one.at is not None)
+
+    state.take(state.world.due_wakes().index(probe), "end", said=["no connection"], twice=False)
+
+    (again,) = (one for one in state.world.wakes if one.at is not None)
+    assert probe.key not in {mine, other}  # the later attempt of those that were not answered
+    assert again.key == mine  # has waited longest, before the other; not they once more

@@ -52,6 +52,18 @@ def release_parked(connection: Connection, credential_id: int, now: int) -> list
     return found
 
 
+def find_parked(
+    connection: Connection, credential_id: int, now: int, *, besides: Sequence[int]
+) -> DueBatch | None:
+    """Return the batch that waits longest for a route, if there is one besides these."""
+    statement = _parked(
+        select(BATCH.id, RUN.app_id, BATCH.environment, BATCH.bulk, RUN.message_id), now
+    )
+    others = statement.where(CREDENTIAL.id == credential_id, BATCH.id.not_in(besides))
+    row = connection.execute(others.order_by(BATCH.not_before, BATCH.id).limit(1)).one_or_none()
+    return None if row is None else DueBatch._make(row)
+
+
 _RELEASE = (
     update(Batch)
     .where(

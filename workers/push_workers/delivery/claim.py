@@ -105,6 +105,14 @@ class Slice(NamedTuple):
     doubtful: bool
 
 
+class Probe(NamedTuple):
+    """A batch that asks a closed route again, and when (epoch milliseconds)."""
+
+    batch_id: int
+    bulk: bool
+    at: int
+
+
 @dataclass(slots=True)
 class Claim:
     """A batch that is ours until its lease ends: all that its delivery needs, and adds up."""
@@ -127,7 +135,7 @@ class Claim:
     reasons: dict[str, int] = field(default_factory=dict)
     blocks: bytes | None = None  # which members were accepted so far
     released: list[DueBatch] = field(default_factory=list)  # by the route that it opened
-    probe: tuple[int, int] | None = None  # the batch that asks its closed route again, and when
+    probe: Probe | None = None  # who asks the route again that it closed
 
     @property
     def kept(self) -> str:

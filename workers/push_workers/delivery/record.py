@@ -18,12 +18,12 @@ from push_pipeline.errors import DatabaseUnavailable
 from push_pipeline.ledger import batches, runs
 from push_pipeline.ledger.blocks import Block, append
 from push_pipeline.ledger.deliveries import insert_deliveries
-from push_pipeline.ledger.due_batches import release_parked
+from push_pipeline.ledger.due_batches import find_parked, release_parked
 from push_pipeline.ledger.state_machine import RunState
 from push_pipeline.ledger.values import NewBatch, Progress, Standing
 from push_pipeline.outcome import NO_VERDICTS, Recent, RestCause, Settled, Verdict
 from push_pipeline.platform import provider_of
-from push_workers.delivery.claim import Claim, SettleRest, Slice, without_others_hold
+from push_workers.delivery.claim import Claim, Probe, SettleRest, Slice, without_others_hold
 from push_workers.delivery.process import Context
 from push_workers.delivery.settle import Report, Retry, RouteChange, route_change
 from push_workers.senders.registry import reason_label
@@ -64,8 +64,9 @@ def record_slice(claim: Claim, part: Slice, report: Report, context: Context) ->
             progress = progress._replace(not_before=rest_until or now)
         ends_run = finished and claim.batch.is_whole_run and _touches_nothing_else(claim, report)
         later = _write(connection, claim, part.start, report, progress, now, ends_run=ends_run)
+        if report.route is not None and rest_until is not None:
+            claim.probe = _choose_probe(connection, batch, later, now, rest_until)
         claim.closed = runs.close_if_done(connection, batch.run_id, now) if ends_run else None
-    claim.probe = _probe(report, rest_until, later or [batch.id])
     claim.lease_until = progress.lease_until or claim.lease_until
     claim.reasons, claim.blocks = progress.reasons or {}, progress.blocks
     return goes_on
@@ -102,24 +103,28 @@ def tell_others(claim: Claim, report: Report, context: Context) -> None:
         telemetry.run_closed(*claim.closed)
 
 
-def _probe(report: Report, rest_until: int | None, keys: Sequence[int]) -> tuple[int, int] | None:
+def _choose_probe(
+    connection: Connection, batch: Standing, later: Sequence[int], now: int, rest_until: int
+) -> Probe | None:
     """Return who asks the route again that this slice has closed, and when.
 
-    Nobody where it was throttled: the devices that it throttles may be this batch's own, which
-    would be the one that asks for ever while others wait. The tick takes who has waited longest.
+    Another batch where one waits: what closed the route may be devices of this one, which would
+    ask with them for ever while all others wait.
     """
-    closed = report.route
-    if closed is None or rest_until is None or closed.cause is RestCause.THROTTLED:
+    if batch.credential_id is None:
         return None
-    return keys[0], rest_until
+    own = [*later, batch.id]
+    other = find_parked(connection, batch.credential_id, now, besides=own)
+    if other is not None:
+        return Probe(other.id, other.bulk, rest_until)
+    return Probe(own[0], batch.bulk, rest_until)
 
 
 def _wake_probe(claim: Claim) -> None:
     """Let a batch ask a route again as soon as it has rested; the tick finds it a moment later."""
     if claim.probe is not None:
-        key, at = claim.probe
-        batch = claim.batch
-        queues.wake(queues.wake_for_probe(key, at, now_ms(), batch.environment, bulk=batch.bulk))
+        key, bulk, at = claim.probe
+        queues.wake(queues.wake_for_probe(key, at, now_ms(), claim.batch.environment, bulk=bulk))
         claim.probe = None
 
 

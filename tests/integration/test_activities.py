@@ -21,7 +21,7 @@ from push_pipeline import (
     status,
     update_activity,
 )
-from push_pipeline.cli import checks
+from push_pipeline.cli import route_checks
 from push_pipeline.clock import now_ms
 from push_pipeline.console.phone import phones as phones_of
 from push_pipeline.credentials import ApnsCredential, seal
@@ -418,7 +418,7 @@ def test_doctor_tells_of_a_certificate_that_cannot_send_them(
     installation: Installation, phones: list[str]
 ) -> None:
     report_activity_token(phones[0], updating(1), activity_id="match-42")
-    by_key = list(checks._activities())
+    by_key = list(route_checks.activities())
     sim, secret = installation.simulator, get_settings().secret_key
     certificate = ApnsCredential.from_certificate_file(
         sim.client_file, topic=sim.topic, url=sim.apns_url
@@ -427,7 +427,7 @@ def test_doctor_tells_of_a_certificate_that_cannot_send_them(
     with db.writing() as connection:
         sealed = seal(secret.get_secret_value(), certificate)
         change_credential(connection, APP, "apns", "production", sealed, now_ms())
-    by_certificate = list(checks._activities())
+    by_certificate = list(route_checks.activities())
     run = installation.work(update_activity("match-42", {"score": "1-0"}).message_id)
 
     assert by_key == [("activities", True, f"{APP}: 1 under way")]

@@ -1,41 +1,33 @@
 """What `doctor` looks at: one function for each thing that can be wrong with an installation."""
 
 import json
-import math
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies_environment
 
 from push_pipeline import db, migrations, queues, sentinels
 from push_pipeline.broker_address import is_sentinel, sentinels_in, tls_of
-from push_pipeline.budgets import budget_key, limits_of, read_bucket, says
-from push_pipeline.clock import iso, now_ms
+from push_pipeline.cli import route_checks
+from push_pipeline.cli.finding import Finding
+from push_pipeline.clock import now_ms
 from push_pipeline.credentials import (
     Standing,
-    certificate_end,
     keys_in,
-    origin_of,
     standing,
-    unseal,
 )
 from push_pipeline.directory.access import list_access
-from push_pipeline.directory.broadcast_channels import count_channels
 from push_pipeline.directory.database_clock import database_now
 from push_pipeline.directory.dead_letters import count_dead_letters
 from push_pipeline.directory.durability import what_is_lax
 from push_pipeline.directory.heartbeat import last_beat
-from push_pipeline.directory.provider_routes import find_credential, list_routes, why_closed
 from push_pipeline.directory.sealed import list_sealed
 from push_pipeline.environment import env_file_found
-from push_pipeline.errors import BadCredential, PipelineError, SettingsError
+from push_pipeline.errors import PipelineError, SettingsError
 from push_pipeline.host import program
 from push_pipeline.ledger import runs
-from push_pipeline.ledger.activities import count_under_way
 from push_pipeline.ledger.due_batches import oldest_due
-from push_pipeline.options.broadcast_channel import CHANNELS_MAX
-from push_pipeline.platform import Platform
 from push_pipeline.settings import get_settings
 from push_pipeline.supervisor import commands
 
@@ -51,24 +43,8 @@ WAIT_TOLERANCE_MS = 60_000
 #: Messages that the guard has stopped which are named.
 STOPPED_SHOWN = 10
 
-#: Days before its end at which a certificate is told of, and the seconds of one.
-DAYS_TOLD = 30
-DAY_SECONDS = 86_400
-
 #: Seconds in which workers must answer.
 PING_SECONDS = 1.5
-
-
-#: The share of an app's broadcast channels beyond which some are to be deleted soon.
-_NEARLY = 0.95
-
-
-class Finding(NamedTuple):
-    """What was found. `name` is stable, for scripts."""
-
-    name: str
-    ok: bool
-    says: str
 
 
 Check = Callable[[], Iterator[Finding]]
@@ -91,14 +67,14 @@ def examine() -> Iterator[Finding]:
         _clock,
         _durability,
         _proxy,
-        _credentials,
-        _budgets,
-        _broadcast_channels,
+        route_checks.credentials,
+        route_checks.budgets,
+        route_checks.broadcast_channels,
         _sealed,
         _keyless,
         _waiting,
         _stopped,
-        _activities,
+        route_checks.activities,
         _dead_letters,
     ):
         yield from made(check)
@@ -225,105 +201,6 @@ def _beat() -> Iterator[Finding]:
     yield Finding("beat", ok, f"the last tick was {ago:.1f} s ago{remedy}")
 
 
-def _credentials() -> Iterator[Finding]:
-    with db.reading() as connection:
-        routes = list_routes(connection)
-    if not routes:
-        yield Finding("credentials", False, f"there are none: `{program()} app credentials`")
-    for route in _without_silent_vendors(routes):
-        origin, problem = _judge_route(route)
-        name = " ".join(str(route[part]) for part in ("app_id", "provider", "environment"))
-        source = f"; from {origin}" if origin else ""
-        says = f"{name.rstrip()}: {problem or _record(route) + _nearing_end(route)}{source}"
-        yield Finding("credentials", problem is None, says)
-
-
-def _without_silent_vendors(routes: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Yield the routes; of those to browsers' vendors that have nothing to tell only the first."""
-    told: set[str] = set()
-    for route in sorted(routes, key=lambda one: one["accepted_at"] is None):
-        silent = route["provider"] == Platform.WEB.family and route["accepted_at"] is None
-        if silent and route["app_id"] in told and why_closed(route) is None:
-            continue
-        if route["provider"] == Platform.WEB.family:
-            told.add(route["app_id"])
-        yield route
-
-
-def _budgets() -> Iterator[Finding]:
-    with db.reading() as connection:
-        routes = list_routes(connection)
-    for route in routes:
-        if route["provider"] == Platform.WEB.family:
-            continue  # no push service of browsers names a limit
-        limits = limits_of(route["provider"], get_settings())
-        stored = read_bucket(budget_key(route["id"]))
-        name = " ".join(str(route[part]) for part in ("app_id", "provider", "environment"))
-        yield Finding("budget", True, f"{name.rstrip()}: {says(limits, stored, now_ms() / 1000)}")
-
-
-def _broadcast_channels() -> Iterator[Finding]:
-    with db.reading() as connection:
-        counted = count_channels(connection)
-    for app_id, environment, count, idle_since in counted:
-        says = f"{app_id} {environment}: {count:,} of {CHANNELS_MAX:,}"
-        says += f", one not pushed to since {iso(idle_since)}"
-        yield Finding("broadcast channels", count < CHANNELS_MAX * _NEARLY, says)
-
-
-def _record(route: dict[str, Any]) -> str:
-    """Say of an open route whether its provider has ever taken a push by this credential."""
-    at = route["accepted_at"]
-    if at is None:
-        return "open, never tried: `doctor --live` connects to it"
-    return f"open, the last push was taken {(now_ms() - at) / 1000:,.0f} s ago"
-
-
-def _judge_route(route: dict[str, Any]) -> tuple[str | None, str | None]:
-    """Return where a route's credential comes from, and what is wrong with the route."""
-    try:
-        origin = _open(route)
-    except (BadCredential, SettingsError) as error:
-        return None, f"refused by us, the provider was not asked: {error}"
-    return origin, _route_problem(route)
-
-
-def _route_problem(route: dict[str, Any]) -> str | None:
-    now = now_ms()
-    wait = max((route["paused_until"] or 0) - now, 0) / 1000
-    if (why := why_closed(route)) is None:
-        return f"rests for another {wait:.0f} s" if wait else None
-    state = "held" if route["held_reason"] else "rests"
-    since = (now - (route["troubled_since"] or now)) / 1000
-    return f"{state} since {since:.0f} s: {why}; the next probe goes in {wait:.0f} s"
-
-
-def _nearing_end(route: dict[str, Any]) -> str:
-    """Say of a certificate that it ends soon."""
-    secret, sealed = get_settings().secret_key, _sealed_of(route)
-    if secret is None or sealed is None:
-        return ""
-    end = certificate_end(secret.get_secret_value(), sealed)
-    days = math.inf if end is None else (end - now_ms() / 1000) / DAY_SECONDS
-    return f"; its certificate ends in {days:.0f} days" if days < DAYS_TOLD else ""
-
-
-def _open(route: dict[str, Any]) -> str | None:
-    secret = get_settings().secret_key
-    if secret is None:
-        raise SettingsError("PIPELINE_SECRET_KEY is not set")
-    sealed = _sealed_of(route)
-    if sealed is None:
-        return None
-    unseal(secret.get_secret_value(), sealed)
-    return origin_of(secret.get_secret_value(), sealed)
-
-
-def _sealed_of(route: dict[str, Any]) -> bytes | None:
-    with db.reading() as connection:
-        return find_credential(connection, route["app_id"], route["provider"], route["environment"])
-
-
 def _sealed() -> Iterator[Finding]:
     with db.reading() as connection:
         found = list_sealed(connection)
@@ -379,23 +256,6 @@ def _stopped() -> Iterator[Finding]:
         yield Finding("stopped", False, f"{message_id}: {reason}")
     if not found:
         yield Finding("stopped", True, "no message")
-
-
-def _activities() -> Iterator[Finding]:
-    with db.reading() as connection:
-        under_way, routes = count_under_way(connection), list_routes(connection)
-    for app_id, count in under_way.items():
-        own = [one for one in routes if (one["app_id"], one["provider"]) == (app_id, "apns")]
-        refused = any(map(_is_by_certificate, own))
-        why = "; a certificate cannot send them: give the app a .p8 key" if refused else ""
-        yield Finding("activities", not refused, f"{app_id}: {count:,} under way{why}")
-
-
-def _is_by_certificate(route: dict[str, Any]) -> bool:
-    secret, sealed = get_settings().secret_key, _sealed_of(route)
-    if secret is None or sealed is None:
-        return False
-    return certificate_end(secret.get_secret_value(), sealed) is not None
 
 
 def _dead_letters() -> Iterator[Finding]:

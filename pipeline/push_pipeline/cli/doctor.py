@@ -9,7 +9,7 @@ from push_pipeline.cli.output import print_json, say
 from push_pipeline.cli.parameters import Json
 
 if TYPE_CHECKING:
-    from push_pipeline.cli.checks import Finding
+    from push_pipeline.cli.finding import Finding
 
 
 def doctor(

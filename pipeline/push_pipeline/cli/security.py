@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 from push_pipeline import db
 from push_pipeline.broker_address import is_sentinel, tls_of
 from push_pipeline.cli.adopted import FOLDER
-from push_pipeline.cli.checks import Finding, made
+from push_pipeline.cli.checks import made
+from push_pipeline.cli.finding import Finding
 from push_pipeline.credentials import keys_in
 from push_pipeline.directory.access import Access, list_access
 from push_pipeline.directory.apps import KeyView, list_apps, list_keys

@@ -104,6 +104,13 @@ def test_a_misspelt_setting_is_named_with_the_right_one(shop):
     assert "PIPELINE_DATABASE_URL" in line
 
 
+def test_authorities_that_cannot_be_read_keep_a_worker_from_starting_and_doctor_names_them(shop):
+    nowhere = str(shop / "nowhere.pem")
+    assert nowhere in fails("worker", PIPELINE_CA_FILE=nowhere)
+    told = run_cli("doctor", env={"PIPELINE_CA_FILE": nowhere}).stdout
+    assert f"BAD  trust        PIPELINE_CA_FILE: cannot read {nowhere}" in told
+
+
 def test_an_unknown_queue_is_named_with_those_that_exist(shop):
     assert "apns.bulk" in fails("worker", "--queues", "apns,pigeon", code=2)
 

@@ -30,6 +30,7 @@ from push_pipeline.ledger import runs
 from push_pipeline.ledger.due_batches import oldest_due
 from push_pipeline.settings import get_settings
 from push_pipeline.supervisor import commands
+from push_pipeline.trust import trust
 
 #: Milliseconds by which two machines' clocks may differ before leases and due times suffer.
 CLOCK_TOLERANCE_MS = 2_000
@@ -67,6 +68,7 @@ def examine() -> Iterator[Finding]:
         _clock,
         _durability,
         _proxy,
+        _trust,
         route_checks.credentials,
         route_checks.budgets,
         route_checks.broadcast_channels,
@@ -151,6 +153,13 @@ def _proxy() -> Iterator[Finding]:
             yield Finding("proxy", False, f"{says}; no provider is reached")
             return
         yield Finding("proxy", True, f"HTTPS goes by {address.netloc.rpartition('@')[2]}{but}")
+
+
+def _trust() -> Iterator[Finding]:
+    ca_file = get_settings().ca_file
+    if ca_file is not None:
+        trust(str(ca_file))
+        yield Finding("trust", True, f"the system's authorities, and those in {ca_file}")
 
 
 def _durability() -> Iterator[Finding]:

@@ -41,6 +41,7 @@ def worker(
     if unknown := [name for name in names if name not in QUEUES]:
         raise SettingsError(f"there is no queue {unknown[0]!r}: {', '.join(QUEUES)}")
     _check_surroundings()
+    _check_trust()
     label = "worker-" + "-".join(dict.fromkeys(name.partition(".")[0] for name in names))
     more = [] if metrics_port is None else _metrics(metrics_host, metrics_port)
     become(commands.worker(label, names, *more, concurrency=concurrency, loglevel=loglevel))
@@ -62,6 +63,19 @@ def _metrics(host: str, port: int) -> list[str]:
 
     check_port(host, port)
     return ["--metrics-port", str(port), "--metrics-host", host]
+
+
+def _check_trust() -> None:
+    """Refuse to start where no provider could be trusted: each would seem to refuse us.
+
+    Raises:
+        BadCredential: PIPELINE_CA_FILE cannot be read.
+    """
+    from push_pipeline.settings import get_settings
+    from push_pipeline.trust import trust
+
+    ca_file = get_settings().ca_file
+    trust(None if ca_file is None else str(ca_file))
 
 
 def _check_surroundings() -> None:

@@ -1,6 +1,7 @@
 """Broadcast channels of Apple's: made, listed, deleted, and pushed to, from end to end."""
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -31,6 +32,7 @@ from push_pipeline.errors import (
 from push_pipeline.ledger.message_lists import Wanted, list_newest
 from push_pipeline.ledger.views import PARTS
 from push_pipeline.models import Broadcast, Run
+from push_pipeline.settings import Settings
 from tests.in_process import run_cli
 from tests.installation import APP, Installation
 from tests.integration.gateway_stand import make_app, running_gateway
@@ -65,10 +67,13 @@ def test_what_apple_forgot_or_nobody_named_is_told(installation: Installation) -
 
 
 def test_an_app_without_the_capability_and_an_apple_that_is_away_leave_no_name(
-    installation: Installation,
+    installation: Installation, configure: Callable[..., Settings]
 ) -> None:
     installation.simulator.behave(broadcasts=False)
     with pytest.raises(BroadcastChannelRefused, match="FeatureNotEnabled"):
+        create_broadcast_channel("game", app=APP)
+    configure(ca_file="/nowhere.pem")
+    with pytest.raises(AppleUnreachable, match=r"PIPELINE_CA_FILE: cannot read /nowhere\.pem"):
         create_broadcast_channel("game", app=APP)
     installation.put_credentials(apns_url="https://127.0.0.1:9")
     with pytest.raises(AppleUnreachable):

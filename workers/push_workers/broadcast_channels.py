@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from push_pipeline.credentials import ApnsCredential
+from push_pipeline.errors import BadCredential
 from push_pipeline.trust import trust
 from push_workers.senders.apns.token import ProviderTokens
 from push_workers.senders.http2 import Ended, Transport
@@ -21,7 +22,10 @@ PATIENCE_SECONDS = 10.0
 
 def main() -> int:
     """Make the call that stdin asks for; returns the exit code."""
-    answer = call(orjson.loads(sys.stdin.buffer.read()))
+    try:
+        answer = call(orjson.loads(sys.stdin.buffer.read()))
+    except BadCredential as error:  # or the authorities' file: who asked is told which
+        answer = {"detail": str(error)}
     sys.stdout.write(orjson.dumps(answer).decode() + "\n")
     return 0
 
@@ -49,7 +53,7 @@ def call(asked: dict[str, Any]) -> dict[str, Any]:
     (ending,) = transport.send_many([asked["path"].encode()], body, headers=lambda _: headers)
     transport.close()
     if ending.kind is not Ended.ANSWER:
-        return {"detail": ending.detail, "sent": ending.kind is Ended.UNKNOWN}
+        return {"detail": ending.detail}
     return {
         "status": ending.status,
         "channelId": ending.header("apns-channel-id"),

@@ -13,6 +13,7 @@ import pytest
 from push_pipeline import db, migrations, publish, push_with_template
 from push_pipeline.clock import now_ms
 from push_pipeline.directory.templates import PUSH, put_template
+from push_pipeline.settings import reset_settings
 from tests.audience import android, everything_that_ended, ios
 from tests.installation import APP
 from tests.running import Stand
@@ -38,8 +39,10 @@ print(json.dumps({"from": push_pipeline.__file__, "schema": schema,
 
 
 @pytest.fixture
-def before(tmp_path: Path) -> dict[str, str]:
+def before(stand: Stand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """The environment in which Python finds the release before, and Celery its worker."""
+    monkeypatch.delenv("PIPELINE_WEBPUSH_HOSTS")  # of ours alone: it refuses what it does not know
+    reset_settings()
     place = tmp_path / "release"
     with ZipFile(WHEEL) as wheel:
         wheel.extractall(place)

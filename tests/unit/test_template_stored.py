@@ -48,7 +48,9 @@ def test_what_is_said_of_browsers_is_kept_and_nothing_is_written_where_nothing_w
     said = {**CONSOLE, "options": {**CONSOLE["options"], "web": {"link": "https://shop.example/"}}}
     kept = PushTemplate.read(said).to_json()["options"]["web"]
     assert (kept["link"], kept["title"]) == ("https://shop.example/", None)
-    assert "web" not in PushTemplate.read(CONSOLE).to_json()["options"]
+    unsaid = PushTemplate.read(CONSOLE)
+    assert "web" not in unsaid.to_json()["options"]
+    assert "options" not in unsaid.model_dump(mode="json", exclude_defaults=True)
 
 
 def test_a_message_is_enough_and_the_rest_is_the_console_s_default() -> None:

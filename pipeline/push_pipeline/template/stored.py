@@ -209,7 +209,7 @@ class PlatformOptions(Stored):
         """Leave out a system that nobody said anything about: 0.2.0 reads no template with it."""
         document: dict[str, Any] = plain(self)
         if self.web == WebOptions():
-            del document["web"]
+            document.pop("web", None)  # it may be left out already
         return document
 
 

@@ -70,14 +70,18 @@ class Call:
         else:
             self._next += count
 
-    def give_back(self, returned: Iterable[Returned]) -> None:
-        """Plan what was not processed again, or end it after too many tries."""
+    def give_back(self, returned: Iterable[Returned], *, counts: bool = True) -> None:
+        """Plan what was not processed again, or end it after too many tries.
+
+        One on a connection that had answered others and was retired in good order does not count:
+        a server that does so after each hundred would refuse the last of many over and over.
+        """
         for one in returned:
             tries = self._tries.get(one.request, 1)
-            if tries >= MAX_TRIES:
+            if counts and tries >= MAX_TRIES:
                 self.results[one.request] = Ending(one.kind, detail=one.detail)
                 continue
-            self._tries[one.request] = tries + 1
+            self._tries[one.request] = tries + counts
             self._last[one.request] = one
             self._again.append(one.request)
 

@@ -109,9 +109,13 @@ class Connection:
     @property
     def fruitful(self) -> bool:
         """It has carried so many requests that another one may take its place at once."""
-        in_good_order = self._codec.answers.answered and self.failure in _GOOD_ORDER
-        enough = ORDERLY_REQUESTS if in_good_order else FRUITFUL_REQUESTS
+        enough = ORDERLY_REQUESTS if self.leaves_in_order else FRUITFUL_REQUESTS
         return self._codec.outbound.next_stream > 2 * enough
+
+    @property
+    def leaves_in_order(self) -> bool:
+        """The peer has answered, and retires it without a complaint."""
+        return self._codec.answers.answered and self._codec.goaway in _GOOD_ORDER
 
     def takes_credit(self) -> bool:
         """It has given its first answer; true once."""

@@ -266,7 +266,7 @@ class Transport:
     def _bury(self, call: Call, now: float) -> None:
         """Take back what connections did not process, and forget the closed ones."""
         for connection in self._connections:
-            call.give_back(connection.returned())
+            call.give_back(connection.returned(), counts=not connection.leaves_in_order)
             call.hear(connection.complaints())
             if connection.takes_credit():
                 self._pace.answered()

@@ -386,9 +386,17 @@ def keeps_signs() -> bool:
 
 def note_claim(batch_id: int, claim: int) -> None:
     """Note that this child has taken a batch; nowhere if it is none, or the broker is away."""
+    _note(signs.Held(os.getpid(), batch_id, claim))
+
+
+def note_fan_out(run_id: int, before: int | None, behind: int | None) -> None:
+    """Note that this child writes a page of a run, whose lease is before it and behind it this."""
+    _note(signs.FanOut(os.getpid(), run_id, before or 0, behind or 0))
+
+
+def _note(held: signs.Noted) -> None:
     worker = signs.this_worker()
     if worker is not None:
-        held = signs.Held(os.getpid(), batch_id, claim)
         _ask(lambda client, prefix: signs.note(client, prefix, worker, held))
 
 

@@ -1,13 +1,14 @@
-"""Signs of life in Redis: which workers there are, and which batch each of their children has.
+"""Signs of life in Redis: which workers there are, and what each of their children has.
 
 A worker renews its sign again and again, with the connection that it does so by. Each child notes
-the claim that it takes, one at a time, in the place of the one before. A claim's number is never
-given twice, so an old note is of a claim that nobody has any more, and harms nobody. Workers of a
-release before say nothing: for their claims the lease alone counts.
+the claim that it takes, one at a time, in the place of the one before, or the fan-out that it is
+at. A claim's number is never given twice, and a fan-out is noted with its leases, so an old note
+is of what nobody has any more, and harms nobody. Workers of a release before say nothing, and do
+not read what they do not know: there the lease alone counts.
 """
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from redis.exceptions import ResponseError
@@ -44,11 +45,26 @@ class Held(NamedTuple):
     claim: int
 
 
+class FanOut(NamedTuple):
+    """A fan-out that a child of a worker is at, with the run's lease (0: none) as it may be.
+
+    It is the one before the page that the child writes, or behind it: noted before the commit.
+    """
+
+    child: int
+    run_id: int
+    before: int
+    behind: int
+
+
+Noted = Held | FanOut
+
+
 class Signs(NamedTuple):
     """What is known of all workers, and what this one's children took last."""
 
     of: Mapping[str, str]
-    mine: list[Held]
+    mine: list[Noted]
 
 
 _worker: str | None = None
@@ -66,10 +82,11 @@ def this_worker() -> str | None:
     return _worker
 
 
-def note(client: Any, prefix: str, worker: str, held: Held) -> bool:
-    """Note the claim that a child has taken."""
-    told = held.child, f"{held.batch_id} {held.claim}", NOTES_KEPT_MS
-    client.eval(_NOTE, 1, _notes(prefix, worker), *told)
+def note(client: Any, prefix: str, worker: str, held: Noted) -> bool:
+    """Note what a child has taken."""
+    child, *numbers = held
+    told = " ".join(map(str, numbers))
+    client.eval(_NOTE, 1, _notes(prefix, worker), child, told, NOTES_KEPT_MS)
     return True
 
 
@@ -88,8 +105,8 @@ def _connection(client: Any) -> str:
         return "-"
 
 
-def held_by(client: Any, prefix: str, worker: str) -> list[Held]:
-    """Return the claims that the children of a worker took last."""
+def held_by(client: Any, prefix: str, worker: str) -> list[Noted]:
+    """Return what the children of a worker took last."""
     return _read(client.eval(_ALL, 1, _notes(prefix, worker)))
 
 
@@ -112,7 +129,7 @@ def forget_worker(client: Any, prefix: str, worker: str) -> None:
     client.eval(_FORGET_WORKER, 2, f"{prefix}workers", _notes(prefix, worker), worker)
 
 
-def forget_children(client: Any, prefix: str, worker: str, gone: Iterable[Held]) -> None:
+def forget_children(client: Any, prefix: str, worker: str, gone: Iterable[Noted]) -> None:
     """Forget what children had that are gone."""
     client.eval(_FORGET, 1, _notes(prefix, worker), *(one.child for one in gone))
 
@@ -125,10 +142,16 @@ def _pairs(flat: Sequence[Any]) -> Iterable[tuple[Any, Any]]:
     return zip(flat[::2], flat[1::2], strict=True)
 
 
-def _read(notes: Sequence[Any]) -> list[Held]:
-    pairs = [(_text(child), *_text(told).split(" ")) for child, told in _pairs(notes)]
-    whole = [one for one in pairs if len(one) == len(Held._fields) and all(map(_is_key, one))]
-    return [Held(*map(int, one)) for one in whole]
+#: By how many numbers a note has.
+_KINDS: Mapping[int, Callable[[Iterable[int]], Noted]] = {
+    len(kind._fields): kind._make for kind in (Held, FanOut)
+}
+
+
+def _read(notes: Sequence[Any]) -> list[Noted]:
+    told = [(_text(child), *_text(one).split(" ")) for child, one in _pairs(notes)]
+    whole = [one for one in told if len(one) in _KINDS and all(map(_is_key, one))]
+    return [_KINDS[len(one)](map(int, one)) for one in whole]
 
 
 def _is_key(word: str) -> bool:

@@ -22,7 +22,7 @@
 | budget_cut | credential_id, left | less is sent: the provider says that it is too much |
 | dead_letter_kept | queue, reason | a task message could not be read |
 | tick_dropped | host | a tick was too old when a worker came to it |
-| claims_released | of, batches | a child or a worker is gone; what it had was taken from it |
+| claims_released | of, batches, runs | a child or a worker is gone; what it had was taken from it |
 | worker_stuck | seconds, waiting, tasks | a worker had work and ended none |
 | woken_again | runs, batches | the tick sent wake-ups that went missing |
 | registrations_expired | devices | registrations that expired were removed |
@@ -460,14 +460,15 @@ def worker_stuck(seconds: float, waiting: int, tasks: int, done: str) -> None:
     )
 
 
-def claims_released(of: str, batches: int) -> None:
+def claims_released(of: str, batches: int, runs: int) -> None:
     """A child or a whole worker is gone: others take what it had."""
     _events.add(1, "claims_released")
     logger.warning(
-        "a %s is gone: the %d batches that it had are taken by others",
+        "a %s is gone: the %d batches and %d fan-outs that it had are taken by others",
         of,
         batches,
-        extra={"action": "claims_released", "batches": batches},
+        runs,
+        extra={"action": "claims_released", "batches": batches, "runs": runs},
     )
 
 

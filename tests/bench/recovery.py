@@ -1,9 +1,11 @@
 """Measure what a disturbance costs: a worker and a beat killed, an outage, connections retired.
 
-Delayed messages while one of two workers and one of two beats are killed (how late each is), a
-provider that is away for a time (how long after that all is sent), a server that says GOAWAY after
-each hundred requests (how much longer it takes). Everything shares this machine's cores. Run it as
-`python -m tests.bench.recovery [--delayed N] [--outage SECONDS] [--devices N] [--json]`.
+Delayed messages while one of two workers and one of two beats are killed (how late each is), the
+worker killed that fans a broadcast out (how soon another goes on), a provider that is away for a
+time (how long after that all is sent), a server that says GOAWAY after each hundred requests (how
+much longer it takes). Everything shares this machine's cores. Run it as
+`python -m tests.bench.recovery [--delayed N] [--fan-out N] [--outage SECONDS] [--devices N]
+[--json]`.
 """
 
 import argparse
@@ -16,14 +18,16 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import redis
 from sqlalchemy import func, select
 
-from push_pipeline import db, migrations, publish
+from push_pipeline import db, migrations, publish, signs
 from push_pipeline.clock import now_ms
 from push_pipeline.models import RUN, Run
 from push_pipeline.settings import Settings, get_settings, reset_settings
 from push_pipeline.settings_report import variable
 from tests.audience import everything_that_ended, ios
+from tests.faults.test_far_off import children
 from tests.processes import Process, wait_until
 from tests.running import Stand
 from tests.services import Postgres
@@ -103,6 +107,55 @@ def measure_delayed(count: int, *, killing: bool) -> dict[str, float]:
     }
 
 
+def measure_killed_fan_out(devices: int) -> dict[str, float]:
+    """Kill the worker that fans out, in the middle; seconds until another goes on, and is through.
+
+    Its lease has a minute to run then.
+    """
+    with stand() as made, redis.Redis.from_url(made.broker.url()) as client:
+        made.subscribe(ios(devices))
+        # Nobody delivers: whose fan-out goes on is not a question of who is busy.
+        workers = [made.start_worker("publish,schedule", children=1) for _ in range(2)]
+        made.start_beat()
+        _await_signs(client, len(workers))
+        message_id = made.installation.publish()
+        wait_until(lambda: _page_of(message_id)[0] > 0, PATIENCE, every=0.002)
+        child = str(_fanning_out(client))
+        (mine,) = (one for one in workers if child in children(one.pid).split())
+        mine.kill()
+        killed, at = time.monotonic(), _page_of(message_id)
+        wait_until(lambda: _page_of(message_id) != at, PATIENCE, every=0.002)
+        went_on = time.monotonic()
+        wait_until(lambda: _page_of(message_id)[1] == "sending", PATIENCE, every=0.002)
+        through = time.monotonic()
+        missing = devices - _page_of(message_id)[0]
+        return {
+            "written before": at[0],
+            "goes on": went_on - killed,
+            "through": through - killed,
+            "missing": missing,
+        }
+
+
+def _await_signs(client: redis.Redis, count: int) -> None:
+    wait_until(lambda: len(client.hgetall(f"{get_settings().key_prefix}workers")) == count, 60)
+
+
+def _fanning_out(client: redis.Redis) -> int:
+    """Return the child that notes a fan-out."""
+    prefix = get_settings().key_prefix
+    workers = (key.decode().rpartition(":")[2] for key in client.keys(f"{prefix}claims:*"))
+    noted = (one for worker in workers for one in signs.held_by(client, prefix, worker))
+    return next(one.child for one in noted if isinstance(one, signs.FanOut))
+
+
+def _page_of(message_id: str) -> tuple[int, str]:
+    with db.reading() as connection:
+        found = select(RUN.audience, RUN.state).where(RUN.message_id == message_id)
+        audience, state = connection.execute(found).one()
+        return audience, state
+
+
 def measure_outage(seconds: float, kind: str) -> dict[str, float]:
     """Let the provider be away for a time; seconds from its return to the end of a message."""
     with stand() as made:
@@ -166,11 +219,15 @@ def _lateness() -> list[float]:
     return sorted((one.settled_at - due[one.run_id]) / 1_000 for one in ended)
 
 
-def measure(delayed: int, outage: float, devices: int) -> Iterator[tuple[str, dict[str, float]]]:
+def measure(
+    delayed: int, fan_out: int, outage: float, devices: int
+) -> Iterator[tuple[str, dict[str, float]]]:
     """Measure each disturbance on an installation of its own; one whose size is 0 is left out."""
     if delayed:
         yield "delayed, calm", measure_delayed(delayed, killing=False)
         yield "delayed, killed", measure_delayed(delayed, killing=True)
+    if fan_out:
+        yield "fan-out, killed", measure_killed_fan_out(fan_out)
     if outage:
         for kind in OUTAGES:
             yield f"outage, {kind}", measure_outage(outage, kind)
@@ -182,12 +239,14 @@ def main() -> int:
     """Print the figures, or with --json one document."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.recovery")
     parser.add_argument("--delayed", type=int, default=200)
+    parser.add_argument("--fan-out", type=int, default=300_000)
     parser.add_argument("--outage", type=float, default=60.0)
     parser.add_argument("--devices", type=int, default=10_000)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     found = {}
-    for name, figures in measure(options.delayed, options.outage, options.devices):
+    sizes = options.delayed, options.fan_out, options.outage, options.devices
+    for name, figures in measure(*sizes):
         found[name] = figures
         if not options.json:
             said = ", ".join(f"{key} {value:,.3f}" for key, value in figures.items())

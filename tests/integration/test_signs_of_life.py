@@ -11,14 +11,14 @@ from sqlalchemy import select
 from push_pipeline import db, queues, signs
 from push_pipeline.clock import now_ms
 from push_pipeline.errors import BrokerUnavailable
-from push_pipeline.ledger import batches
+from push_pipeline.ledger import batches, runs
 from push_pipeline.ledger.batches import LeaseLost
 from push_pipeline.ledger.due_batches import release_lost
 from push_pipeline.ledger.state_machine import BatchState, batch_state
 from push_pipeline.ledger.values import Progress, Standing, Tally
-from push_pipeline.models import BATCH
+from push_pipeline.models import BATCH, RUN
 from push_pipeline.settings import Settings, get_settings
-from push_pipeline.signs import Held
+from push_pipeline.signs import FanOut, Held
 from push_workers.consumer.sign_of_life import SignOfLife
 from push_workers.consumer.silence import EVERY_SECONDS
 from push_workers.fanout.fan_out import fan_out
@@ -131,6 +131,33 @@ def test_a_worker_whose_connection_is_closed_and_that_is_silent_loses_what_it_ha
     left = signs.renew(client, prefix, "me", 0)
     assert set(left.of) == {"me"}
     assert signs.held_by(client, prefix, "other") == []
+
+
+def test_a_fan_out_whose_child_is_gone_is_handed_out_again_unless_somebody_else_has_it(
+    installation: Installation, client: redis.Redis, gone: int
+) -> None:
+    run_id = installation.run_id(installation.publish())
+    until = now_ms() + LEASE_MS
+    with db.writing() as connection:
+        seen = runs.find_run(connection, run_id)
+        assert seen is not None
+        assert runs.begin(connection, seen, now_ms(), until)
+    wakes = queues.backlog(queues.PUBLISH)
+    prefix = get_settings().key_prefix
+
+    def lease_after(*noted: int) -> int | None:
+        signs.note(client, prefix, "me", FanOut(gone, run_id, *noted))
+        SignOfLife().look("me")
+        with db.reading() as connection:
+            return connection.execute(select(RUN.lease_until)).scalar_one()
+
+    assert lease_after(until - 2, until - 1) == until
+    assert queues.backlog(queues.PUBLISH) == wakes
+    assert lease_after(until, until + 1) is None
+    assert queues.backlog(queues.PUBLISH) == wakes + 1
+    fan_out(run_id)
+    assert lease_after(0, until) is None
+    assert queues.backlog(queues.PUBLISH) == wakes + 1
 
 
 def test_while_redis_is_away_nobody_seems_to_be_gone(

@@ -1,9 +1,9 @@
 """Runs in time: the one after this one, those due soon, those that lost their wake-up."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, case, or_, select, update
+from sqlalchemy import Connection, bindparam, case, func, or_, select, update
 
 from push_pipeline import db
 from push_pipeline.ledger.runs import RunView
@@ -164,6 +164,33 @@ def claim_due(
         .returning(RUN.id, RUN.due_at, RUN.message_id, RUN.app_id)
     )
     return [DueRun._make(row) for row in connection.execute(statement)]
+
+
+_RELEASE = (
+    update(Run)
+    .where(
+        RUN.id == bindparam("run_id"),
+        RUN.state.in_([*RunMove.BEGIN.sources, RunState.FANNING]),
+        func.coalesce(RUN.lease_until, 0).in_([bindparam("before"), bindparam("behind")]),
+    )
+    .values(lease_until=None, woken_at=bindparam("now"))
+    .returning(RUN.id, RUN.due_at, RUN.message_id, RUN.app_id)
+)
+
+
+def release_lost(
+    connection: Connection, fan_outs: Iterable[tuple[int, int, int]], now: int
+) -> list[DueRun]:
+    """End the leases of fan-outs whose worker is gone; return the runs that are to be woken.
+
+    A fan-out is a run and the leases (0: none) that it may have left there: where there is
+    another, somebody else has the run. It goes on at its checkpoint, as after any lease.
+    """
+    lost = (
+        {"run_id": run_id, "before": before, "behind": behind, "now": now}
+        for run_id, before, behind in fan_outs
+    )
+    return [DueRun._make(row) for one in lost for row in connection.execute(_RELEASE, one)]
 
 
 def oldest_unbegun(connection: Connection, now: int) -> int | None:

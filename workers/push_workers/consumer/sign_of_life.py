@@ -1,17 +1,17 @@
-"""A worker's sign of life, and what becomes of the batches of those that show none any more.
+"""A worker's sign of life, and what becomes of what those had that show none any more.
 
 The parent has a thread that renews its sign and looks at those of all others: it is at work while
 the parent connects to the broker anew, or waits for a child. What a child had that is gone, or a
 worker whose sign stays away, ends its lease at once: whoever takes the batch then finds it as
 after any lease, with the slice in doubt and its rules. The claim's number still fences a worker
-that was only stopped.
+that was only stopped, and the checkpoint whoever fans out.
 """
 
 import logging
 import os
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
@@ -20,8 +20,8 @@ from celery import signals
 from push_pipeline import db, queues, signs, telemetry
 from push_pipeline.clock import now_ms
 from push_pipeline.errors import PipelineError
-from push_pipeline.ledger import due_batches
-from push_pipeline.signs import Held
+from push_pipeline.ledger import due_batches, due_runs
+from push_pipeline.signs import FanOut, Held, Noted
 from push_workers.consumer.silence import EVERY_SECONDS, Watch
 
 logger = logging.getLogger(__name__)
@@ -108,22 +108,25 @@ def _is_alive(process: int) -> bool:
     return True
 
 
-def _let_go(held: Iterable[Held], of: str) -> None:
-    """End the leases of claims whose holder is gone, and wake somebody for their batches."""
-    claims = [(one.batch_id, one.claim) for one in held]
-    if not claims:
+def _let_go(held: Sequence[Noted], of: str) -> None:
+    """End the leases of those that are gone, and wake somebody for what they had."""
+    claims = [one[1:] for one in held if isinstance(one, Held)]
+    fan_outs = [one[1:] for one in held if isinstance(one, FanOut)]
+    if not held:
         return
+    now = now_ms()
     with db.writing() as connection:
-        found = due_batches.release_lost(connection, claims, now_ms())
+        batches = due_batches.release_lost(connection, claims, now)
+        runs = due_runs.release_lost(connection, fan_outs, now)
     db.close_connections()
-    if found:
-        telemetry.claims_released(of, len(found))
-        queues.wake(
-            queues.wake_for_batch(
-                one.id, one.app_id, one.environment, bulk=one.bulk, of=one.message_id
-            )
-            for one in found
-        )
+    if not batches and not runs:
+        return
+    telemetry.claims_released(of, len(batches), len(runs))
+    queues.wake(queues.wake_for_run(one.id, one.app_id, of=one.message_id) for one in runs)
+    queues.wake(
+        queues.wake_for_batch(one.id, one.app_id, one.environment, bulk=one.bulk, of=one.message_id)
+        for one in batches
+    )
 
 
 _sign: Final = SignOfLife()

@@ -165,6 +165,8 @@ def _begin(run_id: int) -> Begun | None:
         if run is None or not may_begin(run, now):
             return None
         first_time = run.state == RunState.SCHEDULED
+        if not first_time:
+            queues.note_fan_out(run.id, run.lease_until, run.lease_until)
         skipped = first_time and _is_skipped(run, now)
         # Read before the run is locked: who cancels it need not wait for the page.
         whole = skipped or run.delivery_options.push_broadcast_channel is not None
@@ -300,20 +302,25 @@ def _move(connection: Connection, run: RunView, step: Step, now: int) -> RunView
     done = step.cursor is None
     bulk = run.bulk or not done
     state = RunState.SENDING if done else RunState.FANNING
-    changes = {"state": state, "bulk": bulk, "lease_until": None if done else now + _lease_ms()}
-    changes |= {"rate": step.rate, "canary": step.canary}
+    lease_until = None if done else now + _lease_ms()
     if step.held:
-        changes["lease_until"] = run.expires_at  # nobody takes it over: an operator resumes it
+        lease_until = run.expires_at  # nobody takes it over: an operator resumes it
+    changes = {"state": state, "bulk": bulk, "lease_until": lease_until}
+    changes |= {"rate": step.rate, "canary": step.canary}
     if done:
         changes["fanned_at"] = now
         changes["not_found"] = list(step.not_found[:NOT_FOUND_KEPT]) or None
         changes["not_found_count"] = len(step.not_found)
     cursor = step.cursor or run.cursor
+    if not (done or step.held):
+        queues.note_fan_out(
+            run.id, run.lease_until, lease_until
+        )  # its worker may be gone behind it
     if not runs.advance(connection, run, cursor=cursor, added=step.added, changes=changes):
         return None
     audience = run.audience + step.added
     moved = run._replace(state=state, bulk=bulk, cursor=cursor, audience=audience)
-    return moved._replace(rate=step.rate, canary=step.canary)
+    return moved._replace(rate=step.rate, canary=step.canary, lease_until=lease_until)
 
 
 def _canary(connection: Connection, run: RunView, selection: Selection, now: int) -> int | None:

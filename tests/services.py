@@ -131,6 +131,11 @@ class Postgres:
         self._process = Process(command, self.directory / "server.log", user=self.user)
         wait_until(self._answers, START_TIMEOUT_SECONDS, "an answer of PostgreSQL")
 
+    @property
+    def pid(self) -> int:
+        """The server's process, whose children serve the connections."""
+        return self._running.pid
+
     def url(self, database: str = "postgres") -> str:
         return f"postgresql+psycopg://postgres@/{database}?host={self.directory}"
 

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from push_pipeline import tracing
@@ -41,6 +42,7 @@ from push_pipeline.gateway.routes import (
 )
 from push_pipeline.gateway.routes.health import Readings
 from push_pipeline.gateway.routes.registrations import register_all
+from push_pipeline.gateway.short_way import ShortWay
 from push_pipeline.gateway.waker import waking_behind
 from push_pipeline.metrics import counts
 from push_pipeline.publishing.write import write_all
@@ -75,6 +77,12 @@ _ROUTES = (
     users,
 )
 
+#: What is asked in thousands, and what answers it.
+_SHORT = {
+    "/messaging/{channel}": messaging.publish_shortly,
+    "/messaging/registrations": registrations.register_shortly,
+}
+
 
 def create_app(operator_port: int | None = None, console: ASGIApp | None = None) -> FastAPI:
     """Build the application; nothing is connected before the first request.
@@ -100,6 +108,7 @@ def create_app(operator_port: int | None = None, console: ASGIApp | None = None)
             Middleware(AccessLog),
             *_cross_origin(get_settings().cors_origins.split()),
             Middleware(Defects),
+            Middleware(ShortWay, routes=_all_routes(), answers=_SHORT),
         ],
     )
     counts.keep()
@@ -109,6 +118,10 @@ def create_app(operator_port: int | None = None, console: ASGIApp | None = None)
     app.state.gatekeeper = Gatekeeper()
     app.state.readings = Readings(health.FRESH_SECONDS)
     return app
+
+
+def _all_routes() -> list[BaseRoute]:
+    return [route for module in _ROUTES for route in module.router.routes]
 
 
 def _cross_origin(origins: list[str]) -> list[Middleware]:

@@ -48,7 +48,7 @@ _METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE")
 
 def install(app: FastAPI) -> None:
     """Let an application answer every error in the API's shape."""
-    app.add_exception_handler(PipelineError, _ours)
+    app.add_exception_handler(PipelineError, answer)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _routing)
 
@@ -61,7 +61,8 @@ def fault(
     return JSONResponse(body, http_status, headers)
 
 
-async def _ours(_: Request, error: Exception) -> JSONResponse:
+async def answer(_: Request, error: Exception) -> JSONResponse:
+    """Answer with one of our own errors."""
     assert isinstance(error, PipelineError)  # noqa: S101 - it is registered for no other
     if isinstance(error, RequestError):
         return fault(error.http_status, error.code, str(error), _HEADERS.get(type(error)))

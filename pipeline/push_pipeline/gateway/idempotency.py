@@ -25,8 +25,12 @@ async def read_key(
 
 def say_if_replayed(response: Response, receipt: Receipt) -> None:
     """Put into an answer's head that its message existed already."""
-    if receipt.replayed:
-        response.headers[REPLAYED] = "true"
+    response.headers.update(replayed(receipt))
+
+
+def replayed(receipt: Receipt) -> dict[str, str]:
+    """Return the headers that tell that a message existed already."""
+    return {REPLAYED: "true"} if receipt.replayed else {}
 
 
 IdempotencyKey = Annotated[DedupeKey | None, Depends(read_key)]

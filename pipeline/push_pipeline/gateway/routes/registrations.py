@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Query, Request
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
 from push_pipeline import db, telemetry
 from push_pipeline.clock import now_ms
@@ -14,12 +14,13 @@ from push_pipeline.devices.register import Arrival, register_arrivals, remove_de
 from push_pipeline.devices.registration import Registration, check_registration
 from push_pipeline.errors import InvalidParameter, UnknownDevice, UnknownRegistration
 from push_pipeline.gateway import requests
-from push_pipeline.gateway.auth import Asking
+from push_pipeline.gateway.auth import Asking, asking_by
 from push_pipeline.gateway.batcher import Batcher
-from push_pipeline.gateway.body import RegistrationBody
+from push_pipeline.gateway.body import RegistrationBody, read_body, read_registration
 from push_pipeline.gateway.local_times import OF_REGISTRATION, in_zone
 from push_pipeline.gateway.paths import Listed, Named
 from push_pipeline.gateway.permissions import Caller
+from push_pipeline.gateway.short_way import as_json
 from push_pipeline.gateway.wire import (
     RegistrationId,
     RegistrationView,
@@ -34,7 +35,7 @@ router = APIRouter(tags=["registrations"])
 Channels = Annotated[Listed | None, Query(description="Only these, separated by commas.")]
 
 
-def claimant(
+async def claimant(
     asking: Asking,
     device_token: Annotated[
         str | None, Header(description="The token that the device is registered with.")
@@ -65,6 +66,20 @@ async def register(
     A device that gets another token is unlinked, unless a token of its user proves the user, the
     header `device-token` shows the token that it had, or the key has the scope `admin`.
     """
+    return await _register(request, asking, claiming, body)
+
+
+async def register_shortly(request: Request) -> Response:
+    """Register a device, as `register` does, on the short way."""
+    asking = await asking_by(request)
+    claiming = await claimant(asking, request.headers.get("device-token"))
+    body = await read_registration(await read_body(request))
+    return as_json(await _register(request, asking, claiming, body))
+
+
+async def _register(
+    request: Request, asking: Caller, claiming: Claimant, body: dict[str, Any]
+) -> RegistrationId:
     asking.require("register")
     body, dated = in_zone(body, OF_REGISTRATION, asking.time_zone)
     wanted = _checked(_with_user(asking, body))

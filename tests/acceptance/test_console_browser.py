@@ -23,6 +23,10 @@ from tests.integration.gateway_stand import running_gateway
 PAGES = ("Messages", "Compose", "Schedule", "Templates", "Channels", "Devices", "System", "Audit")
 
 
+#: The height of a page's tallest row; 0 without a table.
+TALLEST_ROW = "Math.max(0, ...[...document.querySelectorAll('tr')].map(row => row.offsetHeight))"
+
+
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     with sync_playwright() as playwright:
@@ -152,4 +156,5 @@ def test_a_judge_of_accessibility_finds_nothing(stand: Stand, scheme: str) -> No
         found[name] = [f"{one['id']}: {one['nodes'][0]['html'][:90]}" for one in judged]
         wide = anna.evaluate("document.documentElement.scrollWidth")
         assert wide <= width, f"{name} is wider than the screen"
+        assert anna.evaluate(TALLEST_ROW) < 200, f"{name}: a word is broken into its letters"
     assert {name: said for name, said in found.items() if said} == {}

@@ -303,6 +303,58 @@ def test_what_is_composed_is_looked_at_tried_and_sent_once(
     assert deeds().count(("paul", "published")) == 1
 
 
+def test_browsers_get_the_title_and_the_page_that_a_click_opens(
+    installation: Installation, browser: Callable[[str], Browser]
+) -> None:
+    installation.register_browsers(["page-1"])
+    paul = browser("paul")
+    said = {"channel": "news", "title": "Kitchen", "text": "Hi", "system": "WEB", "once": "form-w"}
+    opens = "https://a.example/?a=1&b=2"
+    looked = paul.post("compose/look", **said, link=opens).text
+    assert re.search(r"WEB.*Kitchen.*Hi.*opens https://a.example/\?a=1&amp;b=2", looked, re.DOTALL)
+    assert "nothing is shown" not in looked
+    sent = paul.post("compose/send", **said, link=opens).headers["location"].rpartition("/")[2]
+    assert installation.work(sent)["accepted"] == 1
+    assert "opens https://a.example/" in paul.post(f"messages/{sent}/reveal").text
+
+
+def test_a_push_type_goes_to_its_devices_and_what_is_wrong_stands_in_the_form(
+    installation: Installation, browser: Callable[[str], Browser]
+) -> None:
+    installation.register([f"{1:064x}"])
+    for number, push_type in ((2, "voip"), (3, "widgets")):
+        register_device("P1", f"{number:064x}", "IOS", channels=["news"], push_type=push_type)
+    paul = browser("paul")
+
+    call = {"channel": "news", "text": "Ann calls", "once": "form-c", "push_type": "voip"}
+    assert "<strong>1</strong> device would" in paul.post("compose/look", **call).text
+    assert "<dd>voip</dd>" in paul.post("compose/review", **call).text
+    sent = paul.post("compose/send", **call).headers["location"].rpartition("/")[2]
+    assert installation.work(sent)["audience"] == 1
+    widgets = {"channel": "news", "text": "", "push_type": "widgets", "once": "form-p"}
+    assert "<strong>1</strong> device would" in paul.post("compose/look", **widgets).text
+
+    for wrong, says in (
+        ({"push_type": "background"}, "said by ios-content-available"),
+        ({"push_type": "voip", "system": "WEB"}, "Apple&#39;s systems alone have it"),
+        ({"push_type": "controls"}, "a push of type controls"),
+        ({"segment": "age = = 3"}, "expected a value"),
+        ({"at": "2020-01-01T10:00"}, "publishAt has passed"),
+        ({"canary": "500"}, "canary"),
+    ):
+        said = {"channel": "news", "text": "Keep <this>", "once": "form-d", **wrong}
+        for path in ("compose/review", "compose/send"):
+            refused = paul.post(path, **said)
+            [told] = re.findall(r'<p class="problem" role="alert">(.*)</p>', refused.text)
+            assert (refused.status_code, says in told) == (400, True), told
+            assert "Keep &lt;this&gt;</textarea>" in refused.text
+    assert len(re.findall(r"messages/message", paul.get("messages").text)) == 1
+    changed = paul.post("compose", **call, words="Anna ruft an", language="de").text
+    assert "Ann calls</textarea>" in changed
+    assert '<option value="voip" selected>' in changed
+    assert 'value="Anna ruft an"' in changed
+
+
 def test_a_reason_is_explained_and_the_device_tells_why_it_got_nothing(
     installation: Installation, browser: Callable[[str], Browser]
 ) -> None:

@@ -11,8 +11,8 @@ from push_pipeline.options import DeliveryOptions
 from push_pipeline.publishing.dedupe import key_of_host
 from push_pipeline.publishing.draft import Draft, draft_message, to_users
 
-#: The headers that a title is, for the systems that have one.
-_TITLES = ("ios-alert-title", "osx-alert-title", "android-content-title")
+#: The headers that a title is.
+_TITLES = ("ios-alert-title", "osx-alert-title", "android-content-title", "web-title")
 
 
 class Composed(BaseModel):
@@ -22,6 +22,8 @@ class Composed(BaseModel):
     channel: str = Field("", max_length=200)
     title: str = Field("", max_length=2_000)
     text: str = Field("", max_length=4_000)
+    link: str = Field("", max_length=2_000)  # of browsers: what a click opens
+    push_type: str = Field("", max_length=20)
     language: list[str] = Field(default_factory=list, max_length=20)
     words: list[str] = Field(default_factory=list, max_length=20)
     segment: str = Field("", max_length=4_000)
@@ -44,7 +46,7 @@ class Composed(BaseModel):
         return draft_message(
             self.channel.strip() or None,
             self._message(),
-            {"headers": dict.fromkeys(_TITLES, self.title)} if self.title else None,
+            {"headers": headers} if (headers := self._headers()) else None,
             to_users(self._delivery(), users),
             dedupe_key=key_of_host(f"console:{self.once}" if self.once else None),
             now=now,
@@ -52,13 +54,28 @@ class Composed(BaseModel):
 
     def fields(self) -> list[tuple[str, str]]:
         """Return the form as names and values, for a page that asks once more."""
-        said = self.model_dump()
-        pairs = zip_longest(said.pop("language"), said.pop("words"), fillvalue="")
-        listed = [pair for row in pairs for pair in zip(("language", "words"), row, strict=True)]
-        return [*said.items(), *listed]
+        alone = self.model_dump(exclude={"language", "words"})
+        listed = [
+            pair for row in self.pairs for pair in zip(("language", "words"), row, strict=True)
+        ]
+        return [*alone.items(), *listed]
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether nothing was written that a push could be made of."""
+        return not (self.text.strip() or self.push_type)
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """The texts in other languages: a language and its words."""
+        return list(zip_longest(self.language, self.words, fillvalue=""))
+
+    def _headers(self) -> dict[str, str]:
+        titles = dict.fromkeys(_TITLES, self.title) if self.title else {}
+        return {**titles, "web-link": self.link} if self.link else titles
 
     def _message(self) -> Any:
-        if not self.text.strip():
+        if self.is_blank:
             raise InvalidParameter("write a text")
         others = {
             language.strip(): words
@@ -71,6 +88,7 @@ class Composed(BaseModel):
         local = self.at and self.clock == "local"
         said: dict[str, Any] = {
             "push_broadcast": self.system,
+            "push_type": self.push_type,
             "segment_query": self.segment,
             "publish_at": None if local else _moment(self.at),
             "publish_at_local": self.at if local else None,

@@ -18,8 +18,19 @@ class Shown(NamedTuple):
     subtitle: str
     text: str
     badge: str
+    link: str  # that a click on it opens; of browsers alone
     size: int
     limit: int
+
+
+class _Words(NamedTuple):
+    """What a notification says."""
+
+    title: str = ""
+    subtitle: str = ""
+    text: str = ""
+    badge: str = ""
+    link: str = ""
 
 
 def phones(draft: Draft, style: str, *, sdk_copy: bool) -> list[Shown]:
@@ -40,33 +51,32 @@ def on_screen(platform: Platform, one: Notification, language: str = "") -> Show
     return Shown(platform.value, language, *read(one.body), one.size, one.limit)
 
 
-def _apple(body: dict[str, Any]) -> tuple[str, str, str, str]:
+def _apple(body: dict[str, Any]) -> _Words:
     aps = body.get("aps", {})
     alert = aps.get("alert") or {}
     if isinstance(alert, str):
         alert = {"body": alert}
-    words = (str(alert.get(name, "")) for name in ("title", "subtitle", "body"))
-    title, subtitle, text = words
+    title, subtitle, text = (str(alert.get(name, "")) for name in ("title", "subtitle", "body"))
     if "content-state" in aps:  # a Live Activity: what it looks like is the app's
         subtitle, text = f"Live Activity: {aps['event']}", text_of(aps["content-state"])
-    return title, subtitle, text, str(aps.get("badge", ""))
+    return _Words(title, subtitle, text, str(aps.get("badge", "")))
 
 
-def _android(body: dict[str, Any]) -> tuple[str, str, str, str]:
+def _android(body: dict[str, Any]) -> _Words:
     message = body.get("message", {})
     said = message.get("notification") or message.get("android", {}).get("notification") or {}
     data = message.get("data") or {}
     title = said.get("title") or data.get("android-content-title", "")
     text = said.get("body") or data.get("android-content-text") or data.get("message", "")
     if "activity_id" in data:
-        return "", f"Live Activity: {data['event']}", data.get("state", ""), ""
-    return str(title), str(data.get("android-summary-subtext", "")), str(text), ""
+        return _Words("", f"Live Activity: {data['event']}", data.get("state", ""))
+    return _Words(str(title), str(data.get("android-summary-subtext", "")), str(text))
 
 
-def _web(body: dict[str, Any]) -> tuple[str, str, str, str]:
+def _web(body: dict[str, Any]) -> _Words:
     shown = body.get("notification") or {}
-    words = str(shown.get("title", "")), "", str(shown.get("body", ""))
-    return *words, str(body.get("app_badge", ""))
+    title, text, link = (str(shown.get(name, "")) for name in ("title", "body", "navigate"))
+    return _Words(title, "", text, str(body.get("app_badge", "")), link)
 
 
 _READERS = {Platform.ANDROID: _android, Platform.WEB: _web}

@@ -20,6 +20,7 @@ from push_pipeline.errors import EmptyAudience, InvalidParameter, RequestError
 from push_pipeline.publishing.draft import Draft
 from push_pipeline.publishing.foresight import foresee
 from push_pipeline.publishing.write import write
+from push_pipeline.push_type import PUSH_TYPES
 
 router = APIRouter(prefix="/a/{app_id}/compose")
 
@@ -27,6 +28,12 @@ Form_ = Annotated[Composed, Form()]
 
 #: Devices of a test send.
 TEST_MAX = 20
+
+#: Characters of a channel's name that the form takes.
+CHANNEL_MAX = 200
+
+#: What may be sent: Apple's push types go to the devices that registered as such, and to no others.
+KINDS = [("", "notification"), *((name, f"{name} (Apple)") for name in PUSH_TYPES)]
 
 #: Rows for texts in other languages that the form has.
 LANGUAGES = 3
@@ -44,15 +51,21 @@ class Seen(NamedTuple):
 def form(visitor: Visiting, channel: str = "") -> Response:
     """Show the form."""
     visitor.require(Role.PUBLISHER)
-    once = secrets.token_urlsafe(16)
-    return page("compose.html", visitor, channel=channel, rows=range(LANGUAGES), once=once)
+    return _form(visitor, Composed(channel=channel[:CHANNEL_MAX], once=secrets.token_urlsafe(16)))
+
+
+@router.post("")
+def change(visitor: Visiting, said: Form_) -> Response:
+    """Show the form as it was filled in, to change something of it."""
+    visitor.require(Role.PUBLISHER)
+    return _form(visitor, said)
 
 
 @router.post("/look")
 def look(visitor: Visiting, said: Form_) -> Response:
     """Tell who would get it, and show how it would look; nothing is written."""
     visitor.require(Role.PUBLISHER)
-    if not said.text.strip():
+    if said.is_blank:
         return page("look.html", seen=None, says="Write a text to see how it looks.")
     try:
         return page("look.html", seen=_look(visitor, said.draft(now_ms())), says=None)
@@ -91,12 +104,14 @@ def try_out(
 
 @router.post("/review")
 def review(visitor: Visiting, said: Form_) -> Response:
-    """Say once more to how many it goes, before it goes."""
+    """Say once more to how many it goes, before it goes; or what is wrong, in the form."""
     visitor.require(Role.PUBLISHER)
-    draft = said.draft(now_ms())
-    return page(
-        "review.html", visitor, seen=_look(visitor, draft), draft=draft, fields=said.fields()
-    )
+    try:
+        draft = said.draft(now_ms())
+        seen = _look(visitor, draft)
+    except RequestError as wrong:
+        return _form(visitor, said, wrong)
+    return page("review.html", visitor, seen=seen, draft=draft, fields=said.fields())
 
 
 @router.post("/send")
@@ -105,11 +120,27 @@ def send(visitor: Visiting, said: Form_) -> Response:
     visitor.require(Role.PUBLISHER)
     if not said.once:
         raise InvalidParameter("open the form anew")
-    receipt = write(said.draft(now_ms()), app=visitor.app_id, session=None)
+    try:
+        receipt = write(said.draft(now_ms()), app=visitor.app_id, session=None)
+    except RequestError as wrong:
+        return _form(visitor, said, wrong)
     if not receipt.replayed:
         visitor.note_alone("published", receipt.message_id)
     where = f"/console/a/{visitor.app_id}/messages/{receipt.message_id}"
     return RedirectResponse(where, status_code=303)
+
+
+def _form(visitor: Visitor, said: Composed, wrong: RequestError | None = None) -> Response:
+    pairs = [*said.pairs, *[("", "")] * (LANGUAGES - len(said.pairs))]
+    return page(
+        "compose.html",
+        visitor,
+        status=200 if wrong is None else wrong.http_status,
+        said=said,
+        pairs=pairs,
+        kinds=KINDS,
+        says=None if wrong is None else str(wrong),
+    )
 
 
 def _look(visitor: Visitor, draft: Draft) -> Seen:

@@ -9,7 +9,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from push_pipeline import db, publish
+from push_pipeline import create_broadcast_channel, db, publish
 from push_pipeline.cli.console_users import make_link
 from push_pipeline.clock import now_ms
 from push_pipeline.console.app import create_console
@@ -147,9 +147,15 @@ def test_a_judge_of_accessibility_finds_nothing(stand: Stand, scheme: str) -> No
     width = {"light": 1200, "dark": 390}[scheme]  # and a phone's
     anna = stand.open("anna", color_scheme=scheme, viewport={"width": width, "height": 800})
     found: dict[str, list[str]] = {}
-    anna.goto(f"http://127.0.0.1:{stand.port}/console/a/{APP}/messages/{message_id}")
-    for name in ("Message", *PAGES):
-        if name != "Message":
+    create_broadcast_channel("game", app=APP)
+    paths = {
+        "Message": f"messages/{message_id}",
+        "Broadcast": "broadcast?name=game&environment=production",
+    }
+    for name in (*paths, *PAGES):
+        if name in paths:
+            anna.goto(f"http://127.0.0.1:{stand.port}/console/a/{APP}/{paths[name]}")
+        else:
             anna.get_by_role("navigation").get_by_role("link", name=name).click()
             expect(anna.get_by_role("heading", level=1)).to_be_visible()
         judged = Axe().run(anna).response["violations"]

@@ -6,12 +6,20 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
-from urllib.parse import unquote
+from urllib.parse import unquote, urlencode
 
 import httpx
 import pytest
 
-from push_pipeline import db, publish, register_device
+from push_pipeline import (
+    create_broadcast_channel,
+    db,
+    publish,
+    push_to_broadcast_channel,
+    register_device,
+    report_activity_token,
+    start_activity,
+)
 from push_pipeline.cli.console_users import make_link
 from push_pipeline.clock import now_ms
 from push_pipeline.console.app import create_console
@@ -353,6 +361,85 @@ def test_a_push_type_goes_to_its_devices_and_what_is_wrong_stands_in_the_form(
     assert "Ann calls</textarea>" in changed
     assert '<option value="voip" selected>' in changed
     assert 'value="Anna ruft an"' in changed
+
+
+def test_a_broadcast_channel_is_told_once_and_what_is_wrong_stands_in_the_form(
+    installation: Installation, browser: Callable[[str], Browser]
+) -> None:
+    create_broadcast_channel("game", stores="nothing", app=APP)
+    vera, paul = browser("vera"), browser("paul")
+    place = {"name": "game", "environment": "production"}
+    assert "push to it" not in vera.get("channels").text
+    assert vera.post("broadcast/send", **place, state="{}", once="b").status_code == 400
+    assert "broadcast?name=game&amp;environment=production" in paul.get("channels").text
+    assert "broadcast channel game (production)" in paul.get(f"broadcast?{urlencode(place)}").text
+    assert paul.get("broadcast?name=other&environment=production").status_code == 404
+
+    said = {**place, "state": '{"score": "<1-0>"}', "title": "Goal", "once": "form-b"}
+    assert "&lt;1-0&gt;" in paul.post("broadcast/look", **said).text
+    for wrong, says in (
+        ({"state": "{score"}, "state is no JSON"),
+        ({"state": ""}, "state is missing"),
+        ({"event": "start"}, "attributesType is missing"),
+        ({"kept": "3600"}, "the channel keeps"),
+        ({"kept": "x"}, "ttl is a number"),
+        ({"stale": "2020-01-01T10:00"}, "staleDate has passed"),
+        ({"state": '{"a": "' + "x" * 5200 + '"}'}, "the limit is 5120"),
+        ({"name": "other"}, "no broadcast channel"),
+    ):
+        for path in ("broadcast/review", "broadcast/send"):
+            refused = paul.post(path, **{**said, **wrong})
+            [told] = re.findall(r'<p class="problem" role="alert">(.*)</p>', refused.text)
+            assert (refused.status_code // 100, says in told) == (4, True), told
+            assert 'value="Goal"' in refused.text
+    assert "No message is here" in paul.get("messages").text
+
+    assert (
+        "Send one request to the broadcast channel game"
+        in paul.post("broadcast/review", **said).text
+    )
+    first, second = (paul.post("broadcast/send", **said) for _ in range(2))
+    assert first.headers["location"] == second.headers["location"]
+    message_id = first.headers["location"].rpartition("/")[2]
+    installation.work(message_id)
+    assert deeds().count(("paul", "published to a broadcast channel")) == 1
+    assert "one request: <span" in paul.get("messages").text
+    shown = paul.get(f"messages/{message_id}").text
+    assert "broadcast channel game" in shown
+    assert "Its audience is unknown" in shown
+    assert "Goal" not in shown
+    assert "Goal" in paul.post(f"messages/{message_id}/reveal").text
+
+
+def test_browsers_calls_and_activities_are_told_apart(
+    installation: Installation, browser: Callable[[str], Browser]
+) -> None:
+    later = {"publish_at": now_ms() + 3_600_000}
+    [phone] = installation.register([f"{1:064x}"], userId="ada")
+    [page] = installation.register_browsers(["page-1"])
+    register_device("P1", f"{2:064x}", "IOS", channels=["news"], push_type="voip")
+    report_activity_token(phone, "ab" * 40, attributes_type="Match")
+    create_broadcast_channel("game", app=APP)
+    publish("news", "Ring", delivery_options={"push_type": "voip", **later})
+    push_to_broadcast_channel("game", {"home": 1}, app=APP, **later)
+    started = start_activity(
+        "match-1", "Match", {}, {"score": 0}, alert="Go", users="ada"
+    ).message_id
+    vera = browser("vera")
+
+    for path in ("messages", "schedule"):
+        listed = vera.get(path).text
+        for told in (">voip<", "broadcast channel game", "Live Activity: start of match-1"):
+            assert told in listed
+    assert "Live Activity: start of match-1" in vera.get(f"messages/{started}").text
+    assert ">voip<" in vera.get("devices").text
+    assert "<dd>voip</dd>" in vera.get("devices/one?id=P1.voip").text
+    shown = vera.get(f"devices/one?id={page}").text
+    for told in ("<dd>browser</dd>", "<dd>Web Push</dd>", "<dt>Push service</dt>"):
+        assert told in shown
+    assert re.search(
+        "any</th><td>Match</td><td>may be started", vera.get(f"devices/one?id={phone}").text
+    )
 
 
 def test_a_reason_is_explained_and_the_device_tells_why_it_got_nothing(

@@ -15,6 +15,7 @@ from push_pipeline.console.guard import HEADERS, comes_from_here
 from push_pipeline.console.live import Topics
 from push_pipeline.console.pages import (
     audit,
+    broadcast,
     channels,
     compose,
     devices,
@@ -40,6 +41,7 @@ _PAGES = (
     schedule,
     templates,
     channels,
+    broadcast,
     system,
     audit,
     events,

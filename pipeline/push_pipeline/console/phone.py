@@ -1,9 +1,14 @@
 """How a notification looks on a phone, read from what the provider would be told; pure."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from push_pipeline.content.values import text_of
+from push_pipeline.content.live_activity import document
+from push_pipeline.content.values import compact_json, text_of
+from push_pipeline.ledger.broadcasts import STORED_AS
+from push_pipeline.options.activity import ActivityOptions
+from push_pipeline.options.broadcast_channel import PAYLOAD_BYTES
 from push_pipeline.platform import Platform
 from push_pipeline.publishing.draft import Draft
 from push_pipeline.publishing.preview import Notification, preview
@@ -35,6 +40,8 @@ class _Words(NamedTuple):
 
 def phones(draft: Draft, style: str, *, sdk_copy: bool) -> list[Shown]:
     """Return what the devices of each platform show, in each language that a draft has."""
+    if STORED_AS in draft.content:
+        return [_broadcast(draft.content[STORED_AS]["event"], draft.now)]
     texts = {"": draft.content, **draft.content.get("languages", {})}
     return [
         on_screen(platform, one, language)
@@ -49,6 +56,13 @@ def on_screen(platform: Platform, one: Notification, language: str = "") -> Show
     """Return what a device of a platform shows, in the default language or in one."""
     read = _READERS.get(platform, _apple)
     return Shown(platform.value, language, *read(one.body), one.size, one.limit)
+
+
+def _broadcast(event: Mapping[str, Any], now: int) -> Shown:
+    """Return what the activities are told that listen to a broadcast channel."""
+    body = document(ActivityOptions.from_json(event), now // 1000)
+    size = len(compact_json(body))
+    return on_screen(Platform.IOS, Notification(size, PAYLOAD_BYTES, {}, body))
 
 
 def _apple(body: dict[str, Any]) -> _Words:

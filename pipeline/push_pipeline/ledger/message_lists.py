@@ -5,12 +5,13 @@ rows of its messages, never over deliveries.
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from sqlalchemy import Connection, func, select, tuple_
 
 from push_pipeline import db
-from push_pipeline.models import BATCH, MESSAGE, RUN, Batch, Run
+from push_pipeline.models import BATCH, BROADCAST, MESSAGE, RUN, Batch, Broadcast, Run
+from push_pipeline.options import DeliveryOptions
 from push_pipeline.outcome import Settled
 
 #: Messages of a page.
@@ -18,6 +19,24 @@ PAGE = 30
 
 #: Messages looked at for one page, however few of them are of the channel or state asked for.
 LOOKED_AT = 3_000
+
+_TO = MESSAGE.delivery_options
+
+
+class SaidTo(NamedTuple):
+    """To whom a message goes, and as what."""
+
+    channel: str
+    broadcast_channel: str | None = None  # of Apple's: nobody knows how many phones listen
+    activity: str | None = None  # the event of a Live Activity that it tells, and its id
+    push_type: str | None = None  # of Apple's
+
+    @classmethod
+    def of(cls, channel: str, to: DeliveryOptions) -> Self:
+        """Read it out of a message's options."""
+        told = to.activity
+        activity = None if told is None else f"{told.event} of {told.activity_id}"
+        return cls(channel, to.push_broadcast_channel, activity, to.push_type)
 
 
 class Listed(NamedTuple):
@@ -28,9 +47,11 @@ class Listed(NamedTuple):
     state: str
     error_message: str | None
     created_at: int
-    broadcast_channel: str | None  # that it went to: nobody knows how many phones listen
+    broadcast_channel: str | None
+    push_type: str | None
+    activity: str | None
     counts: dict[str, int]
-    activity: str | None = None  # the event of a Live Activity that it tells, and its id
+    outcome: str | None = None  # of the request to a broadcast channel
 
 
 class Place(NamedTuple):
@@ -60,7 +81,13 @@ def list_newest(
             MESSAGE.state,
             MESSAGE.error_message,
             MESSAGE.created_at,
-            MESSAGE.delivery_options["pushBroadcastChannel"].as_string().label("broadcast_channel"),
+            _TO["pushBroadcastChannel"].as_string().label("broadcast_channel"),
+            _TO["pushType"].as_string().label("push_type"),
+            _TO[("activity", "event")]
+            .as_string()
+            .concat(" of ")
+            .concat(_TO[("activity", "id")].as_string())
+            .label("activity"),
         )
         .where(MESSAGE.app_id == app_id)
         .order_by(MESSAGE.created_at.desc(), MESSAGE.id.desc())
@@ -82,9 +109,9 @@ def list_newest(
     rows = connection.execute(ordered.limit(PAGE + 1)).mappings().all()
     page = rows[:PAGE]
     counts = count_by_message(connection, [row["id"] for row in page])
-    events = find_events(connection, [row["id"] for row in page])
+    outcomes = _outcomes(connection, [row["id"] for row in page if row["broadcast_channel"]])
     listed = [
-        Listed(**row, counts=counts.get(row["id"], _nothing()), activity=events.get(row["id"]))
+        Listed(**row, counts=counts.get(row["id"], _nothing()), outcome=outcomes.get(row["id"]))
         for row in page
     ]
     if len(rows) > PAGE:
@@ -92,14 +119,16 @@ def list_newest(
     return listed, _last_looked_at(connection, near) if wanted != Wanted() else None
 
 
-def find_events(connection: Connection, ids: Sequence[str]) -> dict[str, str]:
-    """Return which event of which Live Activity messages tell, of those that tell one."""
-    told = select(MESSAGE.id, MESSAGE.delivery_options).where(db.any_of(MESSAGE.id, ids))
-    return {
-        message_id: f"{event['event']} of {event['id']}"
-        for message_id, to in connection.execute(told)
-        if (event := to.get("activity")) is not None
-    }
+def _outcomes(connection: Connection, ids: Sequence[str]) -> dict[str, str | None]:
+    """Return what became of the requests of messages to broadcast channels."""
+    if not ids:
+        return {}
+    statement = (
+        select(RUN.message_id, BROADCAST.outcome)
+        .join(Broadcast, BROADCAST.run_id == RUN.id)
+        .where(db.any_of(RUN.message_id, ids))
+    )
+    return {row.message_id: row.outcome for row in connection.execute(statement)}
 
 
 def _last_looked_at(connection: Connection, near: Any) -> Place | None:

@@ -16,6 +16,7 @@ from push_pipeline.console.rendering import page
 from push_pipeline.console.roles import Role
 from push_pipeline.console.visitor import Visiting, Visitor
 from push_pipeline.directory.apps import android_style, needs_sdk_copy
+from push_pipeline.directory.provider_routes import apple_environments
 from push_pipeline.errors import EmptyAudience, InvalidParameter, RequestError
 from push_pipeline.publishing.draft import Draft
 from push_pipeline.publishing.foresight import foresee
@@ -131,6 +132,8 @@ def send(visitor: Visiting, said: Form_) -> Response:
 
 
 def _form(visitor: Visitor, said: Composed, wrong: RequestError | None = None) -> Response:
+    with db.reading() as connection:
+        broadcasts = bool(apple_environments(connection, visitor.app_id))
     pairs = [*said.pairs, *[("", "")] * (LANGUAGES - len(said.pairs))]
     return page(
         "compose.html",
@@ -139,6 +142,7 @@ def _form(visitor: Visitor, said: Composed, wrong: RequestError | None = None) -
         said=said,
         pairs=pairs,
         kinds=KINDS,
+        broadcasts=broadcasts,
         says=None if wrong is None else str(wrong),
     )
 

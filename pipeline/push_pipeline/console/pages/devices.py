@@ -7,12 +7,15 @@ from fastapi import APIRouter, Form, Query
 from starlette.responses import RedirectResponse, Response
 
 from push_pipeline import db
+from push_pipeline.console.progress import NOTHING
 from push_pipeline.console.rendering import page
 from push_pipeline.console.roles import Role
 from push_pipeline.console.visitor import Visiting
+from push_pipeline.devices.activity_addresses import addresses_of
 from push_pipeline.devices.inventory import device_of_token, list_devices, show_device
 from push_pipeline.devices.owners import named_devices
 from push_pipeline.devices.revival import put_out_device, revive_devices
+from push_pipeline.devices.views import DeviceView
 from push_pipeline.errors import UnknownDevice
 from push_pipeline.ledger.deliveries import deliveries_of
 from push_pipeline.privacy import forget_device
@@ -21,6 +24,8 @@ router = APIRouter(prefix="/a/{app_id}/devices")
 
 #: Devices of a page.
 PAGE = 50
+
+_PROVIDERS = {"apns": "APNs", "fcm": "FCM", "webpush": "Web Push"}
 
 DeviceId = Annotated[str, Form(max_length=1_000)]
 
@@ -58,7 +63,15 @@ def device(visitor: Visiting, id: str) -> Response:  # noqa: A002 - the name in 
         named = named_devices(connection, visitor.app_id, device_id=found["deviceId"])
         keys = [one.key for one in named]
         deliveries = deliveries_of(connection, visitor.app_id, keys, [])
-    return page("device.html", visitor, device=found, deliveries=deliveries)
+        activities = addresses_of(connection, keys)
+    return page(
+        "device.html",
+        visitor,
+        device=found,
+        described=_described(found),
+        deliveries=deliveries,
+        activities=activities,
+    )
 
 
 @router.post("/revive")
@@ -86,6 +99,25 @@ def forget(visitor: Visiting, device_id: DeviceId) -> Response:
     forget_device(device_id, app=visitor.app_id)
     visitor.note_alone("forgot a device", "its id is not kept")
     return RedirectResponse(f"/console/a/{visitor.app_id}/devices", status_code=303)
+
+
+def _described(device: DeviceView) -> list[tuple[str, str]]:
+    """Say what is known of a device, in the words that fit what it is."""
+    browser = device["tokenType"] == "webpush"
+    environment = device["environment"]
+    return [
+        ("System", f"{device['os']} {device['osVersion'] or ''}"),
+        ("Kind", device["pushType"] or ("browser" if browser else "notifications")),
+        ("Reached by", _PROVIDERS[device["tokenType"]]),
+        ("Push service" if browser else "Environment", environment or "the app's"),
+        ("User", device["userId"] or NOTHING),
+        ("Channels", ", ".join(device["channels"])),
+        ("Subscription ends in" if browser else "Token ends in", device["token"]),
+        ("Locale", device["locale"] or NOTHING),
+        ("Time zone", device["timezone"] or NOTHING),
+        ("Registered", device["registeredAt"] or NOTHING),
+        ("Expires", device["expiration"] or "never"),
+    ]
 
 
 def _to(app_id: str, device_id: str) -> Response:

@@ -19,8 +19,9 @@ from push_pipeline.directory.apps import android_style, needs_sdk_copy
 from push_pipeline.errors import InvalidParameter, RequestError, UnknownMessage
 from push_pipeline.ledger.deliveries import export
 from push_pipeline.ledger.message_lists import (
+    SaidTo,
+    Stored,
     count_by_message,
-    find_events,
     find_stored,
     read_course,
 )
@@ -48,14 +49,14 @@ def message(visitor: Visiting, message_id: str) -> Response:
     shown = Look(visitor.app_id, message_id).read()
     with db.reading() as connection:
         ended = find_receipt(connection, visitor.app_id, message_id).status in ENDED
-        activity = find_events(connection, [message_id]).get(message_id)
+        stored = find_stored(connection, visitor.app_id, message_id)
     return page(
         "message.html",
         visitor,
         message_id=message_id,
         ledger_html=shown,
         ended=ended,
-        activity=activity,
+        said_to=_said_to(stored),
     )
 
 
@@ -161,6 +162,12 @@ def _series(course: list[tuple[int, str, int]]) -> dict[str, Any]:
         for name in platforms:
             lines[name].append(totals[name])
     return {"names": platforms, "data": [moments, *lines.values()]}
+
+
+def _said_to(stored: Stored | None) -> SaidTo:
+    if stored is None:
+        raise UnknownMessage
+    return SaidTo.of(stored.channel, DeliveryOptions.from_json(stored.delivery_options))
 
 
 def _shown(visitor: Visitor, message_id: str) -> list[Shown]:

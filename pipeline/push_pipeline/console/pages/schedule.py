@@ -12,6 +12,7 @@ from push_pipeline.clock import now_ms
 from push_pipeline.console.rendering import page
 from push_pipeline.console.visitor import Visiting
 from push_pipeline.ledger.due_runs import list_upcoming
+from push_pipeline.ledger.message_lists import SaidTo
 
 router = APIRouter(prefix="/a/{app_id}/schedule")
 
@@ -35,6 +36,7 @@ def schedule(visitor: Visiting) -> Response:
         days=days,
         weeks=_weeks(_day(now_ms())),
         counts=counts,
+        said_to={one.message_id: SaidTo.of(one.channel, one.delivery_options) for one in upcoming},
         today=_day(now_ms()),
         full=len(upcoming) == SHOWN,
     )

@@ -42,6 +42,7 @@ function draw() {
   const told = document.querySelector("#course");
   if (!place || !told) return;
   const course = JSON.parse(told.dataset.course);
+  place.closest("figure").hidden = course.data[0].length < 2;
   if (course.data[0].length < 2) return;
   const colours = ["#3b82f6", "#16a34a", "#d97706", "#9333ea"];
   const ink = getComputedStyle(document.body).color;

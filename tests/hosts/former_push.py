@@ -15,6 +15,10 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 
 APNS = "0badc0ffee" * 6 + "a{:03d}"
+# The keys of RFC 8291's example, as that package's guide has a page write them: by `btoa`.
+P256DH = "BCVxsr7N/eNgVRqvHtD0zTZsEc6+VV+JvLexhqUzORcxaOzi6+AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4="
+AUTH = "BTBZMqHH6r4Tts7J/aSIgg=="
+FCM_HOST = "https://fcm.googleapis.com"
 FCM = "cXy_1A2B3C4D5E6F7G8H9I:APA91bF-made_up_{:030d}"
 
 settings.configure(
@@ -52,7 +56,16 @@ def fill() -> None:
         APNSDevice.objects.create(**{"application_id": "ios", **more})
     GCMDevice.objects.create(registration_id=FCM.format(1), device_id="0xfffffffffffffffe")
     GCMDevice.objects.create(registration_id=FCM.format(2), cloud_message_type="GCM")
-    WebPushDevice.objects.create(registration_id="https://push.example/1", p256dh="p", auth="a")
+    browser = {"registration_id": f"{FCM_HOST}/fcm/send/1", "p256dh": P256DH, "auth": AUTH}
+    for more in (
+        {"user": anna, "application_id": "ios"},
+        {"registration_id": "gAAAAold", "browser": "FIREFOX"},
+        {"registration_id": f"{FCM_HOST}/fcm/send/2", "active": False},
+        {"registration_id": f"{FCM_HOST}/fcm/send/3", "p256dh": "no point"},
+        {"registration_id": "https://push.example/4"},
+        {"registration_id": "5", "browser": "NETSCAPE"},
+    ):
+        WebPushDevice.objects.create(**{**browser, **more})
     WNSDevice.objects.create(registration_id="https://wns.example/1")
     for number, kind in enumerate(["ios", "android", "web"], 10):
         FCMDevice.objects.create(

@@ -107,25 +107,34 @@ def test_the_devices_of_the_packages_that_a_project_had_before(
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout)
     skipped = {
-        "inactive": 1,
+        "inactive": 2,
         "of GCM, which ended in 2019": 1,
-        "WNSDevice: browsers and Windows are not served": 1,
-        "WebPushDevice: browsers and Windows are not served": 1,
+        "WNSDevice: Windows is not served": 1,
     }
     dry, first, again, fcm, by_url = (
         json.loads(said[name]["out"]) for name in ("dry", "first", "again", "fcm", "by_url")
     )
-    assert (dry["dryRun"], dry["imported"], dry["skipped"]) == (True, 3, skipped)
-    assert (first["imported"], first["bad"], first["skipped"]) == (3, 1, skipped)
-    assert said["first"]["err"].startswith("APNSDevice 4: deviceToken is malformed")
+    assert (dry["dryRun"], dry["imported"], dry["skipped"]) == (True, 5, skipped)
+    assert (first["imported"], first["bad"], first["skipped"]) == (5, 4, skipped)
+    wrong = [line.partition(":")[0] for line in said["first"]["err"].splitlines()]
+    assert wrong[:4] == ["APNSDevice 4", *(f"WebPushDevice {n}" for n in (4, 5, 6))]
+    assert "APNSDevice 4: deviceToken is malformed" in said["first"]["err"]
+    assert "WebPushDevice 4: keys.p256dh must be 65 bytes" in said["first"]["err"]
+    assert "WebPushDevice 6: endpoint must be an https:// URL" in said["first"]["err"]
     assert "several applications (ios, ipad)" in said["first"]["err"]
-    assert again["skipped"] == {"here already": 3, **skipped}
+    assert again["skipped"] == {"here already": 5, **skipped}
     assert (fcm["imported"], fcm["skipped"]) == (2, {"a browser": 1})
     assert by_url["skipped"] == {"here already": 2, "a browser": 1}
 
     devices = json.loads(said["devices"]["out"])["devices"]
     told = {one["deviceId"]: (one["os"], one["tokenType"], one["userId"]) for one in devices}
-    made = [name for name in told if name.startswith("import-")]
+    made = [name for name, one in told.items() if name.startswith("import-") and one[0] == "IOS"]
+    browsers = [one for one in devices if one["os"] == "WEB"]
+    assert [(one["userId"], one["environment"]) for one in browsers] == [
+        ("1", "google"),
+        (None, "mozilla"),
+    ]
+    told = {name: one for name, one in told.items() if one[0] != "WEB"}
     assert told == {
         "8d0f2b6c-1c5e-4a7f-9b3d-2e1f0a9c8b7d": ("IOS", "apns", "1"),
         "fffffffffffffffe": ("ANDROID", "fcm", None),

@@ -16,6 +16,7 @@ from push_pipeline.devices.foreign import (
     read_apns_device,
     read_fcm_device,
     read_gcm_device,
+    read_webpush_device,
 )
 from push_pipeline.errors import InvalidParameter
 from push_pipeline.platform import Platform
@@ -134,6 +135,9 @@ def test_a_file_of_another_service_is_refused() -> None:
         list(read_lines(BytesIO(b"deviceId,deviceToken,os\n"), NOW, FORMATS["onesignal"]))
 
 
+#: How `btoa` writes what `PushSubscription.toJSON` has.
+BASE64 = str.maketrans("-_", "+/")
+
 ROW = {"active": True, "user_id": 7, "date_created": None}
 
 
@@ -150,6 +154,25 @@ def test_rows_of_the_django_packages() -> None:
     assert read_fcm_device(fcm).fields["deviceId"].startswith("import-")
     assert read_fcm_device({**fcm, "type": "web"}).reason == "a browser"
     assert read_fcm_device({**fcm, "active": False}).reason == "inactive"
+
+
+def test_a_browser_s_row_is_the_subscription_that_its_page_had() -> None:
+    browser = Browser().to_json()
+    told = {name: browser[name] for name in ("endpoint", "keys")}
+    by_btoa = {name: f"{key}=".translate(BASE64) for name, key in told["keys"].items()}
+    row = {**ROW, "browser": "FIREFOX", "registration_id": told["endpoint"], **by_btoa}
+    found = read_webpush_device(row)
+    (line,) = read_lines(BytesIO(orjson.dumps(told)), NOW, FORMATS["webpush"])
+    assert line.registration is not None
+    assert found.fields == {
+        "deviceId": line.registration.device_id,  # as where the same comes in a file
+        "deviceToken": told,
+        "os": "WEB",
+        "userId": "7",
+    }
+    old = read_webpush_device({**row, "registration_id": "gAAAA"}).fields["deviceToken"]
+    assert old["endpoint"] == "https://updates.push.services.mozilla.com/wpush/v2/gAAAA"
+    assert read_webpush_device({**row, "active": False}).reason == "inactive"
 
 
 def test_subscriptions_of_browsers_in_columns_or_as_the_page_sent_them() -> None:

@@ -131,7 +131,7 @@ def _rows(
 
 
 def _not_served(table: ForeignTable, _: Record) -> Skipped:
-    return Skipped(f"{table.called}: browsers and Windows are not served")
+    return Skipped(f"{table.called}: Windows is not served")
 
 
 def _import_lines(lines: Iterator[Line], wanted: Wanted, advance: Callable[[int], None]) -> Totals:

@@ -177,9 +177,12 @@ _BESIDE = ("deviceId", "userId", "channels", "locale", "timezone")
 # three columns (pywebpush, web-push and their like) or as the JSON that the page sent.
 def _webpush(record: Record) -> Found | Skipped:
     told = _named(record, **{name: name for name in _BESIDE})
-    keys = {name: _first(record, (name, f"keys.{name}")) for name in ("p256dh", "auth")}
+    keys = {name: _key(_first(record, (name, f"keys.{name}"))) for name in ("p256dh", "auth")}
     subscription = {"endpoint": record.get("endpoint"), "keys": keys}
     return Found(_with_id({**told, "os": "WEB", "deviceToken": subscription}))
+
+
+_BASE64URL = str.maketrans("+/", "-_")
 
 
 #: By the name that `--from` takes; without one the columns have our names.
@@ -254,15 +257,38 @@ def read_fcm_device(row: Record) -> Found | Skipped:
     return _row(row, system, row.get("device_id"), fcm=system == "ios")
 
 
+# An old row has only the last part of the endpoint: where that package sends it, by the browser.
+_ENDPOINTS = {
+    "CHROME": "https://fcm.googleapis.com/fcm/send",
+    "OPERA": "https://fcm.googleapis.com/fcm/send",
+    "FIREFOX": "https://updates.push.services.mozilla.com/wpush/v2",
+    "EDGE": "https://wns2-par02p.notify.windows.com/w",
+    "SAFARI": "https://web.push.apple.com",
+}
+
+
+def read_webpush_device(row: Record) -> Found | Skipped:
+    """Read a row of django-push-notifications' WebPushDevice."""
+    endpoint = str(row.get("registration_id") or "")
+    if "://" not in endpoint and str(row.get("browser")) in _ENDPOINTS:
+        endpoint = f"{_ENDPOINTS[str(row['browser'])]}/{endpoint}"
+    keys = {name: _key(row.get(name)) for name in ("p256dh", "auth")}
+    return _device(row, {"os": "WEB", "deviceToken": {"endpoint": endpoint, "keys": keys}})
+
+
 def _row(row: Record, system: str, device_id: str | None, *, fcm: bool = False) -> Found | Skipped:
-    if not row.get("active"):
-        return Skipped("inactive")
     fields = {"deviceId": device_id, "deviceToken": row.get("registration_id"), "os": system}
     if fcm:
         fields["tokenType"] = "fcm"
+    return _device(row, flat(fields))
+
+
+def _device(row: Record, fields: dict[str, Any]) -> Found | Skipped:
+    if not row.get("active"):
+        return Skipped("inactive")
     if row.get("user_id") is not None:
         fields["userId"] = str(row["user_id"])
-    return Found(_with_id(flat(fields)), _moment(row.get("date_created")))
+    return Found(_with_id(fields), _moment(row.get("date_created")))
 
 
 def _uuid(value: object) -> str | None:
@@ -277,6 +303,11 @@ def _with_id(fields: dict[str, Any]) -> dict[str, Any]:
     """
     token = str(fields.get("deviceToken", ""))
     return {"deviceId": f"import-{hashlib.sha256(token.encode()).hexdigest()[:40]}", **fields}
+
+
+def _key(value: object) -> object:
+    """Return a browser's key in base64url; many pages write it by `btoa`, and pad it."""
+    return value.translate(_BASE64URL).rstrip("=") if isinstance(value, str) else value
 
 
 def _named(record: Record, **names: str) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from push_pipeline.devices.foreign import (
     read_apns_device,
     read_fcm_device,
     read_gcm_device,
+    read_webpush_device,
 )
 from push_pipeline.errors import DatabaseUnavailable, SettingsError
 from push_pipeline.shown_address import shown
@@ -27,8 +28,8 @@ T = TypeVar("T")
 
 #: The columns of all of these tables that are read; which a table lacks is None.
 COLUMNS: Final = (
-    *("active", "application_id", "cloud_message_type", "date_created", "device_id"),
-    *("registration_id", "type", "user_id"),
+    *("active", "application_id", "auth", "browser", "cloud_message_type", "date_created"),
+    *("device_id", "p256dh", "registration_id", "type", "user_id"),
 )
 
 #: Rows of a page.
@@ -59,7 +60,11 @@ TABLES: Final[Mapping[str, Sequence[ForeignTable]]] = {
             "push_notifications_gcmdevice", "push_notifications.GCMDevice", read_gcm_device
         ),
         ForeignTable("push_notifications_wnsdevice", "push_notifications.WNSDevice"),
-        ForeignTable("push_notifications_webpushdevice", "push_notifications.WebPushDevice"),
+        ForeignTable(
+            "push_notifications_webpushdevice",
+            "push_notifications.WebPushDevice",
+            read_webpush_device,
+        ),
     ),
     "fcm-django": (ForeignTable("fcm_django_fcmdevice", "fcm_django.FCMDevice", read_fcm_device),),
 }

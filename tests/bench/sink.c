@@ -2,12 +2,13 @@
  *
  * One thread, epoll, OpenSSL, libnghttp2: fast enough that a benchmark measures its client.
  *   POST /3/device/...      200, apns-id echoed, no body
- *   POST /v1/projects/...   200, FCM's headers, {"name": ...}
+ *   POST /v1/projects/...   200, FCM's headers, {"name": ...}; also over HTTP/1.1
  *   POST /token             200, an OAuth access token; also over HTTP/1.1
  * usage: sink CERTIFICATE KEY [DELAY_MS [JITTER_MS [ONE_RECORD [MAX_STREAMS [TALLY]]]]]
  * TALLY is a file with a byte for each device: how often it was pushed to. A device's number is
  * what the last eight hexadecimal digits of its APNs token say.
- * prints "port N" when it listens on the loopback, "requests N" when SIGTERM ends it.
+ * prints "port N" when it listens on the loopback, "requests N" when SIGTERM ends it, and for
+ * each line that it reads: "DELAY_MS JITTER_MS ONE_RECORD", in force from then on, or an empty one.
  * build: cc -O2 -o sink sink.c -lnghttp2 -lssl -lcrypto
  */
 #define _GNU_SOURCE
@@ -161,6 +162,19 @@ static void submit(struct connection *c, int32_t id) {
     if (one_record) pump(c);
 }
 
+static void answer_http1(struct connection *c, const char *body) {
+    c->out_length = snprintf((char *)c->out, OUT_LIMIT,
+                             "HTTP/1.1 200 OK\r\ncontent-type: application/json; charset=UTF-8\r\n"
+                             "content-length: %zu\r\n\r\n%s", strlen(body), body);
+    flush_out(c);
+}
+
+static void answer_fcm_http1(struct connection *c) {
+    char body[128];
+    snprintf(body, sizeof body, FCM_NAME, requests);
+    answer_http1(c, body);
+}
+
 static void answer_later(struct connection *c, int32_t id) {
     struct answer *a = malloc(sizeof *a);
     int wait = delay + (jitter ? rand() % (jitter + 1) : 0);
@@ -192,10 +206,11 @@ static void turn_wheel(void) {
             struct connection *c = a->connection;
             c->waiting--;
             waiting_answers--;
-            if (!c->dead) submit(c, a->stream);
+            if (!c->dead && c->http1) answer_fcm_http1(c);
+            else if (!c->dead) submit(c, a->stream);
             /* Written once per connection and turn, unless each answer is to be a record. */
             if (!next || next->connection != c) {
-                if (!c->dead) pump(c);
+                if (!c->dead && !c->http1) pump(c);
                 if (c->dead) close_connection(c);
             }
             free(a);
@@ -262,9 +277,10 @@ static void start_http2(struct connection *c, nghttp2_session_callbacks *callbac
     pump(c);
 }
 
-/* google-auth fetches its token over HTTP/1.1: any complete request gets one. */
+/* google-auth and clients of FCM that speak HTTP/1.1: any complete request that is no push
+ * gets a token. */
 static void serve_http1(struct connection *c, const char *data, int size) {
-    char *end, *length, answer[512];
+    char *end, *length;
     if (c->in_length + size >= sizeof c->in) { c->dead = 1; return; }
     memcpy(c->in + c->in_length, data, size);
     c->in_length += size;
@@ -273,12 +289,10 @@ static void serve_http1(struct connection *c, const char *data, int size) {
     length = strcasestr(c->in, "content-length:");
     if (c->in + c->in_length < end + 4 + (length ? atoi(length + 15) : 0)) return;
     c->in_length = 0;
-    size = snprintf(answer, sizeof answer,
-                    "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
-                    "content-length: %zu\r\n\r\n%s", sizeof ACCESS_TOKEN - 1, ACCESS_TOKEN);
-    memcpy(c->out, answer, size);
-    c->out_length = size;
-    flush_out(c);
+    if (strncmp(c->in, "POST /v1/projects/", 18)) { answer_http1(c, ACCESS_TOKEN); return; }
+    requests++;
+    if (delay || jitter) answer_later(c, 0);
+    else answer_fcm_http1(c);
 }
 
 static void serve(struct connection *c, nghttp2_session_callbacks *callbacks) {
@@ -360,6 +374,23 @@ static int listen_on_loopback(void) {
     return fd;
 }
 
+/* A line from whoever started it; a wrong one changes nothing. */
+static void obey(void) {
+    char line[64];
+    ssize_t n = read(STDIN_FILENO, line, sizeof line - 1);
+    int new_delay, new_jitter, new_record;
+    if (n <= 0) { epoll_ctl(epoll, EPOLL_CTL_DEL, STDIN_FILENO, NULL); return; }
+    line[n] = 0;
+    if (sscanf(line, "%d %d %d", &new_delay, &new_jitter, &new_record) == 3 &&
+        new_delay >= 0 && new_jitter >= 0 && new_delay + new_jitter < SLOTS) {
+        delay = new_delay;
+        jitter = new_jitter;
+        one_record = new_record;
+    }
+    printf("requests %llu\n", requests);
+    fflush(stdout);
+}
+
 int main(int argc, char **argv) {
     if (argc < 3) { fprintf(stderr, "usage: sink CERTIFICATE KEY [DELAY_MS ...]\n"); return 2; }
     delay = argc > 3 ? atoi(argv[3]) : 0;
@@ -381,14 +412,17 @@ int main(int argc, char **argv) {
 
     int listener = listen_on_loopback();
     struct epoll_event events[256], listening = {.events = EPOLLIN, .data.ptr = NULL};
+    struct epoll_event said = {.events = EPOLLIN, .data.ptr = &said};
     epoll = epoll_create1(0);
     epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &listening);
+    epoll_ctl(epoll, EPOLL_CTL_ADD, STDIN_FILENO, &said);  /* no file or /dev/null: refused */
     turned = now_ms();
     while (!stopped) {
         int n = epoll_wait(epoll, events, 256, waiting_answers ? 1 : 1000);
         for (int i = 0; i < n; i++) {
             struct connection *c = events[i].data.ptr;
             if (!c) { accept_all(listener, context); continue; }
+            if (events[i].data.ptr == &said) { obey(); continue; }
             if (c->out_length && events[i].events & EPOLLOUT) flush_out(c);
             if (!c->dead) serve(c, callbacks);
             if (c->dead) close_connection(c);

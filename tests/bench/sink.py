@@ -107,6 +107,19 @@ class Sink:
         """Return by how many pushes how many devices got so far; 255 stands for more too."""
         return Counter(self._tally.read_bytes())
 
+    def answer_after(self, delay: int, jitter: int = 0) -> None:
+        """Answer so many milliseconds late from now on, and then each in a record of its own."""
+        self._say(f"{delay} {jitter} {int(delay + jitter > 0)}")
+
+    def count(self) -> int:
+        """Return how many pushes it has got so far."""
+        return self._say("")
+
+    def _say(self, line: str) -> int:
+        self._process.stdin.write(f"{line}\n")
+        self._process.stdin.flush()
+        return int(self._process.stdout.readline().split()[1])
+
     def __enter__(self) -> Self:
         program = compile_sink()
         self._directory = tempfile.TemporaryDirectory()
@@ -116,6 +129,7 @@ class Sink:
             self._arguments.append(str(self._tally))
         self._process = subprocess.Popen(
             [program, *self._certificate, *self._arguments],
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
             preexec_fn=die_with_parent,  # noqa: PLW1509  # one thread, and no lock taken

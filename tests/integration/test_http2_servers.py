@@ -212,3 +212,12 @@ def test_the_sink_answers_like_fcm_and_its_token_endpoint(sink):
     assert b'"access_token":"bench"' in token.body
     with urllib.request.urlopen(f"{sink.url}/token", b"a=b", context=sink.tls) as over_http1:
         assert over_http1.read() == token.body
+
+
+def test_the_sink_serves_fcm_over_http1_counts_and_is_told_to_be_late(sink):
+    before = sink.count()
+    sink.answer_after(1)
+    with urllib.request.urlopen(f"{sink.url}/v1/projects/a/b", b"{}", context=sink.tls) as answer:
+        assert b'"name": "projects/bench/messages/0:' in answer.read()
+    sink.answer_after(5, 20)
+    assert sink.count() == before + 1

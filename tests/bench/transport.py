@@ -20,7 +20,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from push_workers.senders.http2 import Ended, Transport
+from push_workers.senders.http2 import Transport
 from tests.bench.sink import Sink
 
 BATCH = 1000
@@ -102,10 +102,10 @@ def run_ours(scenario: Scenario, sink: Sink) -> Run:
     )
 
     def send() -> None:
-        endings = transport.send_many(
+        replies = transport.send_batch(
             paths, bodies, headers=lambda _connection: headers, request_ids=ids
         )
-        if any(ending.kind is not Ended.ANSWER or ending.status != 200 for ending in endings):
+        if replies.others:
             raise RuntimeError(f"not every request was answered: {transport.stats}")
 
     send()

@@ -65,11 +65,11 @@ class Reader:
         return dict(self.headers[stream])[b":path"]
 
 
-def codec_with(requests: int, **options: object) -> tuple[Codec, list]:
+def codec_with(requests: int, *, brief: bool = False, **options: object) -> tuple[Codec, list]:
     """A codec that has `requests` in flight; request `i` is stream `2 * i + 1`."""
     codec = Codec(RunningTotals(), **options)
     results: list = [None] * requests
-    codec.begin(results)
+    codec.begin(results, brief=brief)
     paths = [b"/%d" % n for n in range(requests)]
     codec.submit(Requests(paths, b"{}"), range(requests), FIELDS)
     return codec, results

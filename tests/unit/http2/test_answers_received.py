@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from push_workers.senders.http2 import Ended, frames
+from push_workers.senders.http2 import Ended, Replies, frames
 from push_workers.senders.http2.header_blocks import MAX_BLOCK_BYTES
 from push_workers.senders.http2.requests import Requests
 from tests.unit.http2.peer_codec import FIELDS, Writer, codec_with, data_frame, headers_frame
@@ -73,9 +73,7 @@ def _cut_block(draw, stream, block, flags):
 def test_every_answer_ends_at_its_own_request(server, data):
     count, stream, expected = server
     codec, results = codec_with(count)
-    cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=20)))
-    for start, end in zip([0, *cuts], [*cuts, len(stream)], strict=True):
-        codec.receive(stream[start:end])
+    _receive_in_parts(codec, stream, data)
     assert codec.in_flight == 0
     read = {
         number: (ending.status, ending.body, ending.header("apns-id"))
@@ -83,6 +81,36 @@ def test_every_answer_ends_at_its_own_request(server, data):
     }
     assert read == expected
     assert all(ending.kind is Ended.ANSWER and ending.detail == "" for ending in results)
+
+
+@settings(deadline=None, max_examples=100)
+@given(servers(), st.data())
+def test_of_an_answer_200_the_body_alone_is_kept_where_no_more_is_asked(server, data):
+    count, stream, expected = server
+    codec, results = codec_with(count, brief=True)
+    _receive_in_parts(codec, stream, data)
+    assert codec.in_flight == 0
+    replies = Replies.of(results)
+    assert len(replies) == count
+    taken = [body for _, (status, body, _) in sorted(expected.items()) if status == 200]
+    assert replies.bodies == taken
+    others = {
+        number: (ending.status, ending.body, ending.header("apns-id"))
+        for number, ending in replies.others.items()
+    }
+    assert others == {number: said for number, said in expected.items() if said[0] != 200}
+
+
+def test_answers_of_two_frames_are_read_in_whatever_order_the_frames_come():
+    codec, results = codec_with(5, brief=True)
+    block = Writer().block((":status", "200"), ("server", "x"))
+    streams = (3, 5, 7, 9)
+    codec.receive(headers_frame(1, block, frames.END_STREAM))
+    heads = b"".join(headers_frame(stream, block[1:]) for stream in streams)
+    codec.receive(heads + data_frame(9, b"") + data_frame(7, b"in two", 0) + data_frame(3, b"a"))
+    assert results == [b"", b"a", None, None, b""]
+    codec.receive(data_frame(7, b" parts") + data_frame(3, b"late") + data_frame(5, b"b"))
+    assert results == [b"", b"a", b"b", b"in two parts", b""]
 
 
 def test_a_peer_that_obeys_our_table_size_is_read_without_decoding():
@@ -137,6 +165,18 @@ def test_a_body_of_any_size_below_the_limit_is_kept_whole():
     assert results[0].body == b"<html>" * 60_000
 
 
+def test_bodies_of_one_frame_are_acknowledged_as_well():
+    codec, _ = codec_with(600, brief=True)
+    block = Writer().block((":status", "200"))
+    codec.receive(headers_frame(1, block, frames.END_STREAM))
+    acknowledged = 0
+    for stream in range(3, 1200, 2):
+        codec.receive(headers_frame(stream, block[1:]) + data_frame(stream, b"b" * 16_384))
+        acknowledged += sum(_increments(codec.replies()))
+    assert codec.in_flight == 0
+    assert 0 < acknowledged <= 599 * 16_384
+
+
 def test_received_bytes_are_acknowledged_so_that_the_window_never_closes():
     codec, _ = codec_with(1)
     codec.receive(headers_frame(1, Writer().block((":status", "200"))))
@@ -169,6 +209,12 @@ def test_large_headers_are_read_up_to_the_limit():
             frames.frame(frames.CONTINUATION, 0 if rest else frames.END_HEADERS, 1, piece)
         )
     assert len(results[0].header("x-large")) == MAX_BLOCK_BYTES // 8
+
+
+def _receive_in_parts(codec, stream, data):
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=20)))
+    for start, end in zip([0, *cuts], [*cuts, len(stream)], strict=True):
+        codec.receive(stream[start:end])
 
 
 def _increments(data):

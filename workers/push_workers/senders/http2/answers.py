@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from push_workers.senders.http2.endings import Ended, Ending, Fields
+from push_workers.senders.http2.endings import Ended, Ending, Fields, Kept
 from push_workers.senders.http2.frames import ErrorCode, error_word
 from push_workers.senders.http2.header_blocks import HeaderBlocks
 from push_workers.senders.http2.stats import RunningTotals
@@ -12,12 +12,16 @@ from push_workers.senders.http2.stats import RunningTotals
 MAX_BODY_BYTES = 1_048_576
 
 FIRST_FINAL_STATUS = 200
+OK = 200
 
 #: Statuses by which a server may ask to be left alone for a while (RFC 9110, 10.2.3).
 TOO_MANY_REQUESTS = 429
 FIRST_SERVER_ERROR = 500
 
 ANSWER = Ended.ANSWER  # looking a member up costs as much as making the ending
+
+#: What is kept of the headers of a 200 of which nothing but the body is asked for.
+BRIEF_200: tuple[int, bytes | Fields] = (OK, b"")
 
 
 class Returned(NamedTuple):
@@ -32,18 +36,20 @@ class Answers:
     """Streams without an end, and the endings by request.
 
     `results` is the caller's list: the answer of stream `s` goes to `results[waiting[s]]`.
-    Streams are all that correlates an answer with its request.
+    Streams are all that correlates an answer with its request. Where a `brief` list is asked for,
+    an answer 200 is its body and no more.
     """
 
     def __init__(self, tally: RunningTotals) -> None:
         self.answered = False  # some request has had its answer
         self.blocks = HeaderBlocks()
         self.waiting: dict[int, int] = {}  # stream -> index of the request
-        self.results: list[Ending | None] = []
+        self.results: list[Kept | None] = []
+        self.brief = False
         self.returned: list[Returned] = []
         self.complaints: list[Ending] = []  # answers of a server that has too much to do, or fails
         self.begun: dict[int, tuple[int, bytes | Fields]] = {}  # headers came, the end did not
-        self._bodies: dict[int, bytearray] = {}
+        self.bodies: dict[int, bytearray] = {}  # of which several parts came
         self._tally = tally
 
     def headers(self, stream: int, block: bytes, ended: bool) -> ErrorCode | None:
@@ -57,7 +63,7 @@ class Answers:
             return None
         if status < FIRST_FINAL_STATUS:
             return self._malformed(stream, "Status")
-        self.begun[stream] = status, fields
+        self.begun[stream] = BRIEF_200 if status == OK and self.brief else (status, fields)
         return self.data(stream, b"", ended) if ended else None
 
     def data(self, stream: int, payload: bytes, ended: bool) -> ErrorCode | None:
@@ -66,26 +72,32 @@ class Answers:
             return None
         if stream not in self.begun:
             return self._malformed(stream, "DataFirst")
-        body = self._bodies.get(stream)
+        body = self.bodies.get(stream)
         if body is not None:
             body += payload
         elif not ended:
-            body = self._bodies[stream] = bytearray(payload)
+            body = self.bodies[stream] = bytearray(payload)
         if body is not None and len(body) > MAX_BODY_BYTES:
             self._end(stream, "BodyTooLarge")
             return ErrorCode.CANCEL
         if ended:
-            self._complete(stream, payload if body is None else bytes(self._bodies.pop(stream)))
+            self._complete(stream, payload if body is None else bytes(self.bodies.pop(stream)))
         return None
 
     def _complete(self, stream: int, body: bytes) -> None:
         status, fields = self.begun.pop(stream)
-        ending = Ending(ANSWER, status, body, fields)
-        self.results[self.waiting.pop(stream)] = ending
-        if status == TOO_MANY_REQUESTS or status >= FIRST_SERVER_ERROR:
-            self.complaints.append(ending)
+        if status == OK and self.brief:
+            self.results[self.waiting.pop(stream)] = body
+        else:
+            self._note(stream, Ending(ANSWER, status, body, fields))
         if not self.answered:
             self._first_answer()
+
+    def _note(self, stream: int, ending: Ending) -> None:
+        self.results[self.waiting.pop(stream)] = ending
+        status = ending.status
+        if status == TOO_MANY_REQUESTS or status >= FIRST_SERVER_ERROR:
+            self.complaints.append(ending)
 
     def reset(self, stream: int, code: int) -> None:
         """The peer ended a stream; only REFUSED_STREAM before any answer promises anything."""
@@ -130,5 +142,5 @@ class Answers:
 
     def _forget(self, stream: int) -> int:
         self.begun.pop(stream, None)
-        self._bodies.pop(stream, None)
+        self.bodies.pop(stream, None)
         return self.waiting.pop(stream)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import cast
 
 from push_workers.senders.http2.answers import Returned
-from push_workers.senders.http2.endings import Ended, Ending
+from push_workers.senders.http2.endings import Ended, Ending, Kept
 from push_workers.senders.http2.hpack_encoder import Field
 from push_workers.senders.http2.requests import Requests
 
@@ -26,10 +26,13 @@ class Call:
         leading: Sequence[Field],
         deadline: float,
         stops_at: StopsAt | None = None,
+        *,
+        brief: bool = False,
     ) -> None:
         self.requests = requests
         self.deadline = deadline
-        self.results: list[Ending | None] = [None] * len(requests)
+        self.brief = brief  # of an answer 200 the body is enough
+        self.results: list[Kept | None] = [None] * len(requests)
         self.failure: str | None = None  # why no connection could be had, if this call saw it
         self._stops_at = stops_at
         self._stopped = False
@@ -100,8 +103,8 @@ class Call:
         self._again.clear()
         self._next = len(self.results)
 
-    def endings(self) -> list[Ending]:
-        """One ending per request, in their order."""
+    def kept(self) -> list[Kept]:
+        """What is kept of each request's end, in their order."""
         if None in self.results:
             raise AssertionError("a request was left without an ending")
-        return cast("list[Ending]", self.results)
+        return cast("list[Kept]", self.results)

@@ -8,8 +8,8 @@ import struct
 from collections.abc import Callable, Sequence
 
 from push_workers.senders.http2 import frames
-from push_workers.senders.http2.answers import MAX_BODY_BYTES, Answers
-from push_workers.senders.http2.endings import Ended, Ending
+from push_workers.senders.http2.answers import BRIEF_200, MAX_BODY_BYTES, Answers
+from push_workers.senders.http2.endings import Ended, Ending, Kept
 from push_workers.senders.http2.frames import ErrorCode, PeerViolation
 from push_workers.senders.http2.goaway import read_goaway
 from push_workers.senders.http2.header_blocks import MAX_BLOCK_BYTES, PLAIN_200
@@ -27,6 +27,8 @@ MAX_IDLE_FRAMES = 10_000
 #: A frame's head with type and flags in one: what `receive` compares for each answer.
 SHORT_HEAD = struct.Struct(">HBHI").unpack_from
 WHOLE_ANSWER = frames.HEADERS << 8 | frames.END_HEADERS | frames.END_STREAM
+BEGUN_ANSWER = frames.HEADERS << 8 | frames.END_HEADERS
+LAST_DATA = frames.DATA << 8 | frames.END_STREAM
 ANSWER = Ended.ANSWER  # looking a member up costs as much as making the ending
 SETTING = struct.Struct(">HI")
 WORD_BYTES = 4
@@ -95,9 +97,9 @@ class Codec:
         numbers = (frames.LARGEST - self.outbound.next_stream) // 2 + 1
         return max(0, min(self._peer_limit - self.in_flight, numbers))
 
-    def begin(self, results: list[Ending | None]) -> None:
-        """Endings go to this list from now on; nothing may be in flight."""
-        self.answers.results = results
+    def begin(self, results: list[Kept | None], *, brief: bool = False) -> None:
+        """Endings go to this list from now on, briefly or whole; nothing may be in flight."""
+        self.answers.results, self.answers.brief = results, brief
         self.answers.complaints = []
         self._idle_frames = 0
 
@@ -139,9 +141,9 @@ class Codec:
         """
         if self._tail:
             data = self._tail + data
-        waiting, begun = self.answers.waiting, self.answers.begun
-        results, quick = self.answers.results, self._reads_quickly()
-        before, position, size = len(waiting), 0, len(data)
+        waiting, begun, parts = self.answers.waiting, self.answers.begun, self.answers.bodies
+        results, brief, quick = self.answers.results, self.answers.brief, self._reads_quickly()
+        before, position, size, bodies_size = len(waiting), 0, len(data), 0
         last = size - frames.HEAD_BYTES
         while position <= last:
             high, low, form, stream = SHORT_HEAD(data, position)
@@ -151,7 +153,8 @@ class Codec:
                 _check_size(end - start)
                 break
             position = end
-            # The answer of nearly every request: one frame, status 200, nothing to decode.
+            # The answer of nearly every request: status 200, nothing to decode, in one frame; or
+            # its body in a second one.
             if (
                 quick
                 and form == WHOLE_ANSWER
@@ -160,17 +163,41 @@ class Codec:
                 and end > start
                 and stream not in begun
             ):
-                results[waiting.pop(stream)] = Ending(ANSWER, 200, b"", data[start:end])
+                results[waiting.pop(stream)] = (
+                    b"" if brief else Ending(ANSWER, 200, b"", data[start:end])
+                )
+            elif (
+                brief
+                and quick
+                and form == BEGUN_ANSWER
+                and stream in waiting
+                and data[start] == PLAIN_200
+                and end > start
+                and stream not in begun
+            ):
+                begun[stream] = BRIEF_200
+            elif (
+                quick
+                and form == LAST_DATA
+                and begun.get(stream) is BRIEF_200
+                and stream not in parts
+                and end - start <= frames.DEFAULT_MAX_FRAME
+            ):
+                del begun[stream]
+                results[waiting.pop(stream)] = data[start:end]
+                bodies_size += end - start
             else:
                 self._dispatch(form >> 8, form & 0xFF, stream & frames.LARGEST, data[start:end])
                 quick = self._reads_quickly()
         self._tail = data[position:]
+        self._renew_window(bodies_size)
         if len(waiting) < before:
             self._idle_frames = 0
 
     def _reads_quickly(self) -> bool:
-        """Answers stand alone, and no header block is left open."""
-        return self.answers.blocks.self_contained and self._block is None
+        """Answers stand alone, the first is here, and no header block is left open."""
+        answers = self.answers
+        return answers.answered and answers.blocks.self_contained and self._block is None
 
     def _dispatch(self, kind: int, flags: int, stream: int, payload: bytes) -> None:
         _check_size(len(payload))

@@ -149,9 +149,9 @@ class Connection:
             return min(self._expires_at, self._channel.redials_at)
         return self._expires_at if self.phase is Phase.CHECKING else math.inf
 
-    def begin(self, results: list[Ending | None], now: float) -> None:
+    def begin(self, call: Call, now: float) -> None:
         """A call starts: notice what happened since the last one, ask if that is long ago."""
-        self._codec.begin(results)
+        self._codec.begin(call.results, brief=call.brief)
         if self.phase is Phase.DIALLING:  # it was left over by a call that did not need it
             self._expires_at = now + self._patience.connect
             return

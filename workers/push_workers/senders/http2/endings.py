@@ -1,6 +1,8 @@
 """How one request ended: answered, refused, not sent, or unknown."""
 
+from collections.abc import Sequence
 from enum import StrEnum
+from typing import NamedTuple, Self, cast
 
 import hpack
 from hpack import Decoder
@@ -52,6 +54,30 @@ class Ending:
 
     def __repr__(self) -> str:
         return f"Ending({self.kind.value!r}, {self.status}, {self.detail!r})"
+
+
+#: What is kept of a request's end: of an answer 200, where nobody asks for more, its body alone.
+Kept = Ending | bytes
+
+
+class Replies(NamedTuple):
+    """How the requests of a batch ended: nearly all with 200, and these are their bodies alone."""
+
+    bodies: Sequence[bytes]  # of those that were answered 200, in the order of the requests
+    others: dict[int, Ending]  # all the others, by request
+
+    @classmethod
+    def of(cls, kept: Sequence[Kept]) -> Self:
+        """Tell the bodies from the endings."""
+        if {*map(type, kept)} <= {bytes}:  # nearly always
+            return cls(cast("Sequence[bytes]", kept), {})
+        return cls(
+            [one for one in kept if isinstance(one, bytes)],
+            {n: one for n, one in enumerate(kept) if isinstance(one, Ending)},
+        )
+
+    def __len__(self) -> int:
+        return len(self.bodies) + len(self.others)
 
 
 def decode(block: bytes) -> Fields:

@@ -7,12 +7,13 @@ import ssl
 import time
 from collections.abc import Callable, Sequence
 from random import SystemRandom
+from typing import cast
 
 from push_workers.senders.http2.call import Call, HeadersOf, StopsAt
 from push_workers.senders.http2.channel import Address, Channel, ChannelError, resolve
 from push_workers.senders.http2.codec import Codec
 from push_workers.senders.http2.connection import Connection, Phase
-from push_workers.senders.http2.endings import Ending
+from push_workers.senders.http2.endings import Ending, Replies
 from push_workers.senders.http2.pace import Pace
 from push_workers.senders.http2.patience import Patience
 from push_workers.senders.http2.proxy import Proxy, proxy_for
@@ -121,17 +122,29 @@ class Transport:
         Raises:
             ValueError: the sequences differ in length.
         """
-        if os.getpid() != self._pid:
-            self._start_afresh()
         requests = Requests(paths, bodies, request_ids)
-        deadline = time.monotonic() + self._timeout
-        call = Call(requests, headers, self._leading, deadline, stops_at)
-        try:
-            self._carry_out(call)
-        except BaseException:  # a worker's time limit thrown into the call, for one
-            self._abandon()  # nothing that still comes may be taken for a later call's answer
-            raise
-        return call.endings()
+        call = Call(requests, headers, self._leading, self._deadline(), stops_at)
+        self._carry_out_or_abandon(call)
+        return cast("list[Ending]", call.kept())
+
+    def send_batch(
+        self,
+        paths: Sequence[bytes],
+        bodies: Sequence[bytes] | bytes,
+        *,
+        headers: HeadersOf,
+        request_ids: Sequence[bytes] | None = None,
+        stops_at: StopsAt | None = None,
+    ) -> Replies:
+        """Send as `send_many` does, and keep no more of an answer 200 than its body.
+
+        Raises:
+            ValueError: the sequences differ in length.
+        """
+        requests = Requests(paths, bodies, request_ids)
+        call = Call(requests, headers, self._leading, self._deadline(), stops_at, brief=True)
+        self._carry_out_or_abandon(call)
+        return Replies.of(call.kept())
 
     def close(self) -> None:
         """Say GOAWAY and close every connection. A second call does nothing."""
@@ -154,10 +167,22 @@ class Transport:
         self._tally = RunningTotals()
         self._pace = Pace(self._limit + SPARE_CONNECTIONS, SystemRandom())
 
+    def _deadline(self) -> float:
+        return time.monotonic() + self._timeout
+
+    def _carry_out_or_abandon(self, call: Call) -> None:
+        if os.getpid() != self._pid:
+            self._start_afresh()
+        try:
+            self._carry_out(call)
+        except BaseException:  # a worker's time limit thrown into the call, for one
+            self._abandon()  # nothing that still comes may be taken for a later call's answer
+            raise
+
     def _carry_out(self, call: Call) -> None:
         now = time.monotonic()
         for connection in self._connections:
-            connection.begin(call.results, now)
+            connection.begin(call, now)
         self._bury(call, now)
         while call.pending or self._in_flight():
             if now >= call.deadline:
@@ -209,7 +234,7 @@ class Transport:
         codec = Codec(self._tally, stream_cap=self._stream_cap, id_header=self._id_header)
         careful = self._pace.is_failing
         connection = Connection(channel, codec, now, self._patience, careful=careful)
-        connection.begin(call.results, now)
+        connection.begin(call, now)
         self._connections.append(connection)
         return True
 

@@ -210,7 +210,7 @@ def test_a_certificate_is_shown_and_no_token_is_sent(tmp_path: Path) -> None:
 
 
 def test_nobody_to_send_to_is_no_work(apns: Stand, sender: ApnsSender) -> None:
-    assert sender.send(rendered(), [], []) == []
+    assert list(sender.send(rendered(), [], [])) == []
     assert apns.connections == 0
 
 

@@ -15,7 +15,7 @@ from push_pipeline.directory.apps import ensure_app
 from push_pipeline.directory.provider_routes import put_credential
 from push_pipeline.ledger.due_batches import release_lost
 from push_pipeline.ledger.values import Standing
-from push_pipeline.outcome import Outcome, Verdict
+from push_pipeline.outcome import Outcome
 from push_pipeline.queues import Wake
 from push_pipeline.settings import get_settings
 from push_workers import tick
@@ -23,6 +23,7 @@ from push_workers.delivery.deliver import deliver
 from push_workers.delivery.process import Context
 from push_workers.fanout import fan_out
 from push_workers.senders.base import OnPause, Rendered, Sender, Target
+from push_workers.senders.verdicts import Verdicts
 from push_workers.testing import NoBudgets
 from tests.simulation import promises
 from tests.simulation.answers import ANSWERS, EXPIRED
@@ -335,9 +336,8 @@ class _Provider:
         ids: Sequence[str],  # noqa: ARG002 - a sender's signature
         bodies: Sequence[bytes] | None = None,  # noqa: ARG002
         on_pause: OnPause | None = None,  # noqa: ARG002
-    ) -> list[Verdict]:
-        verdicts: list[Verdict] = self._world.stop("send", Sending(self._batch, targets, rendered))
-        return verdicts
+    ) -> Verdicts:
+        return Verdicts.of(self._world.stop("send", Sending(self._batch, targets, rendered)))
 
     def try_out(self) -> str | None:
         return None

@@ -34,6 +34,7 @@ from push_workers.delivery.deliver import deliver
 from push_workers.delivery.process import Context
 from push_workers.fanout import fan_out
 from push_workers.senders.base import Broadcaster, OnPause, Rendered, Sender, Target
+from push_workers.senders.verdicts import Verdicts
 
 #: Where a credential stands in for an app's own: provider and environment.
 _ROUTES: Final = (
@@ -78,12 +79,12 @@ class Provider:
         ids: Sequence[str],  # noqa: ARG002 - a sender's signature
         bodies: Sequence[bytes] | None = None,
         on_pause: OnPause | None = None,  # noqa: ARG002 - as well
-    ) -> list[Verdict]:
+    ) -> Verdicts:
         """Keep what is sent, and answer."""
         for target, body in zip(targets, bodies or [rendered.body] * len(targets), strict=True):
             told = target.token, rendered.platform.value, json.loads(body), rendered.headers
             self.sent.append(Sent(*told))
-        return [_verdict(self._answer(target.token)) for target in targets]
+        return Verdicts.of(_verdict(self._answer(target.token)) for target in targets)
 
     def broadcast(self, headers: Mapping[str, str], body: bytes) -> Verdict:
         """Keep what a broadcast channel is sent, by its id in the token's place, and answer."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from push_pipeline.outcome import ACCEPTED, Outcome, Verdict
+from push_pipeline.outcome import Outcome, Verdict
 from push_workers.senders.answers import count_answers, label_of
 from push_workers.senders.apns.responses import REASONS as OF_APNS
 from push_workers.senders.fcm.responses import REASONS as OF_FCM
@@ -13,9 +13,7 @@ def test_answers_are_counted_by_status_and_reason() -> None:
     gone, silent = Verdict(Outcome.GONE, "Unregistered"), Verdict(Outcome.UNKNOWN, "Timeout")
     odd = Verdict(Outcome.REJECTED, "DeviceTokenAbc123")
 
-    counted = count_answers(
-        [200, 410, 200, 0, 400], [ACCEPTED, gone, ACCEPTED, silent, odd], OF_APNS
-    )
+    counted = count_answers(2, [(410, gone), (0, silent), (400, odd)], OF_APNS)
 
     assert counted == {
         ("200", ""): 2,
@@ -23,7 +21,7 @@ def test_answers_are_counted_by_status_and_reason() -> None:
         ("none", "Timeout"): 1,
         ("400", "other"): 1,
     }
-    assert count_answers([], [], OF_APNS) == {}
+    assert count_answers(0, [], OF_APNS) == {}
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from push_pipeline.outcome import CONSEQUENCES, Outcome, RouteAction
-from push_workers.senders.fcm.responses import CURED_BY_SIGNING_IN, classify
+from push_workers.senders.fcm.responses import CURED_BY_SIGNING_IN, are_all_named, classify, name_of
 from tests.unit.senders.answers_of_fcm import NAME, QUOTA, RATE, ROWS, Row, error, fcm, info
 
 NOW = 1_790_000_000.0
@@ -28,6 +28,53 @@ def test_every_answer_has_its_consequences(row: Row) -> None:
 def test_the_name_of_an_accepted_message_is_kept() -> None:
     body = json.dumps({"name": NAME}).encode()
     assert classify(200, body, no_header, NOW).provider_id == NAME
+
+
+FORMS = [
+    b'{\n  "name": "%b"\n}\n',
+    b'{"name":"%b"}',
+    b' {"name" : "%b"} ',
+    b'{"name":"","name":"%b"}',
+]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_answers_alike_are_seen_at_one_look_to_name_their_messages(form: bytes) -> None:
+    names = [b"projects/p/messages/0:%d%%31bd" % (n * 977) for n in range(9)]
+    assert are_all_named([form % name for name in names])
+    assert are_all_named([form % b"name", form % b"another"])
+    assert are_all_named([])
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        b"",
+        b"<html>",
+        b'{"name": 5}',
+        b'{"name": "x"',
+        b'{"name": "x", "name": 5}',
+        b'{"name": "x", "y": "z"}',
+        b'{"name": "\\"}',
+        b'{"name": "\n"}',
+        b'{"name": "\xff"}',
+        b'{"name": "x"}{"name": "y"}',
+    ],
+)
+def test_answers_of_which_one_is_odd_are_read_one_by_one(odd: bytes) -> None:
+    usual = b'{"name": "projects/p/messages/1"}'
+    assert not are_all_named([usual, odd, usual])
+    assert not are_all_named([odd, usual])
+    assert not are_all_named([usual, b'{"name": "', b'x"}'])
+
+
+pieces = st.sampled_from([b'"', b"\\", b'{"name": "', b'"}', b"x", b"", b", ", b"\n", b"\xc3\xa4"])
+
+
+@given(st.lists(st.lists(pieces, max_size=5).map(b"".join), min_size=1, max_size=4))
+def test_who_is_seen_to_be_named_has_a_name(bodies: list[bytes]) -> None:
+    if are_all_named(bodies):
+        assert None not in map(name_of, bodies)
 
 
 def test_only_answers_about_the_access_token_ask_for_a_new_one() -> None:

@@ -26,6 +26,7 @@ from push_workers.delivery.settle import (
     settle,
 )
 from push_workers.senders.base import Target
+from push_workers.senders.verdicts import Verdicts
 
 NOW = 1_000_000
 RULES = Rules(
@@ -50,7 +51,9 @@ NEW = replace(QUIET, proven=False)
 
 def report_of(*verdicts: Verdict, rules: Rules = RULES) -> Report:
     targets = [Target(key, f"token-{key}", "apns") for key in range(1, len(verdicts) + 1)]
-    return settle(targets, verdicts, rules, sent_at=NOW - 5, now=NOW, rng=random.Random(1))
+    return settle(
+        targets, Verdicts.of(verdicts), rules, sent_at=NOW - 5, now=NOW, rng=random.Random(1)
+    )
 
 
 def test_an_accepted_device_is_counted_and_recorded_with_the_providers_id() -> None:
@@ -73,7 +76,8 @@ def test_a_slice_that_was_accepted_as_a_whole_is_reported_as_any_other(
     whole = report_of(ACCEPTED, ACCEPTED, rules=rules)
     mixed = report_of(ACCEPTED, ACCEPTED, refused, rules=rules)
 
-    assert mixed.ended == {**whole.ended, (Settled.REJECTED, refused.reason): [(3, None)]}
+    assert mixed.taken.named() == whole.taken.named() == [(1, "id"), (2, "id")]
+    assert mixed.ended == {(Settled.REJECTED, refused.reason): [(3, None)]}
     assert (whole.recent, whole.reached, whole.route) == (mixed.recent, mixed.reached, mixed.route)
     assert whole.resent == resent
 
@@ -348,7 +352,7 @@ def test_the_ledger_setting_decides_which_deliveries_get_a_row(keep: str, rows: 
     report = report_of(ACCEPTED, rejected)
 
     assert len(report.settlements(keep, RULES, NOW)) == rows
-    assert report.accepted() == [1]
+    assert list(report.accepted()) == [1]
     assert (report.tally().ended[Settled.ACCEPTED], report.tally().ended[Settled.REJECTED]) == (
         1,
         1,

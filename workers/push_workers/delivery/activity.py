@@ -9,6 +9,7 @@ from typing import Final
 
 from push_pipeline.outcome import DeviceAction, Evidence, Outcome, Verdict
 from push_workers.senders.base import Target
+from push_workers.senders.verdicts import Verdicts
 
 #: What Apple says of a topic: that of activities may be closed to a key that sends all else.
 _OF_THE_TOPIC: Final = frozenset(("BadTopic", "TopicDisallowed"))
@@ -25,26 +26,22 @@ def activity_target(key: int, token: str, kind: str, address: str | None) -> Tar
 
 
 def judge_addresses(
-    targets: Sequence[Target], verdicts: Sequence[Verdict], sent_at: int
-) -> tuple[list[Verdict], list[Evidence]]:
+    targets: Sequence[Target], verdicts: Verdicts, sent_at: int
+) -> tuple[Verdicts, list[Evidence]]:
     """Return the verdicts as far as they concern more than an address, and who is dead.
 
     `sent_at` (epoch milliseconds) is when the tokens were read.
     """
-    judged = [
-        _without_route(_mild(one) if _is_address(to) else one)
-        for to, one in _both(targets, verdicts)
-    ]
+    judged = {
+        n: _without_route(_mild(one) if _is_address(targets[n]) else one)
+        for n, one in verdicts.others.items()
+    }
     dead = [
-        _evidence(to, one, sent_at)
-        for to, one in _both(targets, verdicts)
-        if one.outcome is Outcome.GONE and _is_address(to)
+        _evidence(targets[n], one, sent_at)
+        for n, one in verdicts.others.items()
+        if one.outcome is Outcome.GONE and _is_address(targets[n])
     ]
-    return judged, dead
-
-
-def _both(targets: Sequence[Target], verdicts: Sequence[Verdict]) -> list[tuple[Target, Verdict]]:
-    return list(zip(targets, verdicts, strict=True))
+    return Verdicts(len(verdicts), judged, verdicts.names), dead
 
 
 def _is_address(target: Target) -> bool:

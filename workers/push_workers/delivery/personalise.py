@@ -17,6 +17,7 @@ from push_pipeline.content import compact_json
 from push_pipeline.outcome import Outcome, Verdict
 from push_pipeline.platform import Platform
 from push_workers.senders.base import OnPause, Rendered, Sender, Target
+from push_workers.senders.verdicts import Verdicts
 
 #: What becomes of a device for whom the notification is too large with its user's words.
 TOO_LARGE: Final = Verdict(Outcome.REJECTED, "PayloadTooLarge")
@@ -136,7 +137,7 @@ def send_each_its_own(
     ids: Sequence[str],
     said: Sequence[Said],
     on_pause: OnPause | None = None,
-) -> list[Verdict]:
+) -> Verdicts:
     """Send to each target its own words, and return one verdict each.
 
     A device for whom the notification is too large or empty is refused here; the others are sent
@@ -151,8 +152,8 @@ def send_each_its_own(
         [body for _, body in fit],
         on_pause,
     )
-    answers = iter(sent)
-    return [next(answers) if isinstance(body, bytes) else body for body in bodies]
+    refused = {n: body for n, body in enumerate(bodies) if isinstance(body, Verdict)}
+    return Verdicts(len(bodies), refused).put([n for n, _ in fit], sent)
 
 
 def words_of(columns: Sequence[str], user: tuple[str, Mapping[str, Any]] | None) -> Words:

@@ -27,6 +27,7 @@ from push_workers.delivery.claim import Claim, Probe, SettleRest, Slice, without
 from push_workers.delivery.process import Context
 from push_workers.delivery.settle import Report, Retry, RouteChange, route_change
 from push_workers.senders.registry import reason_label
+from push_workers.senders.verdicts import Verdicts
 
 #: Milliseconds after which good news of a route are told to the other workers.
 NEWS_MS = 1_000
@@ -78,7 +79,7 @@ def pause_at_once(claim: Claim, context: Context, verdict: Verdict) -> None:
     The slice that was told so is not over before all that was on its way is answered; what it
     records then closes the route again.
     """
-    change = route_change([verdict], claim.rules, now_ms(), context.rng)
+    change = route_change(Verdicts.of([verdict]), claim.rules, now_ms(), context.rng)
     if change is None or claim.batch.credential_id is None:
         return
     with suppress(DatabaseUnavailable), db.writing() as connection:

@@ -1,6 +1,6 @@
 """Send one slice of a batch through the app's credential, and say what follows."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -21,6 +21,7 @@ from push_workers.delivery.process import Context, RunFacts
 from push_workers.delivery.record import pause_at_once
 from push_workers.delivery.settle import Report, Rules, may_resend, settle
 from push_workers.senders.base import Target
+from push_workers.senders.verdicts import Made, Verdicts
 
 #: What every device is told of a message that says nothing of its own to any.
 _TO_ALL = Said(DEFAULT, ())
@@ -56,7 +57,10 @@ def send_slice(claim: Claim, part: Slice, run: RunFacts, context: Context) -> Re
     if part.doubtful and not rules.may_resend:
         return Report.of_unsent(Settled.UNKNOWN, "WorkerLost", keys)
     here = [claim.targets[key] for key in keys if key in claim.targets]
-    ids = notification_ids(run.run.message_id, run.run.n, [one.device_key for one in here])
+    made = partial(
+        notification_ids, run.run.message_id, run.run.n, [one.device_key for one in here]
+    )
+    ids = Made(len(here), made)
     counts = {} if run.badge_change(batch.platform) is None else count_badges(claim, part, run)
     said = [_said(claim, one.device_key, counts) for one in here] if prepared.splices else []
     verdicts = _ask_provider(claim, prepared, (here, ids, said), context)
@@ -90,12 +94,12 @@ def _said(claim: Claim, key: int, counts: Mapping[int, int]) -> Said:
 def _ask_provider(
     claim: Claim,
     prepared: Prepared,
-    to_whom: tuple[list[Target], list[str], list[Said]],
+    to_whom: tuple[list[Target], Sequence[str], list[Said]],
     context: Context,
-) -> list[Verdict]:
+) -> Verdicts:
     targets, ids, said = to_whom
     if not targets:
-        return []
+        return Verdicts(0)
     try:
         sender = context.sender(claim.batch)
         on_pause = partial(pause_at_once, claim, context)
@@ -104,4 +108,4 @@ def _ask_provider(
         return send_each_its_own(sender, prepared, targets, ids, said, on_pause)
     except BadCredential:
         refused = Verdict(Outcome.MISCONFIGURED, "BadCredential", route=RouteAction.HOLD)
-        return [refused] * len(targets)
+        return Verdicts.alike(len(targets), refused)

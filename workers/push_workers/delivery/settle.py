@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import NamedTuple
@@ -22,6 +22,7 @@ from push_pipeline.outcome import (
 )
 from push_workers.delivery.backoff import Backoff
 from push_workers.senders.base import Target
+from push_workers.senders.verdicts import Verdicts
 
 #: Of at least this many answers lately …
 GUARD_FLOOR = 20
@@ -125,13 +126,28 @@ class RouteChange(NamedTuple):
     reason: str | None = None  # the provider's word, or ours
 
 
+class Accepted(NamedTuple):
+    """Devices that were accepted, and the verdicts that know what the provider calls theirs."""
+
+    keys: Sequence[int]
+    verdicts: Verdicts
+
+    def named(self) -> list[tuple[int, str | None]]:
+        """Return (key, provider id) of each device."""
+        return list(zip(self.keys, self.verdicts.names_of_accepted(), strict=True))
+
+
+_NOBODY = Accepted((), Verdicts(0))
+
+
 @dataclass(slots=True)
 class Report:
     """Everything that one slice's record transaction has to write."""
 
+    taken: Accepted = _NOBODY
     ended: dict[tuple[Settled, str | None], list[tuple[int, str | None]]] = field(
         default_factory=dict
-    )
+    )  # all others that ended
     retries: list[Retry] = field(default_factory=list)
     evidence: list[Evidence] = field(default_factory=list)
     resent: int = 0
@@ -163,22 +179,27 @@ class Report:
     def tally(self) -> Tally:
         """Count the devices by how they ended, and those that did not end by their reason."""
         tally = Tally(moved=sum(len(one.members) for one in self.retries), resent=self.resent)
+        if self.taken.keys:
+            tally.ended[Settled.ACCEPTED] = len(self.taken.keys)
         for (settled, reason), devices in self.ended.items():
             tally.ended[settled] += len(devices)
-            if settled is not Settled.ACCEPTED:
-                tally.reasons[reason or settled.value] += len(devices)
+            tally.reasons[reason or settled.value] += len(devices)
         return tally
 
-    def accepted(self) -> list[int]:
+    def accepted(self) -> Sequence[int]:
         """Return the devices that ended as accepted."""
-        return [key for key, _ in self.ended.get((Settled.ACCEPTED, None), ())]
+        return self.taken.keys
 
     def settlements(self, keep: str, rules: "Rules", now: int) -> list[Settlement]:
         """Return what gets a row each by PIPELINE_LEDGER, grouped by how devices ended."""
+        if keep == "none":
+            return []
+        ended = dict(self.ended)
+        if keep == "rows" and self.taken.keys:
+            ended[Settled.ACCEPTED, None] = self.taken.named()
         return [
             Settlement(rules.run_id, settled.value, reason, rules.attempt, now, devices)
-            for (settled, reason), devices in self.ended.items()
-            if keep == "rows" or (keep != "none" and settled is not Settled.ACCEPTED)
+            for (settled, reason), devices in ended.items()
         ]
 
 
@@ -199,7 +220,7 @@ def may_resend(policy: str, *, collapsible: bool) -> bool:
 
 def settle(
     targets: Sequence[Target],
-    verdicts: Sequence[Verdict],
+    verdicts: Verdicts,
     rules: Rules,
     *,
     sent_at: int,
@@ -208,26 +229,24 @@ def settle(
 ) -> Report:
     """Say what follows from the verdicts of one slice.
 
+    Of who was accepted, as nearly all are, there is no more to ask than how many they were.
     `sent_at` is when the tokens were read: evidence without a time of its own counts from then.
     """
-    if verdicts and all(one.outcome is Outcome.ACCEPTED for one in verdicts):
-        return _all_accepted(targets, verdicts, rules)
     guard = judge(verdicts, rules)
     suspicious = guard in (Guard.HOLD, Guard.STOP)
+    others = verdicts.others.values()
     change = route_change(verdicts, rules, now, rng)
     report = Report(
+        taken=Accepted(verdicts.of_accepted([one.device_key for one in targets]), verdicts),
         route=change,
         suspicion=_suspicion(verdicts) if guard is Guard.STOP else None,
         recent=count(verdicts),
         overloaded=is_overloaded(verdicts, change),
-        reached=any(one.outcome in _DECIDED for one in verdicts),
+        reached=bool(verdicts.accepted) or any(one.outcome in _DECIDED for one in others),
     )
-    accepted: list[tuple[int, str | None]] = []
     undecided: dict[Undecided, list[int]] = defaultdict(list)
-    for target, verdict in zip(targets, verdicts, strict=True):
-        if verdict.outcome is Outcome.ACCEPTED:  # nearly all: nothing more to ask
-            accepted.append((target.device_key, verdict.provider_id))
-            continue
+    for n, verdict in verdicts.others.items():
+        target = targets[n]
         settles, device, _ = CONSEQUENCES[verdict.outcome]
         if settles is None or (suspicious and device is not DeviceAction.KEEP):
             undecided[_kind_of(verdict, rules)].append(target.device_key)
@@ -235,34 +254,13 @@ def settle(
         report.end(settles, verdict.reason, [(target.device_key, verdict.provider_id)])
         if device is not DeviceAction.KEEP and guard is Guard.DEAD:
             report.evidence.append(_evidence(target, device, verdict, sent_at))
-    report.end(Settled.ACCEPTED, None, accepted)
     if rules.doubtful:
-        arrived = sum(verdict.outcome in _MAY_HAVE_ARRIVED for verdict in verdicts)
-        report.resent = arrived + (rules.copies - 1) * len(verdicts)
+        unknown = sum(verdict.outcome is Outcome.UNKNOWN for verdict in others)
+        # Each of these has, or may have, one more copy.
+        report.resent = verdicts.accepted + unknown + (rules.copies - 1) * len(verdicts)
     for kind, members in undecided.items():
         _plan(report, rules, kind, members, now, rng)
     return report
-
-
-def _all_accepted(targets: Sequence[Target], verdicts: Sequence[Verdict], rules: Rules) -> Report:
-    """Say what follows where every device was accepted, as nearly always: there is no more to ask.
-
-    It is what `settle` says otherwise, without a look at each verdict for each question.
-    """
-    accepted = [
-        (target.device_key, verdict.provider_id)
-        for target, verdict in zip(targets, verdicts, strict=True)
-    ]
-    return Report(
-        ended={(Settled.ACCEPTED, None): accepted},
-        resent=rules.copies * len(accepted) if rules.doubtful else 0,
-        recent=Recent(accepted=len(accepted)),
-        reached=True,
-    )
-
-
-#: A doubtful device that gets one of these has, or may have, one more copy.
-_MAY_HAVE_ARRIVED = frozenset({Outcome.ACCEPTED, Outcome.UNKNOWN})
 
 
 def _evidence(target: Target, action: DeviceAction, verdict: Verdict, sent_at: int) -> Evidence:
@@ -282,7 +280,7 @@ class Guard(StrEnum):
     )
 
 
-def judge(verdicts: Sequence[Verdict], rules: Rules) -> Guard:
+def judge(verdicts: Verdicts, rules: Rules) -> Guard:
     """Judge refused tokens by what the route's provider answered lately, to everybody.
 
     A credential through which nothing was accepted since it changed proves nothing against a
@@ -309,8 +307,9 @@ def _looks_misconfigured(lately: Recent) -> bool:
     )
 
 
-def _suspicion(verdicts: Sequence[Verdict]) -> str:
-    fatal = [one for one in verdicts if CONSEQUENCES[one.outcome].device is not DeviceAction.KEEP]
+def _suspicion(verdicts: Verdicts) -> str:
+    others = verdicts.others.values()
+    fatal = [one for one in others if CONSEQUENCES[one.outcome].device is not DeviceAction.KEEP]
     return (
         f"stopped: {len(fatal)} of {len(verdicts)} tokens in one slice were refused"
         f" ({fatal[0].reason}), which looks like a wrong environment, topic or project;"
@@ -319,11 +318,11 @@ def _suspicion(verdicts: Sequence[Verdict]) -> str:
     )
 
 
-def count(verdicts: Sequence[Verdict]) -> Recent:
+def count(verdicts: Verdicts) -> Recent:
     """Count what the verdicts say of the route."""
-    found = Counter(one.outcome for one in verdicts if one.answered)
+    found = Counter(one.outcome for one in verdicts.others.values() if one.answered)
     return Recent(
-        accepted=found[Outcome.ACCEPTED],
+        accepted=verdicts.accepted,
         misrouted=found[Outcome.MISROUTED],
         dead=found[Outcome.GONE],
         troubled=found[Outcome.THROTTLED] + found[Outcome.UNAVAILABLE],
@@ -331,46 +330,47 @@ def count(verdicts: Sequence[Verdict]) -> Recent:
 
 
 def route_change(
-    verdicts: Sequence[Verdict], rules: Rules, now: int, rng: random.Random
+    verdicts: Verdicts, rules: Rules, now: int, rng: random.Random
 ) -> RouteChange | None:
     """Decide whether the route must rest, for how long and why."""
-    held = next((one for one in verdicts if one.route is RouteAction.HOLD), None)
+    others = verdicts.others.values()
+    held = next((one for one in others if one.route is RouteAction.HOLD), None)
     if held is not None:
         return _rest(rules, RestCause.REFUSED, [held], rng)
     if judge(verdicts, rules) is Guard.HOLD:
-        refused = [one for one in verdicts if one.outcome in (Outcome.MISROUTED, Outcome.GONE)]
+        refused = [one for one in others if one.outcome in (Outcome.MISROUTED, Outcome.GONE)]
         return _rest(rules, RestCause.GUARD, refused, rng)
-    pauses = [one for one in verdicts if one.route is RouteAction.PAUSE]
+    pauses = [one for one in others if one.route is RouteAction.PAUSE]
     if pauses or _is_storm(verdicts, rules):
-        answers = pauses or [one for one in verdicts if one.outcome in _TROUBLE]
+        answers = pauses or [one for one in others if one.outcome in _TROUBLE]
         throttled = any(one.outcome is Outcome.THROTTLED for one in answers)
         cause = RestCause.THROTTLED if throttled else RestCause.UNAVAILABLE
         return _rest(rules, cause, answers, rng)
     if _is_outage(verdicts):
-        cause = _CAUSES.get(_most_common_word(verdicts), RestCause.SILENCE)
+        cause = _CAUSES.get(_most_common_word(others), RestCause.SILENCE)
         # Who breaks its own connection, time and again, is not an outage for all the others.
         if cause is not RestCause.SILENCE or now - rules.answered_at > LATELY_MS:
-            return _rest(rules, cause, verdicts, rng)
+            return _rest(rules, cause, others, rng)
     return None
 
 
-def is_overloaded(verdicts: Sequence[Verdict], change: RouteChange | None) -> bool:
+def is_overloaded(verdicts: Verdicts, change: RouteChange | None) -> bool:
     """Tell a provider that is asked too much from one that fails whatever it is asked."""
     if change is None or change.cause not in (RestCause.THROTTLED, RestCause.UNAVAILABLE):
         return False
-    asked_to_wait = any(one.route is RouteAction.PAUSE for one in verdicts)
+    asked_to_wait = any(one.route is RouteAction.PAUSE for one in verdicts.others.values())
     return asked_to_wait or change.cause is RestCause.THROTTLED
 
 
 def _rest(
-    rules: Rules, cause: RestCause, verdicts: Sequence[Verdict], rng: random.Random
+    rules: Rules, cause: RestCause, verdicts: Collection[Verdict], rng: random.Random
 ) -> RouteChange:
     asked = max((one.retry_after or 0.0 for one in verdicts), default=0.0)
     seconds = rules.backoff.rest(cause, rules.troubled, asked, rng)
     return RouteChange(seconds, cause, _most_common_word(verdicts))
 
 
-def _most_common_word(verdicts: Sequence[Verdict]) -> str:
+def _most_common_word(verdicts: Collection[Verdict]) -> str:
     words = Counter(one.reason or one.outcome.value for one in verdicts)
     return words.most_common(1)[0][0]
 
@@ -379,7 +379,7 @@ def _most_common_word(verdicts: Sequence[Verdict]) -> str:
 _TROUBLE = frozenset({Outcome.THROTTLED, Outcome.UNAVAILABLE})
 
 
-def _is_storm(verdicts: Sequence[Verdict], rules: Rules) -> bool:
+def _is_storm(verdicts: Verdicts, rules: Rules) -> bool:
     """Tell a provider that fails for most from one that fails for a few."""
     here = count(verdicts)
     lately = rules.recent.plus(here)
@@ -390,15 +390,16 @@ def _is_storm(verdicts: Sequence[Verdict], rules: Rules) -> bool:
     )
 
 
-def _is_outage(verdicts: Sequence[Verdict]) -> bool:
+def _is_outage(verdicts: Verdicts) -> bool:
     """Tell a provider that is away from a connection that was lost: nobody could be asked anew."""
-    silent = all(one.outcome is Outcome.UNKNOWN or not one.answered for one in verdicts)
-    unsent = any(not one.answered for one in verdicts)
-    return silent and (unsent or len(verdicts) >= GUARD_FLOOR)
+    others = verdicts.others.values()
+    silent = all(one.outcome is Outcome.UNKNOWN or not one.answered for one in others)
+    unsent = any(not one.answered for one in others)
+    return not verdicts.accepted and silent and (unsent or len(verdicts) >= GUARD_FLOOR)
 
 
-#: The provider looked at the notification, so it is there.
-_DECIDED = frozenset({Outcome.ACCEPTED, Outcome.REJECTED, Outcome.GONE, Outcome.MISROUTED})
+#: The provider looked at the notification, so it is there, as where it accepted one.
+_DECIDED = frozenset({Outcome.REJECTED, Outcome.GONE, Outcome.MISROUTED})
 
 
 def _kind_of(verdict: Verdict, rules: Rules) -> Undecided:

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable
 from email.utils import parsedate_to_datetime
 
 import orjson
@@ -29,7 +29,7 @@ OUR_WORDS = frozenset(
     )
 )
 
-_ACCEPTED_STATUS = 200
+_ACCEPTED_STATUS = "200"
 
 JsonObject = dict[str, object]
 
@@ -98,23 +98,22 @@ def held(reason: str) -> Verdict:
 
 
 def count_answers(
-    statuses: Sequence[int], verdicts: Sequence[Verdict], known: Collection[str]
+    taken: int, others: Iterable[tuple[int, Verdict]], known: Collection[str]
 ) -> Counter[tuple[str, str]]:
     """Count answers by HTTP status ("none": there was no answer) and reason.
+
+    `taken` is how many were 200, `others` are status and verdict of the rest.
 
     A reason that is not among the known ones is "other": a provider's free words, each a label
     of its own, would be without end. Answers of 200, nearly all, have none.
     """
-    taken = statuses.count(_ACCEPTED_STATUS)
     counted: Counter[tuple[str, str]] = Counter()
     if taken:
-        counted[str(_ACCEPTED_STATUS), ""] = taken
-    if taken < len(statuses):
-        counted.update(
-            (str(status) if status else "none", label_of(verdict.reason, known))
-            for status, verdict in zip(statuses, verdicts, strict=True)
-            if status != _ACCEPTED_STATUS
-        )
+        counted[_ACCEPTED_STATUS, ""] = taken
+    counted.update(
+        (str(status) if status else "none", label_of(verdict.reason, known))
+        for status, verdict in others
+    )
     return counted
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 from push_pipeline.content import Content
 from push_pipeline.outcome import Verdict
 from push_pipeline.platform import Platform
+from push_workers.senders.verdicts import Verdicts
 
 
 class Target(NamedTuple):
@@ -79,7 +80,8 @@ class Sender(Protocol):
 
     `send` blocks until every target has its verdict, in the order of `targets`; it never raises
     for what a provider or the network does. `ids` are the notifications' ids, one per target,
-    lower-case UUIDs, the same ones at every attempt. `bodies`, one per target, stand in place
+    lower-case UUIDs, the same ones at every attempt; who sends none does not look at them, and
+    they are not made. `bodies`, one per target, stand in place
     of `rendered.body` where devices get different words; `target_at` is the same in all. From
     the first answer that asks everybody to wait nothing more is sent: `on_pause` is told of it
     while the answers to what was on its way still come.
@@ -92,7 +94,7 @@ class Sender(Protocol):
         ids: Sequence[str],
         bodies: Sequence[bytes] | None = None,
         on_pause: OnPause | None = None,
-    ) -> list[Verdict]:
+    ) -> Verdicts:
         """Send one notification to many devices and return one verdict each."""
         ...
 

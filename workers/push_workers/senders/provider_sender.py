@@ -12,7 +12,8 @@ from push_pipeline.outcome import Outcome, RouteAction, Verdict
 from push_pipeline.trust import trust
 from push_workers.senders.answers import count_answers
 from push_workers.senders.base import OnPause, Rendered, Target
-from push_workers.senders.http2 import Ended, Ending, HeadersOf, StopsAt, Transport
+from push_workers.senders.http2 import Ended, Ending, HeadersOf, Replies, StopsAt, Transport
+from push_workers.senders.verdicts import Verdicts
 
 _MALFORMED = Verdict(Outcome.MISROUTED, "MalformedToken")
 _EXPIRED = Verdict(Outcome.EXPIRED, "Expired")
@@ -104,22 +105,22 @@ class ProviderSender(ABC):
         ids: Sequence[str],
         bodies: Sequence[bytes] | None = None,
         on_pause: OnPause | None = None,
-    ) -> list[Verdict]:
+    ) -> Verdicts:
         """Send one notification to many devices and return one verdict each."""
         if rendered.is_over(time.time()):
-            return [_EXPIRED] * len(targets)
+            return Verdicts.alike(len(targets), _EXPIRED)
         began = time.monotonic()
         parcel = Parcel(rendered, targets, ids, bodies)
-        verdicts = [_MALFORMED] * len(targets)
         sound = self._addressable([target.token for target in targets])
         stops_at = partial(self._stops_at, on_pause)
-        self._pass(parcel, sound, verdicts, stops_at)
-        if any(one.route is RouteAction.PAUSE for one in verdicts):
+        verdicts = self._pass(parcel, sound, stops_at)
+        others = verdicts.others
+        if any(one.route is RouteAction.PAUSE for one in others.values()):
             return verdicts
-        curable = [n for n in sound if verdicts[n].reason in self.cured_by_renewal]
+        curable = [n for n, one in others.items() if one.reason in self.cured_by_renewal]
         if curable and time.monotonic() - began < self._timeout / 2:
             self._renew()
-            self._pass(parcel, curable, verdicts, stops_at)
+            verdicts = verdicts.put(curable, self._post(parcel.only(curable), stops_at))
         return verdicts
 
     def try_out(self) -> str | None:
@@ -133,32 +134,26 @@ class ProviderSender(ABC):
 
     def _stops_at(self, on_pause: OnPause | None, ending: Ending) -> bool:
         """Tell whether an answer asks everybody to wait, and pass the news on."""
-        (verdict,) = self._judge([ending], [""])
+        verdict = self._verdict(ending)
         if verdict.route is not RouteAction.PAUSE:
             return False
         if on_pause is not None:
             on_pause(verdict)
         return True
 
-    def _pass(
-        self,
-        parcel: Parcel,
-        chosen: Sequence[int],
-        verdicts: list[Verdict],
-        stops_at: StopsAt,
-    ) -> None:
-        """Send to the chosen positions and put their verdicts in."""
-        if chosen:
-            judged = self._post(parcel.only(chosen), stops_at)
-            for n, verdict in zip(chosen, judged, strict=True):
-                verdicts[n] = verdict
+    def _pass(self, parcel: Parcel, sound: Sequence[int], stops_at: StopsAt) -> Verdicts:
+        """Send to those whose token can be addressed."""
+        if len(sound) == len(parcel.targets):  # nearly always
+            return self._post(parcel, stops_at) if sound else Verdicts(0)
+        verdicts = Verdicts.alike(len(parcel.targets), _MALFORMED)
+        return verdicts.put(sound, self._post(parcel.only(sound), stops_at)) if sound else verdicts
 
-    def _post(self, parcel: Parcel, stops_at: StopsAt) -> Sequence[Verdict]:
+    def _post(self, parcel: Parcel, stops_at: StopsAt) -> Verdicts:
         headers = self._headers(parcel.rendered)
         if isinstance(headers, Verdict):
-            return [headers] * len(parcel.targets)
+            return Verdicts.alike(len(parcel.targets), headers)
         before, began = self._transport.stats, time.monotonic()
-        endings = self._transport.send_many(
+        replies = self._transport.send_batch(
             self._paths(parcel.targets),
             self._bodies(parcel),
             headers=headers,
@@ -166,11 +161,12 @@ class ProviderSender(ABC):
             stops_at=stops_at,
         )
         seconds = time.monotonic() - began
-        verdicts = self._judge(endings, parcel.ids)
+        verdicts = self._judge(replies, parcel.ids)
         now = self._transport.stats
+        others = [(ending.status, verdicts[n]) for n, ending in replies.others.items()]
         telemetry.provider_answered(
             self.provider,
-            count_answers([ending.status for ending in endings], verdicts, self.reasons),
+            count_answers(len(replies.bodies), others, self.reasons),
             seconds,
             connects=max(0, now.connects - before.connects),  # a child begins at zero
             goaways=max(0, now.goaways - before.goaways),
@@ -211,8 +207,12 @@ class ProviderSender(ABC):
         """Return the body of each request, or the one of all."""
 
     @abstractmethod
-    def _judge(self, endings: Sequence[Ending], ids: Sequence[str]) -> Sequence[Verdict]:
-        """Return the verdict on each ending."""
+    def _judge(self, replies: Replies, ids: Sequence[str]) -> Verdicts:
+        """Return the verdicts on a batch."""
+
+    @abstractmethod
+    def _verdict(self, ending: Ending) -> Verdict:
+        """Return the verdict on a request that was not answered with 200."""
 
     @abstractmethod
     def _renew(self) -> None:

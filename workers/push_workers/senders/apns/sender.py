@@ -17,9 +17,10 @@ from push_workers.senders.apns.responses import (
 )
 from push_workers.senders.apns.token import ProviderTokens
 from push_workers.senders.base import Rendered, Target
-from push_workers.senders.http2 import Ended, Ending, HeadersOf, StopsAt
+from push_workers.senders.http2 import Ended, Ending, HeadersOf, Replies, StopsAt
 from push_workers.senders.provider_sender import Parcel, ProviderSender, SenderOptions
 from push_workers.senders.tls import show
+from push_workers.senders.verdicts import Verdicts
 
 _PATH = "/3/device/"
 _BROADCASTS = "/4/broadcasts/apps/"
@@ -93,20 +94,18 @@ class ApnsSender(ProviderSender):
     def _bodies(self, parcel: Parcel) -> Sequence[bytes] | bytes:
         return parcel.rendered.body if parcel.bodies is None else parcel.bodies
 
-    def _judge(self, endings: Sequence[Ending], ids: Sequence[str]) -> list[Verdict]:
-        answered, accepted = Ended.ANSWER, Outcome.ACCEPTED
-        return [
-            Verdict(accepted, None, notification_id)
-            if ending.kind is answered and ending.status == 200  # noqa: PLR2004 - nearly all
-            else _judge(ending, notification_id)
-            for ending, notification_id in zip(endings, ids, strict=True)
-        ]
+    def _judge(self, replies: Replies, ids: Sequence[str]) -> Verdicts:
+        others = {n: _judge(ending, ids[n]) for n, ending in replies.others.items()}
+        return Verdicts(len(replies), others, ids)
 
-    def _post(self, parcel: Parcel, stops_at: StopsAt) -> Sequence[Verdict]:
+    def _verdict(self, ending: Ending) -> Verdict:
+        return _judge(ending, "")
+
+    def _post(self, parcel: Parcel, stops_at: StopsAt) -> Verdicts:
         verdicts = super()._post(parcel, stops_at)
         if not suffix_of(parcel.rendered.headers.get("apns-push-type")):
             return verdicts
-        return [_of_one_topic(one) if one.reason in _ABOUT_TOPIC else one for one in verdicts]
+        return verdicts.judged_anew(_of_topic)
 
     def broadcast(self, headers: Mapping[str, str], body: bytes) -> Verdict:
         """Send one request to a broadcast channel; `headers` name it. Its audience is unknown."""
@@ -131,7 +130,10 @@ def _judge_broadcast(ending: Ending) -> Verdict:
     return verdict
 
 
-def _of_one_topic(verdict: Verdict) -> Verdict:
+def _of_topic(verdict: Verdict) -> Verdict:
+    """Judge anew what is said of a topic with a push type's suffix."""
+    if verdict.reason not in _ABOUT_TOPIC:
+        return verdict
     return Verdict(Outcome.REJECTED, verdict.reason, verdict.provider_id)
 
 

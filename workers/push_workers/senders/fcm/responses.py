@@ -5,7 +5,8 @@ model (google.rpc.Status with `details`). An answer is named by the first of: `e
 FcmError detail, `reason` of the ErrorInfo detail, `error.status`, the HTTP status.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from operator import methodcaller
 
 from push_pipeline.outcome import Outcome, RouteAction, Verdict
 from push_workers.senders.answers import (
@@ -58,15 +59,21 @@ _QUOTA_WAIT_SECONDS = 60.0
 #: FcmError is a wrong project or URL, and never evidence that a token is dead.
 _ABOUT_CREDENTIALS = frozenset((401, 403, 404))
 
+#: What stands for itself in a JSON text, and is neither its quote nor an escape.
+_PLAIN = bytes(set(range(0x20, 0x7F)) - set(b'"\\'))
+
+#: Of a 200 without a message's name nobody knows who answered.
+NAMELESS = Verdict(Outcome.UNKNOWN, "NoMessageName")
+
 Lookup = Callable[[str], str | None]
 
 
 def classify(status: int, body: bytes, header: Lookup, now: float) -> Verdict:
     """Judge one complete answer. Never raises. `now` is epoch seconds."""
-    answer = json_object(body)
     if status == 200:  # noqa: PLR2004 — HTTP's own number
-        return accepted(answer.get("name"))
-    error = nested(answer, "error")
+        name = name_of(body)
+        return NAMELESS if name is None else Verdict(Outcome.ACCEPTED, None, name)
+    error = nested(json_object(body), "error")
     code = word(_detail(error, _FCM_ERROR).get("errorCode"))
     reason = code or _reason(error) or f"Status{status}"
     wait = wait_of(header("retry-after"), now)
@@ -79,11 +86,32 @@ def classify(status: int, body: bytes, header: Lookup, now: float) -> Verdict:
     return _refused(status, code, error, reason)
 
 
-def accepted(name: object) -> Verdict:
-    """Judge a 200 by the name it gives; without one nobody knows who answered."""
-    if isinstance(name, str):
-        return Verdict(Outcome.ACCEPTED, None, name)
-    return Verdict(Outcome.UNKNOWN, "NoMessageName")
+def name_of(body: bytes) -> str | None:
+    """Return the name that an answer 200 gives to its message, or None where it gives none."""
+    name = json_object(body).get("name")
+    return name if isinstance(name, str) else None
+
+
+def are_all_named(bodies: Sequence[bytes]) -> bool:
+    """Tell at one look whether every answer of 200 names its message; False says nothing.
+
+    The first is read as JSON. Where it is an object of nothing but a name, so are those that
+    begin and end alike, and have nothing between but what stands for itself in a JSON text.
+    """
+    if not bodies:
+        return True
+    name = name_of(bodies[0])
+    head, quoted, tail = bodies[0].rpartition(b'"%b"' % (name or "").encode())
+    if not name or not quoted or len(json_object(bodies[0])) != 1:
+        return False
+    head, tail = head + b'"', b'"' + tail
+    marks = len((head + tail).translate(None, _PLAIN))
+    return (
+        min(map(len, bodies)) >= len(head + tail)
+        and all(map(methodcaller("startswith", head), bodies))
+        and all(map(methodcaller("endswith", tail), bodies))
+        and len(b"".join(bodies).translate(None, _PLAIN)) == marks * len(bodies)
+    )
 
 
 def _refused(status: int, code: str | None, error: JsonObject, reason: str) -> Verdict:

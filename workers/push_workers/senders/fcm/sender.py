@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import repeat
 from typing import Unpack
 
@@ -11,10 +12,18 @@ from push_pipeline.credentials import FcmCredential
 from push_pipeline.outcome import Verdict
 from push_workers.senders.answers import unanswered
 from push_workers.senders.base import Rendered, Target
-from push_workers.senders.fcm.responses import CURED_BY_SIGNING_IN, REASONS, classify
+from push_workers.senders.fcm.responses import (
+    CURED_BY_SIGNING_IN,
+    NAMELESS,
+    REASONS,
+    are_all_named,
+    classify,
+    name_of,
+)
 from push_workers.senders.fcm.token import AccessTokens
-from push_workers.senders.http2 import Ended, Ending, HeadersOf
+from push_workers.senders.http2 import Ended, Ending, HeadersOf, Replies
 from push_workers.senders.provider_sender import Parcel, ProviderSender, SenderOptions
+from push_workers.senders.verdicts import Made, Verdicts
 
 #: Google's front ends allow this many streams on a connection and answer more with GOAWAY.
 _STREAMS = 100
@@ -74,12 +83,17 @@ class FcmSender(ProviderSender):
     def _bodies(self, parcel: Parcel) -> list[bytes]:
         return _address(parcel.rendered, parcel.targets, parcel.bodies)
 
-    def _judge(self, endings: Sequence[Ending], _ids: Sequence[str]) -> list[Verdict]:
-        verdicts = [_judge(ending) for ending in endings]
+    def _judge(self, replies: Replies, _ids: Sequence[str]) -> Verdicts:
+        verdicts = _judge(replies, {n: self._verdict(one) for n, one in replies.others.items()})
         # Also after the second pass: nobody else is to show the token again.
-        if any(verdict.reason in CURED_BY_SIGNING_IN for verdict in verdicts):
+        if any(one.reason in CURED_BY_SIGNING_IN for one in verdicts.others.values()):
             self._forget_shown()
         return verdicts
+
+    def _verdict(self, ending: Ending) -> Verdict:
+        if ending.kind is Ended.ANSWER:
+            return classify(ending.status, ending.body, ending.header, time.time())
+        return unanswered(ending.detail, written=ending.kind is Ended.UNKNOWN)
 
     def _renew(self) -> None:
         """Nothing is left to do: the token was forgotten, so the next pass signs in."""
@@ -111,7 +125,20 @@ def _address_activity(rendered: Rendered, live_at: int, target: Target) -> bytes
     )
 
 
-def _judge(ending: Ending) -> Verdict:
-    if ending.kind is Ended.ANSWER:
-        return classify(ending.status, ending.body, ending.header, time.time())
-    return unanswered(ending.detail, written=ending.kind is Ended.UNKNOWN)
+def _judge(replies: Replies, others: dict[int, Verdict]) -> Verdicts:
+    """Judge answers of 200 by whether they name a message; which name, is for who asks."""
+    size = len(replies)
+    taken = Verdicts(size, others).of_accepted(range(size))
+    if not are_all_named(replies.bodies):
+        nameless = [
+            n for n, body in zip(taken, replies.bodies, strict=True) if name_of(body) is None
+        ]
+        others |= dict.fromkeys(nameless, NAMELESS)
+    return Verdicts(size, others, Made(size, partial(_names, size, taken, replies.bodies)))
+
+
+def _names(size: int, taken: Sequence[int], bodies: Sequence[bytes]) -> list[str | None]:
+    names: list[str | None] = [None] * size
+    for n, body in zip(taken, bodies, strict=True):
+        names[n] = name_of(body)
+    return names

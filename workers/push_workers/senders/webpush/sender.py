@@ -12,8 +12,9 @@ from push_pipeline.platform import KNOWN_HOSTS, Vendor
 from push_pipeline.web_push import Origin, Subscription, is_public
 from push_workers.senders.answers import unanswered
 from push_workers.senders.base import OnPause, Rendered, Target
-from push_workers.senders.http2 import Ended, Ending, HeadersOf
+from push_workers.senders.http2 import Ended, Ending, HeadersOf, Replies
 from push_workers.senders.provider_sender import Parcel, ProviderSender, SenderOptions
+from push_workers.senders.verdicts import Verdicts
 from push_workers.senders.webpush.encryption import PLAIN_BYTES, encrypt
 from push_workers.senders.webpush.responses import REASONS, classify, of_believed
 from push_workers.senders.webpush.token import VapidTokens
@@ -74,23 +75,23 @@ class WebPushSender:
         ids: Sequence[str],
         bodies: Sequence[bytes] | None = None,
         on_pause: OnPause | None = None,
-    ) -> list[Verdict]:
+    ) -> Verdicts:
         """Send one notification to many devices and return one verdict each."""
-        verdicts = [_EXPIRED] * len(targets)
         if rendered.is_over(time.time()):
-            return verdicts
+            return Verdicts.alike(len(targets), _EXPIRED)
         letters: dict[Origin, list[_Letter]] = defaultdict(list)
+        unsent: dict[int, Verdict] = {}
         for n, target in enumerate(targets):
             sealed = self._seal(target, rendered.body if bodies is None else bodies[n])
             if isinstance(sealed, Verdict):
-                verdicts[n] = sealed
+                unsent[n] = sealed
             else:
                 origin, body = sealed
                 letters[origin].append(_Letter(n, target, body))
         self._make_room(letters)
+        verdicts = Verdicts(len(targets), unsent)
         for origin, judged in self._deliver(rendered, letters, ids, on_pause).items():
-            for letter, verdict in zip(letters[origin], judged, strict=True):
-                verdicts[letter.position] = verdict
+            verdicts = verdicts.put([letter.position for letter in letters[origin]], judged)
         return verdicts
 
     def try_out(self) -> str | None:
@@ -127,7 +128,7 @@ class WebPushSender:
         letters: dict[Origin, list[_Letter]],
         ids: Sequence[str],
         on_pause: OnPause | None,
-    ) -> dict[Origin, list[Verdict]]:
+    ) -> dict[Origin, Verdicts]:
         """Send to each push service what is for it; to several at the same time.
 
         Who asks to wait is told of at once where there is only one; else by the verdicts.
@@ -136,7 +137,7 @@ class WebPushSender:
             return {}
         services = {origin: self._service(origin) for origin in letters}
 
-        def send(origin: Origin, told: OnPause | None = None) -> list[Verdict]:
+        def send(origin: Origin, told: OnPause | None = None) -> Verdicts:
             mine = letters[origin]
             return services[origin].send(
                 rendered,
@@ -215,19 +216,20 @@ class PushService(ProviderSender):
     def _bodies(self, parcel: Parcel) -> Sequence[bytes]:
         return parcel.bodies or ()
 
-    def _judge(self, endings: Sequence[Ending], _ids: Sequence[str]) -> list[Verdict]:
-        verdicts = [_judge(ending) for ending in endings]
-        if any(one.outcome is Outcome.ACCEPTED for one in verdicts):
+    def _judge(self, replies: Replies, _ids: Sequence[str]) -> Verdicts:
+        found = {n: self._verdict(ending) for n, ending in replies.others.items()}
+        others = {n: one for n, one in found.items() if one.outcome is not Outcome.ACCEPTED}
+        verdicts = Verdicts(len(replies), others)
+        if verdicts.accepted:
             self._believed = self._signature
         if self._believed == self._signature:
-            return [of_believed(one) for one in verdicts]
+            return verdicts.judged_anew(of_believed)
         return verdicts
+
+    def _verdict(self, ending: Ending) -> Verdict:
+        if ending.kind is Ended.ANSWER:
+            return classify(ending.status, ending.body, ending.header, time.time())
+        return unanswered(ending.detail, written=ending.kind is Ended.UNKNOWN)
 
     def _renew(self) -> None:
         """Nothing is cured by it."""
-
-
-def _judge(ending: Ending) -> Verdict:
-    if ending.kind is Ended.ANSWER:
-        return classify(ending.status, ending.body, ending.header, time.time())
-    return unanswered(ending.detail, written=ending.kind is Ended.UNKNOWN)

@@ -287,6 +287,41 @@ class keys_of(FunctionElement[Any]):  # noqa: N801 - as `any_of`
     type = _Keys()
 
 
+class _Texts(TypeDecorator[Any]):
+    """Texts as `texts_of` gives them: lines of PostgreSQL, JSON of SQLite."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> list[str]:
+        """Read them, in the order of their keys."""
+        if dialect.name == "sqlite":
+            return [text for _, text in sorted(json.loads(value))]
+        return str(value).split("\n")
+
+
+class texts_of(FunctionElement[Any]):  # noqa: N801 - as `any_of`
+    """The texts of a group as one value, in the order in which `keys_of` gives its keys.
+
+    None of them may hold a line break.
+    """
+
+    inherit_cache = True
+    name = "texts_of"
+    type = _Texts()
+
+    def __init__(self, key: Any, text: Any) -> None:
+        super().__init__(key, text)
+
+
+@compiles(texts_of)
+def _texts_of(element: texts_of, compiler: SQLCompiler, **keywords: Any) -> str:
+    key, text = (compiler.process(part, **keywords) for part in element.clauses)
+    if compiler.dialect.name == "sqlite":
+        return f"json_group_array(json_array({key}, {text}))"
+    return f"string_agg({text}, chr(10) ORDER BY {key})"
+
+
 @compiles(keys_of)
 def _keys_of(element: keys_of, compiler: SQLCompiler, **keywords: Any) -> str:
     key = compiler.process(element.clauses, **keywords)

@@ -3,13 +3,14 @@
 from collections.abc import Callable
 
 import pytest
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 
 from push_pipeline import db, publish, status
 from push_pipeline.cli import checks
 from push_pipeline.cli.live import is_over
 from push_pipeline.cli.root import DONE, FAILED, run
 from push_pipeline.clock import now_ms
+from push_pipeline.devices.targets import find_targets
 from push_pipeline.directory.provider_routes import list_routes
 from push_pipeline.errors import InvalidParameter
 from push_pipeline.ledger import batches, runs
@@ -223,6 +224,27 @@ def test_a_message_is_read_once_by_a_process(installation: Installation) -> None
 
     assert first.message.message_id == message_id
     assert again == (first.standing, None)
+
+
+def test_each_device_is_read_with_its_own_token(installation: Installation) -> None:
+    for number, token in enumerate(android(6)):
+        installation.register([token if number % 2 else f"c{number:021d}"], "ANDROID")
+    kept = select(DEVICE.id, DEVICE.kind, DEVICE.token)
+    with db.writing() as connection:
+        first = select(func.min(DEVICE.id)).scalar_subquery()
+        # PostgreSQL moves a changed row, so that it finds the first key last.
+        connection.execute(update(Device).where(DEVICE.id == first).values(locale="de"))
+        theirs = {tuple(row) for row in connection.execute(kept)}
+
+        found = find_targets(connection, [key for key, *_ in theirs] + [5_000], now_ms())
+
+    assert {one.kind for one in found} == {"token", "fid"}
+    read = {
+        (key, one.kind, token)
+        for one in found
+        for key, token in zip(one.keys, one.tokens, strict=True)
+    }
+    assert read == theirs
 
 
 def test_a_providers_ids_are_kept_as_they_are(installation: Installation) -> None:

@@ -1,10 +1,13 @@
 """Take a batch by its lease and read its tokens, or do what else its row asks for."""
 
+from collections.abc import Sequence
+from itertools import repeat
+
 from push_pipeline import db
 from push_pipeline.clock import now_ms
 from push_pipeline.db import Connection
 from push_pipeline.devices.activity_addresses import find_activity_targets
-from push_pipeline.devices.targets import find_targets
+from push_pipeline.devices.targets import Reachable, find_targets
 from push_pipeline.directory.provider_routes import begin_probe
 from push_pipeline.ledger import batches
 from push_pipeline.ledger.activities import find_newest
@@ -80,10 +83,20 @@ def _targets(connection: Connection, claim: Claim, context: Context, now: int) -
     if event is None:
         push_type = context.run_facts(claim.batch.run_id).run.push_type
         found = find_targets(connection, members, now)
-        return {row[0]: Target(*row) for row in found if takes(row[2], push_type)}
+        return _addressed([one for one in found if takes(one.kind, push_type)])
     meant = event.activity.audience
     rows = find_activity_targets(connection, claim.batch.app_id, meant, members, now)
     return {row[0]: activity_target(*row) for row in rows}
+
+
+def _addressed(found: Sequence[Reachable]) -> dict[int, Target]:
+    targets: dict[int, Target] = {}
+    for kind, keys, tokens in found:
+        count = len(keys)
+        alike = repeat(kind, count), repeat(None, count)
+        made = map(Target._make, zip(keys, tokens, *alike, strict=True))
+        targets.update(zip(keys, made, strict=True))
+    return targets
 
 
 def _is_overtaken(connection: Connection, batch: Standing, context: Context) -> bool:

@@ -1,9 +1,8 @@
 """Fixtures for every test: a clean environment, real servers, a database of its own."""
 
 import os
-import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ import redis
 
 from push_pipeline.settings import Settings, get_settings, reset_settings
 from push_pipeline.settings_report import PREFIX, variable
+from tests.databases import PostgresDatabases, SqliteFile
 from tests.measured import measured, pytest_terminal_summary
 from tests.order import pytest_collection_modifyitems, pytest_runtest_protocol
 from tests.processes import Process
@@ -147,23 +147,32 @@ def database_url(request: pytest.FixtureRequest) -> str:
     return request.getfixturevalue(f"{request.param}_url")
 
 
+@pytest.fixture(scope="session")
+def sqlite_file(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> SqliteFile:
+    """The file that each test on SQLite finds renewed."""
+    return SqliteFile(sqlite_template, tmp_path_factory.mktemp("sqlite"))
+
+
 @pytest.fixture
-def sqlite_url(sqlite_template: Path, tmp_path: Path) -> Iterator[str]:
+def sqlite_url(sqlite_file: SqliteFile) -> Iterator[str]:
     """A SQLite database of the test's own."""
-    path = tmp_path / "pipeline.db"
-    with closing(sqlite3.connect(sqlite_template)) as source, closing(sqlite3.connect(path)) as own:
-        source.backup(own)
-    yield f"sqlite:///{path}"
+    yield sqlite_file.renew()
     _close_connections()
 
 
+@pytest.fixture(scope="session")
+def postgres_databases(postgres: Postgres, postgres_template: str) -> PostgresDatabases:
+    """The databases that tests on PostgreSQL have one after another."""
+    return PostgresDatabases(postgres, postgres_template)
+
+
 @pytest.fixture
-def postgresql_url(postgres: Postgres, postgres_template: str) -> Iterator[str]:
+def postgresql_url(postgres: Postgres, postgres_databases: PostgresDatabases) -> Iterator[str]:
     """A PostgreSQL database of the test's own."""
-    name = postgres.create(postgres_template)
+    name = postgres_databases.take()
     yield postgres.url(name)
     _close_connections()
-    postgres.drop(name)
+    postgres_databases.give_back(name)
 
 
 @pytest.fixture
@@ -219,4 +228,4 @@ def _migrate(url: str) -> None:
 def _close_connections() -> None:
     from push_pipeline import db
 
-    db.dispose()
+    db.close_connections()

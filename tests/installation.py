@@ -6,6 +6,8 @@ acceptance and fault tests start real workers instead.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
 
 from sqlalchemy import select, update
 
@@ -31,6 +33,11 @@ APP = "APP-1"
 
 #: What browsers of the tests subscribe with.
 PUSH_KEY = WebPushCredential.generate("mailto:push@example.com")
+
+
+@lru_cache(maxsize=1)
+def _service_account(file: Path, url: str) -> FcmCredential:
+    return FcmCredential.from_service_account_file(file, url=url)
 
 
 @dataclass
@@ -64,7 +71,7 @@ class Installation:
             environment=environment,
             url=apns_url or sim.apns_url,
         )
-        fcm = FcmCredential.from_service_account_file(sim.service_account_file, url=sim.fcm_url)
+        fcm = _service_account(sim.service_account_file, sim.fcm_url)
         secret = get_settings().secret_key
         assert secret is not None
         with db.writing() as connection:

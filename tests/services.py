@@ -125,6 +125,7 @@ class Postgres:
             "unix_socket_directories": str(self.directory),
             "max_connections": "200",
             "jit": "off",
+            "fsync": "off",  # processes are killed in tests, and machines are not
         }
         words = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         command = [self._binaries / "postgres", "-D", data, *words]

@@ -35,7 +35,7 @@ from push_pipeline.host import program, sharing
 from push_pipeline.settings import get_settings, spelled
 from push_pipeline.shown_address import shown
 
-_engines: dict[str, Engine] = {}
+_engines: dict[tuple[str, int], Engine] = {}
 _owner = os.getpid()
 _making = threading.Lock()
 
@@ -47,12 +47,12 @@ def engine() -> Engine:
     parent had compiled.
     """
     settings = get_settings()
-    url = settings.database_url
+    address = settings.database_url, settings.database_connections
     with _making:
         _let_go_of_inherited()
-        if url not in _engines:
-            _engines[url] = make_engine(url, settings.database_connections)
-        return _engines[url]
+        if address not in _engines:
+            _engines[address] = make_engine(*address)
+        return _engines[address]
 
 
 def close_connections() -> None:

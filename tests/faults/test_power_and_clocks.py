@@ -35,7 +35,7 @@ def test_doctor_names_a_database_that_answers_before_a_commit_is_on_disk(
     (finding,) = [one for one in examine() if one.name == "durability"]
 
     assert not finding.ok
-    assert finding.says == "synchronous_commit = off: a commit may be lost"
+    assert finding.says == "fsync = off, synchronous_commit = off: a commit may be lost"
 
 
 def test_a_page_of_some_proxy_rejects_nobody(installation: Installation) -> None:

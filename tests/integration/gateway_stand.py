@@ -5,15 +5,18 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from http.client import HTTPConnection, HTTPResponse
 from typing import Any
 
 import orjson
+from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from push_pipeline import db, queues
 from push_pipeline.clock import now_ms
 from push_pipeline.directory.apps import add_key, ensure_app
+from push_pipeline.gateway.app import create_app
 from push_pipeline.gateway.server import listen, make_server
 from push_pipeline.settings import get_settings
 from tests.processes import wait_until
@@ -102,6 +105,21 @@ def make_app(app_id: str = APP, key: str = KEY, **grant: Any) -> None:
         add_key(connection, app_id, now_ms(), key=key, **grant)
 
 
+def _create(operator_port: int | None, console: ASGIApp | None) -> FastAPI:
+    """Return an application; one that was built before, where it would be built alike.
+
+    What an application keeps begins anew whenever it starts.
+    """
+    if operator_port is not None or console is not None:
+        return create_app(operator_port, console)
+    return _plain(get_settings().cors_origins)
+
+
+@cache
+def _plain(_origins: str) -> FastAPI:
+    return create_app()
+
+
 @contextmanager
 def running_gateway(
     *, operators: bool = False, console: ASGIApp | None = None, port: int = 0
@@ -109,7 +127,7 @@ def running_gateway(
     """Serve the application as configured, by a port for operators as well if that is asked."""
     sockets = [listen("127.0.0.1", one) for one in ((port, 0) if operators else (port,))]
     port, operator_port = (*(one.getsockname()[1] for one in sockets), None)[:2]
-    server = make_server(operator_port, console)
+    server = make_server(operator_port, console, _create)
     thread = threading.Thread(target=server.run, kwargs={"sockets": sockets})
     thread.start()
     wait_until(lambda: server.started, what="the start of the gateway")

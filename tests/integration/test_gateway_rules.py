@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from push_pipeline.settings import Settings
+from tests.databases import SqliteFile
 from tests.in_process import run_cli
 from tests.integration.gateway_stand import APP, Client, make_app, running_gateway
 
@@ -76,7 +77,9 @@ def test_a_public_key_is_stored_with_its_algorithm_and_checks_tokens(
     assert api("GET", "/info", user_token=wrong).fault == (401, 3064)
 
 
-def test_a_shared_secret_checks_tokens(tmp_path: Path, start: Callable[[], Client]) -> None:
+def test_a_shared_secret_checks_tokens(
+    tmp_path: Path, sqlite_file: SqliteFile, start: Callable[[], Client]
+) -> None:
     secret = "0123456789abcdef" * 4
     (tmp_path / "secret").write_text(secret + "\n")
     assert "HS256" in auth("tokens", APP, "--key-file", str(tmp_path / "secret"))
@@ -84,7 +87,8 @@ def test_a_shared_secret_checks_tokens(tmp_path: Path, start: Callable[[], Clien
     api = start()
 
     assert api("GET", "/info", user_token=token(secret, "HS256")).status == 200
-    assert secret not in (tmp_path / "pipeline.db").read_bytes().decode("latin-1")
+    stored = b"".join(path.read_bytes() for path in sqlite_file.path.parent.iterdir())
+    assert secret not in stored.decode("latin-1")
 
 
 def test_a_key_that_checks_no_tokens_is_refused_in_one_line(tmp_path: Path) -> None:
@@ -165,10 +169,12 @@ def test_who_changes_a_device_and_how_fast_one_publishes_is_said_and_told(
     assert "whoever knows their id" in auth("devices", APP, "--no-proof")
 
 
-def test_doctor_says_who_gets_in_where_and_which_files_others_can_use(tmp_path: Path) -> None:
+def test_doctor_says_who_gets_in_where_and_which_files_others_can_use(
+    tmp_path: Path, sqlite_file: SqliteFile
+) -> None:
     (tmp_path / ".env").write_text("")
     (tmp_path / ".env").chmod(0o644)
-    for path in tmp_path.glob("pipeline.db*"):
+    for path in sqlite_file.path.parent.iterdir():
         path.chmod(0o600)
     auth("open", APP, "--scopes", "read")
 

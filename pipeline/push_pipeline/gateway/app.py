@@ -111,12 +111,9 @@ def create_app(operator_port: int | None = None, console: ASGIApp | None = None)
             Middleware(ShortWay, routes=_all_routes(), answers=_SHORT),
         ],
     )
-    counts.keep()
     errors.install(app)
     for module in _ROUTES:
         app.include_router(module.router)
-    app.state.gatekeeper = Gatekeeper()
-    app.state.readings = Readings(health.FRESH_SECONDS)
     return app
 
 
@@ -143,6 +140,9 @@ def _cross_origin(origins: list[str]) -> list[Middleware]:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
     _build_routes(app)
+    counts.keep()
+    app.state.gatekeeper = Gatekeeper()
+    app.state.readings = Readings(health.FRESH_SECONDS)
     with (
         tracing.sending("push-pipeline-gateway"),
         waking_behind(),

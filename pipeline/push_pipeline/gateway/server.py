@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any, cast
 
 import uvicorn
+from fastapi import FastAPI
 from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.supervisors import Multiprocess
@@ -47,6 +48,9 @@ LIFE_SECONDS = 20
 
 #: Builds the console, in each process.
 Console = Callable[[], ASGIApp]
+
+#: Builds the application, given the operators' port and the console.
+Create = Callable[[int | None, ASGIApp | None], FastAPI]
 
 
 def serve(
@@ -110,17 +114,23 @@ def _url(listening: socket.socket) -> str:
     return f"http://{shown}:{taken}"
 
 
-def make_server(operator_port: int | None = None, console: ASGIApp | None = None) -> uvicorn.Server:
+def make_server(
+    operator_port: int | None = None,
+    console: ASGIApp | None = None,
+    create: Create = create_app,
+) -> uvicorn.Server:
     """Build the server of the API, for this process alone."""
-    app = _application(operator_port, console)
+    app = _application(operator_port, console, create)
     return uvicorn.Server(_config(lambda: app, processes=1))
 
 
-def _application(operator_port: int | None, console: ASGIApp | None) -> ASGIApp:
+def _application(
+    operator_port: int | None, console: ASGIApp | None, create: Create = create_app
+) -> ASGIApp:
     # Whatever handlers somebody gives it: it would log paths, and they hold keys.
     logging.getLogger("uvicorn.access").disabled = True
     proxies = get_settings().trusted_proxies.split()  # FORWARDED_ALLOW_IPS is not asked
-    app: Any = create_app(operator_port, console)  # the two libraries spell its type differently
+    app: Any = create(operator_port, console)  # the two libraries spell its type differently
     if proxies:
         return NotedProxies(cast("Any", ProxyHeadersMiddleware(app, proxies)), proxies)
     return cast("ASGIApp", app)

@@ -1,9 +1,10 @@
-"""The engine, made on first use in each process, and the two kinds of transaction.
+"""The engine, made on first use in each process, and the kinds of transaction.
 
-PostgreSQL (psycopg 3) and SQLite (WAL) behind one code path. `writing()` and `reading()` are
-the only ways in: on SQLite a writing transaction takes its lock at BEGIN, so that it waits for
-its turn instead of failing in the middle, and a reading one never blocks a writer. In a process
-of a host that shares its database, both are part of the host's transaction.
+PostgreSQL (psycopg 3) and SQLite (WAL) behind one code path. `writing()`, `reading()` and, for
+what need not be one transaction, `singly()` are the only ways in: on SQLite a writing
+transaction takes its lock at BEGIN, so that it waits for its turn instead of failing in the
+middle, and a reading one never blocks a writer. In a process of a host that shares its database,
+all are part of the host's transaction.
 """
 
 import json
@@ -99,6 +100,21 @@ def writing() -> Iterator[Connection]:
     """
     host = sharing()
     with _translated(), host.connect(reading=False) if host else engine().begin() as connection:
+        yield connection
+
+
+@contextmanager
+def singly() -> Iterator[Connection]:
+    """Open a connection on which each statement is a transaction of its own.
+
+    That is one round trip to PostgreSQL instead of three. On SQLite, and where a host shares its
+    database, all of them are one transaction as in `writing()`.
+    """
+    if sharing() is not None or engine().dialect.name != "postgresql":
+        with writing() as connection:
+            yield connection
+        return
+    with _translated(), engine().connect() as connection, engines.autocommit(connection):
         yield connection
 
 

@@ -5,8 +5,8 @@ import select
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from sqlalchemy.exc import ArgumentError, InvalidatePoolError, NoSuchModuleError
 from sqlalchemy.pool import ConnectionPoolEntry, PoolResetState
 
 from push_pipeline.errors import SettingsError
+from push_pipeline.ready import DIRECT
 
 #: Seconds a SQLite writer waits for its turn.
 SQLITE_BUSY_SECONDS = 30
@@ -78,6 +79,7 @@ def _postgresql_engine(url: URL, connections: int) -> Engine:
         max_overflow=connections - kept,
         pool_reset_on_return=None,  # `_roll_back` does, where there is anything to roll back
         hide_parameters=True,  # tokens are among them, and errors are logged
+        execution_options={DIRECT: True},
     )
     event.listen(made, "connect", _tune_postgresql)
     event.listen(made, "checkout", partial(_refuse_a_lost_one, made.dialect.do_ping))
@@ -139,6 +141,21 @@ def _tune_postgresql(connection: Any, _record: object) -> None:
     # A statement, not a parameter of the connection: poolers refuse parameters they do not know.
     connection.execute(f"SET idle_in_transaction_session_timeout = {IDLE_IN_TRANSACTION_MS}")
     connection.commit()
+
+
+@contextmanager
+def autocommit(connection: Connection) -> Iterator[None]:
+    """Have each statement of a connection to PostgreSQL be a transaction of its own.
+
+    SQLAlchemy's own way to it changes the session's isolation twice.
+    """
+    driver: Any = connection.connection.driver_connection
+    driver.autocommit = True
+    try:
+        yield
+    finally:
+        if not driver.info.transaction_status:  # else it is lost, and is not used again
+            driver.autocommit = False
 
 
 def _sqlite_engine(url: URL) -> Engine:

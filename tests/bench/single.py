@@ -12,13 +12,14 @@ import pstats
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
 import psycopg
-from sqlalchemy import event, select
+from psycopg.waiting import Wait
+from sqlalchemy import select
 
 from push_pipeline import db, publish, status
 from push_pipeline.models import BATCH, RUN
@@ -51,6 +52,16 @@ class Meter:
         seen = (milliseconds, self.waits - waits, self.statements - statements)
         self.spent.setdefault(name, []).append(seen)
 
+    def counting(self, work: Generator) -> Generator:
+        """Count how often the driver's work waits for an answer: BEGIN and COMMIT have theirs."""
+        try:
+            state = next(work)
+            while True:
+                self.waits += state == Wait.R
+                state = work.send((yield state))
+        except StopIteration as done:
+            return done.value
+
     def means(self) -> dict[str, dict[str, float]]:
         """Return the mean of each step: a process's clock is too coarse for medians."""
         names = ("milliseconds", "waits", "statements")
@@ -62,23 +73,24 @@ class Meter:
 
 @contextmanager
 def metered() -> Iterator[Meter]:
-    """Count this process's waits for PostgreSQL, by the one function that all of them go by."""
+    """Count this process's statements and waits, by the functions that all of them go by."""
     meter = Meter()
-    waits = psycopg.Connection.wait
+    waits, execute = psycopg.Connection.wait, psycopg.Cursor.execute
 
-    def counted(connection: psycopg.Connection, *arguments: object, **options: object) -> object:
-        meter.waits += 1
-        return waits(connection, *arguments, **options)
+    def counted(
+        connection: psycopg.Connection, work: Generator, *arguments: object, **options: object
+    ) -> object:
+        return waits(connection, meter.counting(work), *arguments, **options)
 
-    def said(*_: object) -> None:
+    def said(cursor: psycopg.Cursor, *arguments: object, **options: object) -> object:
         meter.statements += 1
+        return execute(cursor, *arguments, **options)
 
-    psycopg.Connection.wait = counted
-    event.listen(db.engine(), "before_cursor_execute", said)
+    psycopg.Connection.wait, psycopg.Cursor.execute = counted, said
     try:
         yield meter
     finally:
-        psycopg.Connection.wait = waits
+        psycopg.Connection.wait, psycopg.Cursor.execute = waits, execute
 
 
 def run_of(message_id: str) -> int:

@@ -6,15 +6,17 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, suppress
 
 import pytest
-from sqlalchemy import select, text, update
+from sqlalchemy import bindparam, select, text, update
 
 from push_pipeline import db, engines
 from push_pipeline.clock import now_ms
 from push_pipeline.directory.apps import ensure_app
 from push_pipeline.errors import DatabaseUnavailable
 from push_pipeline.models import APP, App
+from push_pipeline.ready import Ready
 from push_pipeline.settings import Settings
 from push_workers.consumer.prefork import warm_up
 from tests.processes import Process, wait_until
@@ -103,6 +105,41 @@ def test_connections_that_the_server_ended_while_they_were_idle_are_replaced(
 
     with db.writing() as one, db.reading() as other:
         assert not {one.execute(mine).scalar_one(), other.execute(mine).scalar_one()} & ended
+
+
+def test_a_statement_is_a_transaction_of_its_own_where_it_is_said_singly(postgresql: None) -> None:
+    rename = Ready(update(App).values(name=bindparam("new_name")))
+
+    with db.singly() as connection:
+        assert rename.count(connection, {"new_name": "the first"}) == 1
+        with db.reading() as other:
+            assert other.execute(select(APP.name)).scalar_one() == "the first"
+    with suppress(KeyError), db.writing() as connection:
+        rename.count(connection, {"new_name": "never written"})
+        raise KeyError
+
+    with db.reading() as connection:  # and what is one transaction is one again
+        assert connection.execute(select(APP.name)).scalar_one() == "the first"
+
+
+@pytest.mark.parametrize("opened", [db.singly, db.writing])
+def test_a_session_that_the_driver_finds_ended_is_replaced(
+    postgresql: None, opened: Callable[[], AbstractContextManager[db.Connection]]
+) -> None:
+    ready = Ready(select(APP.id).where(APP.name != bindparam("unwanted")))
+
+    def find_it_ended() -> None:
+        with opened() as connection:
+            pid = connection.connection.driver_connection.info.backend_pid
+            with db.writing() as other:
+                other.execute(text("SELECT pg_terminate_backend(:pid, 10000)"), {"pid": pid})
+            ready.rows(connection, {"unwanted": ""})
+
+    with pytest.raises(DatabaseUnavailable, match=r"terminating|closed"):
+        find_it_ended()
+
+    with opened() as connection:
+        assert [tuple(row) for row in ready.rows(connection, {"unwanted": ""})] == [("APP-1",)]
 
 
 def test_a_transaction_that_is_left_open_is_rolled_back(postgresql: None) -> None:

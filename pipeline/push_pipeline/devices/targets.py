@@ -10,6 +10,7 @@ from sqlalchemy import BigInteger, Connection, bindparam, select, update
 from push_pipeline import db
 from push_pipeline.models import DEVICE, Device
 from push_pipeline.outcome import DeviceAction, Evidence
+from push_pipeline.ready import Ready
 
 _STATES = {DeviceAction.RETIRE: "retired", DeviceAction.QUARANTINE: "quarantined"}
 
@@ -23,7 +24,7 @@ class Reachable(NamedTuple):
 
 
 # A row for a kind of token, not for a device: reading a thousand costs more than finding them.
-_TARGETS = (
+REACHABLE = (
     select(DEVICE.kind, db.keys_of(DEVICE.id), db.texts_of(DEVICE.id, DEVICE.token))
     .where(
         db.any_of(DEVICE.id, bindparam("keys", type_=db.List(BigInteger))),
@@ -32,6 +33,7 @@ _TARGETS = (
     )
     .group_by(DEVICE.kind)
 )
+_TARGETS = Ready(REACHABLE)
 
 _LOCALES = select(DEVICE.id, DEVICE.locale).where(
     db.any_of(DEVICE.id, bindparam("keys", type_=db.List(BigInteger))), DEVICE.locale.is_not(None)
@@ -55,9 +57,8 @@ _OUT_OF_SERVICE = (
 
 def find_targets(connection: Connection, keys: Sequence[int], now: int) -> list[Reachable]:
     """Return those devices that may be sent to now, with their tokens."""
-    return [
-        Reachable._make(row) for row in connection.execute(_TARGETS, {"keys": keys, "now": now})
-    ]
+    rows = _TARGETS.rows(connection, {"keys": keys, "now": now})
+    return [Reachable._make(row) for row in rows]
 
 
 def find_locales(connection: Connection, keys: Sequence[int]) -> dict[int, str]:

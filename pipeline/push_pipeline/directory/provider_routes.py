@@ -8,6 +8,7 @@ from sqlalchemy import Connection, bindparam, case, func, or_, select, update
 from push_pipeline import db
 from push_pipeline.models import CREDENTIAL, Credential
 from push_pipeline.outcome import Recent, RestCause, why_it_rests
+from push_pipeline.ready import Ready
 
 #: A route that is open, whatever had closed it.
 _OPEN: dict[str, Any] = {
@@ -165,12 +166,14 @@ class Rest(NamedTuple):
 
 def find_rest(connection: Connection, credential_id: int) -> Rest:
     """Read whether a route is closed now; one that is gone is not."""
-    row = connection.execute(_REST, {"credential_id": credential_id}).one_or_none()
-    return Rest(None, None) if row is None else Rest(*row)
+    rows = _REST.rows(connection, {"credential_id": credential_id})
+    return Rest(*rows[0]) if rows else Rest(None, None)
 
 
-_REST = select(CREDENTIAL.paused_until, CREDENTIAL.held_reason).where(
-    CREDENTIAL.id == bindparam("credential_id")
+_REST = Ready(
+    select(CREDENTIAL.paused_until, CREDENTIAL.held_reason).where(
+        CREDENTIAL.id == bindparam("credential_id")
+    )
 )
 
 

@@ -8,15 +8,19 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Connection,
+    Text,
     bindparam,
     case,
     func,
     insert,
     select,
+    true,
     update,
 )
 
 from push_pipeline.db import List, any_of
+from push_pipeline.devices.targets import REACHABLE, Reachable, find_targets
+from push_pipeline.ledger.state_machine import SENDABLE
 from push_pipeline.ledger.values import (
     FoundBatch,
     NewBatch,
@@ -39,6 +43,7 @@ from push_pipeline.models import (
 )
 from push_pipeline.outcome import Settled
 from push_pipeline.platform import VENDORS
+from push_pipeline.ready import Ready, among
 
 
 class LeaseLost(Exception):
@@ -88,7 +93,8 @@ _OF_ROUTE = frozenset(Standing._fields[Standing._fields.index("paused_until") :]
 
 def provider_in_sql(environment: ColumnElement[str]) -> ColumnElement[str]:
     """Say what `platform.provider_of` says, in SQL."""
-    return case((environment.in_(VENDORS), "webpush"), (environment != "", "apns"), else_="fcm")
+    browsers = among(environment, VENDORS)
+    return case((browsers, "webpush"), (environment != "", "apns"), else_="fcm")
 
 
 #: The credential that a batch goes by, where its run is joined.
@@ -97,24 +103,19 @@ ROUTE_OF_BATCH = (
     & (CREDENTIAL.provider == provider_in_sql(BATCH.environment))
     & (CREDENTIAL.environment == BATCH.environment)
 )
-_STANDING = (
-    select(
-        *(BATCH[name] for name in Standing._fields if hasattr(Batch, name)),
-        RUN.app_id,
-        RUN.state.label("run_state"),
-        RUN.expires_at.label("run_expires_at"),
-        RUN.audience.label("run_audience"),
-        RUN.guarded,
-        RUN.rate,
-        RUN.stopped_routes,
-        CREDENTIAL.id.label("credential_id"),
-        CREDENTIAL.version.label("credential_version"),
-        *(CREDENTIAL[name] for name in Standing._fields if name in _OF_ROUTE),
-    )
-    .join(Run, RUN.id == BATCH.run_id)
-    .outerjoin(Credential, ROUTE_OF_BATCH)
-)
-
+_STANDING = {
+    **{name: BATCH[name] for name in Standing._fields if hasattr(Batch, name)},
+    "app_id": RUN.app_id,
+    "run_state": RUN.state,
+    "run_expires_at": RUN.expires_at,
+    "run_audience": RUN.audience,
+    "guarded": RUN.guarded,
+    "rate": RUN.rate,
+    "stopped_routes": RUN.stopped_routes,
+    "credential_id": CREDENTIAL.id,
+    "credential_version": CREDENTIAL.version,
+    **{name: CREDENTIAL[name] for name in Standing._fields if name in _OF_ROUTE},
+}
 
 #: A run's message and its app, read by each process once.
 _TOLD = {
@@ -136,8 +137,13 @@ _TOLD = {
     "traceparent": MESSAGE.traceparent,
 }
 
-_FIND = (
-    _STANDING.add_columns(*(_TOLD[name].label(f"told_{name}") for name in RunMessage._fields))
+_FIND = Ready(
+    select(
+        *(_STANDING[name] for name in Standing._fields),
+        *(_TOLD[name].label(f"told_{name}") for name in RunMessage._fields),
+    )
+    .join(Run, RUN.id == BATCH.run_id)
+    .outerjoin(Credential, ROUTE_OF_BATCH)
     .outerjoin(
         Message,
         (MESSAGE.id == RUN.message_id)
@@ -153,7 +159,7 @@ _OURS = (
     BATCH.finished_at.is_(None),
 )
 
-_TAKE = (
+_TAKE_ROW = (
     update(Batch)
     .where(*_OURS)
     .values(
@@ -163,12 +169,17 @@ _TAKE = (
         doubt_end=bindparam("new_doubt_end"),
     )
 )
+_TAKE = Ready(_TAKE_ROW)
+
+_TAKEN = _TAKE_ROW.returning(BATCH.id).cte("taken")
+_THERE = REACHABLE.subquery("there")
+# No row where it is another's; one without a kind where no device is there any more.
+_TAKE_AND_READ = Ready(select(*_THERE.c).select_from(_TAKEN.outerjoin(_THERE, true())))
 
 
 _COUNTERS = (*Settled, "moved", "resent")
 
-# One statement for every slice: built once, compiled once.
-_RECORD = (
+_RECORD_ROW = (
     update(Batch)
     .where(*_OURS, BATCH.settled == bindparam("seen_settled"))
     .values(
@@ -180,7 +191,22 @@ _RECORD = (
 
 # Whoever ends the run in the same transaction locks it before the batch, as cancel does.
 _RUN_LOCKED = select(RUN.id).where(RUN.id == bindparam("locked_run")).with_for_update()
-_RECORD_WITH_RUN = _RECORD.where(BATCH.run_id == _RUN_LOCKED.scalar_subquery())
+_RECORD = Ready(_RECORD_ROW)
+# As it was when the batch was taken: its run may be sent, and nobody has closed its route since.
+_AS_IT_WAS = (
+    select(RUN.id)
+    .join(Credential, CREDENTIAL.id == bindparam("credential_id"))
+    .where(
+        RUN.id == BATCH.run_id,
+        among(RUN.state, SENDABLE),
+        RUN.stopped_routes.is_(None),
+        CREDENTIAL.paused_until.is_not_distinct_from(bindparam("seen_until", type_=BigInteger)),
+        CREDENTIAL.held_reason.is_not_distinct_from(bindparam("seen_hold", type_=Text)),
+    )
+    .correlate(Batch)
+)
+_RECORD_AND_GO_ON = Ready(_RECORD_ROW.where(_AS_IT_WAS.exists()))
+_RECORD_WITH_RUN = Ready(_RECORD_ROW.where(BATCH.run_id == _RUN_LOCKED.scalar_subquery()))
 
 
 def find_batch(
@@ -191,13 +217,12 @@ def find_batch(
     Its run's message comes along, save of runs that are known already.
     """
     asked = {"batch_id": batch_id, "known_runs": known_runs}
-    row = connection.execute(_FIND, asked).mappings().one_or_none()
-    if row is None:
+    rows = _FIND.rows(connection, asked)
+    if not rows:
         return None
-    standing = Standing(*(row[name] for name in Standing._fields))
-    if row["told_message_id"] is None:
-        return FoundBatch(standing, None)
-    return FoundBatch(standing, RunMessage(*(row[f"told_{name}"] for name in RunMessage._fields)))
+    size = len(Standing._fields)
+    standing, told = Standing._make(rows[0][:size]), RunMessage._make(rows[0][size:])
+    return FoundBatch(standing, None if told.message_id is None else told)
 
 
 def take(connection: Connection, batch: Standing, *, lease_until: int, doubt_end: int) -> bool:
@@ -205,13 +230,37 @@ def take(connection: Connection, batch: Standing, *, lease_until: int, doubt_end
 
     False where another worker was faster: the claim number that we saw is no longer there.
     """
-    values = {
+    return _TAKE.count(connection, _taken(batch, lease_until, doubt_end)) == 1
+
+
+def take_and_read(
+    connection: Connection,
+    batch: Standing,
+    *,
+    lease_until: int,
+    doubt_end: int,
+    keys: Sequence[int],
+    now: int,
+) -> list[Reachable] | None:
+    """Take a batch as `take` does, and read its devices; None where another worker was faster.
+
+    One statement on PostgreSQL.
+    """
+    if connection.dialect.name != "postgresql":
+        taken = take(connection, batch, lease_until=lease_until, doubt_end=doubt_end)
+        return find_targets(connection, keys, now) if taken else None
+    values = {**_taken(batch, lease_until, doubt_end), "keys": keys, "now": now}
+    rows = _TAKE_AND_READ.rows(connection, values)
+    return [Reachable._make(row) for row in rows if row[0] is not None] if rows else None
+
+
+def _taken(batch: Standing, lease_until: int, doubt_end: int) -> dict[str, Any]:
+    return {
         "batch_id": batch.id,
         "claim": batch.claims,
         "new_lease_until": lease_until,
         "new_doubt_end": doubt_end,
     }
-    return connection.execute(_TAKE, values).rowcount == 1
 
 
 _GIVE_BACK = (
@@ -285,16 +334,38 @@ def record(
         LeaseLost: the claim is no longer ours, or the slice is recorded already; the
             transaction must be rolled back.
     """
+    values = _recorded(batch_id, seen, tally, progress)
+    if locks_run is not None:
+        values["locked_run"] = locks_run
+    statement = _RECORD if locks_run is None else _RECORD_WITH_RUN
+    if statement.count(connection, values) != 1:
+        raise LeaseLost
+
+
+def record_and_go_on(
+    connection: Connection, batch: Standing, seen: tuple[int, int], tally: Tally, progress: Progress
+) -> bool:
+    """Record a slice as `record` does, if the next one may be sent as when the batch was taken.
+
+    False, and nothing is changed, where run or route is another now, or the claim is lost.
+    """
+    values = _recorded(batch.id, seen, tally, progress)
+    values |= {
+        "credential_id": batch.credential_id,
+        "seen_until": batch.paused_until,
+        "seen_hold": batch.held_reason,
+    }
+    return _RECORD_AND_GO_ON.count(connection, values) == 1
+
+
+def _recorded(
+    batch_id: int, seen: tuple[int, int], tally: Tally, progress: Progress
+) -> dict[str, Any]:
     claim, settled_before = seen
     values: dict[str, Any] = {"batch_id": batch_id, "claim": claim, "seen_settled": settled_before}
     values |= {f"plus_{settled}": tally.ended[settled] for settled in Settled}
     values |= {"plus_moved": tally.moved, "plus_resent": tally.resent}
-    values |= {f"new_{name}": value for name, value in progress._asdict().items()}
-    if locks_run is not None:
-        values["locked_run"] = locks_run
-    statement = _RECORD if locks_run is None else _RECORD_WITH_RUN
-    if connection.execute(statement, values).rowcount != 1:
-        raise LeaseLost
+    return values | {f"new_{name}": value for name, value in progress._asdict().items()}
 
 
 def postpone(connection: Connection, batch: Standing, not_before: int) -> None:

@@ -13,6 +13,7 @@ from push_pipeline.field_warning import FieldWarning
 from push_pipeline.ledger.state_machine import MessageMove, MessageState, RunState
 from push_pipeline.models import MESSAGE, RUN, Message, Run
 from push_pipeline.options import DeliveryOptions
+from push_pipeline.ready import Ready, among
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,9 +220,9 @@ def fresh_receipt(
     return Receipt(message_id, _state(new), new.failure, warnings)
 
 
-_CLOSE = (
+_CLOSE = Ready(
     update(Message)
-    .where(MESSAGE.id == bindparam("message_id"), MESSAGE.state.in_(MessageMove.CLOSE.sources))
+    .where(MESSAGE.id == bindparam("message_id"), among(MESSAGE.state, MessageMove.CLOSE.sources))
     .values(
         state=bindparam("new_state"), error_message=bindparam("error"), ended_at=bindparam("now")
     )
@@ -233,4 +234,4 @@ def close_message(
 ) -> None:
     """Write the end of a message that has no further run: published or failed."""
     end = {"message_id": message_id, "new_state": state, "error": error, "now": now}
-    connection.execute(_CLOSE, end)
+    _CLOSE.count(connection, end)

@@ -20,6 +20,7 @@ from push_pipeline.ledger.state_machine import SENDABLE, MessageState, RunMove, 
 from push_pipeline.ledger.values import ClosedRun
 from push_pipeline.models import BATCH, MESSAGE, RUN, Message, Run
 from push_pipeline.options import DeliveryOptions
+from push_pipeline.ready import Ready, among
 from push_pipeline.schedule import EARLY_MS, ROUND, firing_of, round_of
 from push_pipeline.tracing import of_firing
 
@@ -154,13 +155,15 @@ def release(connection: Connection, run: RunView, now: int) -> None:
     )
 
 
-_STATE = select(RUN.state, RUN.stopped_routes).where(RUN.id == bindparam("run_id"))
+_STATE = Ready(select(RUN.state, RUN.stopped_routes).where(RUN.id == bindparam("run_id")))
 
 
 def is_sendable(connection: Connection, run_id: int, environment: str) -> bool:
     """Tell whether a run's batches of a route may be sent now: not paused, cancelled, stopped."""
-    row = connection.execute(_STATE, {"run_id": run_id}).one_or_none()
-    return row is not None and row[0] in SENDABLE and environment not in (row[1] or {})
+    return any(
+        state in SENDABLE and environment not in (stopped or {})
+        for state, stopped in _STATE.rows(connection, {"run_id": run_id})
+    )
 
 
 def stop_route(connection: Connection, run_id: int, environment: str, reason: str) -> None:
@@ -212,7 +215,7 @@ def find_sent(connection: Connection, now: int, limit: int) -> list[int]:
 
 _NOTHING_OPEN = (
     RUN.finished_at.is_(None),
-    RUN.state.in_([*RunMove.FINISH.sources, RunState.CANCELLED]),
+    among(RUN.state, (*RunMove.FINISH.sources, RunState.CANCELLED)),
     ~exists().where(BATCH.run_id == RUN.id, BATCH.finished_at.is_(None)).correlate(Run),
 )
 
@@ -225,7 +228,29 @@ _FIRST_ACCEPTED = (
 )
 
 # Asked after every batch, so it is built once.
-_CLOSE = (
+_IS_DONE = Ready(select(RUN.id).where(RUN.id == bindparam("run_id"), *_NOTHING_OPEN))
+
+
+def is_done(connection: Connection, run_id: int) -> bool:
+    """Tell whether a run that is not finished yet has nothing open."""
+    return bool(_IS_DONE.rows(connection, {"run_id": run_id}))
+
+
+class _Closed(NamedTuple):
+    """A run that was closed, as it is then."""
+
+    id: int
+    message_id: str
+    n: int
+    zone: str | None
+    audience: int
+    not_found_count: int
+    state: str
+    due_at: int
+    bulk: bool
+
+
+_CLOSE = Ready(
     update(Run)
     .where(RUN.id == bindparam("run_id"), *_NOTHING_OPEN)
     .values(
@@ -234,27 +259,19 @@ _CLOSE = (
         finished_at=bindparam("now"),
         lease_until=None,
     )
-    .returning(
-        RUN.id,
-        RUN.message_id,
-        RUN.n,
-        RUN.zone,
-        RUN.audience,
-        RUN.not_found_count,
-        RUN.state,
-        RUN.due_at,
-        RUN.bulk,
-    )
+    .returning(*(RUN[name] for name in _Closed._fields))
 )
 
 # What decides how the message of a run that has just ended stands.
-_OF_CLOSED = select(
-    exists().where(RUN.message_id == bindparam("message_id"), RUN.finished_at.is_(None)),
-    select(func.max(RUN.n)).where(RUN.message_id == bindparam("message_id")).scalar_subquery(),
-    select(func.coalesce(func.sum(BATCH.accepted + BATCH.unknown), 0))
-    .where(BATCH.run_id == bindparam("run_id"))
-    .scalar_subquery(),
-    _FIRST_ACCEPTED,
+_OF_CLOSED = Ready(
+    select(
+        exists().where(RUN.message_id == bindparam("message_id"), RUN.finished_at.is_(None)),
+        select(func.max(RUN.n)).where(RUN.message_id == bindparam("message_id")).scalar_subquery(),
+        select(func.coalesce(func.sum(BATCH.accepted + BATCH.unknown), 0))
+        .where(BATCH.run_id == bindparam("run_id"))
+        .scalar_subquery(),
+        _FIRST_ACCEPTED,
+    )
 )
 
 
@@ -265,23 +282,26 @@ def close_if_done(connection: Connection, run_id: int, now: int) -> ClosedRun | 
     the others, and one of them closes the run without anybody counting under a lock. Only the
     one whose batch is the whole run need not wait, as there are no others.
     """
-    row = connection.execute(_CLOSE, {"run_id": run_id, "now": now}).one_or_none()
-    if row is None:
+    closed = _CLOSE.rows(connection, {"run_id": run_id, "now": now})
+    if not closed:
         return None
-    asked = {"message_id": row.message_id, "run_id": row.id}
-    goes_on, newest, reached, first_accepted = connection.execute(_OF_CLOSED, asked).one()
+    run = _Closed._make(closed[0])
+    asked = {"message_id": run.message_id, "run_id": run.id}
+    [(goes_on, newest, reached, first_accepted)] = _OF_CLOSED.rows(connection, asked)
     if not goes_on:
-        _close_message(connection, row, newest, reached, now)
-    ended = now if row.state == RunState.FINISHED else None
-    seconds, first_seconds = (_since(row.due_at, at) for at in (ended, first_accepted))
-    return ClosedRun(run_id, row.bulk, seconds, first_seconds)
+        _close_message(connection, run, newest, reached, now)
+    ended = now if run.state == RunState.FINISHED else None
+    seconds, first_seconds = (_since(run.due_at, at) for at in (ended, first_accepted))
+    return ClosedRun(run_id, run.bulk, seconds, first_seconds)
 
 
 def _since(due_at: int, at: int | None) -> float | None:
     return None if at is None else max(0, at - due_at) / 1000  # it may begin a moment early
 
 
-def _close_message(connection: Connection, run: Any, newest: int, reached: int, now: int) -> None:
+def _close_message(
+    connection: Connection, run: _Closed, newest: int, reached: int, now: int
+) -> None:
     """Write how a message ended, after its last run."""
     if run.zone is None and run.n == newest:
         reach = _Reach(run.audience, run.not_found_count, reached)

@@ -42,12 +42,51 @@ def record_slice(claim: Claim, part: Slice, report: Report, context: Context) ->
         LeaseLost: somebody else has the batch; nothing was recorded.
     """
     now = now_ms()
+    progress = _record_alone(claim, part, report, context, now)
+    if progress is None:
+        progress = _record(claim, part, report, context, now)
+    claim.lease_until = progress.lease_until or claim.lease_until
+    claim.reasons, claim.blocks = progress.reasons or {}, progress.blocks
+    return progress.lease_until is not None
+
+
+def _record_alone(
+    claim: Claim, part: Slice, report: Report, context: Context, now: int
+) -> Progress | None:
+    """Record a slice that changes its batch's row alone, in one statement.
+
+    None where it leads to more, or where run or route are not what they were at the claim.
+    """
+    batch = claim.batch
+    finished = part.end == batch.size
+    over = now >= batch.run_expires_at or part.next_end > claim.allowed_end
+    if (batch.is_whole_run if finished else over) or not _changes_its_row(claim, report, now):
+        return None
+    seen, tally = (claim.number, part.start), report.tally()
+    progress = _progress(claim, part.start, part.end, report, now)
+    if finished:
+        progress = progress._replace(finished_at=now)
+        with db.singly() as connection:
+            batches.record(connection, batch.id, seen, tally, progress)
+        return progress
+    progress = _with_next(progress, part, context, now)
+    with db.singly() as connection:
+        goes_on = batches.record_and_go_on(connection, batch, seen, tally, progress)
+    return progress if goes_on else None
+
+
+def _with_next(progress: Progress, part: Slice, context: Context, now: int) -> Progress:
+    """Note the next slice, and go on holding the batch."""
+    until = now + context.lease_ms
+    return progress._replace(doubt_end=part.next_end, stalls=1, lease_until=until, woken_at=now)
+
+
+def _record(claim: Claim, part: Slice, report: Report, context: Context, now: int) -> Progress:
     batch = claim.batch
     with db.writing() as connection:
         made = batches.find_progress(connection, batch.id, claim.number) if claim.unsure else None
         if made is not None and made.settled >= part.end:
-            claim.reasons, claim.blocks = made.reasons or {}, made.blocks
-            return made.lease_until is not None
+            return made
         rest_until = _change_route(connection, claim, report, now)
         finished = part.end == batch.size
         if rest_until is None and not finished:
@@ -57,10 +96,7 @@ def record_slice(claim: Claim, part: Slice, report: Report, context: Context) ->
         if finished:
             progress = progress._replace(finished_at=now)
         elif goes_on:
-            lease_until = now + context.lease_ms
-            progress = progress._replace(
-                doubt_end=part.next_end, stalls=1, lease_until=lease_until, woken_at=now
-            )
+            progress = _with_next(progress, part, context, now)
         else:
             progress = progress._replace(not_before=rest_until or now)
         ends_run = finished and claim.batch.is_whole_run and _touches_nothing_else(claim, report)
@@ -68,9 +104,7 @@ def record_slice(claim: Claim, part: Slice, report: Report, context: Context) ->
         if report.route is not None and rest_until is not None:
             claim.probe = _choose_probe(connection, batch, later, now, rest_until)
         claim.closed = runs.close_if_done(connection, batch.run_id, now) if ends_run else None
-    claim.lease_until = progress.lease_until or claim.lease_until
-    claim.reasons, claim.blocks = progress.reasons or {}, progress.blocks
-    return goes_on
+    return progress
 
 
 def pause_at_once(claim: Claim, context: Context, verdict: Verdict) -> None:
@@ -239,6 +273,13 @@ def _is_urgent(batch: Standing, news: Recent, now: int) -> bool:
     return bool(bad) or now - told_at >= NEWS_MS
 
 
+def _changes_its_row(claim: Claim, report: Report, now: int) -> bool:
+    """Tell whether nothing but the batch's row is written, by a claim that nobody doubts."""
+    if claim.unsure or not _touches_nothing_else(claim, report):
+        return False
+    return not report.settlements(claim.kept, claim.rules, now)
+
+
 def _touches_nothing_else(claim: Claim, report: Report) -> bool:
     """Tell whether a report is about its batch alone: no lock is taken that others come to first.
 
@@ -318,6 +359,9 @@ def close_run(batch: Standing) -> None:
     """Close the run if this was its last batch; the tick does it where the fan-out went on."""
     if batch.run_state == RunState.FANNING:
         return
+    with db.singly() as connection:
+        if not runs.is_done(connection, batch.run_id):
+            return
     with db.writing() as connection:
         closed = runs.close_if_done(connection, batch.run_id, now_ms())
     if closed is not None:

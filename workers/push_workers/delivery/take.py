@@ -7,7 +7,7 @@ from push_pipeline import db
 from push_pipeline.clock import now_ms
 from push_pipeline.db import Connection
 from push_pipeline.devices.activity_addresses import find_activity_targets
-from push_pipeline.devices.targets import Reachable, find_targets
+from push_pipeline.devices.targets import Reachable
 from push_pipeline.directory.provider_routes import begin_probe
 from push_pipeline.ledger import batches
 from push_pipeline.ledger.activities import find_newest
@@ -18,6 +18,7 @@ from push_pipeline.push_type import takes
 from push_workers.delivery.activity import activity_target
 from push_workers.delivery.claim import (
     Claim,
+    Decision,
     Leave,
     Park,
     Send,
@@ -37,61 +38,81 @@ PROBE_SECONDS = 1.0
 def take(batch_id: int, context: Context) -> Claim | None:
     """Return a batch that is ours to send; None where there is nothing to send."""
     now = now_ms()
-    with db.writing() as connection:
-        found = batches.find_batch(connection, batch_id, context.known_runs)
-        if found is None:
+    batch = _find(batch_id, context)
+    if batch is None:
+        return None
+    match _decide(batch, context, now):
+        case Leave():
             return None
-        batch = without_others_hold(found.standing)
-        context.keep_run(batch.run_id, found.message)
-        decision = decide(batch, now, context.window(batch))
-        if isinstance(decision, Send) and _is_overtaken(connection, batch, context):
-            decision = SettleRest(Settled.CANCELLED, "Superseded")
-        match decision:
-            case Leave():
-                return None
-            case Park(until):
+        case Park(until):
+            with db.writing() as connection:
                 batches.postpone(connection, batch, until)
-                return None
-            case Send(window):
-                return _lease(connection, batch, window, context, now)
-            case SettleRest() as end:
+            return None
+        case Send(window):
+            return _lease(batch, window, context, now)
+        case SettleRest() as end:
+            with db.writing() as connection:
                 settle_rest(connection, _claimed(batch, context, now), end, now)
     close_run(batch)
     return None
 
 
-def _lease(
-    connection: Connection, batch: Standing, window: int, context: Context, now: int
-) -> Claim | None:
-    if batch.probes and not _begin_probe(connection, batch, context, now):
+def _find(batch_id: int, context: Context) -> Standing | None:
+    """Read a batch, and keep its run's message; whoever changes it later says what was seen."""
+    with db.singly() as connection:
+        found = batches.find_batch(connection, batch_id, context.known_runs)
+    if found is None:
         return None
+    context.keep_run(found.standing.run_id, found.message)
+    return without_others_hold(found.standing)
+
+
+def _decide(batch: Standing, context: Context, now: int) -> Decision:
+    decision = decide(batch, now, context.window(batch))
+    if isinstance(decision, Send) and _is_overtaken(batch, context):
+        return SettleRest(Settled.CANCELLED, "Superseded")
+    return decision
+
+
+def _lease(batch: Standing, window: int, context: Context, now: int) -> Claim | None:
     claim = _claimed(batch, context, now)
     claim.slices = list(cut_slices(batch, window, context.window(batch)))
-    lease_until = now + context.lease_ms
-    if not batches.take(connection, batch, lease_until=lease_until, doubt_end=claim.slices[0].end):
-        return None
-    claim.targets = _targets(connection, claim, context, now)
     claim.tells_activity = context.run_facts(batch.run_id).activity is not None
-    claim.read_at, claim.lease_until = now, lease_until
+    claim.read_at, claim.lease_until = now, now + context.lease_ms
     claim.allowed_end = batch.size
+    together = batch.probes or claim.tells_activity
+    with db.writing() if together else db.singly() as connection:
+        if batch.probes and not _begin_probe(connection, batch, context, now):
+            return None
+        targets = _take(connection, claim, context)
+    if targets is None:
+        return None
+    claim.targets = targets
     return claim
 
 
-def _targets(connection: Connection, claim: Claim, context: Context, now: int) -> dict[int, Target]:
-    members = claim.members[claim.batch.settled :]
-    event = context.run_facts(claim.batch.run_id).activity
-    if event is None:
-        push_type = context.run_facts(claim.batch.run_id).run.push_type
-        found = find_targets(connection, members, now)
-        return _addressed([one for one in found if takes(one.kind, push_type)])
-    meant = event.activity.audience
-    rows = find_activity_targets(connection, claim.batch.app_id, meant, members, now)
+def _take(connection: Connection, claim: Claim, context: Context) -> dict[int, Target] | None:
+    """Take the batch, and return whom it goes to; None where another worker was faster."""
+    batch, now = claim.batch, claim.read_at
+    members, run = claim.members[batch.settled :], context.run_facts(batch.run_id)
+    until, end = claim.lease_until, claim.slices[0].end
+    if run.activity is None:
+        found = batches.take_and_read(
+            connection, batch, lease_until=until, doubt_end=end, keys=members, now=now
+        )
+        return None if found is None else _addressed(found, run.run.push_type)
+    if not batches.take(connection, batch, lease_until=until, doubt_end=end):
+        return None
+    meant = run.activity.activity.audience
+    rows = find_activity_targets(connection, batch.app_id, meant, members, now)
     return {row[0]: activity_target(*row) for row in rows}
 
 
-def _addressed(found: Sequence[Reachable]) -> dict[int, Target]:
+def _addressed(found: Sequence[Reachable], push_type: str | None) -> dict[int, Target]:
     targets: dict[int, Target] = {}
     for kind, keys, tokens in found:
+        if not takes(kind, push_type):
+            continue
         count = len(keys)
         alike = repeat(kind, count), repeat(None, count)
         made = map(Target._make, zip(keys, tokens, *alike, strict=True))
@@ -99,12 +120,13 @@ def _addressed(found: Sequence[Reachable]) -> dict[int, Target]:
     return targets
 
 
-def _is_overtaken(connection: Connection, batch: Standing, context: Context) -> bool:
+def _is_overtaken(batch: Standing, context: Context) -> bool:
     """Tell whether a newer event of the activity says all that this one does."""
     event = context.run_facts(batch.run_id).activity
     if event is None:
         return False
-    newest = find_newest(connection, batch.app_id, event.activity.activity_id)
+    with db.singly() as connection:
+        newest = find_newest(connection, batch.app_id, event.activity.activity_id)
     return newest is not None and is_overtaken(event.activity, event.timestamp, newest)
 
 

@@ -8,7 +8,7 @@ PROCESSES ?= 3
 unexport PYTHONDONTWRITEBYTECODE
 
 BENCHES := transport webpush single pipeline fanout gateway tick growth scale fairness
-DRILLS := rabbitmq large
+DRILLS := rabbitmq firefox large
 
 .PHONY: help
 help:  ## this list
@@ -57,7 +57,7 @@ coverage: setup packages  ## which lines the unit and integration tests reach, p
 	$(BIN)/coverage run -m pytest -n $(PROCESSES) --maxschedchunk 1 tests/unit tests/integration $(ARGS) || failed=1; \
 	$(BIN)/coverage combine --quiet; $(BIN)/coverage report; exit $$failed
 
-drills: setup packages  ## failures that take minutes, and packages of their own: rabbitmq-server
+drills: setup packages  ## failures that take minutes, and packages of their own: rabbitmq-server, firefox-esr
 	@for drill in $(DRILLS); do $(BIN)/pytest -q tests/drills/$$drill.py $(ARGS) || exit; done
 	@for drill in $$($(BIN)/push-pipeline drill --list | cut -d ' ' -f 1); do \
 	  echo "== $$drill"; $(BIN)/push-pipeline drill $$drill || exit; done

@@ -4,8 +4,7 @@
 
 It is pointed at a push service of this process, which speaks what Firefox needs of Mozilla's
 WebSocket protocol. A service worker subscribes by itself and tells what it was given. Nothing
-else of the machine is needed: no display, no network. Needs `websockets`, which no test does:
-`pip install websockets` first.
+else of the machine is needed: no display, no network.
 """
 
 import asyncio

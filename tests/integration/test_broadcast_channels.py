@@ -19,6 +19,7 @@ from push_pipeline import (
     show_broadcast_channel,
     status,
 )
+from push_pipeline.cli import route_checks
 from push_pipeline.cli.checks import examine
 from push_pipeline.console.rendering import fragment
 from push_pipeline.errors import (
@@ -188,11 +189,17 @@ def test_an_outage_is_waited_for_and_the_timestamp_stays(installation: Installat
     message_id = push()
 
     waiting = installation.work(message_id)["broadcast"]
+    [told] = route_checks.broadcasts()
     again(installation)
     done = installation.work(message_id)["broadcast"]
 
     assert (waiting["outcome"], done["outcome"], done["attempts"]) == (None, "accepted", 2)
     assert (done["timestamp"], done["resent"]) == (waiting["timestamp"], 0)
+    assert (told.ok, told.says.partition(", ")[0]) == (
+        True,
+        "APP-1: 1 to broadcast channels not taken by Apple yet",
+    )
+    assert list(route_checks.broadcasts()) == []
 
 
 @pytest.mark.parametrize(

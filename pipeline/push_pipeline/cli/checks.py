@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies_environment
@@ -22,6 +22,7 @@ from push_pipeline.directory.database_clock import database_now
 from push_pipeline.directory.dead_letters import count_dead_letters
 from push_pipeline.directory.durability import what_is_lax
 from push_pipeline.directory.heartbeat import last_beat
+from push_pipeline.directory.provider_routes import list_routes
 from push_pipeline.directory.sealed import list_sealed
 from push_pipeline.environment import env_file_found
 from push_pipeline.errors import PipelineError, SettingsError
@@ -75,6 +76,7 @@ def examine() -> Iterator[Finding]:
         _sealed,
         _keyless,
         _waiting,
+        route_checks.broadcasts,
         _stopped,
         route_checks.activities,
         _dead_letters,
@@ -191,11 +193,24 @@ def _workers() -> Iterator[Finding]:
         queues.remote_control().inspect(timeout=PING_SECONDS).active_queues() or {}
     )
     served = {queue["name"] for mine in consumers.values() for queue in mine}
-    missing = [name for name in queues.QUEUES if name not in served]
+    with db.reading() as connection:
+        providers = {route["provider"] for route in list_routes(connection)}
+    missing = unserved(served, providers)
     says = f"{len(consumers)} answer"
     if missing:
         says += f"; nobody works on {', '.join(missing)}: start `{program()} worker`"
     yield Finding("workers", not missing, says)
+
+
+def unserved(served: Collection[str], providers: Collection[str]) -> list[str]:
+    """Return the queues that nobody works on, though an app can send by them."""
+    needless = {
+        name
+        for family in queues.FAMILIES
+        if family not in providers
+        for name in (family, family + queues.BULK)
+    }
+    return [name for name in queues.QUEUES if name not in served and name not in needless]
 
 
 def _beat() -> Iterator[Finding]:

@@ -14,6 +14,7 @@ from push_pipeline.directory.provider_routes import find_credential, list_routes
 from push_pipeline.errors import BadCredential, SettingsError
 from push_pipeline.host import program
 from push_pipeline.ledger.activities import count_under_way
+from push_pipeline.ledger.broadcasts import count_waiting
 from push_pipeline.options.broadcast_channel import CHANNELS_MAX
 from push_pipeline.platform import Platform
 from push_pipeline.settings import get_settings
@@ -21,6 +22,9 @@ from push_pipeline.settings import get_settings
 #: Days before its end at which a certificate is told of, and the seconds of one.
 DAYS_TOLD = 30
 DAY_SECONDS = 86_400
+
+#: Seconds after which somebody should look at a request to a broadcast channel that waits.
+BROADCAST_SECONDS = 60
 
 #: The share of an app's broadcast channels beyond which some are to be deleted soon.
 _NEARLY = 0.95
@@ -73,6 +77,18 @@ def broadcast_channels() -> Iterator[Finding]:
         says = f"{app_id} {environment}: {count:,} of {CHANNELS_MAX:,}"
         says += f", one not pushed to since {iso(idle_since)}"
         yield Finding("broadcast channels", count < CHANNELS_MAX * _NEARLY, says)
+
+
+def broadcasts() -> Iterator[Finding]:
+    """Tell of requests to broadcast channels that Apple did not take at the first attempt."""
+    now = now_ms()
+    with db.reading() as connection:
+        waiting = count_waiting(connection)
+    for app_id, count, since in waiting:
+        seconds = (now - since) / 1000
+        says = f"{app_id}: {count:,} to broadcast channels not taken by Apple yet"
+        says += f", the oldest was due {seconds:,.0f} s ago"
+        yield Finding("broadcasts", seconds <= BROADCAST_SECONDS, says)
 
 
 def _record(route: dict[str, Any]) -> str:

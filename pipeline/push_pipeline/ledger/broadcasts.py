@@ -6,7 +6,7 @@ attempt, and settled once.
 
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from push_pipeline.clock import iso
 from push_pipeline.directory.broadcast_channels import take_stamp
@@ -176,6 +176,18 @@ def read_request(connection: Connection, run_id: int, state: str) -> BroadcastLe
         resent=row.resent,
         settledAt=iso(row.settled_at),
     )
+
+
+def count_waiting(connection: Connection) -> list[tuple[str, int, int]]:
+    """Count the requests by app that were tried and have not ended; when the oldest was due."""
+    statement = (
+        select(RUN.app_id, func.count(), func.min(RUN.due_at))
+        .join(Broadcast, BROADCAST.run_id == RUN.id)
+        .where(RUN.finished_at.is_(None), BROADCAST.attempts > 0, BROADCAST.outcome.is_(None))
+        .group_by(RUN.app_id)
+        .order_by(RUN.app_id)
+    )
+    return [tuple(row) for row in connection.execute(statement)]
 
 
 def _cancelled_as(*, in_doubt: bool) -> str:

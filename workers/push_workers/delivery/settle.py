@@ -312,7 +312,7 @@ def _suspicion(verdicts: Verdicts) -> str:
     fatal = [one for one in others if CONSEQUENCES[one.outcome].device is not DeviceAction.KEEP]
     return (
         f"stopped: {len(fatal)} of {len(verdicts)} tokens in one slice were refused"
-        f" ({fatal[0].reason}), which looks like a wrong environment, topic or project;"
+        f" ({fatal[0].reason}), which looks like a wrong environment, topic, project or key;"
         " no device was touched; other routes go on. Check the credentials, then"
         " `push-pipeline resume`"
     )

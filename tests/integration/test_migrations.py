@@ -37,6 +37,17 @@ def test_the_schema_is_what_the_models_say(settings: Settings) -> None:
         assert migrations.revision(connection) == migrations.head()
 
 
+def test_postgresql_does_not_try_to_compress_members(postgresql_url: str, configure) -> None:
+    configure(database_url=postgresql_url)
+    members = text(
+        "SELECT attstorage FROM pg_attribute"
+        " WHERE attrelid = 'pipeline_batch'::regclass AND attname = 'members'"
+    )
+
+    with db.reading() as connection:
+        assert connection.execute(members).scalar_one() in ("e", b"e")  # external
+
+
 def test_several_who_migrate_at_once_all_succeed(empty_url: str) -> None:
     engines = [db.make_engine(empty_url) for _ in range(4)]
 

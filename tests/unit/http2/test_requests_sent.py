@@ -13,7 +13,16 @@ from tests.unit.http2.peer_codec import FIELDS, Reader, codec_with, talk
 
 printable = st.text("abcdef0123456789/-_", min_size=1, max_size=150).map(str.encode)
 sizes = st.sampled_from([0, 1, 300, 300, 16_384, 70_000])
-requests = st.lists(st.tuples(printable, sizes, printable), min_size=1, max_size=12)
+
+
+@st.composite
+def alike(draw):
+    """Requests of one shape, as a batch mostly has."""
+    path, size, name = draw(printable), draw(sizes), draw(printable)
+    return [(path + b"%02d" % n, size, b"%02d" % n + name) for n in range(draw(st.integers(1, 40)))]
+
+
+requests = alike() | st.lists(st.tuples(printable, sizes, printable), min_size=1, max_size=12)
 peer_settings = st.fixed_dictionaries(
     {},
     optional={

@@ -108,11 +108,23 @@ def _address(
     at = rendered.target_at
     head = rendered.body[:at]
     token, fid = head + b'"token":', head + b'"fid":'
+    if bodies is None and {target.kind for target in targets} == {"token"}:  # nearly always
+        return _splice(token, [target.token for target in targets], b"," + rendered.body[at:])
     tails = repeat(b"," + rendered.body[at:]) if bodies is None else (b"," + b[at:] for b in bodies)
     return [
         b"".join((fid if target.kind == "fid" else token, orjson.dumps(target.token), tail))
         for target, tail in zip(targets, tails, strict=False)  # the one tail of all has no end
     ]
+
+
+def _splice(head: bytes, tokens: Sequence[str], tail: bytes) -> list[bytes]:
+    """Put each token between what all have; whether one needs an escape is seen of all at once."""
+    together = "".join(tokens)
+    quotes = b'""'
+    if len(orjson.dumps(together)) > len(together) + len(quotes):
+        return [b"".join((head, orjson.dumps(token), tail)) for token in tokens]
+    head, tail = head + b'"', b'"' + tail
+    return [head + token.encode() + tail for token in tokens]
 
 
 def _address_activity(rendered: Rendered, live_at: int, target: Target) -> bytes:

@@ -75,7 +75,8 @@ class Outbound:
             block = self.encoder.encode(fields)
             # A block that changes the table is sent once; the next request gets a new one.
             some = indexes[done:] if block.steady else indexes[done : done + 1]
-            done += self._append(parts, requests, some, block)
+            alike = self._append_alike(parts, requests, some, block)
+            done += alike or self._append(parts, requests, some, block)
         return b"".join(parts), range(first, self.next_stream, 2)
 
     def resume(self, waiting: Container[int]) -> bytes:
@@ -125,6 +126,26 @@ class Outbound:
             return True
         rest.window += increment
         return rest.window <= frames.LARGEST
+
+    def _append_alike(
+        self, parts: list[bytes], requests: Requests, indexes: Sequence[int], block: Block
+    ) -> int:
+        """Pack requests of one shape, as many as the window has room for; return how many."""
+        if requests.shape is None:
+            return 0
+        pack, head, opening, closing, data_head = self._layout(block, requests.shape)
+        if pack is None:
+            return 0
+        body_size = requests.shape[1]
+        some = indexes[: self.window // body_size]
+        streams = range(self.next_stream, self.next_stream + 2 * len(some), 2)
+        parts += [
+            pack(head, stream, opening, path, closing, request_id, data_head, stream, body)
+            for stream, (path, body, request_id) in zip(streams, requests.select(some), strict=True)
+        ]
+        self.next_stream = streams.stop
+        self.window -= body_size * len(some)
+        return len(some)
 
     def _append(
         self, parts: list[bytes], requests: Requests, indexes: Sequence[int], block: Block

@@ -1,7 +1,7 @@
 """The requests of one call, as parallel sequences instead of an object each."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import repeat
 
 
@@ -18,6 +18,8 @@ class Requests:
     paths: Sequence[bytes]
     bodies: Sequence[bytes] | bytes
     ids: Sequence[bytes] | None = None
+    #: Lengths of path, body and id, where they are the same in all.
+    shape: tuple[int, int, int] | None = field(init=False)
 
     def __post_init__(self) -> None:
         for other in (self.bodies, self.ids):
@@ -25,6 +27,13 @@ class Requests:
                 continue
             if len(other) != len(self.paths):
                 raise ValueError(f"{len(self.paths)} paths, but {len(other)} bodies or ids")
+        lengths = [
+            [len(column)] if isinstance(column, bytes) else [*{*map(len, column)}]
+            for column in (self.paths, self.bodies, self.ids or b"")
+        ]
+        alike = all(len(each) == 1 for each in lengths)
+        shape = (lengths[0][0], lengths[1][0], lengths[2][0]) if alike else None
+        object.__setattr__(self, "shape", shape)
 
     def __len__(self) -> int:
         return len(self.paths)

@@ -12,9 +12,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import replace
-from pathlib import Path
 
 from sqlalchemy import exists, func, insert, literal, select, text
 
@@ -26,8 +24,8 @@ from push_pipeline.options import DeliveryOptions
 from push_pipeline.publishing.draft import draft_message
 from push_pipeline.publishing.write import write_all
 from push_pipeline.supervisor.installation import CHILDREN, CHILDREN_PER_CORE, WORKERS
-from tests.bench.pipeline import APP, installation, populate
-from tests.processes import Process, wait_until
+from tests.bench.stand import APP, installation, populate, spawning
+from tests.processes import wait_until
 from tests.running import start_beat, start_worker
 
 SMALL = "small"
@@ -142,12 +140,7 @@ def finished_within(start: int, end: int) -> int:
 
 def measure(messages: int, devices: int, pushes: int) -> dict[str, dict[str, float]]:
     """Measure the three states after each other, on one installation."""
-    with installation() as (_, directory), ExitStack() as running:
-
-        def spawn(*command: str | Path, **options: object) -> Process:
-            log = directory / f"process-{len(list(directory.glob('process-*')))}.log"
-            return running.enter_context(Process(command, log, **options))
-
+    with installation() as (_, directory), spawning(directory) as spawn:
         add_small_app()
         populate("everybody", devices)
         populate("single", 1)

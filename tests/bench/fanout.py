@@ -12,43 +12,16 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
-from sqlalchemy import select, text
+from sqlalchemy import select
 
-from push_pipeline import db, migrations, publish, queues, status
-from push_pipeline.clock import now_ms
-from push_pipeline.directory.apps import ensure_app
+from push_pipeline import db, publish, queues, status
 from push_pipeline.models import BATCH, RUN
-from push_pipeline.settings import reset_settings
 from push_workers.consumer.prefork import warm_up
 from push_workers.fanout.fan_out import fan_out
-from tests.bench.pipeline import APP, installation
-from tests.services import Valkey
-
-#: Two devices of five are Android's.
-_DEVICES = """
-INSERT INTO pipeline_device (app_id, device_id, token, kind, platform, environment, state,
-                             created_at, registered_at)
-WITH RECURSIVE each(n) AS (
-  SELECT CAST(:first AS bigint) UNION ALL SELECT n + 1 FROM each WHERE n < :last
-)
-SELECT 'bench', 'device-' || n, substr('{zeros}' || n, length('' || n) + 1),
-       CASE WHEN n % 5 < 2 THEN 'token' ELSE 'apns' END,
-       CASE WHEN n % 5 < 2 THEN 'ANDROID' ELSE 'IOS' END, '', 'active', 0, 0
-FROM each
-""".format(zeros="0" * 64)
-_CHANNEL = """
-INSERT INTO pipeline_channel (app_id, name, created_at) VALUES ('bench', :name, 0) RETURNING id
-"""
-_SUBSCRIPTIONS = """
-INSERT INTO pipeline_subscription (channel_key, device_key)
-SELECT :channel, id FROM pipeline_device WHERE id > :before
-"""
+from tests.bench.stand import installation, populate
 
 #: ru_maxrss is in kilobytes on Linux, in bytes on macOS.
 RSS_UNIT = 1 if sys.platform == "darwin" else 1024
@@ -110,44 +83,11 @@ def _on_postgresql() -> bool:
     return db.engine().dialect.name == "postgresql"
 
 
-@contextmanager
-def on_sqlite() -> Iterator[None]:
-    """A file, and a broker for the wake-ups."""
-    with TemporaryDirectory() as directory:
-        valkey = Valkey(Path(directory))
-        valkey.start()
-        os.environ |= {
-            "PIPELINE_DATABASE_URL": f"sqlite:///{directory}/pipeline.db",
-            "PIPELINE_BROKER_URL": valkey.url(),
-            "PIPELINE_APP_ID": APP,
-        }
-        reset_settings()
-        try:
-            migrations.upgrade(db.engine())
-            with db.writing() as connection:
-                ensure_app(connection, APP, "Benchmark", now_ms())
-            yield
-        finally:
-            db.dispose()
-            valkey.stop()
-
-
-def populate(channel: str, count: int) -> None:
-    """Register `count` devices in a channel of its own, as a database knows them after a while."""
-    with db.writing() as connection:
-        last = connection.execute(text("SELECT max(id) FROM pipeline_device")).scalar() or 0
-        key = connection.execute(text(_CHANNEL), {"name": channel}).scalar_one()
-        connection.execute(text(_DEVICES), {"first": last + 1, "last": last + count})
-        connection.execute(text(_SUBSCRIPTIONS), {"before": last, "channel": key})
-    with db.engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text("VACUUM ANALYZE" if _on_postgresql() else "ANALYZE"))
-
-
 def measure(sizes: list[int], *, sqlite: bool) -> list[dict[str, float]]:
     """Populate a channel for each size, then fan out to each in a new process."""
-    with on_sqlite() if sqlite else installation():
+    with installation(sqlite=sqlite):
         for size in sizes:
-            populate(f"channel-{size}", size)
+            populate(f"channel-{size}", size, mixed=True)
         return [
             json.loads(
                 subprocess.run(

@@ -1,43 +1,34 @@
-"""Measure transport, deliver task and whole pipeline against h2load, in one run and one sink.
+"""Measure the deliver task and the whole pipeline against h2load, in one run and one sink.
 
-Everything shares this machine's cores: PostgreSQL, Valkey, the workers and the sink. Processor
-time is the figure to trust. Run it as
-`python -m tests.bench.pipeline [--devices N] [--rounds N] [--json]`.
+Everything shares this machine's cores: the database, Valkey, the workers and the sink. Processor
+time is the figure to trust. After each run the ledger is compared with what the sink got. Run it as
+`python -m tests.bench.pipeline [--devices N] [--rounds N] [--delay 0,20,50] [--words] [--sqlite]`.
 """
 
 import argparse
 import json
-import os
 import statistics
 import sys
-import tempfile
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import select, text
+from sqlalchemy import select
 
-from push_pipeline import db, migrations, publish, status
-from push_pipeline.clock import now_ms
-from push_pipeline.credentials import ApnsCredential, seal
-from push_pipeline.directory.apps import ensure_app
-from push_pipeline.directory.provider_routes import put_credential
+from push_pipeline import db, publish, status
 from push_pipeline.models import BATCH, RUN
-from push_pipeline.settings import get_settings, reset_settings
+from push_pipeline.outcome import Settled
 from push_workers.delivery.deliver import deliver
 from push_workers.delivery.process import Context
 from push_workers.fanout.fan_out import fan_out
-from push_workers.simulator.identity import Identity
 from tests.bench.sink import Sink
-from tests.bench.transport import Scenario, _own_cpu, run_h2load, run_ours
-from tests.processes import Process, wait_until
+from tests.bench.stand import installation, populate, spawning
+from tests.bench.transport import Scenario, _own_cpu, run_h2load
+from tests.bench.usage import cpu_by_program, peak_by_program
+from tests.processes import wait_until
 from tests.running import start_beat, start_worker
-from tests.services import Postgres, Valkey
-
-APP = "bench"
-H2LOAD = Scenario("apns, 4 connections", 4, 100_000)
 
 #: Seconds. A run of a hundred thousand takes five on two slow cores.
 PATIENCE_SECONDS = 300.0
@@ -45,60 +36,27 @@ PATIENCE_SECONDS = 300.0
 #: Children of the worker that delivers, beside one for the fan-out and the tick.
 CHILDREN = 4
 
-_POPULATE = """
-WITH new AS (
-  INSERT INTO pipeline_device (app_id, device_id, token, kind, platform, environment, state,
-                      created_at, registered_at)
-  SELECT 'bench', 'device-' || n, lpad(to_hex(n), 64, '0'), 'apns', 'IOS', '', 'active', 0, 0
-  FROM generate_series(CAST(:first AS bigint), CAST(:last AS bigint)) AS n RETURNING id)
-INSERT INTO pipeline_subscription (channel_key, device_key) SELECT :channel, id FROM new
-"""
+#: Devices of the channel that warms up, and of each that a deliver task is measured on.
+SOME = 20_000
+
+#: What is said to all alike, and to each by name; about as long.
+ALIKE = ("x" * 200, None)
+WORDS = ("Hello {Users.name}, {dish} is ready" + "x" * 170, {"template_values": {"dish": "Dinner"}})
+
+Said = tuple[str, Mapping[str, Any] | None]
 
 
-_NEW_CHANNEL = """
-INSERT INTO pipeline_channel (app_id, name, created_at) VALUES ('bench', :name, 0) RETURNING id
-"""
+def h2load_beside(sink: Sink, directory: Path, delay: int, requests: int) -> dict[str, float]:
+    """Let h2load do what a worker's four connections do."""
+    return asdict(run_h2load(Scenario("beside", 4, requests, delay), sink, directory))
 
 
-def populate(channel: str, count: int) -> None:
-    """Register `count` devices in a channel of its own; tokens as long as Apple's."""
-    with db.writing() as connection:
-        last = connection.execute(
-            text("SELECT coalesce(max(id), 0) FROM pipeline_device")
-        ).scalar_one()
-        key = connection.execute(text(_NEW_CHANNEL), {"name": channel}).scalar_one()
-        connection.execute(
-            text(_POPULATE), {"first": last + 1, "last": last + count, "channel": key}
-        )
-    with db.engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text("ANALYZE pipeline_device, pipeline_subscription"))
-
-
-def set_up(sink: Sink, directory: Path) -> None:
-    """Create the schema, the app and its credential, which points at the sink."""
-    migrations.upgrade(db.engine())
-    identity = Identity(directory)
-    identity.ensure()
-    credential = ApnsCredential.from_key_file(
-        identity.key_file,
-        key_id="BENCHKEY01",
-        team_id="BENCHTEAM1",
-        topic="com.example.app",
-        url=sink.url,
-    )
-    secret = get_settings().secret_key
-    assert secret is not None
-    with db.writing() as connection:
-        ensure_app(connection, APP, "Benchmark", now_ms())
-        sealed = seal(secret.get_secret_value(), credential)
-        put_credential(connection, APP, "apns", "production", sealed, now_ms())
-
-
-def run_whole(channel: str) -> dict[str, float]:
-    """Publish and wait until the ledger is closed; seconds by the database's own times."""
-    before = _cpu_of_all()
+def run_whole(channel: str, said: Said = ALIKE, sink: Sink | None = None) -> dict[str, Any]:
+    """Publish and wait until the ledger is closed; CPU is in seconds per 10,000 devices."""
+    before, got = cpu_by_program(), sink and sink.count()
+    written = bytes_written()
     started = time.perf_counter()
-    message_id = publish(channel, "x" * 200).message_id
+    message_id = publish(channel, *said).message_id
 
     def finished() -> dict | None:
         run = status(message_id)["runs"][0]
@@ -106,19 +64,49 @@ def run_whole(channel: str) -> dict[str, float]:
 
     run = wait_until(finished, PATIENCE_SECONDS, "the end of the run")
     seconds = time.perf_counter() - started
-    if run["accepted"] != run["audience"]:
-        raise RuntimeError(f"not every device was accepted: {run}")
-    used = (_cpu_of_all() - before) / run["audience"] * 10_000
-    return {"rate": run["audience"] / seconds, "cpu": used, "seconds": seconds}
+    spent = cpu_by_program() - before
+    audience = run["audience"]
+    used = {name: one / audience * 10_000 for name, one in spent.items()}
+    return {
+        "rate": audience / seconds,
+        "seconds": seconds,
+        "cpu": sum(used.values()) - used.get("sink", 0.0),
+        "cpu_by_program": used,
+        "bytes": (bytes_written() - written) / audience,
+        "account": account(run, sink and sink.count() - got),
+    }
 
 
-def run_tasks(channel: str) -> float:
+def account(run: Mapping[str, Any], got: int | None) -> dict[str, Any]:
+    """Say what the ledger counts, what the sink got, and whether each device has one ending."""
+    endings = {name: run[name] for name in (*Settled, "inFlight")}
+    right = sum(endings.values()) == run["accepted"] == run["audience"] and not run["resent"]
+    return {
+        "audience": run["audience"],
+        "accepted": run["accepted"],
+        "got": got,
+        "right": right and got in (None, run["accepted"]),
+    }
+
+
+def bytes_written() -> int:
+    """Return the bytes of PostgreSQL's WAL and of the ledger's tables, indexes included; or 0."""
+    if db.engine().dialect.name != "postgresql":
+        return 0
+    statement = """SELECT pg_current_wal_lsn() - '0/0' + (SELECT sum(pg_total_relation_size(one))
+    FROM unnest(ARRAY['pipeline_batch', 'pipeline_delivery']::regclass[]) AS one)"""
+    with db.reading() as connection:
+        return int(connection.exec_driver_sql(statement).scalar_one())
+
+
+def run_tasks(channel: str, said: Said = ALIKE, sink: Sink | None = None) -> dict[str, Any]:
     """Deliver a run's batches in this process; processor seconds per 10,000 devices."""
-    message_id = publish(channel, "x" * 200).message_id
+    got = sink and sink.count()
+    message_id = publish(channel, *said).message_id
     with db.reading() as connection:
         run_id = connection.execute(select(RUN.id).where(RUN.message_id == message_id)).scalar_one()
-    while fan_out(run_id):
-        pass
+    while status(message_id)["runs"][0]["state"] in ("scheduled", "fanning"):
+        fan_out(run_id)
     with db.reading() as connection:
         keys = list(connection.scalars(select(BATCH.id).where(BATCH.run_id == run_id)))
     context = Context()
@@ -129,119 +117,117 @@ def run_tasks(channel: str) -> float:
     used = _own_cpu() - before
     context.close()
     run = status(message_id)["runs"][0]
-    if run["accepted"] != run["audience"]:
-        raise RuntimeError(f"not every device was accepted: {run}")
-    return used / (run["audience"] * (len(keys) - 1) / len(keys)) * 10_000
+    measured = run["audience"] * (len(keys) - 1) / len(keys)
+    counted = account(run, sink and sink.count() - got)
+    return {"cpu": used / measured * 10_000, "account": counted}
 
 
-def _cpu_of_all() -> float:
-    """Processor seconds of every process on this machine so far."""
-    first = Path("/proc/stat").read_text().splitlines()[0].split()[1:]
-    user, nice, system, _idle, _wait, irq, soft, *_ = map(int, first)
-    return (user + nice + system + irq + soft) / os.sysconf("SC_CLK_TCK")
+#: Deliver tasks that are measured: of one provider each, and with words for each device.
+TASKS = {"apns": ALIKE, "fcm": ALIKE, "words": WORDS}
 
 
-@contextmanager
-def installation() -> Iterator[tuple[Sink, Path]]:
-    """PostgreSQL, Valkey and the sink, with the environment set for them."""
-    with ExitStack() as running:
-        directory = Path(running.enter_context(tempfile.TemporaryDirectory()))
-        sink = running.enter_context(Sink())
-        valkey, postgres = Valkey(directory), Postgres()
-        postgres.start()
-        running.callback(postgres.remove)
-        valkey.start()
-        running.callback(valkey.stop)
-        os.environ |= {
-            "PIPELINE_DATABASE_URL": postgres.url(postgres.create()),
-            "PIPELINE_BROKER_URL": valkey.url(),
-            "PIPELINE_APP_ID": APP,
-            "PIPELINE_SECRET_KEY": "the benchmark's secret",
-            "PIPELINE_CA_FILE": str(sink.ca_file),
-            "PIPELINE_FCM_RATE": "0",  # what the machine can, not what Google allows
-        }
-        reset_settings()
-        set_up(sink, directory)
-        running.callback(db.dispose)
-        yield sink, directory
+def measure_tasks(delays: list[int], rounds: int, devices: int, requests: int) -> list[dict]:
+    """Deliver in this process, h2load beside, in turns; there are no workers to take it away."""
+    with installation() as (sink, directory):
+        populate("apns", devices)
+        populate("words", devices, words=True)
+        populate("fcm", devices, google=True)
+        found = []
+        for number in range(rounds):
+            for delay in delays:
+                sink.answer_after(delay)
+                beside = h2load_beside(sink, directory, delay, requests)
+                found += [
+                    {"task": name, "round": number, "delay": delay, "h2load": beside}
+                    | run_tasks(name, said, sink)
+                    for name, said in TASKS.items()
+                ]
+    return found
 
 
-def measure(devices: int, rounds: int) -> dict[str, object]:
-    """Interleave h2load, the deliver task and the whole pipeline; medians."""
-    with installation() as (sink, directory), ExitStack() as running:
-        numbers = iter(range(100))
-
-        def spawn(*command: str | Path, **options: object) -> Process:
-            log = directory / f"process-{next(numbers)}.log"
-            return running.enter_context(Process(command, log, **options))
-
-        populate("all", devices)
-        populate("some", 20_000)
-        # Before there are workers: they would take the batches.
-        tasks = [
-            (run_h2load(H2LOAD, sink, directory), run_ours(H2LOAD, sink), run_tasks("some"))
-            for _ in range(rounds)
-        ]
+def measure_whole(
+    sizes: Mapping[int, int], rounds: int, requests: int, *, words: bool, sqlite: bool
+) -> list[dict]:
+    """Let workers deliver to channels of so many devices, by delay; h2load beside, in turns."""
+    said = WORDS if words else ALIKE
+    with installation(sqlite=sqlite) as (sink, directory), spawning(directory) as spawn:
+        populate("some", SOME, mixed=True, words=words)
+        for size in sorted({*sizes.values()}):
+            populate(f"all-{size}", size, mixed=True, words=words)
         start_worker(spawn, "publish,schedule", children=1)
-        start_worker(spawn, "apns,apns.bulk", children=CHILDREN)
+        start_worker(spawn, "apns,apns.bulk,fcm,fcm.bulk", children=CHILDREN)
         start_beat(spawn)
-        run_whole("some")  # opens the workers' connections
-        wholes = [(run_h2load(H2LOAD, sink, directory), run_whole("all")) for _ in range(rounds)]
-    return {
-        "devices": devices,
-        "h2load": _medians(asdict(its) for its, *_ in (*tasks, *wholes)),
-        "transport": _medians(
-            {**asdict(bare), "rate_ratio": bare.rate / its.rate, "cpu_ratio": bare.cpu / its.cpu}
-            for its, bare, _ in tasks
-        ),
-        "deliver_task": _medians(
-            {"cpu": task, "cpu_ratio": task / its.cpu} for its, _, task in tasks
-        ),
-        "whole": _medians(
-            {**whole, "rate_ratio": whole["rate"] / its.rate} for its, whole in wholes
-        ),
-    }
+        run_whole("some", said)  # opens the workers' connections
+        small = peak_by_program()
+        found = []
+        for number in range(rounds):
+            for delay, size in sizes.items():
+                sink.answer_after(delay)
+                beside = h2load_beside(sink, directory, delay, requests)
+                whole = run_whole(f"all-{size}", said, sink)
+                seen = {"round": number, "delay": delay, "h2load": beside, **whole}
+                found.append({**seen, "peak_mb": peak_by_program(), "peak_mb_small": small})
+    return found
 
 
-def _medians(runs: Iterable[dict[str, float]]) -> dict[str, float]:
-    found = list(runs)
-    return {name: statistics.median(one[name] for one in found) for name in found[0]}
+def _means(runs: Iterable[dict]) -> Iterator[tuple[str, int, dict[str, float]]]:
+    """Medians of what was run alike."""
+    kinds: dict[tuple[str, int], list[dict]] = {}
+    for one in runs:
+        kinds.setdefault((one.get("task", "whole pipeline"), one["delay"]), []).append(one)
+    for (name, delay), some in kinds.items():
+        yield (
+            name,
+            delay,
+            {
+                "h2load": statistics.median(one["h2load"]["rate"] for one in some),
+                "rate": statistics.median(one.get("rate", 0.0) for one in some),
+                "cpu": statistics.median(one["cpu"] for one in some),
+                "cpu_ratio": statistics.median(one["cpu"] / one["h2load"]["cpu"] for one in some),
+            },
+        )
 
 
-def _print(found: dict) -> None:
-    h2load, bare, task, whole = (
-        found[name] for name in ("h2load", "transport", "deliver_task", "whole")
-    )
-    print(f"{'':16}{'per second':>12}{'CPU s/10k':>12}{'of h2load: rate':>18}{'CPU':>8}")
-    print(f"{'h2load':16}{h2load['rate']:>12,.0f}{h2load['cpu']:>12.4f}")
+def _print(runs: list[dict]) -> None:
     print(
-        f"{'bare transport':16}{bare['rate']:>12,.0f}{bare['cpu']:>12.4f}"
-        f"{bare['rate_ratio']:>17.2f}x{bare['cpu_ratio']:>7.2f}x"
+        f"{'':18}{'delay':>8}{'h2load/s':>12}{'per second':>12}{'CPU s/10k':>12}{'h2load CPU':>12}"
     )
-    print(f"{'deliver task':16}{'':>12}{task['cpu']:>12.4f}{'':>18}{task['cpu_ratio']:>7.2f}x")
-    print(
-        f"{'whole pipeline':16}{whole['rate']:>12,.0f}{whole['cpu']:>12.4f}"
-        f"{whole['rate_ratio']:>17.3f}x"
-    )
-    print(
-        f"{found['devices']:,} devices took {whole['seconds']:.2f} s from publish to closed ledger;"
-        " its CPU is that of every process on the machine"
-    )
+    for name, delay, one in _means(runs):
+        print(
+            f"{name:18}{delay:>5} ms{one['h2load']:>12,.0f}{one['rate']:>12,.0f}"
+            f"{one['cpu']:>12.4f}{one['cpu_ratio']:>11.2f}x"
+        )
+    wrong = [one["account"] for one in runs if not one["account"]["right"]]
+    print(f"wrong accounts: {wrong}" if wrong else "every device has one ending, the sink agrees")
 
 
 def main() -> int:
-    """Print the figures, or with --json one document."""
+    """Print the figures, or with --json one document; 1 where an account is wrong."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.pipeline")
     parser.add_argument("--devices", type=int, default=100_000)
+    parser.add_argument("--late-devices", type=int, help="where answers are late; as many else")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--requests", type=int, default=100_000, help="of h2load")
+    parser.add_argument("--delay", default="0", help="milliseconds, one after the other: 0,20,50")
+    parser.add_argument("--tasks", action="store_true", help="deliver tasks alone, without workers")
+    parser.add_argument("--words", action="store_true", help="with words for each device")
+    parser.add_argument("--sqlite", action="store_true", help="SQLite in the place of PostgreSQL")
     parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
-    found = measure(options.devices, options.rounds)
-    if options.json:
-        print(json.dumps(found, indent=2))
-        return 0
-    _print(found)
-    return 0
+    given = parser.parse_args()
+    delays = [int(one) for one in given.delay.split(",")]
+    if given.tasks:
+        runs = measure_tasks(delays, given.rounds, given.devices, given.requests)
+    else:
+        late = given.late_devices or given.devices
+        sizes = {delay: late if delay else given.devices for delay in delays}
+        runs = measure_whole(
+            sizes, given.rounds, given.requests, words=given.words, sqlite=given.sqlite
+        )
+    if given.json:
+        print(json.dumps(runs))
+    else:
+        _print(runs)
+    return 0 if all(one["account"]["right"] for one in runs) else 1
 
 
 if __name__ == "__main__":

@@ -12,15 +12,15 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from contextlib import contextmanager
 from threading import Event, Thread
 
 from sqlalchemy import text
 
 from push_pipeline import db
-from tests.bench.pipeline import installation, populate, run_whole
-from tests.processes import Process
+from tests.bench.pipeline import run_whole
+from tests.bench.stand import installation, populate, spawning
+from tests.bench.usage import cpu_by_program
 from tests.running import start_beat, start_worker
 
 #: Children of each worker that delivers.
@@ -29,42 +29,11 @@ CHILDREN = 2
 #: Seconds between two looks at what PostgreSQL's sessions wait for.
 LOOK_SECONDS = 0.02
 
-_TICKS = os.sysconf("SC_CLK_TCK")
-
 #: What PostgreSQL's sessions are doing: working, or waiting for what.
 _WAITS = """
 SELECT coalesce(wait_event_type || ':' || wait_event, 'on the processor') FROM pg_stat_activity
 WHERE state = 'active' AND pid <> pg_backend_pid() AND backend_type = 'client backend'
 """
-
-
-def cpu_by_program() -> Counter[str]:
-    """Return the processor seconds of every living process so far, by what it is."""
-    used: Counter[str] = Counter()
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            said = stat.read_text().rpartition(")")[2].split()
-            words = stat.with_name("cmdline").read_text().split("\0")
-        except OSError:
-            continue  # it has ended
-        used[_program(words)] += (int(said[11]) + int(said[12])) / _TICKS
-    return used
-
-
-def _program(words: list[str]) -> str:
-    line = " ".join(words)
-    for mark, name in (
-        ("publish,schedule", "fan-out worker"),
-        ("apns,apns.bulk", "delivering workers"),
-        ("push_workers.app beat", "beat"),
-        ("postgres", "PostgreSQL"),
-        ("valkey", "Valkey"),
-        ("sink", "sink"),
-        ("tests.bench.scale", "status polling"),
-    ):
-        if mark in line:
-            return name
-    return "others on this machine"
 
 
 @contextmanager
@@ -91,13 +60,7 @@ def database_watched() -> Iterator[Counter[str]]:
 
 def measure(devices: int, sizes: list[int]) -> list[dict[str, object]]:
     """Deliver to the same devices with each number of workers."""
-    with installation() as (_, directory), ExitStack() as running:
-        numbers = iter(range(1000))
-
-        def spawn(*command: str | Path, **options: object) -> Process:
-            log = directory / f"process-{next(numbers)}.log"
-            return running.enter_context(Process(command, log, **options))
-
+    with installation() as (_, directory), spawning(directory) as spawn:
         populate("all", devices)
         populate("some", 20_000)
         start_worker(spawn, "publish,schedule", children=1)

@@ -27,7 +27,7 @@ from push_workers.consumer.prefork import warm_up
 from push_workers.delivery.deliver import deliver
 from push_workers.delivery.process import Context
 from push_workers.fanout.fan_out import fan_out
-from tests.bench.pipeline import installation, populate
+from tests.bench.stand import installation, populate
 
 STEPS = ("publish", "fan_out", "deliver")
 

@@ -11,8 +11,8 @@ import pytest
 
 from push_pipeline import pause, publish, resume, status
 from push_pipeline.settings import Settings
-from tests.bench.pipeline import APP, populate, set_up
 from tests.bench.sink import Sink
+from tests.bench.stand import APP, populate, set_up
 from tests.processes import wait_until
 from tests.running import QUICK, Spawn, start_beat, start_worker
 

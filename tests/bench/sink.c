@@ -93,6 +93,7 @@ static void flush_out(struct connection *c) {
     size_t sent = 0, was = c->out_length;
     while (sent < c->out_length) {
         size_t rest = c->out_length - sent;
+        ERR_clear_error(); /* of other connections: they would count as this one's */
         int n = SSL_write(c->ssl, c->out + sent, rest < RECORD ? (int)rest : RECORD);
         if (n <= 0) {
             if (SSL_get_error(c->ssl, n) != SSL_ERROR_WANT_WRITE) c->dead = 1;
@@ -298,6 +299,7 @@ static void serve_http1(struct connection *c, const char *data, int size) {
 static void serve(struct connection *c, nghttp2_session_callbacks *callbacks) {
     static uint8_t buffer[RECORD];
     int n;
+    ERR_clear_error();
     if (!c->shaken) {
         const unsigned char *protocol;
         unsigned size;
@@ -307,16 +309,20 @@ static void serve(struct connection *c, nghttp2_session_callbacks *callbacks) {
         }
         c->shaken = 1;
         SSL_get0_alpn_selected(c->ssl, &protocol, &size);
-        c->http1 = size != 2;
-        if (!c->http1) start_http2(c, callbacks);
+        c->http1 = size && size != 2;
+        if (size == 2) start_http2(c, callbacks);
     }
     while (!c->dead && (n = SSL_read(c->ssl, buffer, sizeof buffer)) > 0) {
+        if (!c->http1 && !c->session) { /* it did not say what it speaks: aioapns does not */
+            c->http1 = n < 3 || memcmp(buffer, "PRI", 3);
+            if (!c->http1) start_http2(c, callbacks);
+        }
         if (c->http1) serve_http1(c, (char *)buffer, n);
         else if (nghttp2_session_mem_recv(c->session, buffer, n) < 0) c->dead = 1;
         else pump(c);
     }
     if (!c->dead && SSL_get_error(c->ssl, n) != SSL_ERROR_WANT_READ) c->dead = 1;
-    if (!c->http1 && !c->dead) pump(c);
+    if (c->session && !c->dead) pump(c);
 }
 
 static void accept_all(int listener, SSL_CTX *context) {

@@ -122,7 +122,7 @@ def publish(asked: str | None = None) -> Iterator[str | None]:
     Yields the traceparent that the message's row is to have; None where nobody traces.
     """
     api = _api()
-    if api is None:
+    if api is None or (asked is None and not _is_traced(api)):
         yield None
         return
     attributes = {"messaging.operation.name": "publish", "messaging.operation.type": "create"}
@@ -181,6 +181,13 @@ def _span(name: str, kind: Any, attributes: Attributes, **options: Any) -> Itera
             span.set_attribute("error.type", type(error).__name__)
             span.set_status(api.StatusCode.ERROR)
             raise
+
+
+def _is_traced(api: Any) -> bool:
+    """Tell whether a span would be kept, or be below one: else it costs something for nothing."""
+    provider = api.get_tracer_provider()
+    kept = not isinstance(provider, api.ProxyTracerProvider | api.NoOpTracerProvider)
+    return kept or api.get_current_span().get_span_context().is_valid
 
 
 def _api() -> Any:

@@ -1,5 +1,6 @@
 """How large a push may be: bytes of the wire, not characters."""
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,8 +11,16 @@ from push_pipeline.content import (
     Content,
     compact_json,
 )
-from push_pipeline.content.sizes import find_oversized, size_of
+from push_pipeline.content.languages import TEXT_HEADERS
+from push_pipeline.content.sizes import (
+    SOME_MESSAGE_ID,
+    SURELY_FITS_BYTES,
+    find_oversized,
+    size_of,
+)
+from push_pipeline.errors import InvalidParameter
 from push_pipeline.platform import APPLES, Platform
+from push_pipeline.push_type import PUSH_TYPES
 from push_workers.senders.apns.payload import render
 
 #: One, two, three and four bytes of UTF-8, a combining mark, a family of joined emoji.
@@ -72,3 +81,28 @@ def test_a_text_that_is_said_once_has_twice_the_room() -> None:
         assert b"sdk-copy" not in document
         plain = Content.from_publish("x" * length, {"ios-sdk-copy": 1})
         assert (Platform.IOS in find_oversized(plain, [Platform.IOS], "m1")) == (copies == 1)
+
+
+def _filled(name: str, piece: str) -> Content:
+    """Say a piece again and again in a header, or as the message, as often as surely fits."""
+    room = (SURELY_FITS_BYTES - len(name) - 40) // len(orjson.dumps(piece)[1:-1])
+    said = piece * room
+    return Content.from_publish("m" if name else said, {name: said} if name else {})
+
+
+@pytest.mark.parametrize("piece", [*PIECES, "\x1f", '{"a":', "[", "1"])
+def test_what_is_small_fits_everywhere_with_room_to_spare(piece: str) -> None:
+    others = ("", "custom", "ios-rich-media-url", "web-icon", "web-navigate", "android-image")
+    for name in (*others, *sorted(TEXT_HEADERS)):
+        try:
+            content = _filled(name, piece)
+        except InvalidParameter:  # not every header takes every text
+            continue
+        assert len(orjson.dumps(content.to_json())) <= SURELY_FITS_BYTES
+        for platform in Platform:
+            size, limit = size_of(content, platform, SOME_MESSAGE_ID)
+            assert size < limit * 2 / 3, (name, platform)
+
+
+def test_no_push_type_takes_less_than_an_alert() -> None:
+    assert min(one.payload_bytes for one in PUSH_TYPES.values()) >= APNS_PAYLOAD_BYTES

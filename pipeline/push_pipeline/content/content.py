@@ -98,7 +98,7 @@ class Content:
 
     def warnings(self, platforms: Iterable[Platform] = tuple(Platform)) -> tuple[FieldWarning, ...]:
         """Name what of the headers has no effect on these platforms."""
-        asked = frozenset(platforms)
+        asked = frozenset(platforms) if self.headers else frozenset()
         found = [one for platform in Platform if platform in asked for one in self._idle(platform)]
         if looks_unfinished(self.message):
             found.append(FieldWarning("message", "is sent as JSON: its languages need a default"))

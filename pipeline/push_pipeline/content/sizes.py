@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
+import orjson
+
 from push_pipeline.content.android import raw_patch
 from push_pipeline.content.content import Content
 from push_pipeline.content.raw import merged
@@ -19,6 +21,13 @@ FCM_DATA_BYTES = 4096
 
 #: RFC 8030, 7.2: 4096 bytes of a body, of which encryption takes 103 (RFC 8291).
 WEB_DOCUMENT_BYTES = 3993
+
+#: Bytes of message and headers as JSON. A document has no text more than twice, with a byte for
+#: another where it is escaped, and below a kilobyte of its own: it is far from every limit.
+SURELY_FITS_BYTES = 512
+
+#: As long as every message id.
+SOME_MESSAGE_ID = "message:00000000-0000-0000-0000-000000000000"
 
 #: As long as the collapse id of any run.
 _SOME_COLLAPSE_ID = "00000000-0000-0000-0000-000000000000.100000000"
@@ -38,9 +47,21 @@ class Oversize(NamedTuple):
 
 
 def measure(content: Content, platforms: Iterable[Platform], message_id: str) -> Oversize:
-    """Return for which platforms a push is certainly too large."""
+    """Return for which platforms a push is certainly too large.
+
+    That small ones are not is known without building what each provider would get.
+    """
+    if _surely_fits(content):
+        return Oversize({}, {})
     usual = find_oversized(content, platforms, message_id)
     return Oversize(usual, find_oversized(content.copied(copies=False), usual, message_id))
+
+
+def _surely_fits(content: Content) -> bool:
+    try:
+        return len(orjson.dumps(content.to_json())) <= SURELY_FITS_BYTES
+    except TypeError:  # an integer beyond 64 bits
+        return False
 
 
 def find_oversized(

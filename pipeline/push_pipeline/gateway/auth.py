@@ -47,9 +47,7 @@ class Gatekeeper:
         self._pace = SharedPace()
         self._key_sets = KeySets()
 
-    async def admit(
-        self, address: Address, *, place: Place, client: str, user_token: str | None
-    ) -> Caller:
+    async def admit(self, address: Address, *, request: Request, user_token: str | None) -> Caller:
         """Return who asks.
 
         Raises:
@@ -59,10 +57,11 @@ class Gatekeeper:
             InvalidUserToken: the user token does not hold.
         """
         if address.app_id is not None:
+            client = request.client.host if request.client else ""
             grant = await self._by_key(address.app_id, address.api_key or "", client)
             access = await self._rules(grant.app_id)
         else:
-            access = await self._rules(await self._app_of(place))
+            access = await self._rules(await self._app_of(_place(request)))
             scopes = OPENABLE.intersection(access.open_scopes)
             grant = Grant(access.app_id, scopes, publish_rate=KEYLESS_PUBLISH_RATE)
         asking = Caller(
@@ -161,12 +160,7 @@ async def caller(
     if address.app_id is None:
         require_declared(request.method, request.headers.get("content-type", ""))
     gatekeeper: Gatekeeper = request.app.state.gatekeeper
-    return await gatekeeper.admit(
-        address,
-        place=_place(request),
-        client=request.client.host if request.client else "",
-        user_token=user_token,
-    )
+    return await gatekeeper.admit(address, request=request, user_token=user_token)
 
 
 def _place(request: Request) -> Place:

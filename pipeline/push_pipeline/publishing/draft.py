@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from push_pipeline.content import Content, measure
 from push_pipeline.content.apple import typed
 from push_pipeline.content.languages import DEFAULT, headers_in, message_in, spoken_in
-from push_pipeline.content.sizes import Oversize
+from push_pipeline.content.sizes import SOME_MESSAGE_ID, Oversize
 from push_pipeline.errors import (
     InvalidChannelName,
     InvalidParameter,
@@ -16,7 +16,7 @@ from push_pipeline.errors import (
     StrictRefusal,
 )
 from push_pipeline.field_warning import FieldWarning
-from push_pipeline.ledger.messages import NewMessage, Once, new_message_id
+from push_pipeline.ledger.messages import NewMessage, Once
 from push_pipeline.options import EVERY_CHANNEL, DeliveryOptions, PublishOptions, check_channel_name
 from push_pipeline.options.activity import ActivityOptions
 from push_pipeline.options.user_ids import read_user_ids
@@ -204,7 +204,7 @@ def _say(
         wording = Wording.fill(words, headers, values)
         return freeze_wordings(dict.fromkeys(to.platforms, wording))
     plain = Content.from_publish(words, headers)
-    too_large = measure(plain, to.platforms, new_message_id())
+    too_large = measure(plain, to.platforms, SOME_MESSAGE_ID)
     return Frozen(plain.to_json(), plain.warnings(to.platforms), too_large)
 
 

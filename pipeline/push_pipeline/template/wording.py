@@ -11,7 +11,7 @@ from typing import Any, Final, Self
 
 from push_pipeline.content import Content, measure
 from push_pipeline.content.languages import TEXT_HEADERS
-from push_pipeline.content.sizes import Oversize
+from push_pipeline.content.sizes import SOME_MESSAGE_ID, Oversize
 from push_pipeline.errors import InvalidParameter
 from push_pipeline.field_warning import FieldWarning
 from push_pipeline.platform import Platform
@@ -43,9 +43,6 @@ _SHARED: Final = (
     }
 )
 
-
-#: As long as every message id.
-_SOME_MESSAGE_ID: Final = "message:00000000-0000-0000-0000-000000000000"
 
 #: Words of users: of them one or the other fits wherever any can, in a text, a count and a list.
 _SOME_WORDS: Final = ("0", "[]")
@@ -178,7 +175,7 @@ def oversized_of(wordings: Mapping[Platform, Wording]) -> Oversize:
     found = Oversize({}, {})
     for platform, wording in wordings.items():
         shortest = wording.content(dict.fromkeys(wording.columns, ""))
-        found.add(measure(shortest, [platform], _SOME_MESSAGE_ID))
+        found.add(measure(shortest, [platform], SOME_MESSAGE_ID))
     return found
 
 

@@ -135,12 +135,14 @@ def _draft(channel: str | None, body: JsonObject, dedupe_key: DedupeKey | None, 
         strict=read_strict(body),
         now=now_ms(),
     )
-    return replace(draft, warnings=(*draft.warnings, *warnings_of_empty(body), *dated))
+    told = (*warnings_of_empty(body), *dated)
+    return replace(draft, warnings=(*draft.warnings, *told)) if told else draft
 
 
 async def _write(request: Request, draft: Draft) -> Receipt:
     with tracing.publish(request.headers.get("traceparent")) as traceparent:
-        return await _write_together(request, replace(draft, traceparent=traceparent))
+        traced = replace(draft, traceparent=traceparent) if traceparent else draft
+        return await _write_together(request, traced)
 
 
 async def _write_together(request: Request, draft: Draft) -> Receipt:

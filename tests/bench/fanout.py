@@ -36,7 +36,7 @@ def run_child(channel: str) -> dict[str, float]:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * RSS_UNIT
     started, began = time.perf_counter(), time.time()
     mine, theirs, written = time.process_time(), _cpu_of_sessions(), _wal()
-    while run_of(message_id)["state"] in ("scheduled", "fanning"):
+    while _state_of(run_id) in ("scheduled", "fanning"):
         list(queues.following(queues.PUBLISH))  # who has the turn takes it out of the order
         fan_out(run_id)
     seconds = time.perf_counter() - started
@@ -56,6 +56,11 @@ def run_child(channel: str) -> dict[str, float]:
         "rss_before_mb": before / 1e6,
         "rss_peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * RSS_UNIT / 1e6,
     }
+
+
+def _state_of(run_id: int) -> str:
+    with db.reading() as connection:
+        return connection.execute(select(RUN.state).where(RUN.id == run_id)).scalar_one()
 
 
 def run_of(message_id: str) -> dict[str, Any]:

@@ -409,6 +409,10 @@ def test_a_broadcast_channel_is_told_once_and_what_is_wrong_stands_in_the_form(
     assert "Its audience is unknown" in shown
     assert "Goal" not in shown
     assert "Goal" in paul.post(f"messages/{message_id}/reveal").text
+    installation.simulator.reset()  # Apple forgets its channels
+    failed = push_to_broadcast_channel("game", {"home": 1}, app=APP).message_id
+    installation.work(failed)
+    assert "its id never comes back" in paul.get(f"messages/{failed}").text
 
 
 def test_browsers_calls_and_activities_are_told_apart(

@@ -13,6 +13,9 @@ from push_pipeline.console.reasons import meaning_of
 from push_pipeline.console.roles import Role, apps_of, read_role, role_in
 from push_pipeline.errors import InvalidParameter
 from push_pipeline.ledger.views import PARTS
+from push_workers.senders.apns import responses as apns
+from push_workers.senders.fcm import responses as fcm
+from push_workers.senders.webpush import responses as webpush
 
 HERE = "https://push.example"
 
@@ -73,7 +76,11 @@ def test_the_time_to_the_end_follows_the_rate() -> None:
 
 def test_a_reason_is_explained_with_what_follows_it() -> None:
     assert "removed" in meaning_of("Unregistered").says
-    assert meaning_of("SomethingNew").says
+    assert "broadcast channels" in meaning_of("FeatureNotEnabled").says
+    unknown = meaning_of("SomethingNew")
+    assert unknown.says
+    known = apns.REASONS | fcm.REASONS | webpush.REASONS | {"Status410", "Superseded"}
+    assert [reason for reason in sorted(known) if meaning_of(reason) is unknown] == []
 
 
 def test_however_many_look_a_topic_is_read_once() -> None:

@@ -1,6 +1,7 @@
 """What the providers' words mean, and what to do about them; pure.
 
-After Apple's "Handling notification responses from APNs" and Google's "FCM error codes".
+After Apple's "Handling notification responses from APNs" and "Sending broadcast push notification
+requests to APNs", Google's "FCM error codes" and Mozilla's "Autopush: error codes".
 """
 
 from typing import NamedTuple
@@ -13,7 +14,77 @@ class Meaning(NamedTuple):
     help: str
 
 
+_CREDENTIAL = Meaning(
+    "The provider does not take the credential, or not for this.",
+    "Nobody is put out of service for it. push-pipeline doctor --live tries the credential.",
+)
+_TROUBLE = Meaning(
+    "The provider had a trouble of its own, or was too busy.", "Nothing: it is tried again."
+)
+_MALFORMED = Meaning(
+    "The provider takes the request for malformed.", "Look at the options of the message."
+)
+_UNSUBSCRIBED = Meaning(
+    "The browser has ended its subscription.",
+    "Nothing. The device is retired until its page subscribes again.",
+)
+_NO_CHANNEL = Meaning(
+    "Apple has this broadcast channel no more, and its id never comes back.",
+    "push-pipeline broadcast-channel list --at-apple; then delete and create it anew.",
+)
+
+
+def _all(meaning: Meaning, *reasons: str) -> dict[str, Meaning]:
+    return dict.fromkeys(reasons, meaning)
+
+
 _MEANINGS = {
+    **_all(
+        _CREDENTIAL,
+        *("BadCertificate", "BadCertificateEnvironment", "BadEnvironmentKeyIdInToken"),
+        *("BadEnvironmentKeyInToken", "Forbidden", "MissingProviderToken", "MissingTopic"),
+        *("BadTopic", "UnrelatedKeyIdInToken", "BadJwtToken", "ExpiredJwtToken"),
+        *("MissingJwtToken", "APNS_AUTH_ERROR", "UNAUTHENTICATED", "ACCESS_TOKEN_EXPIRED"),
+        *("PERMISSION_DENIED", "SERVICE_DISABLED", "NOT_FOUND"),
+        *("Status401", "Status403", "Errno109"),
+    ),
+    **_all(
+        _TROUBLE,
+        *("IdleTimeout", "InternalServerError", "ServiceUnavailable", "Shutdown"),
+        *("TooManyProviderTokenUpdates", "UNAVAILABLE", "INTERNAL", "RESOURCE_EXHAUSTED"),
+        *("DEADLINE_EXCEEDED", "ABORTED", "RATE_LIMIT_EXCEEDED", "UNKNOWN", "UNSPECIFIED_ERROR"),
+        *("Status429", "Status500", "Status502", "Status503", "Status504"),
+        *("Errno201", "Errno202", "Errno900", "Errno901", "Errno902", "Errno903"),
+    ),
+    **_all(
+        _MALFORMED,
+        *("BadCollapseId", "BadExpirationDate", "BadMessageId", "BadPriority", "BadPath"),
+        *("InvalidPushType", "DuplicateHeaders", "MissingDeviceToken", "PayloadEmpty"),
+        *("MethodNotAllowed", "BadTtl", "FAILED_PRECONDITION", "Status400"),
+        *(f"Errno{number}" for number in (101, 104, 107, 108, *range(110, 117))),
+    ),
+    **_all(_UNSUBSCRIBED, "Gone", "Status410", "Errno102", "Errno103", "Errno105", "Errno106"),
+    **_all(_NO_CHANNEL, "ChannelNotRegistered", "BadChannelId", "the channel is gone"),
+    "Status404": Meaning(
+        "The provider knows no such address; of a browser: it has ended its subscription.",
+        "Nothing. The device is retired until its page subscribes again.",
+    ),
+    "FeatureNotEnabled": Meaning(
+        "The app may not use broadcast channels.",
+        "Switch the capability on at developer.apple.com, for the app's bundle id.",
+    ),
+    "TopicMismatch": Meaning(
+        "The broadcast channel belongs to another app than the credential.",
+        "Compare the topic of the credential with the app's bundle id.",
+    ),
+    "Superseded": Meaning(
+        "A newer state of the Live Activity was there before this one was sent.",
+        "Nothing: what is missing was outdated.",
+    ),
+    "MalformedToken": Meaning(
+        "What the device was registered with is no token, and was not sent.",
+        "Compare what the app sends as its token with what its system gave it.",
+    ),
     "Unregistered": Meaning(
         "The app was removed from the device, or it does not take pushes any more.",
         "Nothing. The device is retired until the app registers it again.",
@@ -61,10 +132,6 @@ _MEANINGS = {
     ),
     "THIRD_PARTY_AUTH_ERROR": Meaning(
         "Firebase has no valid APNs key for this iPhone.", "Upload one in the Firebase console."
-    ),
-    "Gone": Meaning(
-        "The browser has ended its subscription.",
-        "Nothing. The device is retired until its page subscribes again.",
     ),
     "VapidKeyMismatch": Meaning(
         "The browser subscribed with another key than the one that the app has now.",

@@ -7,7 +7,6 @@ PROCESSES ?= 3
 # What is started hundreds of times by the tests reads what was compiled the first time.
 unexport PYTHONDONTWRITEBYTECODE
 
-BENCHES := transport webpush single pipeline fanout gateway tick growth scale fairness
 DRILLS := rabbitmq firefox large
 
 .PHONY: help
@@ -63,8 +62,8 @@ drills: setup packages  ## failures that take minutes, and packages of their own
 	  echo "== $$drill"; $(BIN)/push-pipeline drill $$drill || exit; done
 	$(BIN)/python -m tests.simulation --minutes 10
 
-bench: setup packages  ## measure; the numbers belong to this machine
-	@for bench in $(BENCHES); do $(BIN)/python -m tests.bench.$$bench $(ARGS) || exit; done
+bench: setup packages  ## measure beside h2load and other clients; ARGS="--quick" for two minutes
+	@$(BIN)/python -m tests.bench $(ARGS)
 
 image-check: setup  ## build the image (root, buildah, mmdebstrap), fail from 200 MB on, push with it
 	@deploy/image/build.sh

@@ -88,8 +88,8 @@ def _on_postgresql() -> bool:
     return db.engine().dialect.name == "postgresql"
 
 
-def measure(sizes: list[int], *, sqlite: bool) -> list[dict[str, float]]:
-    """Populate a channel for each size, then fan out to each in a new process."""
+def measure(sizes: list[int], rounds: int, *, sqlite: bool) -> list[dict[str, float]]:
+    """Populate a channel for each size, then fan out to each in a new process, in turns."""
     with installation(sqlite=sqlite):
         for size in sizes:
             populate(f"channel-{size}", size, mixed=True)
@@ -102,6 +102,7 @@ def measure(sizes: list[int], *, sqlite: bool) -> list[dict[str, float]]:
                     text=True,
                 ).stdout
             )
+            for _ in range(rounds)
             for size in sizes
         ]
 
@@ -110,6 +111,7 @@ def main() -> int:
     """Print a table, or with --json one document."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.fanout")
     parser.add_argument("--sizes", default="10000,100000,1000000")
+    parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--sqlite", action="store_true", help="SQLite in the place of PostgreSQL")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--child", help=argparse.SUPPRESS)
@@ -118,7 +120,7 @@ def main() -> int:
         print(json.dumps(run_child(options.child)))
         return 0
     sizes = [int(size) for size in options.sizes.split(",")]
-    results = measure(sizes, sqlite=options.sqlite)
+    results = measure(sizes, options.rounds, sqlite=options.sqlite)
     if options.json:
         print(json.dumps(results, indent=2))
         return 0

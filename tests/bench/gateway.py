@@ -162,8 +162,8 @@ def service(directory: Path, processes: int) -> Iterator[tuple[Process, int, Val
         yield gateway, int(shown.split()[0].rpartition(":")[2]), broker, postgres.pid
 
 
-def measure(clients: int, seconds: float, processes: int) -> Iterator[Load]:
-    """Run one load after the other."""
+def measure(clients: int, seconds: float, processes: int, rounds: int) -> Iterator[Load]:
+    """Run one load after the other, in rounds; after them Redis is frozen."""
     with tempfile.TemporaryDirectory() as folder, service(Path(folder), processes) as parts:
         gateway, port, broker, database = parts
 
@@ -177,9 +177,10 @@ def measure(clients: int, seconds: float, processes: int) -> Iterator[Load]:
 
         for request in (publish, register):
             run("warming", request, WARMING_SECONDS)
-        yield run("publish", publish, seconds)
-        yield run("register, new devices", register, seconds / 2)
-        yield run("register, known devices", renew, seconds / 2)
+        for _ in range(rounds):
+            yield run("publish", publish, seconds)
+            yield run("register, new devices", register, seconds / 2)
+            yield run("register, known devices", renew, seconds / 2)
         broker.freeze()
         yield run("publish, Redis frozen", publish, seconds)
         clients = max(1, clients // FULL_HOUSE)
@@ -192,6 +193,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=30.0, help="of each publish load")
     parser.add_argument("--clients", type=int, default=200)
     parser.add_argument("--workers", type=int, default=1, help="processes of the gateway")
+    parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--json", action="store_true", help="one line of JSON for each load")
     options = parser.parse_args()
     columns = (
@@ -201,7 +203,7 @@ def main() -> None:
     if not options.json:
         print(f"{'load':24}" + "".join(f"{name:>12}" for name in columns))
     failed = False
-    for load in measure(options.clients, options.seconds, options.workers):
+    for load in measure(options.clients, options.seconds, options.workers, options.rounds):
         row = load.row()
         failed = failed or bool(row["errors"] or (load.name == CALM and row["over_budget"]))
         if options.json:

@@ -118,19 +118,20 @@ def push(channel: str, context: Context, step: Callable) -> None:
         raise RuntimeError(f"not every device was accepted: {run}")
 
 
-def measure(pushes: int) -> dict[str, object]:
-    """Push to one device, and to a thousand; the means of each step."""
-    found = {}
+def measure(pushes: int, rounds: int) -> list[dict[str, dict]]:
+    """Push to one device, and to a thousand; the means of each step in each round."""
+    found: list[dict[str, dict]] = [{} for _ in range(rounds)]
     with installation():
         for title, channel, count in audiences(pushes):
             context = Context()
             with metered() as meter:
                 for _ in range(min(WARMING, count)):
                     push(channel, context, meter.step)
-                meter.spent.clear()
-                for _ in range(count):
-                    push(channel, context, meter.step)
-            found[title] = meter.means()
+                for one in found:
+                    meter.spent.clear()
+                    for _ in range(count):
+                        push(channel, context, meter.step)
+                    one[title] = meter.means()
             context.close()
     return found
 
@@ -167,23 +168,23 @@ def main() -> int:
     """Print a table, or with --json one document."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.single")
     parser.add_argument("--pushes", type=int, default=300)
+    parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--profile", choices=STEPS)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     if options.profile:
         profile(options.pushes, options.profile)
         return 0
-    found = measure(options.pushes)
+    found = measure(options.pushes, options.rounds)
     if options.json:
         print(json.dumps(found, indent=2))
         return 0
     print(f"{'':12}{'step':10}{'CPU ms':>9}{'waits':>8}{'statements':>12}")
-    for title, steps in found.items():
-        for step, cost in steps.items():
-            print(
-                f"{title:12}{step:10}{cost['milliseconds']:>9.2f}{cost['waits']:>8.1f}"
-                f"{cost['statements']:>12.1f}"
-            )
+    for title, step in [(audience, step) for audience in found[0] for step in found[0][audience]]:
+        costs = [one[title][step] for one in found]
+        spent = statistics.median(cost["milliseconds"] for cost in costs)
+        waits, said = costs[0]["waits"], costs[0]["statements"]
+        print(f"{title:12}{step:10}{spent:>9.2f}{waits:>8.1f}{said:>12.1f}")
     return 0
 
 

@@ -141,6 +141,39 @@ def test_an_activity_is_started_updated_and_ended_where_it_is(
         update_activity("match-42", {"score": "2-0"})
 
 
+def test_an_alert_is_in_the_language_of_each_device(installation: Installation) -> None:
+    installation.simulator.devices([{"token": fcm(2), "provider": "fcm", "platform": "ios"}])
+    ids = [
+        *installation.register([ios(1)], locale="de-AT", userId="ada"),
+        *installation.register([ios(2)], locale="fr", userId="ada"),
+        *installation.register([fcm(2)], locale="de", tokenType="fcm", userId="ada"),
+    ]
+    installation.register([fcm(3)], "ANDROID", locale="de", userId="ada")
+    for number, device_id in enumerate(ids, 1):
+        report_activity_token(device_id, starting(number), attributes_type=TYPE)
+    titles = {"default": "Kick-off", "de": "Anpfiff"}
+    alert = {"title": titles, "body": {"loc-key": "BODY"}}
+
+    receipt = start_activity("match-42", TYPE, **{**START, "alert": alert}, users="ada")
+    run = installation.work(receipt.message_id)
+
+    assert (run["audience"], run["accepted"]) == (4, 4)
+    got = dict(sent(installation))
+    german, french = {**alert, "title": "Anpfiff"}, {**alert, "title": "Kick-off"}
+    assert got[starting(1)]["aps"]["alert"] == german
+    assert got[starting(2)]["aps"]["alert"] == french
+    apns = got[fcm(2)]["message"]["apns"]
+    assert (apns["payload"]["aps"]["alert"], apns["live_activity_token"]) == (german, starting(3))
+    data = got[fcm(3)]["message"]["data"]
+    assert (json.loads(data["alert"]), data["timestamp"]) == (
+        german,
+        str(got[starting(1)]["aps"]["timestamp"]),
+    )
+    with db.reading() as connection:
+        [content] = connection.scalars(select(MESSAGE.content))
+    assert content["languages"] == {"de": {"activity": {"alert": german}}}
+
+
 def test_an_update_that_was_overtaken_is_not_sent_and_the_ledger_says_so(
     installation: Installation, phones: list[str]
 ) -> None:
@@ -334,6 +367,7 @@ def test_a_start_can_be_cancelled_and_what_ended_starts_nowhere(
         ({"users": "ada", "delivery_options": {"repeat_every": 60}}, InvalidParameter),
         ({"users": "ada", "state": {"t": "x" * 4096}}, PayloadTooLarge),
         ({"users": "ada", "alert": {"subtitle": "x"}}, InvalidParameter),
+        ({"users": "ada", "alert": {"default": "x", "deutsch": "y"}}, InvalidParameter),
     ],
 )
 def test_what_is_wrong_is_refused_before_anything_is_written(

@@ -144,6 +144,8 @@ def test_what_no_channel_takes_is_refused_before_anything_is_written(
         push_to_broadcast_channel("game", {}, event="start", app=APP)
     with pytest.raises(InvalidParameter, match="28800 seconds"):
         push(ttl=timedelta(hours=9))
+    with pytest.raises(InvalidParameter, match="one language"):
+        push(alert={"default": "Goal", "de": "Tor"})
 
 
 def test_a_delayed_one_is_cancelled_and_a_paused_one_goes_on(installation: Installation) -> None:

@@ -4,11 +4,13 @@ import json
 from collections.abc import Callable, Iterator
 
 import pytest
+from sqlalchemy import select
 
 from push_pipeline import db, register_device
 from push_pipeline.cli.root import run
 from push_pipeline.clock import now_ms
 from push_pipeline.directory.apps import add_key
+from push_pipeline.models import MESSAGE
 from push_pipeline.settings import Settings
 from tests.integration.gateway_stand import APP, IOS_TOKEN, Client, make_app, running_gateway
 
@@ -98,6 +100,15 @@ def test_the_command_line_tells_an_activity(
     told = capsys.readouterr().out
     assert message in told
     assert '{"n":1}' in told
+    goal = ["activity", "update", "order/8", "--state", "{}", "--alert", "Goal"]
+    assert run([*goal, "--text", "de:body=1:0"]) == 1
+    assert "--text needs a body" in capsys.readouterr().err
+    assert run([*goal, "--text", "de=Tor", "--json"]) == 0
+    message = json.loads(capsys.readouterr().out)["messageId"]
+    with db.reading() as connection:
+        content = connection.scalar(select(MESSAGE.content).where(MESSAGE.id == message))
+    assert content["activity"]["alert"] == {"title": "Goal"}
+    assert content["languages"] == {"de": {"activity": {"alert": {"title": "Tor"}}}}
     assert run(["activity", "end", "order/8", "--dismiss", "now"]) == 0
     assert run(["activity", "update", "order/8", "--state", "{}"]) == 1
     assert "no activity 'order/8' is under way" in capsys.readouterr().err

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from push_pipeline.content.activity_alert import alert_in, languages_of
 from push_pipeline.content.live_activity import ActivityContent, collapse_key, document
 from push_pipeline.content.sizes import size_of
 from push_pipeline.errors import InvalidParameter, MissingParameter
@@ -144,6 +145,7 @@ def test_an_event_without_its_state_or_name_is_refused(said: Any) -> None:
         {**UPDATE, "state": {"text": "a\0b"}},
         {**UPDATE, "alert": {"subtitle": "none such"}},
         {**UPDATE, "alert": {"title": 5}},
+        {**UPDATE, "alert": {"title": {"de": "Tor"}}},
         {**UPDATE, "stale_date": "tomorrow"},
     ],
 )
@@ -170,3 +172,31 @@ def test_the_size_that_counts_is_that_of_the_document() -> None:
     size, limit = size_of(content, Platform.IOS, "m1")
 
     assert size > limit == 4096
+
+
+def test_an_alert_is_said_in_the_language_that_is_asked_for() -> None:
+    title = {"default": "Goal", "de": "Tor", "pt_BR": "Gol"}
+    body = {"loc-key": "GOAL"}
+    alert = ActivityOptions(**UPDATE, alert={"title": title, "body": body}).alert
+
+    assert languages_of(alert) == ("de", "pt-br")
+    assert alert_in("pt-br", alert) == {"title": "Gol", "body": body}
+    assert alert_in("default", alert) == {"title": "Goal", "body": body}
+    by_title = ActivityOptions(**UPDATE, alert=title).alert
+    assert by_title is not None
+    assert dict(by_title) == {"title": title}
+    assert languages_of({"title": "Goal"}) == languages_of(None) == ()
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        {"default": "Goal", "deutsch": "Tor"},
+        {"default": "Goal", "de": "Tor", "DE": "Tor"},
+        {"default": "Goal", "de": 5},
+        {"default": "a", **{f"aa-{n}": "b" for n in range(101)}},
+    ],
+)
+def test_an_alert_in_no_language_is_refused(texts: Any) -> None:
+    with pytest.raises(InvalidParameter):
+        languages_of(ActivityOptions(**UPDATE, alert={"title": texts}).alert)

@@ -5,7 +5,16 @@ from typing import Annotated, Any
 import typer
 
 from push_pipeline.cli.output import note, print_json, printable, say
-from push_pipeline.cli.parameters import App, At, DedupeKey, Json, Users, Watch, read_delivery
+from push_pipeline.cli.parameters import (
+    App,
+    At,
+    DedupeKey,
+    Json,
+    Users,
+    Watch,
+    read_delivery,
+    read_pair,
+)
 from push_pipeline.cli.times import moment
 from push_pipeline.clock import now_ms
 from push_pipeline.errors import InvalidParameter
@@ -20,6 +29,15 @@ State = Annotated[
 ]
 Title = Annotated[str | None, typer.Option("--alert", metavar="TITLE", help="Alert with it.")]
 Body = Annotated[str | None, typer.Option("--body", metavar="TEXT", help="Of the alert.")]
+Sound = Annotated[str | None, typer.Option("--sound", metavar="NAME", help="Of the alert.")]
+Texts = Annotated[
+    list[str],
+    typer.Option(
+        "--text",
+        metavar="LANG[:body]=TEXT",
+        help="The alert's title in a language; LANG:body=TEXT its body, LANG:sound=NAME.",
+    ),
+]
 Stale = Annotated[
     str | None, typer.Option("--stale", metavar="ISO|+10m", help="When the state is outdated.")
 ]
@@ -44,6 +62,8 @@ def start(
     state: State,
     alert: Annotated[str, typer.Option("--alert", metavar="TITLE", help="A start alerts.")],
     body: Body = None,
+    sound: Sound = None,
+    text: Texts = [],  # noqa: B006
     channel: Annotated[
         str | None, typer.Option("--channel", help="On the devices of this channel.")
     ] = None,
@@ -69,7 +89,7 @@ def start(
         attributes_type,
         _json("--attributes", attributes),
         _json("--state", state),
-        alert=_alert(alert, body) or alert,
+        alert=_alert(alert, body, sound, text) or alert,
         channel=channel,
         users=user or None,
         devices=device or None,
@@ -90,6 +110,8 @@ def update(
     state: State,
     alert: Title = None,
     body: Body = None,
+    sound: Sound = None,
+    text: Texts = [],  # noqa: B006
     stale: Stale = None,
     relevance: Relevance = None,
     priority: Priority = None,
@@ -105,7 +127,7 @@ def update(
     receipt = update_activity(
         activity_id,
         _json("--state", state),
-        alert=_alert(alert, body),
+        alert=_alert(alert, body, sound, text),
         stale_date=_moment(stale),
         relevance_score=relevance,
         priority=priority,
@@ -124,6 +146,8 @@ def end(
     ] = None,
     alert: Title = None,
     body: Body = None,
+    sound: Sound = None,
+    text: Texts = [],  # noqa: B006
     dismiss: Annotated[
         str | None,
         typer.Option("--dismiss", metavar="ISO|+10m|now", help="When it leaves the lock screen."),
@@ -141,7 +165,7 @@ def end(
     receipt = end_activity(
         activity_id,
         None if state is None else _json("--state", state),
-        alert=_alert(alert, body),
+        alert=_alert(alert, body, sound, text),
         dismissal_date=_moment("+0" if dismiss == "now" else dismiss),
         priority=priority,
         app=app,
@@ -214,9 +238,26 @@ def _json(option: str, text: str) -> Any:
         raise InvalidParameter(f"{option} is not JSON: {wrong}") from None
 
 
-def _alert(title: str | None, body: str | None) -> dict[str, str] | None:
-    said = {"title": title, "body": body}
-    return {name: text for name, text in said.items() if text is not None} or None
+def _alert(
+    title: str | None, body: str | None, sound: str | None, texts: list[str]
+) -> dict[str, Any] | None:
+    """Return an alert; what it says in more languages stands beside what all others get.
+
+    Raises:
+        InvalidParameter: a text is none of LANG=TEXT or LANG:body=TEXT, or has no default.
+    """
+    told = {"title": title, "body": body, "sound": sound}
+    said: dict[str, Any] = {name: text for name, text in told.items() if text is not None}
+    for pair in texts:
+        where, words = read_pair("--text", pair)
+        language, _, name = where.partition(":")
+        name = name or "title"
+        if name not in said:
+            raise InvalidParameter(f"--text needs a {name} of the alert: other languages get it")
+        if isinstance(said[name], str):
+            said[name] = {"default": said[name]}
+        said[name][language] = words
+    return said or None
 
 
 def _moment(text: str | None) -> Any:

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from push_pipeline.content.live_activity import document
+from push_pipeline.content.languages import DEFAULT
+from push_pipeline.content.live_activity import by_language, document
 from push_pipeline.content.values import compact_json, text_of
 from push_pipeline.ledger.broadcasts import STORED_AS
 from push_pipeline.options.activity import ActivityOptions
@@ -42,12 +43,11 @@ def phones(draft: Draft, style: str, *, sdk_copy: bool) -> list[Shown]:
     """Return what the devices of each platform show, in each language that a draft has."""
     if STORED_AS in draft.content:
         return [_broadcast(draft.content[STORED_AS]["event"], draft.now)]
-    texts = {"": draft.content, **draft.content.get("languages", {})}
     return [
-        on_screen(platform, one, language)
-        for language, content in texts.items()
+        on_screen(platform, one, "" if language == DEFAULT else language)
+        for language, content in by_language(draft.content).items()
         for platform, one in preview(
-            replace(draft, content=content), style, sdk_copy=sdk_copy
+            replace(draft, content=dict(content)), style, sdk_copy=sdk_copy
         ).items()
     ]
 

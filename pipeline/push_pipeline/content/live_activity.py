@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final, Self
 
+from push_pipeline.content.activity_alert import alert_in
 from push_pipeline.content.badge import BadgeChange
 from push_pipeline.content.content import Content
+from push_pipeline.content.languages import DEFAULT
 from push_pipeline.content.values import compact_json
 from push_pipeline.field_warning import FieldWarning
 from push_pipeline.options.activity import ActivityEvent, ActivityOptions
@@ -81,6 +83,29 @@ def android_data(activity: ActivityOptions, timestamp: int, message_id: str) -> 
 def collapse_key(activity_id: str) -> str:
     """Return the key by which FCM keeps only the newest event for an Android device."""
     return f"activity-{hashlib.sha256(activity_id.encode()).hexdigest()[:24]}"
+
+
+def in_language(language: str, activity: ActivityOptions) -> ActivityOptions:
+    """Return an event with its alert in a language."""
+    return activity.model_copy(update={"alert": alert_in(language, activity.alert)})
+
+
+def kept_in(language: str, activity: ActivityOptions) -> JsonObject:
+    """Return what a message keeps of an event in a language: all in its default, then its alert."""
+    said = in_language(language, activity).to_json()
+    return {STORED_AS: said if language == DEFAULT else {"alert": said["alert"]}}
+
+
+def by_language(content: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Return what a message says in each of its languages, the default first.
+
+    Of an activity's event only what differs from the default was kept.
+    """
+    others = content.get("languages", {})
+    if STORED_AS in content:
+        event = content[STORED_AS]
+        others = {tag: {STORED_AS: {**event, **said[STORED_AS]}} for tag, said in others.items()}
+    return {DEFAULT: content, **others}
 
 
 @dataclass(frozen=True, slots=True)

@@ -163,7 +163,7 @@ _ACTIVITY: dict[str, Any] = {
     "attributesType": {"type": "string", "description": "of a start: the type in the app's code"},
     "attributes": {"type": "object", "description": "of a start: what never changes"},
     "alert": {
-        "description": "a text, or title, body and sound; a start needs one",
+        "description": "a text, or title, body and sound, each also by language; a start needs one",
         "anyOf": [_TEXT, {"type": "object"}],
     },
     "staleDate": _MOMENT,

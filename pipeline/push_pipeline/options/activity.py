@@ -156,17 +156,22 @@ def read_event(value: object) -> ActivityEvent:
 
 
 def read_alert(value: object) -> JsonObject:
-    """Return an alert: a text is its title.
+    """Return an alert: a text, or one for each language, is its title.
+
+    Of texts by language only that there is a default is looked at (`content.activity_alert`).
 
     Raises:
         InvalidParameter: it says what no alert of an activity has, or nothing.
     """
-    alert = {"title": value} if isinstance(value, str) else value
+    alert = {"title": value} if isinstance(value, str) or _is_by_language(value) else value
     if not isinstance(alert, Mapping) or not alert or alert.keys() - _ALERT_KEYS:
         raise InvalidParameter("alert is a text, or an object of title, body and sound")
     for name, said in alert.items():
-        if not (isinstance(said, str) or (name != "sound" and _is_of_the_app(said))):
-            raise InvalidParameter(f"alert: {name} is a text, or loc-key and loc-args")
+        if isinstance(said, str) or _is_by_language(said):
+            continue
+        if name == "sound" or not _is_of_the_app(said):
+            what = "a text, texts by language with a default, or loc-key and loc-args"
+            raise InvalidParameter(f"alert: {name} is {what}")
     return _frozen("alert", alert)
 
 
@@ -192,6 +197,10 @@ def _name(field: str, value: object) -> str:
     if not value.strip() or len(value) > NAME_MAX or not value.isprintable():
         raise InvalidParameter(f"{field} has 1 to {NAME_MAX} printable characters")
     return value
+
+
+def _is_by_language(value: object) -> bool:
+    return isinstance(value, Mapping) and "default" in value
 
 
 def _is_of_the_app(value: object) -> bool:

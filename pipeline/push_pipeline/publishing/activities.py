@@ -11,7 +11,9 @@ from typing_extensions import TypedDict  # pydantic reads typing's only from Pyt
 
 from push_pipeline import db
 from push_pipeline.clock import iso, now_ms
-from push_pipeline.content.live_activity import STORED_AS, ActivityContent
+from push_pipeline.content.activity_alert import languages_of
+from push_pipeline.content.languages import DEFAULT
+from push_pipeline.content.live_activity import ActivityContent, in_language, kept_in
 from push_pipeline.content.sizes import measure
 from push_pipeline.db import Connection
 from push_pipeline.devices.activity_addresses import (
@@ -41,8 +43,9 @@ from push_pipeline.options.activity import (
     read_activity_id,
     read_attributes_type,
 )
+from push_pipeline.platform import Platform
 from push_pipeline.publishing.dedupe import DedupeKey, key_of_host
-from push_pipeline.publishing.draft import Draft, UserIds, once, to_users
+from push_pipeline.publishing.draft import Draft, Frozen, UserIds, in_languages, once, to_users
 from push_pipeline.publishing.recorder import check_broker
 from push_pipeline.publishing.write import write
 
@@ -101,7 +104,8 @@ def start_activity(  # noqa: PLR0913 - every one of them is the API's
     It goes to iPhones whose app has reported a push-to-start token for this type of attributes,
     and as data to Android devices. `activity_id` is yours: updates and the end name it, and the
     app finds it as `activityId` among its attributes. Started again while it is under way, it is
-    started on further devices.
+    started on further devices. What the alert says may be by language, as `publish` has it:
+    `{"title": {"default": "Goal", "de": "Tor"}}`.
 
     The rest is as for `publish`; `delivery_options` may say when, how long and how fast.
 
@@ -213,15 +217,17 @@ def draft_activity(
     where = _where(said, channel, to)
     _check_delivery(said, to)
     meant = to.model_copy(update={"activity": said.audience})
-    content = ActivityContent.of(said, now // 1000)
+    words = in_languages(
+        languages_of(said.alert), lambda language: _say(language, said, meant.platforms, now)
+    )
     draft = Draft(
         where,
-        {STORED_AS: said.to_json()},
+        words.content,
         meant,
         once(dedupe_key, to, channel=where, activity=said.said()),
         now,
-        too_large=measure(content, meant.platforms, new_message_id()),
-        activity=said,
+        too_large=words.too_large,
+        activity=in_language(DEFAULT, said),
     )
     draft.refuse_as_too_large(meant.platforms)
     return draft
@@ -365,6 +371,12 @@ def _where(said: ActivityOptions, channel: str | None, to: DeliveryOptions) -> s
     if said.event is ActivityEvent.START and not (to.user_ids or to.device_ids):
         raise EmptyAudience("say where it is started: on a channel, users or devices")
     return EVERY_CHANNEL
+
+
+def _say(language: str, said: ActivityOptions, platforms: Iterable[Platform], now: int) -> Frozen:
+    content = ActivityContent.of(in_language(language, said), now // 1000)
+    too_large = measure(content, platforms, new_message_id())
+    return Frozen(kept_in(language, said), (), too_large)
 
 
 def _check_delivery(said: ActivityOptions, to: DeliveryOptions) -> None:

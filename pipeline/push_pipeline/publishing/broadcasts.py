@@ -8,7 +8,9 @@ from sqlalchemy.orm import Session, scoped_session
 
 from push_pipeline import db
 from push_pipeline.clock import now_ms
-from push_pipeline.content.live_activity import document
+from push_pipeline.content.activity_alert import languages_of
+from push_pipeline.content.languages import DEFAULT
+from push_pipeline.content.live_activity import document, in_language
 from push_pipeline.content.values import compact_json
 from push_pipeline.directory import broadcast_channels as rows
 from push_pipeline.directory.apps import resolve_app
@@ -118,13 +120,17 @@ def draft_broadcast(
 
     Raises:
         UnknownBroadcastChannel: it is still being made.
-        InvalidParameter: it starts an activity, or lives longer than the channel keeps it.
+        InvalidParameter: it starts an activity, lives longer than the channel keeps it, or
+            alerts in several languages.
         PayloadTooLarge: Apple would refuse it.
     """
     read_event(said.event)
     if channel.channel_id is None:
         raise UnknownBroadcastChannel(f"the broadcast channel {channel.name!r} is being made")
     said.check(now)
+    if languages_of(said.alert):
+        raise InvalidParameter("one request for all has an alert in one language, or a loc-key")
+    said = in_language(DEFAULT, said)
     check_size(compact_json(document(said, now // 1000)))
     lifetime = read_lifetime(ttl, channel.stores)
     meant = to.model_copy(update={"push_broadcast_channel": channel.name, "ttl": lifetime})

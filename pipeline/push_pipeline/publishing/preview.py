@@ -5,7 +5,7 @@ from typing import Any, Final, NamedTuple
 
 from push_pipeline.content import Content
 from push_pipeline.content.fcm_message import android_message
-from push_pipeline.content.live_activity import STORED_AS, ActivityContent
+from push_pipeline.content.live_activity import STORED_AS, ActivityContent, by_language
 from push_pipeline.content.sizes import size_of
 from push_pipeline.platform import Platform
 from push_pipeline.publishing.draft import Draft
@@ -35,7 +35,7 @@ def preview(
     draft: Draft, android_style: str, *, sdk_copy: bool = True
 ) -> dict[Platform, Notification]:
     """Render a draft for each platform that it is for; the style and the copy are the app's."""
-    said = (draft.content, *draft.content.get("languages", {}).values())
+    said = by_language(draft.content).values()
     shown: dict[Platform, Notification] = {}
     for platform in sorted(draft.to.platforms):
         plain = (_content(one, platform, draft.now) for one in said)

@@ -187,12 +187,13 @@ def _stamp(
     if stamped.over_budget:
         known = replace(known, warnings=(*known.warnings, _OVER_BUDGET))
         draft.refuse_if_strict(known.warnings)
-    return replace(new, id=message_id, content=_stamped_content(stamped)), known
+    content = {**new.content, STORED_AS: _stamped_event(stamped)}
+    return replace(new, id=message_id, content=content), known
 
 
-def _stamped_content(stamped: Stamped) -> dict[str, Any]:
+def _stamped_event(stamped: Stamped) -> dict[str, Any]:
     timestamp = {} if stamped.timestamp is None else {"timestamp": stamped.timestamp}
-    return {STORED_AS: {**stamped.said.to_json(), **timestamp}}
+    return {**stamped.said.to_json(), **timestamp}
 
 
 def _told(draft: Draft, known: Foresight, receipt: Receipt) -> Receipt:

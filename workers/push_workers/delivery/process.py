@@ -9,14 +9,14 @@ from collections import OrderedDict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import cast
+from typing import Any, cast
 
 from push_pipeline import db
 from push_pipeline.budgets import Budgets, limits_of, slice_limit
 from push_pipeline.content import Content
 from push_pipeline.content.badge import BadgeChange
 from push_pipeline.content.languages import DEFAULT
-from push_pipeline.content.live_activity import STORED_AS, ActivityContent
+from push_pipeline.content.live_activity import STORED_AS, ActivityContent, by_language
 from push_pipeline.content.sizes import size_of
 from push_pipeline.credentials import ApnsCredential, Credential, unseal
 from push_pipeline.directory.provider_routes import find_sealed
@@ -63,11 +63,10 @@ class RunFacts:
         self.run = run
         #: What an answer that never came means here; None where the setting says it.
         self.unknown_policy = run.unknown_policy
-        others = run.content.get("languages", {})
-        self._said = {DEFAULT: run.content, **others}
-        self.languages = frozenset(others)  # beside the default
+        self._said = by_language(run.content)
+        self.languages = frozenset(self._said) - {DEFAULT}
         #: The event of an activity that it tells; None for what is no activity's.
-        self.activity = _event_of(run)
+        self.activity = _event_of(run.content, run.due_at)
         self._platforms: dict[str, _OnPlatform] = {}
         self._prepared: dict[tuple[str, str], tuple[float, Prepared]] = {}
 
@@ -120,7 +119,7 @@ class RunFacts:
 
     def _read(self, platform: Platform) -> _OnPlatform:
         if self.activity is not None:
-            return _OnPlatform({DEFAULT: self.activity}, None, None, {})
+            return self._event()
         wordings = {
             language: Wording.from_json(said["wordings"][platform])
             for language, said in self._said.items()
@@ -132,6 +131,14 @@ class RunFacts:
             if badge is None or not badge.raised:
                 return _OnPlatform(contents, None, badge, {})
         return self._marked(wordings, platform)
+
+    def _event(self) -> _OnPlatform:
+        """Return an activity's event; only its alert is by language, and nothing a user's own."""
+        events: dict[str, Content] = {
+            language: ActivityContent.of_stored(said[STORED_AS], self.run.due_at)
+            for language, said in self._said.items()
+        }
+        return _OnPlatform(events, Marks(()) if self.languages else None, None, {})
 
     def _marked(self, wordings: Mapping[str, Wording], platform: Platform) -> _OnPlatform:
         """Say it with marks in the places of what is a device's own."""
@@ -167,9 +174,9 @@ class RunFacts:
         )
 
 
-def _event_of(run: RunMessage) -> ActivityContent | None:
-    stored = run.content.get(STORED_AS)
-    return None if stored is None else ActivityContent.of_stored(stored, run.due_at)
+def _event_of(said: Mapping[str, Any], due_at: int) -> ActivityContent | None:
+    stored = said.get(STORED_AS)
+    return None if stored is None else ActivityContent.of_stored(stored, due_at)
 
 
 class Context:

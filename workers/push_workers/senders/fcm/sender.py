@@ -104,7 +104,9 @@ def _address(
 ) -> list[bytes]:
     """Put each target into the message, as the field that its kind of registration has."""
     if rendered.live_token_at is not None:
-        return [_address_activity(rendered, rendered.live_token_at, one) for one in targets]
+        each = repeat(rendered.body) if bodies is None else bodies
+        places = rendered.target_at or 0, rendered.live_token_at
+        return [_address_activity(*one, places) for one in zip(targets, each, strict=False)]
     at = rendered.target_at
     head = rendered.body[:at]
     token, fid = head + b'"token":', head + b'"fid":'
@@ -127,10 +129,10 @@ def _splice(head: bytes, tokens: Sequence[str], tail: bytes) -> list[bytes]:
     return [head + token.encode() + tail for token in tokens]
 
 
-def _address_activity(rendered: Rendered, live_at: int, target: Target) -> bytes:
+def _address_activity(target: Target, body: bytes, places: tuple[int, int]) -> bytes:
     """Put a device and its activity's token into an event for iOS."""
     kind = b'"fid":' if target.kind == "fid" else b'"token":'
-    at, body = rendered.target_at or 0, rendered.body
+    at, live_at = places
     live = b'"live_activity_token":' + orjson.dumps(target.live_token) + b","
     return b"".join(
         (body[:at], kind, orjson.dumps(target.token), b",", body[at:live_at], live, body[live_at:])

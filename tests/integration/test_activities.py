@@ -26,14 +26,18 @@ from push_pipeline.clock import now_ms
 from push_pipeline.console.phone import phones as phones_of
 from push_pipeline.credentials import ApnsCredential, seal
 from push_pipeline.devices.owners import unlink_device
+from push_pipeline.directory.templates import PUSH, put_template
 from push_pipeline.errors import (
+    DedupeKeyReused,
     EmptyAudience,
     InvalidParameter,
+    MissingParameter,
     OperationDenied,
     PayloadTooLarge,
     QuotaExceeded,
     UnknownActivity,
     UnknownDevice,
+    UnknownTemplate,
 )
 from push_pipeline.ledger.message_lists import Wanted, find_stored, list_newest
 from push_pipeline.ledger.new_credential import change_credential
@@ -51,6 +55,7 @@ from push_pipeline.models import (
 from push_pipeline.options import DeliveryOptions
 from push_pipeline.publishing.draft import Draft
 from push_pipeline.settings import get_settings
+from push_pipeline.template.stored import PushTemplate
 from push_workers.delivery.send import send_slice
 from push_workers.delivery.take import take
 from push_workers.fanout.fan_out import fan_out
@@ -96,6 +101,14 @@ def phones(installation: Installation) -> list[str]:
 def sent(installation: Installation) -> list[tuple[str, Any]]:
     """Return what each token got, oldest first."""
     return [(one["token"], json.loads(one["body"])) for one in installation.simulator.log()]
+
+
+def put(template: dict[str, Any]) -> None:
+    """Store a template."""
+    look = {"options": {"ios": {"alertTitle": "Goal", "sound": "horn.caf"}}}
+    checked = PushTemplate.read({"name": "goal", **look, **template})
+    with db.writing() as connection:
+        put_template(connection, APP, PUSH, checked, now_ms())
 
 
 def started(installation: Installation, activity_id: str = "match-42") -> dict[str, Any]:
@@ -172,6 +185,52 @@ def test_an_alert_is_in_the_language_of_each_device(installation: Installation) 
     with db.reading() as connection:
         [content] = connection.scalars(select(MESSAGE.content))
     assert content["languages"] == {"de": {"activity": {"alert": german}}}
+
+
+def test_a_template_says_the_alert_and_what_is_done_to_it_later_changes_nothing(
+    installation: Installation, phones: list[str]
+) -> None:
+    put({"message": {"default": "{who} leads", "de": "{who} führt"}})
+    report_activity_token(phones[0], updating(1), activity_id="match-42")
+    goal: dict[str, Any] = {"template": "goal", "dedupe_key": "goal-1"}
+    ajax = {"template_values": {"who": "Ajax"}}
+
+    first = update_activity("match-42", {"score": "1-0"}, **goal, **ajax)
+    put({"message": "{who} scored"})
+    again = update_activity("match-42", {"score": "1-0"}, **goal, **ajax)
+    with pytest.raises(DedupeKeyReused):
+        update_activity("match-42", {"score": "1-0"}, **goal, template_values={"who": "PSV"})
+    installation.work(first.message_id)
+
+    assert (again.message_id, again.replayed) == (first.message_id, True)
+    [(_, body)] = sent(installation)
+    assert body["aps"]["alert"] == {"title": "Goal", "body": "Ajax leads", "sound": "horn.caf"}
+    with db.reading() as connection:
+        [content] = connection.scalars(select(MESSAGE.content))
+    assert content["template"] == "goal"
+    assert content["languages"]["de"]["activity"]["alert"]["body"] == "Ajax führt"
+
+
+@pytest.mark.parametrize(
+    ("said", "error"),
+    [
+        ({"template": "none such"}, UnknownTemplate),
+        ({"template": "goal"}, MissingParameter),
+        ({"template": "goal", "alert": "Goal"}, InvalidParameter),
+        ({"template_values": {"who": "Ajax"}}, MissingParameter),
+        ({"template": "theirs"}, InvalidParameter),
+    ],
+)
+def test_a_template_that_says_no_alert_is_refused_before_anything_is_written(
+    installation: Installation, phones: list[str], said: dict[str, Any], error: type[Exception]
+) -> None:
+    put({"message": "{who} leads"})
+    put({"name": "theirs", "message": "Dear {Users.name}"})
+    report_activity_token(phones[0], updating(1), activity_id="match-42")
+    with pytest.raises(error):
+        update_activity("match-42", {"score": "1-0"}, **said)
+    with db.reading() as connection:
+        assert connection.execute(select(MESSAGE.id)).all() == []
 
 
 def test_an_update_that_was_overtaken_is_not_sent_and_the_ledger_says_so(

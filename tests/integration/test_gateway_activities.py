@@ -58,6 +58,12 @@ def test_an_activity_is_told_over_http_and_its_tokens_are_reported(api: Client) 
         ("/messaging/activities/m/start", {**START, "state": None}, (400, 8007)),
         ("/messaging/activities/m/start", {**START, "repeatEvery": 60}, (400, 8008)),
         ("/messaging/activities/m/start", {**START, "priority": 1}, (400, 8008)),
+        ("/messaging/activities/m/start", {**START, "template": "goal"}, (400, 8008)),
+        (
+            "/messaging/activities/m/start",
+            {**START, "alert": None, "template": "goal"},
+            (400, 5060),
+        ),
         ("/messaging/activities/m/update", {"state": {"n": 1}}, (404, 5045)),
         ("/messaging/activities/m/update", {"state": {}, "channel": "news"}, (400, 8008)),
         ("/messaging/activities/m/update", {"state": {}, "pushUsers": ["ada"]}, (400, 8008)),
@@ -109,6 +115,9 @@ def test_the_command_line_tells_an_activity(
         content = connection.scalar(select(MESSAGE.content).where(MESSAGE.id == message))
     assert content["activity"]["alert"] == {"title": "Goal"}
     assert content["languages"] == {"de": {"activity": {"alert": {"title": "Tor"}}}}
+    update = ["activity", "update", "order/8", "--state", "{}"]
+    assert run([*update, "--template", "none such", "--value", "who=Ajax"]) == 1
+    assert "none such" in capsys.readouterr().err
     assert run(["activity", "end", "order/8", "--dismiss", "now"]) == 0
     assert run(["activity", "update", "order/8", "--state", "{}"]) == 1
     assert "no activity 'order/8' is under way" in capsys.readouterr().err

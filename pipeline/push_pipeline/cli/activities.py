@@ -30,6 +30,12 @@ State = Annotated[
 Title = Annotated[str | None, typer.Option("--alert", metavar="TITLE", help="Alert with it.")]
 Body = Annotated[str | None, typer.Option("--body", metavar="TEXT", help="Of the alert.")]
 Sound = Annotated[str | None, typer.Option("--sound", metavar="NAME", help="Of the alert.")]
+Template = Annotated[
+    str | None, typer.Option("--template", metavar="NAME", help="A stored one; its alert.")
+]
+TemplateValues = Annotated[
+    list[str], typer.Option("--value", metavar="NAME=VALUE", help="Fill its variable {NAME}.")
+]
 Texts = Annotated[
     list[str],
     typer.Option(
@@ -60,10 +66,14 @@ def start(
         str, typer.Option("--attributes", metavar="JSON", help="What never changes of it.")
     ],
     state: State,
-    alert: Annotated[str, typer.Option("--alert", metavar="TITLE", help="A start alerts.")],
+    alert: Annotated[
+        str | None, typer.Option("--alert", metavar="TITLE", help="A start alerts.")
+    ] = None,
     body: Body = None,
     sound: Sound = None,
     text: Texts = [],  # noqa: B006
+    template: Template = None,
+    value: TemplateValues = [],  # noqa: B006
     channel: Annotated[
         str | None, typer.Option("--channel", help="On the devices of this channel.")
     ] = None,
@@ -89,7 +99,9 @@ def start(
         attributes_type,
         _json("--attributes", attributes),
         _json("--state", state),
-        alert=_alert(alert, body, sound, text) or alert,
+        alert=_alert(alert, body, sound, text),
+        template=template,
+        template_values=dict(read_pair("--value", pair) for pair in value) or None,
         channel=channel,
         users=user or None,
         devices=device or None,
@@ -112,6 +124,8 @@ def update(
     body: Body = None,
     sound: Sound = None,
     text: Texts = [],  # noqa: B006
+    template: Template = None,
+    value: TemplateValues = [],  # noqa: B006
     stale: Stale = None,
     relevance: Relevance = None,
     priority: Priority = None,
@@ -128,6 +142,8 @@ def update(
         activity_id,
         _json("--state", state),
         alert=_alert(alert, body, sound, text),
+        template=template,
+        template_values=dict(read_pair("--value", pair) for pair in value) or None,
         stale_date=_moment(stale),
         relevance_score=relevance,
         priority=priority,
@@ -148,6 +164,8 @@ def end(
     body: Body = None,
     sound: Sound = None,
     text: Texts = [],  # noqa: B006
+    template: Template = None,
+    value: TemplateValues = [],  # noqa: B006
     dismiss: Annotated[
         str | None,
         typer.Option("--dismiss", metavar="ISO|+10m|now", help="When it leaves the lock screen."),
@@ -166,6 +184,8 @@ def end(
         activity_id,
         None if state is None else _json("--state", state),
         alert=_alert(alert, body, sound, text),
+        template=template,
+        template_values=dict(read_pair("--value", pair) for pair in value) or None,
         dismissal_date=_moment("+0" if dismiss == "now" else dismiss),
         priority=priority,
         app=app,

@@ -166,6 +166,8 @@ _ACTIVITY: dict[str, Any] = {
         "description": "a text, or title, body and sound, each also by language; a start needs one",
         "anyOf": [_TEXT, {"type": "object"}],
     },
+    "template": {"type": "string", "description": "a stored template whose alert it is"},
+    "templateValues": _PUBLISH["templateValues"],
     "staleDate": _MOMENT,
     "dismissalDate": _MOMENT,
     "relevanceScore": {"type": "number"},

@@ -18,6 +18,7 @@ from push_pipeline.errors import InvalidParameter, MissingParameter, QuotaExceed
 from push_pipeline.options.base import Options
 from push_pipeline.options.json_values import copy_json
 from push_pipeline.options.moment import epoch_ms
+from push_pipeline.options.publish import read_template_values
 
 #: Characters of an activity's id and of the name of its attributes' type: both stand in an index.
 NAME_MAX: Final = 255
@@ -260,6 +261,8 @@ class ActivityFields(TypedDict, total=False):
     relevance_score: float | None
     priority: int | str | None
     input_push_channel: str | None
+    template: str | None
+    template_values: Mapping[str, str | int | float | bool | None] | None
 
 
 class ActivityOptions(Options):
@@ -269,7 +272,8 @@ class ActivityOptions(Options):
     `stale_date` says when the state counts as outdated, `dismissal_date` when an ended activity
     leaves the lock screen: both are epoch milliseconds, ISO 8601 or aware datetimes. `priority`
     10 is delivered at once and counts against the device's budget, 5 when it suits; without it,
-    an update that alerts nobody has 5 and everything else 10.
+    an update that alerts nobody has 5 and everything else 10. The alert may be that of a stored
+    `template`, which is filled before it is written (`alerting`).
 
     Raises:
         MissingParameter: what its event needs is not there.
@@ -293,6 +297,10 @@ class ActivityOptions(Options):
     input_push_channel: Annotated[
         str | None, PlainValidator(lambda value: _name("inputPushChannel", value))
     ] = None
+    template: Annotated[str | None, PlainValidator(lambda value: _name("template", value))] = None
+    template_values: Annotated[
+        Mapping[str, str] | None, PlainValidator(read_template_values), PlainSerializer(dict)
+    ] = None
 
     def __init__(self, **values: Unpack[ActivityFields]) -> None:
         for name, wire in (("activity_id", "activityId"), ("event", "event")):
@@ -306,7 +314,8 @@ class ActivityOptions(Options):
         needed = {
             "attributesType": starts and self.attributes_type is None,
             "attributes": starts and self.attributes is None,
-            "alert": starts and self.alert is None,
+            "alert": starts and not self.alerts,
+            "template": self.template_values is not None and self.template is None,
             "state": not ends and self.state is None,
         }
         for name, missing in needed.items():
@@ -318,6 +327,8 @@ class ActivityOptions(Options):
             "inputPushChannel": not starts and self.input_push_channel is not None,
             "dismissalDate": not ends and self.dismissal_date is not None,
         }
+        if self.alert is not None and self.template is not None:
+            raise InvalidParameter("an alert is said, or is that of a template: not both")
         for name, misplaced in idle.items():
             if misplaced:
                 raise InvalidParameter(f"{name} has no place in an activity's {self.event}")
@@ -352,7 +363,24 @@ class ActivityOptions(Options):
     @property
     def alerts(self) -> bool:
         """Whether it lights up the screen."""
-        return self.alert is not None
+        return self.alert is not None or self.template is not None
+
+    def alerting(self, alert: Mapping[str, Any]) -> Self:
+        """Return it with the alert that its template says; `said` still tells the template.
+
+        Raises:
+            InvalidParameter: as `read_alert`.
+        """
+        return self.model_copy(update={"alert": read_alert(alert)})
+
+    def told(self) -> Self:
+        """Return what of it is sent: an alert, without the template that it comes from."""
+        return self.model_copy(update={"template": None, "template_values": None})
+
+    def said(self) -> dict[str, Any]:
+        """Return a JSON object of what was said: of a template its name and its values."""
+        said = super().said()
+        return said if self.template is None else {**said, "alert": None}
 
     @property
     def urgency(self) -> int:

@@ -46,8 +46,10 @@ from push_pipeline.options.activity import (
 from push_pipeline.platform import Platform
 from push_pipeline.publishing.dedupe import DedupeKey, key_of_host
 from push_pipeline.publishing.draft import Draft, Frozen, UserIds, in_languages, once, to_users
+from push_pipeline.publishing.push_template import Values, find_template
 from push_pipeline.publishing.recorder import check_broker
 from push_pipeline.publishing.write import write
+from push_pipeline.template.alert import alert_of
 
 #: Apple gives its tokens no fixed length; one of more digits than this is none.
 _TOKEN = re.compile(r"(?:[0-9A-Fa-f]{2}){8,320}")
@@ -86,7 +88,9 @@ def start_activity(  # noqa: PLR0913 - every one of them is the API's
     attributes: Mapping[str, Any],
     state: Mapping[str, Any],
     *,
-    alert: str | Mapping[str, Any],
+    alert: str | Mapping[str, Any] | None = None,
+    template: str | None = None,
+    template_values: Values | None = None,
     channel: str | None = None,
     users: UserIds | None = None,
     devices: str | Iterable[str] | None = None,
@@ -105,12 +109,14 @@ def start_activity(  # noqa: PLR0913 - every one of them is the API's
     and as data to Android devices. `activity_id` is yours: updates and the end name it, and the
     app finds it as `activityId` among its attributes. Started again while it is under way, it is
     started on further devices. What the alert says may be by language, as `publish` has it:
-    `{"title": {"default": "Goal", "de": "Tor"}}`.
+    `{"title": {"default": "Goal", "de": "Tor"}}`. Instead of an alert a stored `template` may be
+    named: its title, message and iOS sound, filled now; whom it is for does not count.
 
     The rest is as for `publish`; `delivery_options` may say when, how long and how fast.
 
     Raises:
         EmptyAudience: nobody is meant: no channel, users or devices (code 8008).
+        UnknownTemplate: there is none of this name (code 5060).
         RequestError: a typed error with the API's code; nothing was written.
         SetupError: the database or a setting; nothing was written.
     """
@@ -121,6 +127,8 @@ def start_activity(  # noqa: PLR0913 - every one of them is the API's
         attributes=attributes,
         state=state,
         alert=alert,
+        template=template,
+        template_values=template_values,
         stale_date=stale_date,
         relevance_score=relevance_score,
         priority=priority,
@@ -135,6 +143,8 @@ def update_activity(  # noqa: PLR0913 - every one of them is the API's
     state: Mapping[str, Any],
     *,
     alert: str | Mapping[str, Any] | None = None,
+    template: str | None = None,
+    template_values: Values | None = None,
     stale_date: Moment | None = None,
     relevance_score: float | None = None,
     priority: int | None = None,
@@ -157,6 +167,8 @@ def update_activity(  # noqa: PLR0913 - every one of them is the API's
         event=ActivityEvent.UPDATE,
         state=state,
         alert=alert,
+        template=template,
+        template_values=template_values,
         stale_date=stale_date,
         relevance_score=relevance_score,
         priority=priority,
@@ -170,6 +182,8 @@ def end_activity(  # noqa: PLR0913 - every one of them is the API's
     state: Mapping[str, Any] | None = None,
     *,
     alert: str | Mapping[str, Any] | None = None,
+    template: str | None = None,
+    template_values: Values | None = None,
     dismissal_date: Moment | None = None,
     relevance_score: float | None = None,
     priority: int | None = None,
@@ -190,12 +204,32 @@ def end_activity(  # noqa: PLR0913 - every one of them is the API's
         event=ActivityEvent.END,
         state=state,
         alert=alert,
+        template=template,
+        template_values=template_values,
         dismissal_date=dismissal_date,
         relevance_score=relevance_score,
         priority=priority,
     )
     to = DeliveryOptions()
     return _publish(said, None, to, app=app, dedupe_key=dedupe_key, session=session)
+
+
+def fill_alert(
+    said: ActivityOptions,
+    *,
+    app: str | None,
+    session: Session | scoped_session[Session] | None = None,
+) -> ActivityOptions:
+    """Return an event with the alert of its template, where it names one.
+
+    Raises:
+        UnknownTemplate: there is none of this name.
+        MissingParameter, InvalidParameter: as `alert_of`.
+    """
+    if said.template is None:
+        return said
+    template = find_template(said.template, app=app, session=session)
+    return said.alerting(alert_of(template, said.template_values or {}))
 
 
 def draft_activity(
@@ -206,7 +240,7 @@ def draft_activity(
     dedupe_key: DedupeKey | None = None,
     now: int,
 ) -> Draft:
-    """Check all of an event; `now` is epoch milliseconds.
+    """Check all of an event, whose template is filled; `now` is epoch milliseconds.
 
     Raises:
         EmptyAudience: it is a start, and nobody is meant.
@@ -217,17 +251,19 @@ def draft_activity(
     where = _where(said, channel, to)
     _check_delivery(said, to)
     meant = to.model_copy(update={"activity": said.audience})
+    told = said.told()
     words = in_languages(
-        languages_of(said.alert), lambda language: _say(language, said, meant.platforms, now)
+        languages_of(told.alert), lambda language: _say(language, told, meant.platforms, now)
     )
+    of_template = {} if said.template is None else {"template": said.template}
     draft = Draft(
         where,
-        words.content,
+        {**of_template, **words.content},
         meant,
         once(dedupe_key, to, channel=where, activity=said.said()),
         now,
         too_large=words.too_large,
-        activity=in_language(DEFAULT, said),
+        activity=in_language(DEFAULT, told),
     )
     draft.refuse_as_too_large(meant.platforms)
     return draft
@@ -350,6 +386,7 @@ def _publish(
 ) -> Receipt:
     check_broker()
     key = key_of_host(dedupe_key)
+    said = fill_alert(said, app=app, session=session)
     return write(
         draft_activity(said, channel, to, dedupe_key=key, now=now_ms()), app=app, session=session
     )

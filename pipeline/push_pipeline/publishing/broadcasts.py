@@ -27,9 +27,11 @@ from push_pipeline.options.broadcast_channel import (
     read_lifetime,
 )
 from push_pipeline.options.moment import whole_seconds
+from push_pipeline.publishing.activities import fill_alert
 from push_pipeline.publishing.broadcast_channels import environment_of
 from push_pipeline.publishing.dedupe import DedupeKey, key_of_host
 from push_pipeline.publishing.draft import Draft, once
+from push_pipeline.publishing.push_template import Values
 from push_pipeline.publishing.recorder import check_broker
 from push_pipeline.publishing.write import write
 
@@ -40,6 +42,8 @@ def push_to_broadcast_channel(  # noqa: PLR0913 - every one of them is the API's
     *,
     event: str = "update",
     alert: str | Mapping[str, Any] | None = None,
+    template: str | None = None,
+    template_values: Values | None = None,
     stale_date: datetime | int | str | None = None,
     dismissal_date: datetime | int | str | None = None,
     relevance_score: float | None = None,
@@ -71,6 +75,8 @@ def push_to_broadcast_channel(  # noqa: PLR0913 - every one of them is the API's
         event=read_event(event),
         state=state,
         alert=alert,
+        template=template,
+        template_values=template_values,
         stale_date=stale_date,
         dismissal_date=dismissal_date,
         relevance_score=relevance_score,
@@ -103,6 +109,7 @@ def publish_broadcast(
         app_id = resolve_app(connection, app)
         where = environment_of(connection, app_id, environment)
         known = rows.find(connection, app_id, where, check_name(said.activity_id))
+    said = fill_alert(said, app=app_id, session=session)
     draft = draft_broadcast(said, known, to, ttl=ttl, dedupe_key=dedupe_key, now=now_ms())
     return write(draft, app=app_id, session=session)
 
@@ -130,11 +137,11 @@ def draft_broadcast(
     said.check(now)
     if languages_of(said.alert):
         raise InvalidParameter("one request for all has an alert in one language, or a loc-key")
-    said = in_language(DEFAULT, said)
-    check_size(compact_json(document(said, now // 1000)))
+    told = in_language(DEFAULT, said.told())
+    check_size(compact_json(document(told, now // 1000)))
     lifetime = read_lifetime(ttl, channel.stores)
     meant = to.model_copy(update={"push_broadcast_channel": channel.name, "ttl": lifetime})
-    kept = {"environment": channel.environment, "event": said.to_json()}
+    kept = {"environment": channel.environment, "event": told.to_json()}
     return Draft(
         EVERY_CHANNEL,
         {"message": "", "headers": {}, STORED_AS: kept},

@@ -151,9 +151,20 @@ def draft_stored(
         UnknownTemplate: there is none of this name.
         RequestError: as `draft_template`.
     """
-    with _reading(session) as connection:
-        template = get_template(connection, resolve_app(connection, app), PUSH, name)
+    template = find_template(name, app=app, session=session)
     return draft_template(template, template_values, to, dedupe_key, strict=strict)
+
+
+def find_template(
+    name: str, *, app: str | None, session: Session | scoped_session[Session] | None = None
+) -> PushTemplate:
+    """Read a stored template.
+
+    Raises:
+        UnknownTemplate: there is none of this name.
+    """
+    with _reading(session) as connection:
+        return get_template(connection, resolve_app(connection, app), PUSH, name)
 
 
 def push_immediately(

@@ -15,6 +15,7 @@ from push_pipeline.gateway.body import JsonObject
 from push_pipeline.gateway.idempotency import IdempotencyKey, say_if_replayed
 from push_pipeline.gateway.local_times import OF_ACTIVITY, OF_PUBLISH, in_zone
 from push_pipeline.gateway.paths import Named
+from push_pipeline.gateway.permissions import Caller
 from push_pipeline.gateway.recipients import read_delivery, read_strict, read_users
 from push_pipeline.gateway.routes.registrations import Claiming
 from push_pipeline.gateway.wire import ActivityAnswer, MessageStatus
@@ -23,6 +24,7 @@ from push_pipeline.options.activity import ActivityEvent, ActivityOptions
 from push_pipeline.publishing.activities import (
     ActivityView,
     draft_activity,
+    fill_alert,
     remove_activity_token,
     report_activity_token,
     show_activity,
@@ -86,9 +88,7 @@ def tell_event(
     asking.require_publish(EVERY_CHANNEL if channel is None else channel)
     if channel is not None and event is not ActivityEvent.START:
         raise InvalidParameter(f"channel has no place in an activity's {event}")
-    draft = _draft(
-        {**body, "activityId": activity_id, "event": event.value}, dedupe_key, asking.time_zone
-    )
+    draft = _draft({**body, "activityId": activity_id, "event": event.value}, dedupe_key, asking)
     asking.require_delivery(draft.to)
     with tracing.publish(request.headers.get("traceparent")) as traceparent:
         [receipt] = write_all(
@@ -108,13 +108,13 @@ def tell_event(
 _USES = {"activity_id": "activityId", "attributes_type": "attributesType"}
 
 
-def _draft(body: dict[str, Any], dedupe_key: DedupeKey | None, zone: str) -> Draft:
+def _draft(body: dict[str, Any], dedupe_key: DedupeKey | None, asking: Caller) -> Draft:
     read_users(body)
-    body, dated = in_zone(body, (*OF_PUBLISH, *OF_ACTIVITY), zone)
+    body, dated = in_zone(body, (*OF_PUBLISH, *OF_ACTIVITY), asking.time_zone)
     spoken = ActivityOptions.spellings()
     to = read_delivery({name: value for name, value in body.items() if name not in spoken})
     draft = draft_activity(
-        ActivityOptions.from_wire(body),
+        fill_alert(ActivityOptions.from_wire(body), app=asking.app_id),
         body.get("channel"),
         to,
         dedupe_key=dedupe_key,

@@ -77,9 +77,10 @@ def push(
 ) -> MessageStatus:
     """Tell all activities that listen to a broadcast channel of an update, or of their end.
 
-    The body has `event` (`update`, `end`) and `state`, and maybe `alert`, `staleDate`,
-    `dismissalDate`, `relevanceScore`, `priority`, `ttl`, `publishAt` and `unknownPolicy`. It is one
-    request, whose audience is unknown. Whoever asks must be allowed to publish to all channels.
+    The body has `event` (`update`, `end`) and `state`, and maybe `alert` (or `template` with
+    `templateValues`), `staleDate`, `dismissalDate`, `relevanceScore`, `priority`, `ttl`,
+    `publishAt` and `unknownPolicy`. It is one request, whose audience is unknown. Whoever asks
+    must be allowed to publish to all channels.
     """
     asking.require_publish(EVERY_CHANNEL)
     ttl = body.get("ttl")

@@ -31,6 +31,7 @@ from push_pipeline.errors import (
     DedupeKeyReused,
     EmptyAudience,
     InvalidParameter,
+    InvalidPublishAt,
     MissingParameter,
     OperationDenied,
     PayloadTooLarge,
@@ -424,6 +425,16 @@ def test_a_start_can_be_cancelled_and_what_ended_starts_nowhere(
     [
         ({}, EmptyAudience),
         ({"users": "ada", "delivery_options": {"repeat_every": 60}}, InvalidParameter),
+        ({"users": "ada", "delivery_options": {"push_type": "voip"}}, InvalidParameter),
+        (
+            {
+                "users": "ada",
+                "stale_date": now_ms() + 3_600_000,
+                "delivery_options": {"publish_at": now_ms() + 7_200_000},
+            },
+            InvalidParameter,
+        ),
+        ({"users": "ada", "delivery_options": {"publish_at_local": "9 am"}}, InvalidPublishAt),
         ({"users": "ada", "state": {"t": "x" * 4096}}, PayloadTooLarge),
         ({"users": "ada", "alert": {"subtitle": "x"}}, InvalidParameter),
         ({"users": "ada", "alert": {"default": "x", "deutsch": "y"}}, InvalidParameter),
@@ -545,13 +556,16 @@ def test_a_start_by_local_time_reaches_each_phone_once(
 ) -> None:
     how = {"publish_at_local": "09:00"}
     receipt = start_activity("match-42", TYPE, **START, users="ada", delivery_options=how)
+    due_at = now_ms() - 5_000
     with db.writing() as connection:  # its time comes
-        connection.execute(update(Run).values(due_at=1))
+        connection.execute(update(Run).values(due_at=due_at))
     run = installation.work(receipt.message_id)
 
     assert (run["audience"], run["accepted"]) == (3, 3)
     got = dict.fromkeys((starting(1), starting(2), fcm(4)), 1)
     assert installation.simulator.received() == got
+    stamps = {body["aps"]["timestamp"] for _, body in sent(installation) if "aps" in body}
+    assert stamps == {due_at // 1000}  # that of the zone's time, not of the publish
 
 
 def test_a_paced_start_reaches_each_phone_once_and_in_turn(
@@ -573,9 +587,11 @@ def test_a_delayed_start_that_is_cancelled_sends_nothing(
 ) -> None:
     later = {"publish_at": now_ms() + 60_000}
     receipt = start_activity("match-42", TYPE, **START, users="ada", delivery_options=later)
+    assert show_activity("match-42")["status"] == "scheduled"
     cancel(receipt.message_id)
     with db.writing() as connection:
         connection.execute(update(Run).values(due_at=1))
 
+    assert show_activity("match-42")["status"] == "cancelled"
     assert installation.work(receipt.message_id)["accepted"] == 0
     assert installation.simulator.received() == {}

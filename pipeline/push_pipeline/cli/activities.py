@@ -10,6 +10,7 @@ from push_pipeline.cli.parameters import (
     At,
     DedupeKey,
     Json,
+    Local,
     Users,
     Watch,
     read_delivery,
@@ -82,6 +83,7 @@ def start(
         list[str], typer.Option("--device", metavar="ID", help="Only on this device.")
     ] = [],  # noqa: B006
     at: At = None,
+    local: Local = False,
     stale: Stale = None,
     relevance: Relevance = None,
     priority: Priority = None,
@@ -108,7 +110,7 @@ def start(
         stale_date=_moment(stale),
         relevance_score=relevance,
         priority=priority,
-        delivery_options=read_delivery(at, local=False, every=None, until=None),
+        delivery_options=read_delivery(at, local=local, every=None, until=None),
         app=app,
         dedupe_key=key,
     )
@@ -209,7 +211,7 @@ def show(activity_id: ActivityId, app: App = None, as_json: Json = False) -> Non
     lines = {
         "activity": known["activityId"],
         "type": known["attributesType"] or "not told",
-        "event": known["event"] or "none yet: it was started by the app",
+        "event": _event(known["event"], known["status"]),
         "state": compact_json(known["state"]).decode(),
         "reached": reached,
         "message": known["messageId"] or "none",
@@ -247,6 +249,12 @@ def token(
         raise typer.BadParameter("write DEVICE and TOKEN, or DEVICE and --forget")
     answer = report_activity_token(device_id, reported, **use, app=app)
     note("the activity has ended" if answer.ended else "noted")
+
+
+def _event(event: str | None, status: str | None) -> str:
+    if event is None:
+        return "none yet: it was started by the app"
+    return event if status is None else f"{event} ({status})"
 
 
 def _json(option: str, text: str) -> Any:

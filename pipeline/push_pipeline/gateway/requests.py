@@ -177,6 +177,7 @@ _ACTIVITY: dict[str, Any] = {
     "pushUsers": _PUBLISH["pushUsers"],
     "pushSinglecast": _PUBLISH["pushSinglecast"],
     "publishAt": _MOMENT,
+    "publishAtLocal": _PUBLISH["publishAtLocal"],
     "ttl": _PUBLISH["ttl"],
     "strict": _PUBLISH["strict"],
 }

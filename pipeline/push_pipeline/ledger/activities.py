@@ -65,14 +65,14 @@ def stamp(
     message_id: str,
     *,
     opens: bool,
-    due_at: int,
+    waits: bool,
     now: int,
 ) -> Stamped:
     """Give an event its timestamp and note it as its activity's newest.
 
-    A start that waits for its time gets that one. One that `opens` an activity is for a channel,
-    so that any device may say that it has it. An end without a state has the last one. Who
-    calls holds the activity (`lock_activities`).
+    A start that `waits` for its time, or for that of each zone, gets that one. One that `opens`
+    an activity is for a channel, so that any device may say that it has it. An end without a
+    state has the last one. Who calls holds the activity (`lock_activities`).
 
     Raises:
         UnknownActivity: nobody has told of it, or it has ended.
@@ -86,7 +86,6 @@ def stamp(
         raise InvalidParameter(f"the activity is of the type {row.attributes_type}")
     if said.state is None:
         said = said.model_copy(update={"state": _last_state(connection, row.message_id)})
-    waits = due_at > now
     starts = said.event is ActivityEvent.START
     narrow = (row.event is None or not row.is_open) and not opens
     timestamp = None if waits else next_timestamp(row.stamped_at, now)
@@ -122,6 +121,12 @@ def find_newest(connection: Connection, app_id: str, activity_id: str) -> Newest
         select(ACTIVITY.stamped_at, ACTIVITY.ended_at).where(*meant)
     ).one_or_none()
     return None if row is None else Newest(row.stamped_at, row.ended_at is not None)
+
+
+def find_state(connection: Connection, message_id: str | None) -> str | None:
+    """Read the state of a message that tells an event; None where retention took it."""
+    state = connection.scalar(select(MESSAGE.state).where(MESSAGE.id == message_id))
+    return None if state is None else str(state)
 
 
 def find_event(connection: Connection, message_id: str | None) -> Mapping[str, Any] | None:

@@ -333,15 +333,17 @@ class ActivityOptions(Options):
             if misplaced:
                 raise InvalidParameter(f"{name} has no place in an activity's {self.event}")
 
-    def check(self, now_ms: int) -> None:
-        """Check what depends on the time now (epoch milliseconds).
+    def check(self, at_ms: int) -> None:
+        """Check what depends on the time at which it is told (epoch milliseconds).
 
         Raises:
             InvalidParameter: the state is outdated already, or the end would stay too long.
         """
-        if self.stale_date is not None and self.stale_date <= now_ms:
-            raise InvalidParameter("staleDate has passed; it is in milliseconds, not seconds")
-        if self.dismissal_date is not None and self.dismissal_date > now_ms + DISMISSAL_MAX_MS:
+        if self.stale_date is not None and self.stale_date <= at_ms:
+            raise InvalidParameter(
+                "staleDate has passed by then; it is in milliseconds, not seconds"
+            )
+        if self.dismissal_date is not None and self.dismissal_date > at_ms + DISMISSAL_MAX_MS:
             raise InvalidParameter("dismissalDate is more than four hours ahead")
 
     @classmethod

@@ -33,7 +33,13 @@ from push_pipeline.errors import (
     UnknownActivity,
     UnknownDevice,
 )
-from push_pipeline.ledger.activities import ensure_activities, find_activity, find_event, find_named
+from push_pipeline.ledger.activities import (
+    ensure_activities,
+    find_activity,
+    find_event,
+    find_named,
+    find_state,
+)
 from push_pipeline.ledger.messages import Receipt, new_message_id
 from push_pipeline.options import EVERY_CHANNEL, DeliveryOptions, check_channel_name
 from push_pipeline.options.activity import (
@@ -58,7 +64,10 @@ Moment = datetime | int | float | str
 
 
 class ActivityView(TypedDict):
-    """What is known of an activity. `state` is the last one, while its message is kept."""
+    """What is known of an activity.
+
+    `state` is the last one, and `status` what became of its message, while that is kept.
+    """
 
     activityId: str
     attributesType: str | None
@@ -66,6 +75,7 @@ class ActivityView(TypedDict):
     timestamp: int | None
     state: dict[str, Any] | None
     messageId: str | None
+    status: str | None
     startedAt: str | None
     updatedAt: str | None
     endedAt: str | None
@@ -112,7 +122,8 @@ def start_activity(  # noqa: PLR0913 - every one of them is the API's
     `{"title": {"default": "Goal", "de": "Tor"}}`. Instead of an alert a stored `template` may be
     named: its title, message and iOS sound, filled now; whom it is for does not count.
 
-    The rest is as for `publish`; `delivery_options` may say when, how long and how fast.
+    The rest is as for `publish`; `delivery_options` may say when, also by local time, how long and
+    how fast. A start that waits says the state that it was given; `cancel` takes it back.
 
     Raises:
         EmptyAudience: nobody is meant: no channel, users or devices (code 8008).
@@ -247,7 +258,7 @@ def draft_activity(
         InvalidParameter: it repeats, waits or is sent slowly, and has no such thing.
         PayloadTooLarge: a provider would refuse it.
     """
-    said.check(now)
+    said.check(max(now, to.publish_at_ms or now))
     where = _where(said, channel, to)
     _check_delivery(said, to)
     meant = to.model_copy(update={"activity": said.audience})
@@ -343,6 +354,7 @@ def show_activity(activity_id: str, *, app: str | None = None) -> ActivityView:
         if row is None:
             raise UnknownActivity(f"nobody has told of an activity {activity_id!r}")
         event = find_event(connection, row.message_id)
+        status = find_state(connection, row.message_id)
         used, known = count_addresses(connection, row.id)
     return ActivityView(
         activityId=row.activity_id,
@@ -351,6 +363,7 @@ def show_activity(activity_id: str, *, app: str | None = None) -> ActivityView:
         timestamp=row.stamped_at or None,
         state=None if event is None else event.get("state"),
         messageId=row.message_id,
+        status=status,
         startedAt=iso(row.created_at),
         updatedAt=iso(row.updated_at),
         endedAt=iso(row.ended_at),
@@ -419,6 +432,10 @@ def _say(language: str, said: ActivityOptions, platforms: Iterable[Platform], no
 def _check_delivery(said: ActivityOptions, to: DeliveryOptions) -> None:
     if to.repeat_every:
         raise InvalidParameter("an activity is started once: repeatEvery has no place in it")
+    if to.push_type is not None:
+        raise InvalidParameter(
+            "an activity's event is a push type of its own: pushType has no place"
+        )
     if said.event is ActivityEvent.START:
         return
     idle = {"ttl", "unknown_policy"}

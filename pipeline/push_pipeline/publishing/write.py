@@ -181,7 +181,7 @@ def _stamp(
         draft.activity,
         message_id,
         opens=draft.channel != EVERY_CHANNEL,
-        due_at=new.due_at,
+        waits=new.due_at > draft.now or draft.to.publish_at_local is not None,
         now=draft.now,
     )
     if stamped.over_budget:

@@ -234,6 +234,31 @@ def test_a_template_that_says_no_alert_is_refused_before_anything_is_written(
         assert connection.execute(select(MESSAGE.id)).all() == []
 
 
+def test_who_switched_frequent_updates_off_is_alerted_at_the_priority_that_costs_nothing(
+    installation: Installation, phones: list[str]
+) -> None:
+    installation.simulator.devices([{"token": fcm(5), "provider": "fcm", "platform": "ios"}])
+    [firebase] = installation.register([fcm(5)], "IOS", tokenType="fcm")
+    frequent = {phones[0]: True, phones[1]: False, phones[2]: None, firebase: False}
+    for number, (device_id, told) in enumerate(frequent.items(), 1):
+        report_activity_token(device_id, updating(number), activity_id="match-42", frequent=told)
+
+    def priorities(**said: Any) -> list[str]:
+        told: Any = {"alert": {"default": "Goal", "de": "Tor"}, **said}
+        receipt = update_activity("match-42", {"score": "1-0"}, **told)
+        assert installation.work(receipt.message_id)["accepted"] == 4
+        seen = {
+            one["token"]: one["headers"].get("apns-priority")
+            or json.loads(one["body"])["message"]["apns"]["headers"]["apns-priority"]
+            for one in installation.simulator.log()[-4:]
+        }
+        return [seen[one] for one in (*map(updating, (1, 2, 3)), fcm(5))]
+
+    assert priorities() == ["10", "5", "10", "5"]
+    assert priorities(priority=10) == ["10"] * 4
+    assert priorities(alert=None) == ["5"] * 4
+
+
 def test_an_update_that_was_overtaken_is_not_sent_and_the_ledger_says_so(
     installation: Installation, phones: list[str]
 ) -> None:

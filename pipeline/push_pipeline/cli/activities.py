@@ -234,6 +234,10 @@ def token(
     attributes_type: Annotated[
         str | None, typer.Option("--type", metavar="NAME", help="What it starts.")
     ] = None,
+    frequent: Annotated[
+        bool | None,
+        typer.Option("--frequent/--seldom", help="Whether its user lets it be updated often."),
+    ] = None,
     forget: Annotated[bool, typer.Option("--forget", help="Forget it instead.")] = False,
     app: App = None,
 ) -> None:
@@ -247,7 +251,7 @@ def token(
         return
     if reported is None:
         raise typer.BadParameter("write DEVICE and TOKEN, or DEVICE and --forget")
-    answer = report_activity_token(device_id, reported, **use, app=app)
+    answer = report_activity_token(device_id, reported, **use, frequent=frequent, app=app)
     note("the activity has ended" if answer.ended else "noted")
 
 

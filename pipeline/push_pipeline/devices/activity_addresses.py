@@ -156,17 +156,26 @@ def is_reached(app_id: str, meant: ActivityAudience) -> ColumnElement[bool]:
     return exists(here.where(_A.activity_key == _key(app_id, meant), _still_theirs()))
 
 
+class Reached(NamedTuple):
+    """Where an event reaches a device; without a token of the activity at the device's own."""
+
+    key: int
+    token: str
+    kind: str
+    address: str | None
+    seldom: bool  # its user has switched frequent updates off
+
+
 def find_activity_targets(
     connection: Connection, app_id: str, meant: ActivityAudience, keys: Sequence[int], now: int
-) -> list[tuple[int, str, str, str | None]]:
-    """Return (key, token, kind, the activity's token) of devices that may be sent to now.
+) -> list[Reached]:
+    """Return where the devices are reached that may be sent to now.
 
-    Where the activity's is None the device's own token is its address. The end of an activity
-    goes to those as well whose address has ended with it.
+    The end of an activity goes to those as well whose address has ended with it.
     """
     wanted = and_(_A.device_key == DEVICE.id, _address_of(app_id, meant))
     found = (
-        select(DEVICE.id, DEVICE.token, DEVICE.kind, DEVICE.platform, _A.id, _A.token)
+        select(DEVICE.id, DEVICE.token, DEVICE.kind, DEVICE.platform, _A.id, _A.token, _A.frequent)
         .select_from(Device)
         .outerjoin(ActivityAddress, and_(wanted, _has_token()))
         .where(
@@ -176,8 +185,8 @@ def find_activity_targets(
         )
     )
     return [
-        (key, token, kind, address)
-        for key, token, kind, platform, known, address in connection.execute(found)
+        Reached(key, token, kind, address, frequent is False)
+        for key, token, kind, platform, known, address, frequent in connection.execute(found)
         if known is not None or (meant.starts and platform == Platform.ANDROID)
     ]
 

@@ -190,7 +190,10 @@ _ACTIVITY_TOKEN: dict[str, Any] = {
     },
     "activityId": {"type": "string", "description": "whose token it is"},
     "attributesType": {"type": "string", "description": "what it starts: a push-to-start token"},
-    "frequentPushesEnabled": {"type": "boolean"},
+    "frequentPushesEnabled": {
+        "type": "boolean",
+        "description": "false: updates that alert go with priority 5",
+    },
 }
 
 

@@ -392,6 +392,15 @@ class ActivityOptions(Options):
         return 5 if self.event is ActivityEvent.UPDATE and not self.alerts else 10
 
     @property
+    def may_be_eased(self) -> bool:
+        """Whether it is urgent for its alert alone, and an update: where seldom ones go, it has 5.
+
+        Of a start or an end there is one, and who said a priority meant it.
+        """
+        is_update = self.event is ActivityEvent.UPDATE
+        return is_update and self.alerts and self.priority is None
+
+    @property
     def app_attributes(self) -> dict[str, Any]:
         """The attributes as the app gets them, with the activity's id among them."""
         return {ID_IN_ATTRIBUTES: self.activity_id, **(self.attributes or {})}

@@ -166,8 +166,9 @@ def update_activity(  # noqa: PLR0913 - every one of them is the API's
 ) -> Receipt:
     """Show another state of an activity, on all devices that have it.
 
-    Without an alert it has priority 5, which costs nothing of a device's budget, and it is not
-    sent any more where a newer one has overtaken it. The rest is as for `start_activity`.
+    Without an alert it has priority 5, which costs nothing of a device's budget, and with one as
+    well where a user has switched frequent updates off. Without one it is not sent any more where
+    a newer one has overtaken it. The rest is as for `start_activity`.
 
     Raises:
         UnknownActivity: no such activity is under way (code 5045).
@@ -293,7 +294,8 @@ def report_activity_token(
 
     The app reports each token that ActivityKit gives it. Answered is what the activity shows by
     now, for a device that missed it, or that it has ended. `frequent` is whether the user lets it
-    be updated often (`frequentPushesEnabled`).
+    be updated often (`frequentPushesEnabled`): where not, an update that alerts has priority 5,
+    unless its publisher said one.
 
     Raises:
         UnknownDevice: it is not registered (code 5000).

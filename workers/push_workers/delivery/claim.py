@@ -125,6 +125,7 @@ class Claim:
     targets: dict[int, Target] = field(default_factory=dict)  # those that are still registered
     said: dict[int, Said] = field(default_factory=dict)  # to whom, where not all get the same
     tells_activity: bool = False  # an event of one, whose addresses are not its devices'
+    seldom: frozenset[int] = frozenset()  # who is told of it at a lower priority
     read_at: int = 0
     badged: int = 0  # members before it had their badges changed
     lease_until: int = 0

@@ -8,7 +8,7 @@ import random
 from collections import OrderedDict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, cast
 
 from push_pipeline import db
@@ -16,7 +16,7 @@ from push_pipeline.budgets import Budgets, limits_of, slice_limit
 from push_pipeline.content import Content
 from push_pipeline.content.badge import BadgeChange
 from push_pipeline.content.languages import DEFAULT
-from push_pipeline.content.live_activity import STORED_AS, ActivityContent, by_language
+from push_pipeline.content.live_activity import STORED_AS, ActivityContent, by_language, eased
 from push_pipeline.content.sizes import size_of
 from push_pipeline.credentials import ApnsCredential, Credential, unseal
 from push_pipeline.directory.provider_routes import find_sealed
@@ -69,6 +69,11 @@ class RunFacts:
         self.activity = _event_of(run.content, run.due_at)
         self._platforms: dict[str, _OnPlatform] = {}
         self._prepared: dict[tuple[str, str], tuple[float, Prepared]] = {}
+
+    @cached_property
+    def eased(self) -> "RunFacts":
+        """The same event at the lower priority."""
+        return RunFacts(self.run._replace(content=eased(self.run.content)))
 
     def columns(self, platform: str) -> tuple[str, ...]:
         """Return the columns of users that the message asks for on a platform."""

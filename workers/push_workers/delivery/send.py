@@ -1,8 +1,10 @@
 """Send one slice of a batch through the app's credential, and say what follows."""
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import NamedTuple
 
 from push_pipeline import db
 from push_pipeline.clock import now_ms
@@ -20,8 +22,12 @@ from push_workers.delivery.personalise import Prepared, Said, send_each_its_own,
 from push_workers.delivery.process import Context, RunFacts
 from push_workers.delivery.record import pause_at_once
 from push_workers.delivery.settle import Report, Rules, may_resend, settle
+from push_workers.senders.answers import unanswered
 from push_workers.senders.base import Target
 from push_workers.senders.verdicts import Made, Verdicts
+
+#: What becomes of those that a second call of a slice was for, where none was made.
+_LEFT = unanswered("TooLate", written=False)
 
 #: What every device is told of a message that says nothing of its own to any.
 _TO_ALL = Said(DEFAULT, ())
@@ -63,7 +69,7 @@ def send_slice(claim: Claim, part: Slice, run: RunFacts, context: Context) -> Re
     ids = Made(len(here), made)
     counts = {} if run.badge_change(batch.platform) is None else count_badges(claim, part, run)
     said = [_said(claim, one.device_key, counts) for one in here] if prepared.splices else []
-    verdicts = _ask_provider(claim, prepared, (here, ids, said), context)
+    verdicts = _tell(claim, run, prepared, _ToWhom(here, ids, said), context)
     dead: list[Evidence] = []
     if run.activity is not None:
         verdicts, dead = judge_addresses(here, verdicts, claim.read_at)
@@ -91,11 +97,44 @@ def _said(claim: Claim, key: int, counts: Mapping[int, int]) -> Said:
     return said._replace(words=(*said.words, str(counts[key]))) if key in counts else said
 
 
+class _ToWhom(NamedTuple):
+    """The devices of a slice, their notifications' ids, and what each is told (empty: the same)."""
+
+    targets: list[Target]
+    ids: Sequence[str]
+    said: list[Said]
+
+    def only(self, places: Sequence[int]) -> "_ToWhom":
+        """Return those at some places."""
+        said = [self.said[n] for n in places] if self.said else []
+        return _ToWhom([self.targets[n] for n in places], [self.ids[n] for n in places], said)
+
+
+def _tell(
+    claim: Claim, run: RunFacts, prepared: Prepared, to_whom: _ToWhom, context: Context
+) -> Verdicts:
+    """Send to all, and after them at a lower priority to those that are told of it seldom.
+
+    The second call is made within the time that one may take, and not where the first one led to
+    a rest of the route: those are left for a later attempt.
+    """
+    began = time.monotonic()
+    seldom = [n for n, one in enumerate(to_whom.targets) if one.device_key in claim.seldom]
+    if not seldom:
+        return _ask_provider(claim, prepared, to_whom, context)
+    others = sorted({*range(len(to_whom.targets))} - {*seldom})
+    first = _ask_provider(claim, prepared, to_whom.only(others), context)
+    verdicts = Verdicts.alike(len(to_whom.targets), _LEFT).put(others, first)
+    in_time = time.monotonic() - began < context.settings.send_timeout_seconds / 2
+    if not in_time or any(one.route is not RouteAction.KEEP for one in first.others.values()):
+        return verdicts
+    batch = claim.batch
+    lower = run.eased.prepared(batch.platform, provider_of(batch.environment), time.time())
+    return verdicts.put(seldom, _ask_provider(claim, lower, to_whom.only(seldom), context))
+
+
 def _ask_provider(
-    claim: Claim,
-    prepared: Prepared,
-    to_whom: tuple[list[Target], Sequence[str], list[Said]],
-    context: Context,
+    claim: Claim, prepared: Prepared, to_whom: _ToWhom, context: Context
 ) -> Verdicts:
     targets, ids, said = to_whom
     if not targets:

@@ -104,8 +104,10 @@ def _take(connection: Connection, claim: Claim, context: Context) -> dict[int, T
     if not batches.take(connection, batch, lease_until=until, doubt_end=end):
         return None
     meant = run.activity.activity.audience
-    rows = find_activity_targets(connection, batch.app_id, meant, members, now)
-    return {row[0]: activity_target(*row) for row in rows}
+    reached = find_activity_targets(connection, batch.app_id, meant, members, now)
+    if run.activity.activity.may_be_eased:
+        claim.seldom = frozenset(one.key for one in reached if one.seldom)
+    return {one.key: activity_target(one.key, one.token, one.kind, one.address) for one in reached}
 
 
 def _addressed(found: Sequence[Reachable], push_type: str | None) -> dict[int, Target]:

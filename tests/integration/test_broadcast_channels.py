@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import insert, update
 
 from push_pipeline import (
     cancel,
@@ -21,6 +21,7 @@ from push_pipeline import (
 )
 from push_pipeline.cli import route_checks
 from push_pipeline.cli.checks import examine
+from push_pipeline.clock import iso, now_ms
 from push_pipeline.console.rendering import fragment
 from push_pipeline.errors import (
     AppleUnreachable,
@@ -32,7 +33,7 @@ from push_pipeline.errors import (
 )
 from push_pipeline.ledger.message_lists import Wanted, list_newest
 from push_pipeline.ledger.views import PARTS
-from push_pipeline.models import Broadcast, Run
+from push_pipeline.models import Broadcast, BroadcastChannel, Run
 from push_pipeline.settings import Settings
 from tests.in_process import run_cli
 from tests.installation import APP, Installation
@@ -247,6 +248,46 @@ def test_all_of_it_on_the_command_line_says_that_the_audience_is_unknown(
     rows = fragment("message_rows.html", listed=[listed], app_id=APP, troubles=[])
     assert "broadcast channel game" in rows
     assert "unknown" in rows
+
+
+def test_channels_that_nobody_uses_are_shown_and_told_of_near_apples_limit(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    day = 24 * 3_600_000
+    now = now_ms()
+    rows = [
+        ("made long ago", now - 60 * day, None),
+        ("new", now, None),
+        ("pushed to", now - 90 * day, now - day),
+        ("left", now - 90 * day, now - 70 * day),
+    ]
+    names = ("name", "created_at", "pushed_at")
+    shared = {
+        "app_id": APP,
+        "stamp": 0,
+        "environment": "production",
+        "stores": "latest",
+        "channel_id": "x",
+    }
+    with db.writing() as connection:
+        told = [{**shared, **dict(zip(names, row, strict=True))} for row in rows]
+        connection.execute(insert(BroadcastChannel), told)
+    monkeypatch.setattr(route_checks, "CHANNELS_MAX", 4)
+
+    listed = run_cli("broadcast-channel", "list").stdout.splitlines()
+    idle = run_cli("broadcast-channel", "list", "--idle", "30d").stdout.splitlines()
+    wrong = run_cli("broadcast-channel", "list", "--idle", "30d", "--at-apple")
+    [found] = route_checks.broadcast_channels()
+
+    assert len(listed) == 4
+    assert [line.split("  ")[0] for line in idle] == ["left", "made long ago"]
+    assert f"last push {iso(now - 70 * day)}" in idle[0]
+    assert f"not pushed to since it was made at {iso(now - 60 * day)}" in idle[1]
+    assert wrong.returncode == 1
+    assert not found.ok
+    assert "4 of 4" in found.says
+    assert f"not pushed to since {iso(now - 70 * day)}" in found.says
+    assert "broadcast-channel list --idle 30d --app APP-1" in found.says
 
 
 def test_all_of_it_over_http(installation: Installation) -> None:

@@ -1,12 +1,13 @@
 """`broadcast-channel …`: channels of Apple's that activities on phones listen to."""
 
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
 
 from push_pipeline.cli.output import print_json, say
 from push_pipeline.cli.parameters import App, At, DedupeKey, Json, UnknownPolicy, Watch
-from push_pipeline.cli.times import moment, span
+from push_pipeline.cli.times import moment, past, span
 from push_pipeline.clock import now_ms
 from push_pipeline.errors import InvalidParameter
 
@@ -87,21 +88,27 @@ def list_all(
     at_apple: Annotated[
         bool, typer.Option("--at-apple", help="Ask Apple which there are, also without a name.")
     ] = False,
+    idle: Annotated[
+        str | None,
+        typer.Option(metavar="30d", help="Only those not pushed to for so long, longest first."),
+    ] = None,
     environment: Environment = None,
     app: App = None,
     as_json: Json = False,
 ) -> None:
-    """List the broadcast channels of an app."""
+    """List the broadcast channels of an app, each with its last push."""
     from push_pipeline import list_broadcast_channels
 
+    if idle is not None and at_apple:
+        raise InvalidParameter("--idle is about those that have a name here, not --at-apple")
     found = list_broadcast_channels(at_apple=at_apple, environment=environment, app=app)
+    if idle is not None:
+        found = _idle(found, idle)
     if as_json:
         print_json(found)
         return
     for one in found:
-        gone = "  not at Apple any more" if one.get("atApple") is False else ""
-        keeps = f"stores {one['stores']}" if "stores" in one else "without a name here"
-        say(f"{one['name'] or '-'}  {one['environment']}  {one['channelId']}  {keeps}{gone}")
+        say(_line(one))
     if not found:
         say("there is none")
 
@@ -121,6 +128,30 @@ def delete(name: Name, environment: Environment = None, app: App = None) -> None
 
     delete_broadcast_channel(name, environment=environment, app=app)
     say(f"{name} is deleted; what Apple has stored of it may still arrive")
+
+
+def _idle(found: list[dict[str, Any]], span_of_time: str) -> list[dict[str, Any]]:
+    """Return the channels that nobody has pushed to for so long; new ones are not idle."""
+    before = past(span_of_time, now_ms())
+    if not isinstance(before, datetime):
+        raise InvalidParameter("--idle is a span of time, as 30d")
+    used = {
+        one["name"]: datetime.fromisoformat(one["pushedAt"] or one["createdAt"]) for one in found
+    }
+    idle = [one for one in found if used[one["name"]] <= before]
+    return sorted(idle, key=lambda one: used[one["name"]])
+
+
+def _line(one: dict[str, Any]) -> str:
+    place = f"{one['name'] or '-'}  {one['environment']}  {one['channelId']}"
+    if "stores" not in one:
+        return f"{place}  without a name here"
+    pushed = one["pushedAt"]
+    last = f"not pushed to since it was made at {one['createdAt']}"
+    if pushed is not None:
+        last = f"last push {pushed}"
+    gone = "  not at Apple any more" if one.get("atApple") is False else ""
+    return f"{place}  stores {one['stores']}  {last}{gone}"
 
 
 def _object(text: str) -> dict[str, Any]:

@@ -76,7 +76,11 @@ def broadcast_channels() -> Iterator[Finding]:
     for app_id, environment, count, idle_since in counted:
         says = f"{app_id} {environment}: {count:,} of {CHANNELS_MAX:,}"
         says += f", one not pushed to since {iso(idle_since)}"
-        yield Finding("broadcast channels", count < CHANNELS_MAX * _NEARLY, says)
+        ok = count < CHANNELS_MAX * _NEARLY
+        if not ok:
+            command = f"{program()} broadcast-channel list --idle 30d --app {app_id}"
+            says += f": delete what is idle (`{command} --environment {environment}`)"
+        yield Finding("broadcast channels", ok, says)
 
 
 def broadcasts() -> Iterator[Finding]:

@@ -90,17 +90,18 @@ def register_simulated(
     tell: Callable[[str], None],
     *,
     browsers_at: str | None = None,
+    web: float = WEB_SHARE,
     app: str | None = None,
 ) -> Totals:
     """Register simulated devices for an app, a share of each system's with its trouble.
 
-    Browsers are among them where a push service for them is named.
+    Browsers are among them, so many, where a push service for them is named.
 
     Raises:
         SetupError: they could not be made.
     """
-    web = {"android": 0.45, "web": WEB_SHARE, "web-url": browsers_at} if browsers_at else {}
-    options = {"count": devices, "seed": seed, **web, **troubles}
+    mix = {"android": (1 - web) / 2, "web": web, "web-url": browsers_at} if browsers_at else {}
+    options = {"count": devices, "seed": seed, **mix, **troubles}
     words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
     started = time.monotonic()
     with subprocess.Popen(commands.population(*words), stdout=subprocess.PIPE) as source:  # noqa: S603 - our own command

@@ -1,26 +1,32 @@
 """Perform a drill: one push, one thing broken in the middle of it, all counts compared."""
 
 import os
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
-from typing import NamedTuple
 
-from push_pipeline import api, publish
+from push_pipeline import publish
+from push_pipeline.cli import activity_drill, browser_drill
 from push_pipeline.cli.adopted import FOLDER
+from push_pipeline.cli.course import (
+    BROKEN_AT,
+    Course,
+    Scene,
+    Watch,
+    judge,
+    received_by,
+    tell_lines,
+)
 from push_pipeline.cli.demonstration import CHANNEL, register_simulated, wipe
 from push_pipeline.cli.drills import DRILLS, Drill, Stage, facts_of, find_drill
 from push_pipeline.cli.output import note, print_json, say
-from push_pipeline.cli.reckoning import Line, Received, reckon
 from push_pipeline.cli.staging import drill_app
-from push_pipeline.errors import DatabaseUnavailable, NotForDrills, SetupError
-from push_pipeline.ledger.views import PARTS, RunLedger
+from push_pipeline.errors import NotForDrills, SetupError
 from push_pipeline.settings import get_settings
 from push_pipeline.supervisor import redis_server
 from push_pipeline.supervisor.installation import DEFAULT_APP_ID, Installation, Plan
 from push_pipeline.supervisor.postgres_server import PostgresServer
+from push_pipeline.supervisor.simulated_providers import SimulatedProviders
 from push_pipeline.supervisor.state_folder import StateFolder
 from push_pipeline.supervisor.stepped_clock import SteppedClock
 from push_pipeline.supervisor.stop import Stopped, stoppable
@@ -36,16 +42,11 @@ QUICK = {
     "PIPELINE_UNKNOWN_POLICY": "at-least-once",
 }
 
-#: The share of devices that has its push when something is broken.
-BROKEN_AT = 0.2
-
 #: Seconds until all must be settled.
 PATIENCE_SECONDS = 120.0
 
 #: On staging, where leases are what the installation has them, so many more may have to run out.
 LEASES = 3
-
-_POLL_SECONDS = 0.05
 
 
 def show_drills(*, staging: bool = False) -> None:
@@ -78,28 +79,9 @@ def perform(name: str, devices: int, *, as_json: bool, staging: bool = False) ->
     return 0 if ok else 1
 
 
-class _Course(NamedTuple):
-    """What was seen of a drill: what had to hold, how long it took, the run in it and after it."""
-
-    lines: list[Line]
-    seconds: float
-    before: RunLedger
-    after: RunLedger
-
-
-@dataclass(frozen=True, slots=True)
-class _Scene:
-    """Where a drill takes place, for whose devices, and how long one waits for their end."""
-
-    stage: Stage
-    app: str
-    registered: int
-    patience: float
-
-
 def _run_alone(
     folder: StateFolder, drill: Drill, devices: int, tell: Callable[[str], None]
-) -> _Course:
+) -> Course:
     wipe(folder)
     os.environ.update(QUICK)
     with ExitStack() as running:
@@ -110,88 +92,54 @@ def _run_alone(
         installation = running.enter_context(Installation(folder, plan, tell))
         if installation.providers is None:
             raise SetupError("a drill meets simulated providers only, and there are none")
-        url = installation.providers.webpush_url
-        registered = register_simulated(devices, 1, {}, tell, browsers_at=url).imported
+        registered = _register(drill, devices, installation.providers, tell)
         installation.wait_until_ready()
         socket = redis_server.socket_in(folder.path)
         stage = Stage(installation.providers, installation.kill, socket, server, clock)
-        return _break(_Scene(stage, DEFAULT_APP_ID, registered, PATIENCE_SECONDS), drill, tell)
+        scene = Scene(stage, DEFAULT_APP_ID, registered, PATIENCE_SECONDS)
+        return _PLAYS.get(drill.play, _break)(scene, drill, tell)
+
+
+def _register(
+    drill: Drill, devices: int, providers: SimulatedProviders, tell: Callable[[str], None]
+) -> int:
+    if drill.play == "browsers":
+        return browser_drill.register(devices, providers, tell)
+    url = providers.webpush_url
+    return register_simulated(devices, 1, {}, tell, browsers_at=url).imported
 
 
 def _run_on_staging(
     folder: StateFolder, drill: Drill, devices: int, tell: Callable[[str], None]
-) -> _Course:
+) -> Course:
     patience = PATIENCE_SECONDS + LEASES * get_settings().lease_seconds
     with drill_app(folder, int(patience), tell) as app:
         registered = register_simulated(devices, 1, {}, tell, app=app.id).imported
         stage = Stage(app.providers, _kill_nothing)
-        return _break(_Scene(stage, app.id, registered, patience), drill, tell)
+        return _break(Scene(stage, app.id, registered, patience), drill, tell)
 
 
 def _kill_nothing(name: str) -> None:
     raise NotForDrills(f"{name} is not ours to kill")
 
 
-def _break(scene: _Scene, drill: Drill, tell: Callable[[str], None]) -> _Course:
+def _break(scene: Scene, drill: Drill, tell: Callable[[str], None]) -> Course:
     """Publish, break what the drill breaks, wait for the end, and compare all counts."""
     if drill.before:
         drill.harm(scene.stage)
     began = time.monotonic()
-    watch = _Watch(publish(CHANNEL, "A drill", app=scene.app).message_id, scene.patience)
+    watch = Watch(publish(CHANNEL, "A drill", app=scene.app).message_id, scene.patience)
     before = watch.follow(lambda run: run["accepted"] >= BROKEN_AT * scene.registered)
     tell(f"{before['accepted']:,} of {scene.registered:,} accepted; now: {drill.says}")
     if not drill.before:
         drill.harm(scene.stage)
     after = watch.follow(lambda run: run["state"] == "finished")
     seconds = time.monotonic() - began
-    counts = scene.stage.providers.ask("GET", "/received").values()
-    received = Received(len(counts), sum(counts))
-    lines = list(_judge(watch, after, scene.registered, received))
+    lines = list(judge(watch, after, scene.registered, received_by(scene.stage)))
     tell(f"settled {seconds:.1f} s after it was published")
-    for line in lines:
-        tell(f"{'ok ' if line.ok else 'BAD'}  {line.says}")
-    return _Course(lines, seconds, before, after)
+    tell_lines(lines, tell)
+    return Course(lines, seconds, before, after)
 
 
-class _Watch:
-    """Looks at a message's ledger again and again, and whether it balances each time."""
-
-    def __init__(self, message_id: str, patience: float) -> None:
-        self.message_id = message_id
-        self._ends = time.monotonic() + patience
-        self.looks = self.unbalanced = 0
-
-    def follow(self, until: Callable[[RunLedger], bool]) -> RunLedger:
-        """Return the run as it is when it is as wanted, has ended, or nobody waits any longer."""
-        pause = threading.Event()
-        while True:
-            late = time.monotonic() > self._ends
-            try:
-                run = self._look()
-            except DatabaseUnavailable:  # it may be what the drill breaks
-                if late:
-                    raise
-            else:
-                if until(run) or run["state"] == "finished" or late:
-                    return run
-            pause.wait(_POLL_SECONDS)
-
-    def _look(self) -> RunLedger:
-        run = api.status(self.message_id)["runs"][0]
-        self.looks += 1
-        counts = facts_of(run)
-        self.unbalanced += counts["audience"] != sum(counts[part] for part in PARTS)
-        return run
-
-
-def _judge(watch: _Watch, after: RunLedger, registered: int, received: Received) -> Iterator[Line]:
-    yield Line(
-        not watch.unbalanced,
-        f"the ledger balanced at {watch.looks - watch.unbalanced} of {watch.looks} looks",
-    )
-    ledger = api.status(watch.message_id)
-    yield from reckon(ledger, registered, received)
-    lost = after["rejected"] + after["expired"] + after["unknown"]
-    yield Line(
-        not lost, f"nobody was lost: {after['accepted']:,} accepted, {lost:,} ended otherwise"
-    )
+#: The drills that are another course than one push.
+_PLAYS = {"activities": activity_drill.play, "browsers": browser_drill.play}

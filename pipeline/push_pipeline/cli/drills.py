@@ -52,6 +52,7 @@ class Drill:
 
     `anywhere`: it breaks nothing but the simulated providers, and may be done on staging.
     `postgres`: it breaks that, and has one of its own; `clock`: it sets the workers' clock.
+    `play`: it is another course than one push to all, whose harm is done in the middle of it.
     """
 
     says: str
@@ -60,6 +61,7 @@ class Drill:
     anywhere: bool = False
     postgres: bool = False
     clock: bool = False
+    play: str = ""
 
 
 def _kill(*names: str) -> Harm:
@@ -77,7 +79,7 @@ def _ask(method: str, path: str, content: object) -> Harm:
     return harm
 
 
-def _rule(**action: object) -> Harm:
+def answering(**action: object) -> Harm:
     """Let the providers answer so for a while."""
     return _ask("PUT", "/rules", [{"match": {"until": TROUBLE_SECONDS}, "action": action}])
 
@@ -170,12 +172,12 @@ DRILLS: Mapping[str, Drill] = {
     ),
     "provider-outage": Drill(
         f"all providers answer 503 for {TROUBLE_SECONDS:g} s",
-        _rule(status=503, reason="ServiceUnavailable"),
+        answering(status=503, reason="ServiceUnavailable"),
         anywhere=True,
     ),
     "throttled": Drill(
         f"all providers answer 429 with Retry-After: 2 for {TROUBLE_SECONDS:g} s",
-        _rule(status=429, reason="TooManyRequests", retry_after=2),
+        answering(status=429, reason="TooManyRequests", retry_after=2),
         anywhere=True,
     ),
     "slow-provider": Drill(
@@ -228,6 +230,18 @@ DRILLS: Mapping[str, Drill] = {
         f"the sessions of PostgreSQL answer nothing for {TROUBLE_SECONDS:g} s, and stay open",
         _to_postgres(freeze_sessions),
         postgres=True,
+    ),
+    "activities": Drill(
+        "a Live Activity: SIGKILL to the workers while a state is sent, all providers answer 503"
+        f" for {TROUBLE_SECONDS:g} s while the next ones are; some update tokens are dead",
+        _kill("worker-apns", "worker-fcm", "worker-single"),
+        play="activities",
+    ),
+    "webpush": Drill(
+        "browsers: a slow push service beside another one, subscriptions that are gone or were made"
+        " with another key; then SIGKILL to their workers",
+        _kill("worker-webpush", "worker-single"),
+        play="browsers",
     ),
     "clock-step": Drill(
         f"the workers' clock goes {STEP_SECONDS:g} s ahead, a second later as much behind;"

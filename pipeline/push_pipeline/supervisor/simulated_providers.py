@@ -48,6 +48,11 @@ class SimulatedProviders:
         """Where its push service of browsers is."""
         return f"https://localhost:{self.webpush_port}"
 
+    @property
+    def other_webpush_url(self) -> str:
+        """The same under another name: to who pushes there, a push service of its own."""
+        return f"https://127.0.0.1:{self.webpush_port}"
+
     def program(self) -> Program:
         """Describe the process."""
         options = {
@@ -97,9 +102,15 @@ def _settings(info: dict[str, Any]) -> dict[str, str]:
         "PIPELINE_FCM_URL": info["fcm_url"],
         "PIPELINE_WEBPUSH_KEY_FILE": info["push_key_file"],
         "PIPELINE_WEBPUSH_SUBJECT": "mailto:demo@example.com",
-        "PIPELINE_WEBPUSH_HOSTS": info["webpush_url"].removeprefix("https://"),
+        "PIPELINE_WEBPUSH_HOSTS": _hosts(info["webpush_url"]),
         "PIPELINE_CA_FILE": info["ca_file"],
     }
+
+
+def _hosts(url: str) -> str:
+    """Return the push service by both of its names."""
+    port = url.rpartition(":")[2]
+    return f"localhost:{port} 127.0.0.1:{port}"
 
 
 def _free_ports(count: int) -> list[int]:

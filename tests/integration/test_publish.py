@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -25,12 +26,20 @@ from push_pipeline import (
 )
 from push_pipeline.clock import now_ms
 from push_pipeline.directory.apps import ensure_app
-from push_pipeline.models import CHANNEL, MESSAGE, RUN, Message
+from push_pipeline.models import CHANNEL, MESSAGE, RUN, Message, Run
+from push_pipeline.publishing.dedupe import key_of_host
+from push_pipeline.publishing.draft import draft_message
+from push_pipeline.publishing.write import write_all
 from push_pipeline.queues import Wake
 from push_pipeline.settings import Settings
 from tests.services import Valkey
 
 TTL = {"ttl": 60}
+
+_SAID = select(
+    *(MESSAGE.id, MESSAGE.content, MESSAGE.fingerprint, MESSAGE.traceparent, MESSAGE.state),
+    RUN.due_at,
+).join_from(Message, Run)
 
 
 @pytest.fixture(autouse=True)
@@ -249,3 +258,36 @@ def test_a_missing_broker_setting_is_told_before_anything_is_written(
     with pytest.raises(errors.SettingsError, match="PIPELINE_BROKER_URL"):
         publish("news", "hello")
     assert count(MESSAGE.id) == 0
+
+
+def test_what_is_written_together_is_kept_as_it_was_said() -> None:
+    words = [{"n": 10**30, "z": 1, "a": "ä😀\\u0000\n"}, "plain", [1.5, None, True]]
+    drafts = [
+        replace(
+            draft_message(
+                "default",
+                said,
+                None,
+                TTL if place else {"publishAt": now_ms() + 60_000, **TTL},
+                dedupe_key=key_of_host(f"key-{place}" if place else None),
+                now=now_ms(),
+            ),
+            app_id="APP-1",
+            traceparent="00-1-2-00" if place == 1 else None,
+        )
+        for place, said in enumerate([*words, words[1]])
+    ]
+    drafts[3] = replace(drafts[3], once=drafts[1].once)
+
+    receipts = write_all(drafts)
+
+    assert receipts[3].message_id == receipts[1].message_id
+    with db.reading() as connection:
+        rows = {row.id: row for row in connection.execute(_SAID)}
+    assert len(rows) == len(words)
+    for draft, receipt, said in zip(drafts, receipts, words, strict=False):
+        row = rows[receipt.message_id]
+        assert row.content["message"] == said
+        assert row.fingerprint == (draft.once and draft.once.fingerprint)
+        assert (row.traceparent, row.state) == (draft.traceparent, "scheduled")
+        assert row.due_at == draft.message().due_at

@@ -5,19 +5,14 @@ database and kind of caller. It takes all its rows as one bound text: bound valu
 thousand rows cost more to compile and send than to write.
 """
 
-import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import orjson
 from sqlalchemy import (
     BigInteger,
-    ColumnElement,
     Connection,
     Text,
-    bindparam,
     case,
-    column,
     false,
     func,
     or_,
@@ -28,6 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeEngine
 
 from push_pipeline import db
+from push_pipeline.bound_rows import ROWS, as_text, columns_of
 from push_pipeline.devices.registration import KEPT, NOBODY, Registration
 from push_pipeline.errors import QuotaExceeded
 from push_pipeline.models import (
@@ -52,9 +48,6 @@ _TYPES: dict[str, TypeEngine[Any]] = {
     "properties": Json,
     **dict.fromkeys(("expires_at", "created_at", "registered_at", "badge"), BigInteger()),
 }
-
-#: The statement's parameter that takes what `_as_text` wrote.
-_ROWS = "rows"
 
 _COLUMNS = (
     *("app_id", "device_id", *RENEWED, *KEPT),
@@ -105,9 +98,9 @@ def upsert_devices(
     new is not written again.
     """
     _unlink(connection, app_id, [one.device_id for one in registrations if one.user_id == NOBODY])
-    rows = _as_text(_row(app_id, one, now) for one in registrations)
+    rows = as_text(_row(app_id, one, now) for one in registrations)
     upsert = _once(connection, _upsert_alive if alive else _upsert_listed)
-    written = connection.execute(upsert, {_ROWS: rows})
+    written = connection.execute(upsert, {ROWS: rows})
     return {device_id: key for device_id, key in written if key is not None}
 
 
@@ -144,12 +137,12 @@ def subscribe_devices(
     names = list(dict.fromkeys(name for one in registrations for name in one.channels))
     trusted = all(one.claimant.trusted for one in registrations)
     channels = ensure_channels(connection, app_id, names, now, trusted=trusted)
-    rows = _as_text(
+    rows = as_text(
         {"channel_key": channels[name], "device_key": keys[one.device_id]}
         for one in registrations
         for name in one.channels
     )
-    connection.execute(_once(connection, _subscribe), {_ROWS: rows})
+    connection.execute(_once(connection, _subscribe), {ROWS: rows})
 
 
 def channels_of(connection: Connection, devices: Mapping[str, int]) -> list[tuple[str, int]]:
@@ -168,11 +161,11 @@ def resubscribe_devices(
 ) -> None:
     """Add devices to the channels that `channels_of` told; `keys` are theirs by device id."""
     if channels:
-        rows = _as_text(
+        rows = as_text(
             {"channel_key": channel, "device_key": keys[device_id]}
             for device_id, channel in channels
         )
-        connection.execute(_once(connection, _subscribe), {_ROWS: rows})
+        connection.execute(_once(connection, _subscribe), {ROWS: rows})
 
 
 def _once(connection: Connection, build: Callable[[Connection], Any]) -> Any:
@@ -185,7 +178,7 @@ def _once(connection: Connection, build: Callable[[Connection], Any]) -> Any:
 
 def _subscribe(connection: Connection) -> Any:
     names = ("channel_key", "device_key")
-    told = _columns_of(connection, dict.fromkeys(names, BigInteger()))
+    told = columns_of(connection, dict.fromkeys(names, BigInteger()))
     return (
         db.insert_into(connection, Subscription)
         .from_select(names, select(*told).where(text("true")))
@@ -202,7 +195,7 @@ def _upsert_listed(connection: Connection) -> Any:
 
 
 def _upsert(connection: Connection, *, alive: bool) -> Any:
-    told = _columns_of(connection, {name: _TYPES.get(name, Text()) for name in _COLUMNS})
+    told = columns_of(connection, {name: _TYPES.get(name, Text()) for name in _COLUMNS})
     # SQLite takes the ON of ON CONFLICT for a join's where the SELECT has no WHERE.
     statement = db.insert_into(connection, Device).from_select(
         _COLUMNS, select(*told).where(text("true"))
@@ -231,29 +224,6 @@ def _renewed(new: Any, *, alive: bool) -> dict[str, Any]:
         "state_since": case((known, DEVICE.state_since), else_=None),
         "registered_at": case((known, DEVICE.registered_at), else_=new.registered_at),
     }
-
-
-def _as_text(rows: Iterable[Mapping[str, Any]]) -> str:
-    """Write rows as `_columns_of` reads them."""
-    listed = list(rows)
-    try:
-        return orjson.dumps(listed).decode()
-    except TypeError:  # an integer beyond 64 bits in some properties
-        return json.dumps(listed, ensure_ascii=False)
-
-
-def _columns_of(
-    connection: Connection, types: Mapping[str, TypeEngine[Any]]
-) -> list[ColumnElement[Any]]:
-    """Return the columns of the rows, to be selected; what a row lacks is NULL."""
-    rows = bindparam(_ROWS, type_=Text())
-    if connection.dialect.name == "postgresql":
-        told = func.json_to_recordset(func.json(rows)).table_valued(
-            *(column(name, kind) for name, kind in types.items()), name="told"
-        )
-        return list(told.render_derived(with_types=True).c)
-    value = func.json_each(rows).table_valued("value", name="told").c.value
-    return [func.json_extract(value, f"$.{name}", type_=kind) for name, kind in types.items()]
 
 
 def _find_channels(connection: Connection, app_id: str, names: Sequence[str]) -> dict[str, int]:

@@ -3,11 +3,14 @@
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, inspect, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import SQLModel
 
-from push_pipeline import db
+from push_pipeline.bound_rows import ROWS, as_text, recordset
 from push_pipeline.errors import DedupeKeyReused
 from push_pipeline.field_warning import FieldWarning
 from push_pipeline.ledger.state_machine import MessageMove, MessageState, RunState
@@ -175,10 +178,55 @@ def _insert_messages(
         # In one order, so that two callers with the same keys do not wait in a circle.
         for message_id, new in sorted(news.items(), key=lambda one: one[1].once or ("",))
     ]
-    statement = db.insert_into(connection, Message)
-    if any(row["dedupe_key"] is not None for row in rows):
-        statement = statement.on_conflict_do_nothing(index_elements=["app_id", "dedupe_key"])
+    once = any(row["dedupe_key"] is not None for row in rows)
+    if connection.dialect.name == "postgresql":
+        return frozenset(connection.scalars(_messages_at_once(once=once), _as_one_text(rows)))
+    statement = sqlite.insert(Message)
+    if once:
+        statement = statement.on_conflict_do_nothing(index_elements=_ONCE)
     return frozenset(connection.scalars(statement.returning(MESSAGE.id), rows))
+
+
+#: What a message is known by where it is to be said once.
+_ONCE = ("app_id", "dedupe_key")
+
+_MESSAGE_COLUMNS = (
+    *("id", "app_id", "channel", "content", "delivery_options", "dedupe_key", "fingerprint"),
+    *("state", "error_message", "created_at", "ended_at", "traceparent"),
+)
+
+_RUN_COLUMNS = (
+    *("n", "due_at", "woken_at", "zone", "zone_default", "message_id", "app_id"),
+    *("expires_at", "state", "bulk", "guarded"),
+)
+
+
+@cache
+def _messages_at_once(*, once: bool) -> Any:
+    statement = _at_once(Message, _MESSAGE_COLUMNS)
+    if once:
+        statement = statement.on_conflict_do_nothing(index_elements=_ONCE)
+    return statement.returning(MESSAGE.id)
+
+
+@cache
+def _runs_at_once() -> Any:
+    return _at_once(Run, _RUN_COLUMNS).returning(RUN.message_id, RUN.n, RUN.id)
+
+
+def _at_once(table: type[SQLModel], names: Sequence[str]) -> postgresql.Insert:
+    columns = inspect(table).columns
+    told = recordset({name: columns[name].type for name in names})
+    return postgresql.insert(table).from_select(names, select(*told))
+
+
+def _as_one_text(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Bind rows; bytes as PostgreSQL reads them out of a text."""
+    return {ROWS: as_text({**row, **_bytes_in(row)} for row in rows)}
+
+
+def _bytes_in(row: Mapping[str, Any]) -> dict[str, str]:
+    return {k: f"\\x{v.hex()}" for k, v in row.items() if isinstance(v, bytes)}
 
 
 _INSERT_RUNS = insert(Run).returning(RUN.id, sort_by_parameter_order=True)
@@ -202,7 +250,11 @@ def _insert_runs(
         for one in runs
     ]
     keys: dict[str, list[int]] = {message_id: [] for message_id in going}
-    if rows:
+    if rows and connection.dialect.name == "postgresql":
+        written = connection.execute(_runs_at_once(), _as_one_text(rows))
+        for message_id, _, key in sorted(written):  # by number
+            keys[message_id].append(key)
+    elif rows:
         for row, key in zip(rows, connection.scalars(_INSERT_RUNS, rows), strict=True):
             if key is not None:
                 keys[row["message_id"]].append(key)

@@ -2,7 +2,7 @@
 
 Who may come in: `guard` (what a request must look like) and `roles`, both pure; `sign_in` (links
 and passwords), `visitor` (who asks). What is on a page: `pages/`, a module each; `composed` (the
-form of a push), `rendering`, `templates/`, `static/`. How numbers move: `live`, one reader of the
-database for each topic, however many look at it. What is said of numbers: `progress`, `reasons`,
-`phone`; pure.
+form of a push), `told` (that of one to a broadcast channel), `rendering`, `templates/`, `static/`.
+How numbers move: `live`, one reader of the database for each topic, however many look at it. What
+is said of numbers: `progress`, `reasons`, `phone`; pure.
 """

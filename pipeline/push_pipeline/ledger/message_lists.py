@@ -47,10 +47,10 @@ class Listed(NamedTuple):
     state: str
     error_message: str | None
     created_at: int
-    broadcast_channel: str | None
-    push_type: str | None
-    activity: str | None
     counts: dict[str, int]
+    broadcast_channel: str | None = None
+    push_type: str | None = None
+    activity: str | None = None
     outcome: str | None = None  # of the request to a broadcast channel
 
 
@@ -81,13 +81,6 @@ def list_newest(
             MESSAGE.state,
             MESSAGE.error_message,
             MESSAGE.created_at,
-            _TO["pushBroadcastChannel"].as_string().label("broadcast_channel"),
-            _TO["pushType"].as_string().label("push_type"),
-            _TO[("activity", "event")]
-            .as_string()
-            .concat(" of ")
-            .concat(_TO[("activity", "id")].as_string())
-            .label("activity"),
         )
         .where(MESSAGE.app_id == app_id)
         .order_by(MESSAGE.created_at.desc(), MESSAGE.id.desc())
@@ -108,15 +101,38 @@ def list_newest(
     ordered = statement.order_by(near.c.created_at.desc(), near.c.id.desc())
     rows = connection.execute(ordered.limit(PAGE + 1)).mappings().all()
     page = rows[:PAGE]
-    counts = count_by_message(connection, [row["id"] for row in page])
-    outcomes = _outcomes(connection, [row["id"] for row in page if row["broadcast_channel"]])
+    ids = [row["id"] for row in page]
+    counts, said = count_by_message(connection, ids), _said(connection, ids)
+    broadcasts = [one for one, its in said.items() if its["broadcast_channel"]]
+    outcomes = _outcomes(connection, broadcasts)
     listed = [
-        Listed(**row, counts=counts.get(row["id"], _nothing()), outcome=outcomes.get(row["id"]))
+        Listed(
+            **row,
+            **said.get(row["id"], {}),
+            counts=counts.get(row["id"], _nothing()),
+            outcome=outcomes.get(row["id"]),
+        )
         for row in page
     ]
     if len(rows) > PAGE:
         return listed, Place(page[-1]["created_at"], page[-1]["id"])
     return listed, _last_looked_at(connection, near) if wanted != Wanted() else None
+
+
+def _said(connection: Connection, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Return what messages are beside pushes to a channel; read for those of a page alone.
+
+    The options may have thousands of users in them.
+    """
+    event, of = _TO[("activity", "event")].as_string(), _TO[("activity", "id")].as_string()
+    statement = select(
+        MESSAGE.id,
+        _TO["pushBroadcastChannel"].as_string().label("broadcast_channel"),
+        _TO["pushType"].as_string().label("push_type"),
+        event.concat(" of ").concat(of).label("activity"),
+    ).where(db.any_of(MESSAGE.id, ids))
+    rows = connection.execute(statement).mappings()
+    return {row["id"]: {name: row[name] for name in row if name != "id"} for row in rows}
 
 
 def _outcomes(connection: Connection, ids: Sequence[str]) -> dict[str, str | None]:

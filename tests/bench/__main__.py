@@ -37,7 +37,7 @@ def main() -> int:
         return 0
     plan = measures.Plan(
         rounds=given.rounds or (2 if given.quick else 5),
-        delays=tuple(int(one) for one in given.delay.split(",")),
+        delays=_delays(given),
         quick=given.quick,
         largest=given.largest,
     )
@@ -51,13 +51,19 @@ def main() -> int:
     return 1 if failed or wrong_accounts(documents.values()) else 0
 
 
+def _delays(given: argparse.Namespace) -> tuple[int, ...]:
+    if given.delay is None:
+        return (0, 20) if given.quick else (0, 20, 50)
+    return tuple(int(one) for one in given.delay.split(","))
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     names = [one.name for one in measures.MEASURES]
     parser.add_argument("--quick", action="store_true", help="less of everything: two minutes")
     parser.add_argument("--rounds", type=int, help="5, or 2 with --quick")
     parser.add_argument("--only", action="append", choices=names, help="may be said again")
-    parser.add_argument("--delay", default="0,20,50", help="milliseconds before each answer")
+    parser.add_argument("--delay", help="milliseconds before each answer: 0,20,50")
     parser.add_argument("--largest", type=int, default=1_000_000, help="devices, for `growth`")
     parser.add_argument(
         "--readme", action="store_true", help="only: README.md's table, of the newest"

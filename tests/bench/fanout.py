@@ -17,11 +17,10 @@ from typing import Any
 
 from sqlalchemy import select
 
-from push_pipeline import db, publish, queues, status
+from push_pipeline import db, publish, status
 from push_pipeline.models import BATCH, RUN
 from push_workers.consumer.prefork import warm_up
-from push_workers.fanout.fan_out import fan_out
-from tests.bench.stand import installation, populate
+from tests.bench.stand import fan_out_to_the_end, installation, populate
 
 #: ru_maxrss is in kilobytes on Linux, in bytes on macOS.
 RSS_UNIT = 1 if sys.platform == "darwin" else 1024
@@ -36,9 +35,7 @@ def run_child(channel: str) -> dict[str, float]:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * RSS_UNIT
     started, began = time.perf_counter(), time.time()
     mine, theirs, written = time.process_time(), _cpu_of_sessions(), _wal()
-    while _state_of(run_id) in ("scheduled", "fanning"):
-        list(queues.following(queues.PUBLISH))  # who has the turn takes it out of the order
-        fan_out(run_id)
+    fan_out_to_the_end(message_id)
     seconds = time.perf_counter() - started
     mine, theirs = time.process_time() - mine, _cpu_of_sessions() - theirs
     written = _wal() - written
@@ -56,11 +53,6 @@ def run_child(channel: str) -> dict[str, float]:
         "rss_before_mb": before / 1e6,
         "rss_peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * RSS_UNIT / 1e6,
     }
-
-
-def _state_of(run_id: int) -> str:
-    with db.reading() as connection:
-        return connection.execute(select(RUN.state).where(RUN.id == run_id)).scalar_one()
 
 
 def run_of(message_id: str) -> dict[str, Any]:

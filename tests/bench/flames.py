@@ -14,17 +14,16 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from push_pipeline import db, publish, status
-from push_pipeline.models import BATCH, RUN
-from push_pipeline.outcome import Settled
+from push_pipeline import db, publish
+from push_pipeline.models import BATCH
 from push_workers.consumer.prefork import warm_up
 from push_workers.delivery import deliver as delivery
 from push_workers.delivery.claim import Claim, Slice
 from push_workers.delivery.process import Context, RunFacts
-from push_workers.delivery.settle import Report
-from push_workers.fanout.fan_out import fan_out
+from push_workers.delivery.settle import Accepted, Report
+from push_workers.senders.verdicts import Verdicts
 from tests.bench.peer_environment import python_environment
-from tests.bench.stand import installation, populate
+from tests.bench.stand import fan_out_to_the_end, installation, populate
 
 ONE, ALL = "one", "all"
 
@@ -87,12 +86,7 @@ def publish_often(part: int) -> None:
 def fan_out_all(_: int) -> None:
     """Publish to all and write the batches, which the stages after this one deliver."""
     for _turn in range(BROADCASTS):
-        message_id = publish(ALL, "Dinner is ready").message_id
-        chosen = select(RUN.id).where(RUN.message_id == message_id)
-        with db.reading() as connection:
-            run_id = connection.execute(chosen).scalar_one()
-        while status(message_id)["runs"][0]["state"] in ("scheduled", "fanning"):
-            fan_out(run_id)
+        fan_out_to_the_end(publish(ALL, "Dinner is ready").message_id)
 
 
 def deliver_some(part: int) -> None:
@@ -113,10 +107,8 @@ def record_rest(_: int) -> None:
 
 
 def _accepted(claim: Claim, part: Slice, _run: RunFacts, _context: Context) -> Report:
-    report = Report()
-    told = [(key, None) for key in claim.members[part.start : part.end]]
-    report.end(Settled.ACCEPTED, None, told)
-    return report
+    keys = claim.members[part.start : part.end]
+    return Report(taken=Accepted(keys, Verdicts(len(keys))), reached=True)
 
 
 def _open_batches() -> list[int]:

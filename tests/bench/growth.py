@@ -22,7 +22,7 @@ from pathlib import Path
 
 from sqlalchemy import select, text
 
-from push_pipeline import db, migrations, publish, status
+from push_pipeline import db, migrations, publish
 from push_pipeline.clock import now_ms
 from push_pipeline.directory.apps import ensure_app
 from push_pipeline.ledger import batches
@@ -33,6 +33,7 @@ from push_pipeline.models import BATCH, RUN
 from push_pipeline.outcome import Settled
 from push_pipeline.settings import reset_settings
 from push_workers.fanout.fan_out import fan_out
+from tests.bench.stand import fan_out_to_the_end
 from tests.bench.tick import APP as LEDGERS_APP
 from tests.bench.tick import add_ledger
 from tests.calls import costs
@@ -113,10 +114,7 @@ def _fanned_out() -> tuple[int, int]:
     """Publish to all and write the batches; return the run and the bytes of WAL."""
     before = _wal()
     message_id = publish("all", "hello").message_id
-    run_id = _run_of(message_id)
-    while status(message_id)["runs"][0]["state"] in ("scheduled", "fanning"):
-        fan_out(run_id)  # a turn of a few seconds
-    return run_id, _wal() - before
+    return fan_out_to_the_end(message_id), _wal() - before
 
 
 def _record(batch_id: int, keep: str) -> int:

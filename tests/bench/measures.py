@@ -75,7 +75,7 @@ def document(printed: str) -> Any:
 
 
 def _bare(plan: Plan) -> Words:
-    count, requests = (1_000, 20_000) if plan.quick else (5_000, 100_000)
+    count, requests = (500, 20_000) if plan.quick else (5_000, 100_000)
     return (*_rounds(plan), "--delay", plan.delay, "--count", count, "--requests", requests)
 
 
@@ -95,8 +95,8 @@ def _other_whole(*words: str) -> Callable[[Plan], Words]:
     """The whole pipeline in another way, at no delay."""
 
     def chosen(plan: Plan) -> Words:
-        devices = 10_000 if plan.quick else 200_000
-        return (*words, *_rounds(plan), "--devices", devices)
+        devices, rounds = (10_000, 1) if plan.quick else (200_000, plan.rounds)
+        return (*words, "--rounds", rounds, "--devices", devices)
 
     return chosen
 
@@ -106,7 +106,7 @@ def _fanout(plan: Plan) -> Words:
 
 
 def _growth(plan: Plan) -> Words:
-    sizes = (2_000, 5_000, 20_000) if plan.quick else (10_000, 50_000, plan.largest)
+    sizes = (5_000, 20_000) if plan.quick else (10_000, 50_000, plan.largest)
     return ("--sizes", ",".join(map(str, sizes)))
 
 

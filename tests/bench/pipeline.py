@@ -18,20 +18,25 @@ from typing import Any
 from sqlalchemy import select
 
 from push_pipeline import db, publish, status
-from push_pipeline.models import BATCH, RUN
+from push_pipeline.models import BATCH
 from push_pipeline.outcome import Settled
 from push_workers.delivery.deliver import deliver
 from push_workers.delivery.process import Context
-from push_workers.fanout.fan_out import fan_out
 from tests.bench.sink import Sink
-from tests.bench.stand import installation, populate, spawning
+from tests.bench.stand import fan_out_to_the_end, installation, populate, spawning
 from tests.bench.transport import Scenario, _own_cpu, run_h2load
-from tests.bench.usage import cpu_by_program, peak_by_program
+from tests.bench.usage import BENCH, cpu_by_program, peak_by_program
 from tests.processes import wait_until
 from tests.running import start_beat, start_worker
 
 #: Seconds. A run of a hundred thousand takes five on two slow cores.
 PATIENCE_SECONDS = 300.0
+
+#: Between two looks at the ledger, which cost a little.
+LOOK_SECONDS = 0.05
+
+#: What is no part of the pipeline: providers' stand-in, and who publishes and looks.
+BESIDE = ("sink", BENCH)
 
 #: Children of the worker that delivers, beside one for the fan-out and the tick.
 CHILDREN = 4
@@ -62,7 +67,7 @@ def run_whole(channel: str, said: Said = ALIKE, sink: Sink | None = None) -> dic
         run = status(message_id)["runs"][0]
         return run if run["state"] == "finished" else None
 
-    run = wait_until(finished, PATIENCE_SECONDS, "the end of the run")
+    run = wait_until(finished, PATIENCE_SECONDS, "the end of the run", LOOK_SECONDS)
     seconds = time.perf_counter() - started
     spent = cpu_by_program() - before
     audience = run["audience"]
@@ -70,7 +75,7 @@ def run_whole(channel: str, said: Said = ALIKE, sink: Sink | None = None) -> dic
     return {
         "rate": audience / seconds,
         "seconds": seconds,
-        "cpu": sum(used.values()) - used.get("sink", 0.0),
+        "cpu": sum(one for name, one in used.items() if name not in BESIDE),
         "cpu_by_program": used,
         "bytes": (bytes_written() - written) / audience,
         "account": account(run, sink and sink.count() - got),
@@ -103,10 +108,7 @@ def run_tasks(channel: str, said: Said = ALIKE, sink: Sink | None = None) -> dic
     """Deliver a run's batches in this process; processor seconds per 10,000 devices."""
     got = sink and sink.count()
     message_id = publish(channel, *said).message_id
-    with db.reading() as connection:
-        run_id = connection.execute(select(RUN.id).where(RUN.message_id == message_id)).scalar_one()
-    while status(message_id)["runs"][0]["state"] in ("scheduled", "fanning"):
-        fan_out(run_id)
+    run_id = fan_out_to_the_end(message_id)
     with db.reading() as connection:
         keys = list(connection.scalars(select(BATCH.id).where(BATCH.run_id == run_id)))
     context = Context()

@@ -10,14 +10,16 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from sqlalchemy import text
+from sqlalchemy import select, text
 
-from push_pipeline import db, migrations
+from push_pipeline import db, migrations, queues
 from push_pipeline.clock import now_ms
 from push_pipeline.credentials import ApnsCredential, FcmCredential, seal
 from push_pipeline.directory.apps import ensure_app
 from push_pipeline.directory.provider_routes import put_credential
+from push_pipeline.models import RUN
 from push_pipeline.settings import get_settings, reset_settings
+from push_workers.fanout.fan_out import fan_out
 from push_workers.simulator.identity import Identity
 from tests.bench.sink import Sink
 from tests.processes import Process
@@ -68,7 +70,7 @@ def populate(
 ) -> None:
     """Register `count` devices in a channel of its own; with `words`, a user with a name for each.
 
-    The database knows them as after a while. They are Apple's, every other one Google's, or all of them.
+    They are Apple's, every other one Google's, or all of them; the database knows its tables.
     """
     dialect = db.engine().dialect.name
     apns, fcm = _TOKENS[dialect]
@@ -111,6 +113,22 @@ def set_up(sink: Sink, directory: Path) -> None:
         for provider, where, credential in (("apns", "production", apns), ("fcm", "", fcm)):
             sealed = seal(secret.get_secret_value(), credential)
             put_credential(connection, APP, provider, where, sealed, now_ms())
+
+
+def fan_out_to_the_end(message_id: str) -> int:
+    """Write all batches of a message, turn after turn, as one worker would; its run."""
+    with db.reading() as connection:
+        chosen = select(RUN.id).where(RUN.message_id == message_id)
+        run_id = connection.execute(chosen).scalar_one()
+    while _state_of(run_id) in ("scheduled", "fanning"):
+        list(queues.following(queues.PUBLISH))  # who has the turn takes it out of the order
+        fan_out(run_id)
+    return run_id
+
+
+def _state_of(run_id: int) -> str:
+    with db.reading() as connection:
+        return connection.execute(select(RUN.state).where(RUN.id == run_id)).scalar_one()
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from tests.bench import figures as table
 from tests.bench import flames, measures
 from tests.bench.figures import Figure
 from tests.bench.found import accounts, wrong_accounts
+from tests.bench.kept import block, is_full, newest
 from tests.bench.peer_environment import BUILD
 
 README = Path(__file__).parents[2] / "README.md"
@@ -128,15 +129,15 @@ def keep(documents: Mapping[str, Any], figures: Sequence[Figure], plan: measures
 
 
 def rewrite_readme() -> int:
-    """Put the figures that were kept last into README.md."""
-    files = sorted(BUILD.glob("*.json"))
-    if not files:
+    """Put the figures that were kept last, in full where there are such, into README.md."""
+    found = [json.loads(file.read_text()) for file in sorted(BUILD.glob("*.json"))]
+    if not found:
         _say(f"nothing was measured yet: {BUILD} has no JSON")
         return 1
-    kept = json.loads(files[-1].read_text())
-    shown = [figure for figure in (Figure(**one) for one in kept["figures"]) if figure.shown]
-    README.write_text(table.with_table(README.read_text(), table.markdown_table(shown)))
-    _say(f"the table is that of {files[-1].name}")
+    chosen = newest(found)
+    README.write_text(table.with_table(README.read_text(), block(chosen)))
+    hint = "" if is_full(chosen) else "; not everything was measured, or in a hurry"
+    _say(f"the table is that of {chosen['at']}{hint}")
     return 0
 
 

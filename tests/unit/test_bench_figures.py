@@ -1,12 +1,14 @@
 """The table of the benchmarks: medians, ratios within a round, and its place in README.md."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from tests.bench import figures, found
 from tests.bench.figures import BEGIN, END, HEADS, Figure
+from tests.bench.kept import block, newest
 from tests.bench.measures import MEASURES, Plan, document
 
 README = Path(__file__).parents[2] / "README.md"
@@ -58,9 +60,35 @@ def test_the_readme_has_a_table_of_the_form_that_is_made():
     text = README.read_text()
     head, rule, *rows = figures.table_of(text)
     assert [head, rule] == figures.markdown_table([])
+    *rows, empty, scene = rows
     assert rows
     assert all(row.count("|") == head.count("|") for row in rows)
-    assert figures.with_table(text, [head, rule, *rows]) == text
+    assert (empty, scene[-1]) == ("", ".")
+    assert figures.with_table(text, [head, rule, *rows, empty, scene]) == text
+
+
+def kept(day: int, *, quick: bool, measures: int = len(MEASURES)) -> dict:
+    return {
+        "at": f"2026-11-{day:02}",
+        "cores": 2,
+        "python": "3.11.7",
+        "plan": {"quick": quick, "rounds": 5},
+        "documents": dict.fromkeys(one.name for one in MEASURES[:measures]),
+        "figures": [asdict(row) for row in ROWS],
+    }
+
+
+def test_the_readme_gets_the_newest_that_was_measured_in_full():
+    full, partial, quick = (
+        kept(1, quick=False),
+        kept(2, quick=False, measures=1),
+        kept(3, quick=True),
+    )
+    assert newest([full, partial, quick]) is full
+    assert newest([partial, quick]) is quick
+    *table, empty, scene = block(full)
+    assert table == figures.markdown_table([row for row in ROWS if row.shown])
+    assert (empty, scene) == ("", "2026-11-01: 5 rounds on 2 cores, Python 3.11.7.")
 
 
 def bare_run(client: str, number: int, rate: float, cpu: float, delay: int = 0) -> dict:
@@ -120,7 +148,7 @@ def test_growth_is_compared_with_fifty_thousand_devices():
         "fan_out_mb": [100.0, 105.0, 110.0],
     }
     *_, times, memory = found.growth(told)
-    assert (times.name, times.values) == ("the same, 1,000,000 of 50,000", [1.2])
+    assert (times.name[-30:], times.values) == ("1,000,000 of that among 50,000", [1.2])
     assert (memory.name[-19:], memory.values) == ("1,000,000 of 10,000", [1.1])
 
 

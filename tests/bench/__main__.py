@@ -20,7 +20,7 @@ from typing import Any
 from tests.bench import figures as table
 from tests.bench import flames, measures
 from tests.bench.figures import Figure
-from tests.bench.found import accounts, wrong_accounts
+from tests.bench.found import accounts, faults, wrong_accounts
 from tests.bench.kept import block, is_full, newest
 from tests.bench.peer_environment import BUILD
 
@@ -106,9 +106,11 @@ def told_of_accounts(documents: Mapping[str, Any]) -> list[str]:
     """Say whether each device has one ending, and the sink got as many as the ledgers count."""
     seen, wrong = accounts(documents.values()), wrong_accounts(documents.values())
     devices = sum(one["audience"] for one in seen)
+    lines = faults(documents.get("bare", []))
     if wrong:
-        return [f"WRONG: {one}" for one in wrong]
-    return [f"{len(seen)} runs to {devices:,} devices: one ending each, and the sink got as many"]
+        return [*lines, *(f"WRONG: {one}" for one in wrong)]
+    told = f"{len(seen)} runs to {devices:,} devices: one ending each, and the sink got as many"
+    return [*lines, told]
 
 
 def keep(documents: Mapping[str, Any], figures: Sequence[Figure], plan: measures.Plan) -> Path:

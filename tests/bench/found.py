@@ -47,6 +47,17 @@ def bare(runs: Runs) -> list[Figure]:
     return found
 
 
+def faults(runs: Runs) -> list[str]:
+    """Say which client got no answer for a push, or sent it twice."""
+    found = []
+    for name in dict.fromkeys(one["client"] for one in runs):
+        some = [one for one in runs if one["client"] == name]
+        lost, twice = (sum(one.get(what, 0) for one in some) for what in ("lost", "twice"))
+        if lost or twice:
+            found.append(f"{name}: {lost} pushes without an answer, {twice} sent twice")
+    return found
+
+
 def tasks(runs: Runs) -> list[Figure]:
     """The deliver task by provider, and with words for each device."""
     titles = {"apns": "deliver task, APNs", "fcm": "deliver task, FCM"}

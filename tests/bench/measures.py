@@ -63,6 +63,7 @@ def run(measure: Measure, plan: Plan) -> tuple[Any, float]:
         told = errors.read()
     if not done.stdout.strip():
         raise RuntimeError(f"{measure.name} failed:\n{told[-3000:]}")
+    print(told, end="", file=sys.stderr)
     return document(done.stdout), time.perf_counter() - began
 
 

@@ -12,8 +12,9 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,10 @@ WARMING = 100
 Send = Callable[[int], dict[str, float]]
 
 
+class PeerFailed(Exception):
+    """A client ended; the text is the last that it said."""
+
+
 class Peer:
     """A client's process; as a context manager it can send."""
 
@@ -54,17 +59,19 @@ class Peer:
         self._env = {**os.environ, **env}
 
     def send(self, count: int) -> dict[str, float]:
-        """Let it send to so many devices; what it says of that."""
-        self._process.stdin.write(f"{count}\n")
-        self._process.stdin.flush()
+        """Let it send to so many devices; what it says of that.
+
+        Raises:
+            PeerFailed: it has ended.
+        """
+        with suppress(BrokenPipeError):
+            self._process.stdin.write(f"{count}\n")
+            self._process.stdin.flush()
         line = self._process.stdout.readline()
         if not line:
-            raise RuntimeError(f"{self._says()} ended")
+            self._log.seek(0)
+            raise PeerFailed(self._log.read()[-2000:])
         return json.loads(line)
-
-    def _says(self) -> str:
-        self._log.seek(0)
-        return f"{self._log.read()[-2000:]}\n{self._command[1].name}"
 
     def __enter__(self) -> "Peer":
         self._log = tempfile.TemporaryFile("w+")
@@ -139,10 +146,27 @@ def measure(
                 scene = {"round": number, "delay": delay}
                 for name, one in _one_turn(sink, directory, delay, requests):
                     found.append({"client": name, **scene, **one})
-                for name, peer in clients.items():
-                    sent = count // 10 if name in SLOW else count
-                    found.append({"client": name, **scene, **_told(peer, sink, sent)})
-    return found
+                for name, told in _turns(clients, sink, count):
+                    found.append({"client": name, **scene, **told})
+    return _complete(found, rounds * len(delays))
+
+
+def _turns(clients: dict[str, Peer], sink: Sink, count: int) -> Iterator[tuple[str, dict]]:
+    """Let each client send; who fails is left out from then on."""
+    for name, peer in list(clients.items()):
+        try:
+            told = _told(peer, sink, count // 10 if name in SLOW else count)
+        except PeerFailed as error:
+            print(f"left out: {name}: {error}", file=sys.stderr)
+            del clients[name]
+        else:
+            yield name, told
+
+
+def _complete(found: list[dict], turns: int) -> list[dict]:
+    """Leave out who did not have every turn."""
+    had = Counter(one["client"] for one in found)
+    return [one for one in found if had[one["client"]] == turns]
 
 
 def _one_turn(
@@ -165,7 +189,7 @@ def _told(peer: Peer, sink: Sink, count: int) -> dict[str, Any]:
         "cpu": told["cpu"] / count * 10_000,
         "peak_mb": told["peak_mb"],
         "lost": count - int(told["accepted"]),
-        "twice": sink.count() - before - count,
+        "twice": max(0, sink.count() - before - count),
     }
 
 

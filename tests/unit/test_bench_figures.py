@@ -164,3 +164,8 @@ def test_the_words_of_each_measure_are_words_of_its_module(measure):
         words = [str(word) for word in measure.words(Plan(quick=quick))]
         assert all(f'"{word}"' in module for word in words if word.startswith("--")), words
         json.dumps(words)
+
+
+def test_a_client_that_loses_or_doubles_is_named():
+    lost = {**bare_run("pyfcm", 0, 1.0, 1.0), "lost": 2, "twice": 1}
+    assert found.faults([*BARE, lost, lost]) == ["pyfcm: 4 pushes without an answer, 2 sent twice"]

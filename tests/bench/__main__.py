@@ -19,7 +19,6 @@ from typing import Any
 
 from tests.bench import figures as table
 from tests.bench import flames, measures
-from tests.bench.figures import Figure
 from tests.bench.found import accounts, faults, wrong_accounts
 from tests.bench.kept import block, is_full, newest
 from tests.bench.peer_environment import BUILD
@@ -43,10 +42,10 @@ def main() -> int:
         largest=given.largest,
     )
     wanted = [one for one in measures.MEASURES if _is_wanted(one, given)]
-    documents, failed = run_all(wanted, plan)
-    figures = measures.figures(documents)
-    file = keep(documents, figures, plan)
-    print("\n".join(table.text_table(figures)))
+    BUILD.mkdir(parents=True, exist_ok=True)
+    file = BUILD / f"{datetime.now(UTC):%Y-%m-%dT%H-%M-%S}.json"
+    documents, failed = run_all(wanted, plan, file)
+    print("\n".join(table.text_table(measures.figures(documents))))
     print(*told_of_accounts(documents), sep="\n")
     print(f"kept in {file}")
     return 1 if failed or wrong_accounts(documents.values()) else 0
@@ -80,9 +79,12 @@ def _is_wanted(measure: measures.Measure, given: argparse.Namespace) -> bool:
 
 
 def run_all(
-    wanted: Sequence[measures.Measure], plan: measures.Plan
+    wanted: Sequence[measures.Measure], plan: measures.Plan, file: Path
 ) -> tuple[dict[str, Any], list[str]]:
-    """Run one measure after the other; their documents, and the names of those that failed."""
+    """Run one measure after the other, and keep what was found so far.
+
+    Returns their documents, and the names of those that failed.
+    """
     documents: dict[str, Any] = {}
     failed = []
     began = time.perf_counter()
@@ -94,6 +96,7 @@ def run_all(
             _say(str(error))
         else:
             _say(f"{one.name}: {seconds:.0f} s")
+            keep(file, documents, plan)
     _say(f"in all {time.perf_counter() - began:.0f} s")
     return documents, failed
 
@@ -113,13 +116,11 @@ def told_of_accounts(documents: Mapping[str, Any]) -> list[str]:
     return [*lines, told]
 
 
-def keep(documents: Mapping[str, Any], figures: Sequence[Figure], plan: measures.Plan) -> Path:
-    """Write what was measured, and the machine's name for itself."""
-    now = datetime.now(UTC)
-    BUILD.mkdir(parents=True, exist_ok=True)
-    file = BUILD / f"{now:%Y-%m-%dT%H-%M-%S}.json"
+def keep(file: Path, documents: Mapping[str, Any], plan: measures.Plan) -> None:
+    """Write what was measured, and where."""
+    figures = measures.figures(documents)
     kept = {
-        "at": f"{now:%Y-%m-%d}",
+        "at": f"{datetime.now(UTC):%Y-%m-%d}",
         "cores": os.cpu_count(),
         "python": platform.python_version(),
         "plan": asdict(plan),
@@ -127,7 +128,6 @@ def keep(documents: Mapping[str, Any], figures: Sequence[Figure], plan: measures
         "documents": documents,
     }
     file.write_text(json.dumps(kept, indent=1))
-    return file
 
 
 def rewrite_readme() -> int:

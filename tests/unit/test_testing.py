@@ -9,7 +9,14 @@ import pytest
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 
-from push_pipeline import RequestError, apublish, publish, push_to_user
+from push_pipeline import (
+    RequestError,
+    apublish,
+    publish,
+    push_to_user,
+    start_activity,
+    update_activity,
+)
 from push_pipeline.errors import DedupeKeyReused
 from push_pipeline.options import DeliveryOptions
 from push_pipeline.publishing.push_template import draft_template
@@ -36,6 +43,17 @@ def test_a_push_is_recorded_with_all_that_it_says(pushes: Outbox) -> None:
         {"ios-badge": 1, "ios-sound": "bell"},
     )
     assert (push.at, push.repeat_every) == (tomorrow, timedelta(days=2))
+
+
+def test_an_event_of_an_activity_is_recorded(pushes: Outbox) -> None:
+    start_activity("order-7", "OrderAttributes", {}, {"left": 3}, alert="On its way", users="7")
+    update_activity("order-7", {"left": 2})
+
+    start = pushes.assert_pushed(users="7", activity={"event": "start", "activityId": "order-7"})
+    assert (start.message, start.headers) == (None, {})
+    pushes.assert_pushed(activity={"state": {"left": 2}}, count=1)
+    with pytest.raises(AssertionError, match="order-7"):
+        pushes.assert_pushed(activity=None)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import Any, Final
 
+from push_pipeline.content.live_activity import STORED_AS
 from push_pipeline.options import EVERY_CHANNEL
 from push_pipeline.publishing.draft import Draft
 
@@ -18,7 +19,8 @@ class Push:
     """What was said, to whom and when, as it would have been written.
 
     `at` is when it is sent: None for now, an aware datetime, or by the devices' clocks a `time`
-    or a naive datetime.
+    or a naive datetime. `activity` is the event of a Live Activity by the API's names, which has
+    no message and no headers.
     """
 
     message_id: str
@@ -36,6 +38,7 @@ class Push:
     app: str | None
     dedupe_key: str | None
     content: Mapping[str, Any]
+    activity: Mapping[str, Any] | None = None
 
     @classmethod
     def of(cls, message_id: str, draft: Draft) -> "Push":
@@ -45,8 +48,8 @@ class Push:
         return cls(
             message_id=message_id,
             channel=None if draft.channel == EVERY_CHANNEL else draft.channel,
-            message=said["message"],
-            headers=said["headers"],
+            message=said.get("message"),
+            headers=said.get("headers", {}),
             users=to.user_ids,
             devices=to.device_ids,
             segment=to.segment_query,
@@ -58,10 +61,11 @@ class Push:
             app=draft.app_id or None,
             dedupe_key=draft.once.key if draft.once else None,
             content=said,
+            activity=said.get(STORED_AS),
         )
 
     def __str__(self) -> str:
-        shown = ("channel", "users", "devices", "message", "headers", "at", "template")
+        shown = ("channel", "users", "devices", "message", "headers", "at", "template", "activity")
         values = ((name, getattr(self, name)) for name in shown)
         return ", ".join(f"{name}={value!r}" for name, value in values if value not in _NOTHING)
 
@@ -88,7 +92,9 @@ def _says(found: Any, wanted: Any) -> bool:
     return _equal(found, wanted)
 
 
-def _has(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+def _has(found: Mapping[str, Any] | None, wanted: Mapping[str, Any] | None) -> bool:
+    if found is None or wanted is None:
+        return found is wanted
     return all(name in found and found[name] == value for name, value in wanted.items())
 
 
@@ -110,6 +116,7 @@ def _when(found: Any, wanted: Any) -> bool:
 _COMPARE: Final[Mapping[str, Any]] = {
     "message": _says,
     "headers": _has,
+    "activity": _has,
     "users": _same_people,
     "devices": _same_people,
     "at": _when,

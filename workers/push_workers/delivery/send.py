@@ -133,9 +133,7 @@ def _tell(
     return verdicts.put(seldom, _ask_provider(claim, lower, to_whom.only(seldom), context))
 
 
-def _ask_provider(
-    claim: Claim, prepared: Prepared, to_whom: _ToWhom, context: Context
-) -> Verdicts:
+def _ask_provider(claim: Claim, prepared: Prepared, to_whom: _ToWhom, context: Context) -> Verdicts:
     targets, ids, said = to_whom
     if not targets:
         return Verdicts(0)

@@ -24,7 +24,8 @@ SELECT (SELECT md5(string_agg(concat_ws(' ', oid, relname, reloptions), ',' ORDE
        (SELECT count(*) FROM pg_trigger), (SELECT count(*) FROM pg_proc WHERE oid >= 16384),
        (SELECT count(*) FROM pg_statistic WHERE starelid >= 16384),
        (SELECT count(*) FROM pg_db_role_setting), (SELECT count(*) FROM pg_roles),
-       (SELECT version_num FROM pipeline_alembic_version)
+       (SELECT version_num FROM pipeline_alembic_version),
+       (SELECT string_agg(note::text, ',') FROM pipeline_schema AS note)
 """
 
 _CUT_OTHERS = """
@@ -39,7 +40,7 @@ SELECT setval(format('%I.%I', schemaname, sequencename)::regclass, start_value, 
 
 _TABLES = """
 SELECT tablename FROM pg_tables
- WHERE schemaname = 'public' AND tablename <> 'pipeline_alembic_version'
+ WHERE schemaname = 'public' AND tablename NOT IN ('pipeline_alembic_version', 'pipeline_schema')
 """
 
 

@@ -58,6 +58,8 @@ def measure(content: Content, platforms: Iterable[Platform], message_id: str) ->
 
 
 def _surely_fits(content: Content) -> bool:
+    if type(content) is not Content:  # an event of an activity says more than text and headers
+        return False
     try:
         return len(orjson.dumps(content.to_json())) <= SURELY_FITS_BYTES
     except TypeError:  # an integer beyond 64 bits

@@ -113,6 +113,42 @@ def test_answers_of_two_frames_are_read_in_whatever_order_the_frames_come():
     assert results == [b"", b"a", b"b", b"in two parts", b""]
 
 
+@settings(deadline=None, max_examples=30)
+@given(st.data())
+def test_many_answers_at_once_are_read_as_byte_by_byte(data):
+    streams = data.draw(st.permutations(range(3, 41, 2)))
+    odd = data.draw(st.sets(st.sampled_from(streams), max_size=3))
+    late = data.draw(st.sets(st.sampled_from(streams), max_size=2))
+    heads = [headers_frame(s, b"\x8c" if s in odd else b"\x88") for s in streams if s % 4 == 1]
+    whole = [
+        headers_frame(s, b"\x8c" if s in odd else b"\x88", frames.END_STREAM)
+        for s in streams
+        if s % 4 == 3
+    ]
+    bodies = [data_frame(s, b"body%03d" % s) for s in streams if s % 4 == 1]
+    sent = b"".join([*heads, *whole, *bodies[:7], data_frame(41, b"nobody's"), *bodies[7:]])
+    read = []
+    for step in (1, len(sent)):
+        codec, results = codec_with(22, brief=True)
+        codec.receive(headers_frame(1, b"\x20\x88", frames.END_STREAM))
+        for stream in late:
+            codec.receive(frames.frame(frames.RST_STREAM, 0, stream, bytes(4)))
+        for start in range(0, len(sent), step):
+            codec.receive(sent[start : start + step])
+        read.append(
+            [one if one is None or isinstance(one, bytes) else repr(one) for one in results]
+        )
+    assert read[0] == read[1]
+    assert {n: one for n, one in enumerate(read[1]) if isinstance(one, bytes)} == {
+        0: b"",
+        **{
+            s // 2: b"body%03d" % s if s % 4 == 1 else b""
+            for s in streams
+            if s not in {*odd, *late}
+        },
+    }
+
+
 def test_a_peer_that_obeys_our_table_size_is_read_without_decoding():
     codec, results = codec_with(3)
     writer = Writer()

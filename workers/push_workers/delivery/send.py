@@ -62,13 +62,11 @@ def send_slice(claim: Claim, part: Slice, run: RunFacts, context: Context) -> Re
     keys = claim.members[part.start : part.end]
     if part.doubtful and not rules.may_resend:
         return Report.of_unsent(Settled.UNKNOWN, "WorkerLost", keys)
-    here = [claim.targets[key] for key in keys if key in claim.targets]
-    made = partial(
-        notification_ids, run.run.message_id, run.run.n, [one.device_key for one in here]
-    )
-    ids = Made(len(here), made)
+    reached = [key for key in keys if key in claim.targets]
+    here = [claim.targets[key] for key in reached]
+    ids = Made(len(here), partial(notification_ids, run.run.message_id, run.run.n, reached))
     counts = {} if run.badge_change(batch.platform) is None else count_badges(claim, part, run)
-    said = [_said(claim, one.device_key, counts) for one in here] if prepared.splices else []
+    said = [_said(claim, key, counts) for key in reached] if prepared.splices else []
     verdicts = _tell(claim, run, prepared, _ToWhom(here, ids, said), context)
     dead: list[Evidence] = []
     if run.activity is not None:

@@ -1,6 +1,7 @@
 """Sends to APNs: one path per device, one body for all or for each."""
 
 import re
+import string
 import time
 from collections.abc import Mapping, Sequence
 from typing import Unpack
@@ -28,9 +29,9 @@ _BROADCASTS = "/4/broadcasts/apps/"
 #: What may stand in a path unescaped (RFC 3986, 2.3). Apple gives tokens no fixed length; the
 #: bound (ten times the usual) keeps one bad row from breaking the header limit of a connection
 #: that others share.
-_ADDRESSABLE = re.compile(r"[A-Za-z0-9._~-]{1,640}")
-_ADDRESSABLES = re.compile(r"[A-Za-z0-9._~-]{1,640}(?:/[A-Za-z0-9._~-]{1,640})*")
-
+_LONGEST_TOKEN = 640
+_UNESCAPED = (string.ascii_letters + string.digits + "._~-").encode()
+_ADDRESSABLE = re.compile(rf"[{_UNESCAPED.decode()}]{{1,{_LONGEST_TOKEN}}}")
 
 #: Push types that a certificate cannot send.
 _BY_KEY_ALONE = {LIVE_ACTIVITY, *(one.name for one in PUSH_TYPES.values() if one.by_key_alone)}
@@ -69,7 +70,12 @@ class ApnsSender(ProviderSender):
 
     def _addressable(self, tokens: Sequence[str]) -> Sequence[int]:
         # One look at all of them: a batch has no other kind, as registrations are checked.
-        if _ADDRESSABLES.fullmatch("/".join(tokens)):
+        together, lengths = "".join(tokens), {*map(len, tokens)}
+        if (
+            together.isascii()
+            and not together.encode().translate(None, _UNESCAPED)
+            and 0 < min(lengths, default=1) <= max(lengths, default=1) <= _LONGEST_TOKEN
+        ):
             return range(len(tokens))
         return [n for n, token in enumerate(tokens) if _ADDRESSABLE.fullmatch(token)]
 

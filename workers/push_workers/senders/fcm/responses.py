@@ -6,7 +6,6 @@ FcmError detail, `reason` of the ErrorInfo detail, `error.status`, the HTTP stat
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from operator import methodcaller
 
 from push_pipeline.outcome import Outcome, RouteAction, Verdict
 from push_workers.senders.answers import (
@@ -104,13 +103,17 @@ def are_all_named(bodies: Sequence[bytes]) -> bool:
     head, quoted, tail = bodies[0].rpartition(b'"%b"' % (name or "").encode())
     if not name or not quoted or len(json_object(bodies[0])) != 1:
         return False
-    head, tail = head + b'"', b'"' + tail
-    marks = len((head + tail).translate(None, _PLAIN))
+    # A mark between two of them, which is in none, so that all are looked at in one piece.
+    head, tail, mark = head + b'"', b'"' + tail, b"\0"
+    together = mark + mark.join(bodies) + mark
+    between = tail + mark + head
     return (
         min(map(len, bodies)) >= len(head + tail)
-        and all(map(methodcaller("startswith", head), bodies))
-        and all(map(methodcaller("endswith", tail), bodies))
-        and len(b"".join(bodies).translate(None, _PLAIN)) == marks * len(bodies)
+        and together.startswith(mark + head)
+        and together.endswith(tail + mark)
+        and together.count(between) == len(bodies) - 1
+        and together.translate(None, _PLAIN)
+        == mark + (head + tail + mark).translate(None, _PLAIN) * len(bodies)
     )
 
 

@@ -61,6 +61,10 @@ class FcmSender(ProviderSender):
         self._tokens.close()
 
     def _addressable(self, tokens: Sequence[str]) -> Sequence[int]:
+        lengths = {*map(len, tokens)}
+        fit = 0 < min(lengths, default=1) <= max(lengths, default=1) <= _LONGEST_TOKEN
+        if fit and "".join(tokens).isascii():
+            return range(len(tokens))
         return [
             n
             for n, token in enumerate(tokens)

@@ -116,10 +116,10 @@ def _tell(
     The second call is made within the time that one may take, and not where the first one led to
     a rest of the route: those are left for a later attempt.
     """
+    if not claim.seldom:
+        return _ask_provider(claim, prepared, to_whom, context)
     began = time.monotonic()
     seldom = [n for n, one in enumerate(to_whom.targets) if one.device_key in claim.seldom]
-    if not seldom:
-        return _ask_provider(claim, prepared, to_whom, context)
     others = sorted({*range(len(to_whom.targets))} - {*seldom})
     first = _ask_provider(claim, prepared, to_whom.only(others), context)
     verdicts = Verdicts.alike(len(to_whom.targets), _LEFT).put(others, first)

@@ -5,7 +5,8 @@ to three times what the driver takes. It executes them all the same where the dr
 or a host's.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Select, Update, or_
@@ -28,6 +29,32 @@ class _Compiled(NamedTuple):
     read: Sequence[tuple[int, _Change]]
 
 
+_made: list["Ready"] = []
+
+
+class Answer:
+    """What a statement gave; where it was sent with others, it is there when all were sent."""
+
+    def __init__(self, result: Any, read: Sequence[tuple[int, _Change]] = ()) -> None:
+        self._result = result
+        self._read = read
+
+    @property
+    def rows(self) -> Sequence[Sequence[Any]]:
+        """What it found, each time it is asked."""
+        if not isinstance(self._result, list):
+            self._result = self._result.fetchall()
+        if self._read:
+            self._result, self._read = [_read(row, self._read) for row in self._result], ()
+        return self._result
+
+    @property
+    def count(self) -> int:
+        """How many rows it changed."""
+        changed: int = self._result.rowcount
+        return changed
+
+
 class Ready:
     """A statement that is built once and executed with values for its bound parameters.
 
@@ -37,26 +64,58 @@ class Ready:
     def __init__(self, statement: Select[Any] | Update) -> None:
         self.statement = statement
         self._compiled: _Compiled | None = None
+        _made.append(self)
 
     def rows(self, connection: Connection, values: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
         """Execute it and return what it finds."""
-        if not connection.get_execution_options().get(DIRECT):
-            return connection.execute(self.statement, values).all()
-        compiled = self._for(connection.dialect)
-        rows: list[tuple[Any, ...]] = _executed(connection, compiled, values).fetchall()
-        return [_read(row, compiled.read) for row in rows] if compiled.read else rows
+        return self.send(connection, values).rows
 
     def count(self, connection: Connection, values: Mapping[str, Any]) -> int:
         """Execute it and return how many rows it changed."""
-        if not connection.get_execution_options().get(DIRECT):
-            return connection.execute(self.statement, values).rowcount
-        changed: int = _executed(connection, self._for(connection.dialect), values).rowcount
-        return changed
+        return self.send(connection, values).count
 
-    def _for(self, dialect: Dialect) -> _Compiled:
+    def send(self, connection: Connection, values: Mapping[str, Any]) -> Answer:
+        """Execute it, or inside `together` have it executed with the others."""
+        if not _is_direct(connection):
+            result = connection.execute(self.statement, values)
+            return Answer(result.all() if result.returns_rows else result)
+        compiled = self.compiled(connection.dialect)
+        return Answer(_executed(connection, compiled, values), compiled.read)
+
+    def compiled(self, dialect: Dialect) -> _Compiled:
+        """Return it as the driver takes it; made once, as a process has one such engine."""
         if self._compiled is None:
             self._compiled = _compile(self.statement, dialect)
         return self._compiled
+
+
+def compile_all(connection: Connection) -> None:
+    """Compile every statement that is made, so that the first push need not."""
+    if _is_direct(connection):
+        for one in _made:
+            one.compiled(connection.dialect)
+
+
+@contextmanager
+def together(connection: Connection) -> Iterator[None]:
+    """Send statements to PostgreSQL at once, in one round trip; answers are there at the end.
+
+    Each of them is executed, whatever the one before it changed. Who then finds that one should
+    not have been rolls the transaction back.
+    """
+    if not _is_direct(connection):
+        yield
+        return
+    driver: Any = connection.connection.driver_connection
+    try:
+        with driver.pipeline():
+            yield
+    except connection.dialect.loaded_dbapi.Error as error:
+        raise _told(connection, "", error) from error
+
+
+def _is_direct(connection: Connection) -> bool:
+    return DIRECT in connection.get_execution_options()
 
 
 def among(column: ColumnElement[Any], values: Iterable[Any]) -> ColumnElement[bool]:

@@ -10,13 +10,14 @@ from contextlib import AbstractContextManager, suppress
 
 import pytest
 from sqlalchemy import bindparam, select, text, update
+from sqlalchemy.exc import IntegrityError
 
-from push_pipeline import db, engines
+from push_pipeline import db, engines, ready
 from push_pipeline.clock import now_ms
 from push_pipeline.directory.apps import ensure_app
 from push_pipeline.errors import DatabaseUnavailable
 from push_pipeline.models import APP, App
-from push_pipeline.ready import Ready
+from push_pipeline.ready import Ready, together
 from push_pipeline.settings import Settings
 from push_workers.consumer.prefork import warm_up
 from tests.processes import Process, wait_until
@@ -126,20 +127,51 @@ def test_a_statement_is_a_transaction_of_its_own_where_it_is_said_singly(postgre
 def test_a_session_that_the_driver_finds_ended_is_replaced(
     postgresql: None, opened: Callable[[], AbstractContextManager[db.Connection]]
 ) -> None:
-    ready = Ready(select(APP.id).where(APP.name != bindparam("unwanted")))
+    names = Ready(select(APP.id).where(APP.name != bindparam("unwanted")))
 
     def find_it_ended() -> None:
         with opened() as connection:
             pid = connection.connection.driver_connection.info.backend_pid
             with db.writing() as other:
                 other.execute(text("SELECT pg_terminate_backend(:pid, 10000)"), {"pid": pid})
-            ready.rows(connection, {"unwanted": ""})
+            names.rows(connection, {"unwanted": ""})
 
     with pytest.raises(DatabaseUnavailable, match=r"terminating|closed"):
         find_it_ended()
 
     with opened() as connection:
-        assert [tuple(row) for row in ready.rows(connection, {"unwanted": ""})] == [("APP-1",)]
+        assert [tuple(row) for row in names.rows(connection, {"unwanted": ""})] == [("APP-1",)]
+
+
+def test_statements_are_answered_when_all_were_sent(settings: Settings) -> None:
+    rename = Ready(update(App).values(name=bindparam("new_name")).returning(APP.id))
+    read = Ready(select(APP.name).where(APP.id == bindparam("app_id")))
+    with db.writing() as connection:
+        ensure_app(connection, "APP-1", "The tests' app", now_ms())
+
+    with db.writing() as connection:
+        with together(connection):
+            changed = rename.send(connection, {"new_name": "another"})
+            name = read.send(connection, {"app_id": "APP-1"})
+        nobody = read.rows(connection, {"app_id": "APP-2"})
+
+    assert ([*changed.rows[0]], [*name.rows[0]], list(nobody)) == (["APP-1"], ["another"], [])
+
+
+def test_what_goes_wrong_with_one_of_many_statements_undoes_all(postgresql: None) -> None:
+    rename = Ready(update(App).values(name=bindparam("new_name")))
+
+    def go_wrong() -> None:
+        with db.writing() as connection, together(connection):
+            rename.send(connection, {"new_name": "never written"})
+            rename.send(connection, {"new_name": None})
+            rename.send(connection, {"new_name": "nor this"})
+
+    with pytest.raises(IntegrityError):
+        go_wrong()
+
+    with db.reading() as connection:
+        assert connection.execute(select(APP.name)).scalar_one() == "The tests' app"
 
 
 def test_a_transaction_that_is_left_open_is_rolled_back(postgresql: None) -> None:
@@ -239,9 +271,14 @@ def test_a_worker_that_is_warm_holds_no_connection_and_keeps_what_it_compiled(
     warm_up()
 
     assert db.engine().pool.checkedin() == 0
-    compiled = len(db.engine()._compiled_cache)
+    compiled = number_of_compiled_statements()
     warm_up()
-    assert len(db.engine()._compiled_cache) == compiled > 0
+    assert number_of_compiled_statements() == compiled > 0
+
+
+def number_of_compiled_statements() -> int:
+    ours = sum(one._compiled is not None for one in ready._made)
+    return len(db.engine()._compiled_cache) + ours
 
 
 def test_a_child_has_connections_of_its_own_and_what_its_parent_compiled(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, case, func, or_, select, update
+from sqlalchemy import BigInteger, Connection, bindparam, case, func, or_, select, update
 
 from push_pipeline import db
 from push_pipeline.models import CREDENTIAL, Credential
@@ -210,23 +210,33 @@ def believe_refusals(connection: Connection, keys: Sequence[int], now: int) -> i
     return opened.rowcount
 
 
+_LATELY = tuple(f"{name}_lately" for name in Recent._fields)
+_COUNTED = Ready(
+    select(*(CREDENTIAL[name] for name in _LATELY), CREDENTIAL.counted_at)
+    .where(CREDENTIAL.id == bindparam("credential_id"))
+    .with_for_update()
+)
+_COUNT = Ready(
+    update(Credential)
+    .where(CREDENTIAL.id == bindparam("credential_id"))
+    .values(
+        **{name: bindparam(f"new_{name}") for name in _LATELY},
+        accepted_at=func.coalesce(
+            bindparam("new_accepted_at", type_=BigInteger), CREDENTIAL.accepted_at
+        ),
+        counted_at=bindparam("now"),
+        answered_at=bindparam("now"),
+    )
+)
+
+
 def add_recent(connection: Connection, credential_id: int, fresh: Recent, now: int) -> None:
     """Add what a provider answered to what is counted of it, of which older answers fade."""
-    names = [f"{name}_lately" for name in Recent._fields]
-    row = connection.execute(
-        select(*(CREDENTIAL[name] for name in names), CREDENTIAL.counted_at)
-        .where(CREDENTIAL.id == credential_id)
-        .with_for_update()
-    ).one_or_none()
-    if row is None:
+    rows = _COUNTED.rows(connection, {"credential_id": credential_id})
+    if not rows:
         return
-    *counts, counted_at = row
+    *counts, counted_at = rows[0]
     total = Recent(*counts).faded((now - (counted_at or now)) / 1000).plus(fresh)
-    values: dict[str, Any] = dict(zip(names, total, strict=True))
-    if fresh.accepted:
-        values["accepted_at"] = now
-    connection.execute(
-        update(Credential)
-        .where(CREDENTIAL.id == credential_id)
-        .values(**values, counted_at=now, answered_at=now)
-    )
+    values: dict[str, Any] = {f"new_{name}": n for name, n in zip(_LATELY, total, strict=True)}
+    values |= {"credential_id": credential_id, "now": now}
+    _COUNT.count(connection, values | {"new_accepted_at": now if fresh.accepted else None})

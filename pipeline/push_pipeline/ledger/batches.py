@@ -20,8 +20,10 @@ from sqlalchemy import (
 
 from push_pipeline.db import List, any_of
 from push_pipeline.devices.targets import REACHABLE, Reachable, find_targets
+from push_pipeline.ledger.runs import begin_closing, end_closing
 from push_pipeline.ledger.state_machine import SENDABLE
 from push_pipeline.ledger.values import (
+    ClosedRun,
     FoundBatch,
     NewBatch,
     Progress,
@@ -43,7 +45,7 @@ from push_pipeline.models import (
 )
 from push_pipeline.outcome import Settled
 from push_pipeline.platform import VENDORS
-from push_pipeline.ready import Ready, among
+from push_pipeline.ready import Ready, among, together
 
 
 class LeaseLost(Exception):
@@ -340,6 +342,24 @@ def record(
     statement = _RECORD if locks_run is None else _RECORD_WITH_RUN
     if statement.count(connection, values) != 1:
         raise LeaseLost
+
+
+def record_and_close(
+    connection: Connection, batch: Standing, seen: tuple[int, int], tally: Tally, progress: Progress
+) -> ClosedRun | None:
+    """Record the last slice of a batch that is its whole run, and end the run with it.
+
+    Raises:
+        LeaseLost: as `record`.
+    """
+    values = {**_recorded(batch.id, seen, tally, progress), "locked_run": batch.run_id}
+    now = progress.finished_at or 0
+    with together(connection):
+        recorded = _RECORD_WITH_RUN.send(connection, values)
+        closing = begin_closing(connection, batch.run_id, now)
+    if recorded.count != 1:
+        raise LeaseLost
+    return end_closing(connection, closing, now)
 
 
 def record_and_go_on(

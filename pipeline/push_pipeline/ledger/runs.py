@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 from sqlalchemy import (
     BigInteger,
     Connection,
-    Update,
     bindparam,
     case,
     exists,
@@ -20,7 +19,7 @@ from push_pipeline.ledger.state_machine import SENDABLE, MessageState, RunMove, 
 from push_pipeline.ledger.values import ClosedRun
 from push_pipeline.models import BATCH, MESSAGE, RUN, Message, Run
 from push_pipeline.options import DeliveryOptions
-from push_pipeline.ready import Ready, among
+from push_pipeline.ready import Answer, Ready, among, together
 from push_pipeline.schedule import EARLY_MS, ROUND, firing_of, round_of
 from push_pipeline.tracing import of_firing
 
@@ -77,25 +76,26 @@ _VIEW = select(
 ).join(Message, MESSAGE.id == RUN.message_id)
 
 # Built once, as all that every push asks: to build a statement costs as much as to execute it.
-_FIND = _VIEW.where(RUN.id == bindparam("run_id"))
+_FIND = Ready(_VIEW.where(RUN.id == bindparam("run_id")))
 
 
 def find_run(connection: Connection, run_id: int) -> RunView | None:
     """Read a run with its message, or None where it does not exist."""
-    row = connection.execute(_FIND, {"run_id": run_id}).one_or_none()
-    if row is None:
+    rows = _FIND.rows(connection, {"run_id": run_id})
+    if not rows:
         return None
-    options = DeliveryOptions.from_json(row.delivery_options)
-    return RunView._make(row)._replace(delivery_options=options)
+    values = dict(zip(RunView._fields, rows[0], strict=True))
+    options = DeliveryOptions.from_json(values["delivery_options"])
+    return RunView(**{**values, "delivery_options": options})
 
 
-_BEGIN = (
+_BEGIN = Ready(
     update(Run)
     .where(
         RUN.id == bindparam("run_id"),
         RUN.lease_until.is_not_distinct_from(bindparam("seen_lease", type_=BigInteger)),
         RUN.state == bindparam("seen_state"),
-        RUN.state.in_([*RunMove.BEGIN.sources, RunState.FANNING]),
+        among(RUN.state, (*RunMove.BEGIN.sources, RunState.FANNING)),
     )
     .values(
         state=RunState.FANNING,
@@ -109,7 +109,7 @@ def begin(connection: Connection, run: RunView, now: int, lease_until: int) -> b
     """Take the fan-out of a run, new or abandoned; False where somebody else has it."""
     seen = {"run_id": run.id, "seen_lease": run.lease_until, "seen_state": run.state}
     values = {**seen, "new_lease": lease_until, "now": now}
-    return connection.execute(_BEGIN, values).rowcount == 1
+    return _BEGIN.count(connection, values) == 1
 
 
 _AT_CHECKPOINT = (
@@ -120,8 +120,8 @@ _AT_CHECKPOINT = (
 
 
 @cache  # for a page that is the last, and for one that is not
-def _advance_with(changed: tuple[str, ...]) -> Update:
-    return (
+def _advance_with(changed: tuple[str, ...]) -> Ready:
+    return Ready(
         update(Run)
         .where(*_AT_CHECKPOINT)
         .values(
@@ -143,7 +143,7 @@ def advance(
     """
     values = {"run_id": run.id, "seen_cursor": run.cursor, "new_cursor": cursor, "added": added}
     values |= {f"new_{name}": value for name, value in changes.items()}
-    return connection.execute(_advance_with(tuple(changes)), values).rowcount == 1
+    return _advance_with(tuple(changes)).count(connection, values) == 1
 
 
 def release(connection: Connection, run: RunView, now: int) -> None:
@@ -263,10 +263,13 @@ _CLOSE = Ready(
 )
 
 # What decides how the message of a run that has just ended stands.
+_ENDED = RUN.id.table.alias("ended")
+_ITS_MESSAGE = select(_ENDED.c.message_id).where(_ENDED.c.id == bindparam("run_id"))
+_OF_ITS_MESSAGE = RUN.message_id == _ITS_MESSAGE.scalar_subquery()
 _OF_CLOSED = Ready(
     select(
-        exists().where(RUN.message_id == bindparam("message_id"), RUN.finished_at.is_(None)),
-        select(func.max(RUN.n)).where(RUN.message_id == bindparam("message_id")).scalar_subquery(),
+        exists().where(_OF_ITS_MESSAGE, RUN.finished_at.is_(None)),
+        select(func.max(RUN.n)).where(_OF_ITS_MESSAGE).scalar_subquery(),
         select(func.coalesce(func.sum(BATCH.accepted + BATCH.unknown), 0))
         .where(BATCH.run_id == bindparam("run_id"))
         .scalar_subquery(),
@@ -282,17 +285,35 @@ def close_if_done(connection: Connection, run_id: int, now: int) -> ClosedRun | 
     the others, and one of them closes the run without anybody counting under a lock. Only the
     one whose batch is the whole run need not wait, as there are no others.
     """
-    closed = _CLOSE.rows(connection, {"run_id": run_id, "now": now})
-    if not closed:
+    with together(connection):
+        closing = begin_closing(connection, run_id, now)
+    return end_closing(connection, closing, now)
+
+
+class Closing(NamedTuple):
+    """What was asked to close a run."""
+
+    closed: Answer
+    of_closed: Answer
+
+
+def begin_closing(connection: Connection, run_id: int, now: int) -> Closing:
+    """Finish a run that has nothing open, and ask what that means for its message."""
+    closed = _CLOSE.send(connection, {"run_id": run_id, "now": now})
+    return Closing(closed, _OF_CLOSED.send(connection, {"run_id": run_id}))
+
+
+def end_closing(connection: Connection, closing: Closing, now: int) -> ClosedRun | None:
+    """Finish its message if that was its last run; None where the run was not finished."""
+    if not closing.closed.rows:
         return None
-    run = _Closed._make(closed[0])
-    asked = {"message_id": run.message_id, "run_id": run.id}
-    [(goes_on, newest, reached, first_accepted)] = _OF_CLOSED.rows(connection, asked)
+    run = _Closed._make(closing.closed.rows[0])
+    [(goes_on, newest, reached, first_accepted)] = closing.of_closed.rows
     if not goes_on:
         _close_message(connection, run, newest, reached, now)
     ended = now if run.state == RunState.FINISHED else None
     seconds, first_seconds = (_since(run.due_at, at) for at in (ended, first_accepted))
-    return ClosedRun(run_id, run.bulk, seconds, first_seconds)
+    return ClosedRun(run.id, run.bulk, seconds, first_seconds)
 
 
 def _since(due_at: int, at: int | None) -> float | None:

@@ -11,6 +11,7 @@ from push_pipeline.clock import now_ms
 from push_pipeline.devices.targets import find_targets
 from push_pipeline.errors import PipelineError
 from push_pipeline.ledger import batches, runs
+from push_pipeline.ready import compile_all
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +35,7 @@ def warm_up() -> None:
 def _ask_for_nothing() -> None:
     now = now_ms()
     with db.writing() as connection:
+        compile_all(connection)
         runs.find_run(connection, 0)
         batches.find_batch(connection, 0)
         find_targets(connection, [0], now)

@@ -60,10 +60,15 @@ def _record_alone(
     batch = claim.batch
     finished = part.end == batch.size
     over = now >= batch.run_expires_at or part.next_end > claim.allowed_end
-    if (batch.is_whole_run if finished else over) or not _changes_its_row(claim, report, now):
+    if (over and not finished) or not _changes_its_row(claim, report, now):
         return None
     seen, tally = (claim.number, part.start), report.tally()
     progress = _progress(claim, part.start, part.end, report, now)
+    if finished and batch.is_whole_run:
+        progress = progress._replace(finished_at=now)
+        with db.writing() as connection:
+            claim.closed = batches.record_and_close(connection, batch, seen, tally, progress)
+        return progress
     if finished:
         progress = progress._replace(finished_at=now)
         with db.singly() as connection:

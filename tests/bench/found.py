@@ -13,6 +13,12 @@ Runs = Sequence[Mapping[str, Any]]
 #: Times that a worker's processor second does of what a peer's does, at least.
 OF_PEERS = {"@parse/node-apn": 10, "aioapns": 30, "firebase-admin": 110}
 
+#: Rows and blocks of each call, for its own values and in plans for any.
+Plans = Sequence[Mapping[str, Sequence[int]]]
+
+#: Rows below which it does not matter how many they are.
+FEW_ROWS = 500
+
 DELIVERING, FAN_OUT = "delivering workers", "fan-out worker"
 
 PUBLISH_STEPS = {"publish": "publish", "fan_out": "fan-out", "deliver": "deliver"}
@@ -164,8 +170,17 @@ def growth(document: Document) -> list[Figure]:
     times = statistics.median(pairs[last]) / statistics.median(pairs[first])
     memory = dict(zip(sizes, peaks, strict=True))
     grown = memory[last] / memory[sizes[0]]
+    plans = dict(zip(sizes, document["calls"], strict=True))
+    call, more = _most_grown(plans[first], plans[last])
     return [
         *found,
+        Figure(
+            f"rows that a call reads, among {last:,} of {first:,}: the most, {call}",
+            "times",
+            [more],
+            goal="≤ 1.3",
+            shown=True,
+        ),
         Figure(
             f"publish and fan-out of one device, among {last:,} of that among {first:,}",
             "times",
@@ -181,6 +196,16 @@ def growth(document: Document) -> list[Figure]:
             shown=True,
         ),
     ]
+
+
+def _most_grown(small: Plans, large: Plans) -> tuple[str, float]:
+    """Name the call that reads most in the large installation of what it reads in the small one."""
+    more, name = max(
+        (after[name][0] / max(FEW_ROWS, before[name][0]), name)
+        for before, after in zip(small, large, strict=True)
+        for name in before
+    )
+    return name, more
 
 
 def single(rounds: Sequence[Mapping[str, Mapping[str, Mapping[str, float]]]]) -> list[Figure]:

@@ -146,8 +146,13 @@ def test_growth_is_compared_with_fifty_thousand_devices():
         "sizes": [10_000, 50_000, 1_000_000],
         "smallest_ms": [[4.0], [5.0], [6.0]],
         "fan_out_mb": [100.0, 105.0, 110.0],
+        "calls": [
+            [{"show": [7, 1], "list": [rows, 1]}, {"show": [7, 1], "list": [700, 1]}]
+            for rows in (700, 700, 2_800)
+        ],
     }
-    *_, times, memory = found.growth(told)
+    *_, read, times, memory = found.growth(told)
+    assert (read.name[-4:], read.values) == ("list", [4.0])
     assert (times.name[-30:], times.values) == ("1,000,000 of that among 50,000", [1.2])
     assert (memory.name[-19:], memory.values) == ("1,000,000 of 10,000", [1.1])
 

@@ -153,6 +153,11 @@ class Settings(BaseSettings):
         description="What is kept of each device: how it ended, by `all` with a bit where it was"
         " accepted, by `rows` with a row each and FCM's message name; all but accepted; or nothing",
     )
+    members: Literal["plain", "close"] = Field(
+        "plain",
+        description="How a batch names its devices: in eight bytes each, or `close` in one or two,"
+        " which no process of 0.2 or before can read",
+    )
     retention_days: Annotated[int, Ge(1), Le(3650)] = Field(
         30, description="Finished messages are deleted after", json_schema_extra={"unit": "days"}
     )

@@ -9,7 +9,7 @@ from sqlalchemy import func, select, update
 from push_pipeline import db
 from push_pipeline.ledger import blocks
 from push_pipeline.ledger.deliveries import deliveries_of, export
-from push_pipeline.models import DELIVERY, DEVICE, Batch, Delivery
+from push_pipeline.models import BATCH, DELIVERY, DEVICE, Batch, Delivery
 from push_pipeline.outcome import Settled
 from push_pipeline.settings import Settings
 from push_workers.delivery.process import Context
@@ -34,6 +34,11 @@ def rows() -> dict[str, int]:
         return dict(connection.execute(counted).all())
 
 
+def bytes_of_members() -> int:
+    with db.reading() as connection:
+        return connection.execute(select(func.sum(func.length(BATCH.members)))).scalar_one()
+
+
 def keys() -> list[int]:
     with db.reading() as connection:
         return [int(key) for key in connection.scalars(select(DEVICE.id).order_by(DEVICE.id))]
@@ -47,7 +52,7 @@ def use(installation: Installation, configure: Configure, **settings: object) ->
 
 
 def test_blocks_tell_what_rows_would(installation: Installation, configure: Configure) -> None:
-    use(installation, configure, batch_size=4, doubt_window=3)
+    use(installation, configure, batch_size=4, doubt_window=3, members="close")
     for n in range(3):  # the keys of the platforms alternate
         installation.register([f"{n}{token[1:]}" for token in ios(3)])
         installation.register(android(2, "qrs"[n]), "ANDROID")
@@ -56,10 +61,12 @@ def test_blocks_tell_what_rows_would(installation: Installation, configure: Conf
     installation.work(kept)
     in_blocks = rows()
     installation.register(ios(2, "dead"))
-    use(installation, configure, ledger="rows")
+    close = bytes_of_members()
+    use(installation, configure, ledger="rows", members="plain")
     as_rows = installation.publish()
     installation.work(as_rows)
 
+    assert close < bytes_of_members() - close
     assert in_blocks == {"rejected": 2}
     assert rows() == {"rejected": 4, "accepted": 15}
     first, second = told(kept), told(as_rows)

@@ -1,7 +1,6 @@
 """Batches: written by the fan-out, taken by lease, recorded slice by slice, finished once."""
 
-from array import array
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -20,6 +19,8 @@ from sqlalchemy import (
 
 from push_pipeline.db import List, any_of
 from push_pipeline.devices.targets import REACHABLE, Reachable, find_targets
+from push_pipeline.ledger.members import pack, pack_closely
+from push_pipeline.ledger.members import unpack as unpack  # noqa: PLC0414 - exported
 from push_pipeline.ledger.runs import begin_closing, end_closing
 from push_pipeline.ledger.state_machine import SENDABLE
 from push_pipeline.ledger.values import (
@@ -52,32 +53,26 @@ class LeaseLost(Exception):
     """Another worker has taken the batch over: what was just done must not be recorded."""
 
 
-def pack(keys: Iterable[int]) -> bytes:
-    """Pack device keys into eight bytes each."""
-    return array("q", keys).tobytes()
-
-
-def unpack(members: bytes) -> list[int]:
-    """Read packed device keys."""
-    return array("q", members).tolist()
-
-
 _INSERT = insert(Batch).returning(BATCH.id, sort_by_parameter_order=True)
 
 
 def insert_batches(
-    connection: Connection, new: Sequence[NewBatch], woken_at: int | None
+    connection: Connection, new: Sequence[NewBatch], woken_at: int | None, *, closely: bool = False
 ) -> list[int]:
-    """Write batch rows and return their keys, in order."""
+    """Write batch rows and return their keys, in order.
+
+    `closely`: their members in few bytes, which the release before does not read.
+    """
     if not new:
         return []
+    packed = pack_closely if closely else pack
     rows = [
         {
             "run_id": one.run_id,
             "platform": one.platform,
             "environment": one.environment,
             "bulk": one.bulk,
-            "members": pack(one.members),
+            "members": packed(one.members),
             "size": len(one.members),
             "attempt": one.attempt,
             "doubtful": one.doubtful,

@@ -3,12 +3,13 @@
 import random
 import uuid
 from array import array
+from itertools import accumulate
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from push_pipeline.ledger.batches import pack, unpack
+from push_pipeline.ledger.members import pack, pack_closely, unpack
 from push_pipeline.ledger.notification_id import notification_ids
 from push_pipeline.ledger.values import Standing
 from push_pipeline.outcome import Outcome, Settled
@@ -117,6 +118,28 @@ def test_a_page_is_cut_into_as_few_batches_as_possible_of_even_sizes(count: int,
 @given(st.lists(st.integers(1, 2**63 - 1), max_size=1000))
 def test_packed_members_are_read_back_as_they_were(keys: list[int]) -> None:
     assert unpack(pack(keys)) == keys
+    assert unpack(pack_closely(keys)) == keys
+
+
+@given(
+    st.integers(1, 2**62),
+    st.lists(st.integers(0, 2**33) | st.integers(0, 300) | st.integers(0, 2), max_size=1000),
+)
+def test_members_that_ascend_are_read_back_from_their_steps(first: int, steps: list[int]) -> None:
+    keys = list(accumulate(steps, initial=first))
+
+    packed = pack_closely(array("q", keys))
+
+    assert unpack(packed) == keys
+    assert len(packed) <= len(pack(keys))
+
+
+def test_members_that_lie_close_together_take_a_byte_each() -> None:
+    keys = range(10**9, 10**9 + 1000 * 200, 200)
+
+    assert len(pack(keys)) == 8_000
+    assert len(pack_closely(keys)) < 1_020
+    assert len(pack_closely([7])) == 8
 
 
 @given(st.lists(st.integers(1, 2**60 - 1), unique=True, max_size=50), st.integers(1, 9))

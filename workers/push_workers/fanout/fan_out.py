@@ -238,10 +238,12 @@ def _write(connection: Connection, run: RunView, step: Step, now: int) -> Page |
     if moved is None:
         return None
     due = [one for one in step.batches if one.not_before <= now]
-    keys = batches.insert_batches(connection, due, woken_at=now)
+    closely = get_settings().members == "close"
+    keys = batches.insert_batches(connection, due, woken_at=now, closely=closely)
     _note_activity(connection, moved, step, now)
     later = [one for one in step.batches if one.not_before > now]
-    batches.insert_batches(connection, later, woken_at=None)  # the tick wakes them
+    # The tick wakes these.
+    batches.insert_batches(connection, later, woken_at=None, closely=closely)
     return Page(moved, keys, due, step.held)
 
 

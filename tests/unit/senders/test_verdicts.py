@@ -57,7 +57,8 @@ def test_nothing_is_made_of_who_was_accepted_before_somebody_asks() -> None:
     assert asked == []
     assert list(verdicts.names_of_accepted()) == ["id-0", "id-2"]
     assert verdicts[2] == Verdict(Outcome.ACCEPTED, None, "id-2")
-    assert asked == ["once"]
+    assert [*Made(3, make), *verdicts.names[:1]] == ["id-0", "id-1", "id-2", "id-0"]
+    assert asked == ["once", "once"]
 
 
 def test_all_may_be_judged_alike_and_once_more() -> None:

@@ -7,7 +7,7 @@ What differs between two devices is then a few bytes between pieces that are enc
 import re
 import secrets
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
@@ -101,6 +101,11 @@ class Splice:
     room: int
     counts_texts: bool
     one_of: list[int]
+    form: bytes = field(init=False)  # the pieces, with a place between each two
+
+    def __post_init__(self) -> None:
+        pieces = [piece.replace(b"%", b"%%") for piece in self.pieces]
+        object.__setattr__(self, "form", b"%b".join(pieces))
 
     def body(self, words: Words) -> bytes | Verdict:
         """Return the body with a device's words, or why it is not sent to."""
@@ -110,12 +115,9 @@ class Splice:
             return EMPTY
         encoded = [orjson.dumps(word)[1:-1] for word in words]
         counted = [word.encode() for word in words] if self.counts_texts else encoded
-        if sum(len(counted[place]) for place in self.places) > self.room:
+        if sum([len(counted[place]) for place in self.places]) > self.room:
             return TOO_LARGE
-        body = [self.pieces[0]]
-        for place, piece in zip(self.places, self.pieces[1:], strict=True):
-            body += (encoded[place], piece)
-        return b"".join(body)
+        return self.form % tuple([encoded[place] for place in self.places])
 
 
 class Prepared(NamedTuple):
@@ -143,17 +145,15 @@ def send_each_its_own(
     A device for whom the notification is too large or empty is refused here; the others are sent
     to.
     """
-    bodies = prepared.bodies(said)
-    fit = [(n, body) for n, body in enumerate(bodies) if isinstance(body, bytes)]
-    sent = sender.send(
-        prepared.rendered,
-        [targets[n] for n, _ in fit],
-        [ids[n] for n, _ in fit],
-        [body for _, body in fit],
-        on_pause,
-    )
-    refused = {n: body for n, body in enumerate(bodies) if isinstance(body, Verdict)}
-    return Verdicts(len(bodies), refused).put([n for n, _ in fit], sent)
+    made = prepared.bodies(said)
+    bodies = [body for body in made if isinstance(body, bytes)]
+    if len(bodies) == len(made):  # nearly always
+        return sender.send(prepared.rendered, targets, ids, bodies, on_pause)
+    refused = {n: body for n, body in enumerate(made) if isinstance(body, Verdict)}
+    fit = [n for n in range(len(made)) if n not in refused]
+    to, theirs = [targets[n] for n in fit], [ids[n] for n in fit]
+    sent = sender.send(prepared.rendered, to, theirs, bodies, on_pause)
+    return Verdicts(len(made), refused).put(fit, sent)
 
 
 def words_of(columns: Sequence[str], user: tuple[str, Mapping[str, Any]] | None) -> Words:
@@ -173,7 +173,7 @@ def words_of(columns: Sequence[str], user: tuple[str, Mapping[str, Any]] | None)
 def _find(properties: Mapping[str, Any], column: str) -> Any:
     value: Any = properties
     for name in column.split("."):
-        value = value.get(name) if isinstance(value, Mapping) else None
+        value = value.get(name) if isinstance(value, dict) else None
     return value
 
 

@@ -1,6 +1,6 @@
 """A slice's verdicts as one value: nearly all devices are accepted, so the others are named."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import repeat
 from types import MappingProxyType
 from typing import Final, Generic, Self, TypeVar, overload
@@ -34,9 +34,15 @@ class Made(Sequence[Value_co], Generic[Value_co]):
     def __getitem__(self, at: slice) -> Sequence[Value_co]: ...
 
     def __getitem__(self, at: int | slice) -> Value_co | Sequence[Value_co]:
+        return self._all()[at]
+
+    def __iter__(self) -> Iterator[Value_co]:
+        return iter(self._all())
+
+    def _all(self) -> Sequence[Value_co]:
         if self._made is None:
             self._made = self._make()
-        return self._made[at]
+        return self._made
 
 
 class Verdicts(Sequence[Verdict]):

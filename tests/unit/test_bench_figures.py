@@ -157,6 +157,11 @@ def test_growth_is_compared_with_fifty_thousand_devices():
     assert (memory.name[-19:], memory.values) == ("1,000,000 of 10,000", [1.1])
 
 
+def test_a_single_push_is_compared_with_one_beside_an_idle_app():
+    told = {"idle": {"p50": 20, "p99": 50}, "backlog": {"p99": 75}, "broadcast": {"p99": 100}}
+    assert [row.values for row in found.fairness(told)] == [[20], [50], [1.5], [2.0]]
+
+
 def test_a_document_is_one_or_one_on_each_line():
     assert document('[{"a": 1}]\n') == [{"a": 1}]
     assert document('{"a": 1}\n{"a": 2}\n') == [{"a": 1}, {"a": 2}]

@@ -9,12 +9,14 @@ import logging
 import os
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, TypeVar
 
+import orjson
 from celery import Celery
 from kombu.entity import Queue
 from kombu.exceptions import BatchPublishError, OperationalError
@@ -302,17 +304,55 @@ def _send(app: Celery, wakes: list[Wake]) -> None:
         app.producer_or_acquire() as producer,
         producer.batch(max_size=PIPELINE_LENGTH) if len(wakes) > 1 else nullcontext(),
     ):
+        declared: set[str] = set()
         for one in wakes:
-            app.send_task(
-                one.task,
-                (one.key,),
-                queue=one.queue,
-                eta=one.at,
-                argsrepr=f"({one.key},)" if one.of is None else f"({one.key}, {one.of})",
-                headers=_headers(one, in_turn),
-                producer=producer,
-                ignore_result=True,
-            )
+            again = one.queue in declared and one in in_turn
+            (_send_again if again else _send_task)(app, producer, one, _headers(one, in_turn))
+            declared.add(one.queue)
+
+
+def _send_task(app: Celery, producer: Any, one: Wake, headers: dict[str, Any] | None) -> None:
+    app.send_task(
+        one.task,
+        (one.key,),
+        queue=one.queue,
+        eta=one.at,
+        argsrepr=_shown_arguments(one),
+        headers=headers,
+        producer=producer,
+        ignore_result=True,
+    )
+
+
+def _send_again(app: Celery, producer: Any, one: Wake, headers: dict[str, Any] | None) -> None:
+    """Send one more that has a turn, to a queue of Redis that was declared just now.
+
+    Celery would look for its route and declare its queue each time. The message is the same,
+    save that it does not name the task that it was sent from.
+    """
+    task_id = str(uuid.uuid4())
+    message = app.amqp.as_task_v2(
+        task_id,
+        one.task,
+        (one.key,),
+        argsrepr=_shown_arguments(one),
+        kwargsrepr="{}",
+        ignore_result=True,
+    )
+    producer.publish(
+        orjson.dumps(message.body).decode(),
+        content_type="application/json",
+        content_encoding="utf-8",
+        exchange="",
+        routing_key=one.queue,
+        delivery_mode=2,
+        headers={**message.headers, **(headers or {})},
+        **message.properties,
+    )
+
+
+def _shown_arguments(one: Wake) -> str:
+    return f"({one.key},)" if one.of is None else f"({one.key}, {one.of})"
 
 
 def _headers(one: Wake, in_turn: set[Wake]) -> dict[str, Any] | None:

@@ -1,12 +1,15 @@
 """Apps are served by turns, whatever each of them has waiting: the order itself, in Redis."""
 
+import base64
+import json
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import redis
 
 from push_pipeline import queues, turns
-from push_pipeline.settings import Settings
+from push_pipeline.settings import Settings, get_settings
 
 QUEUE = "apns"
 
@@ -52,6 +55,34 @@ def test_apps_take_turns_and_each_is_served_in_its_own_order() -> None:
     assert {key // 100 for key in taken[3:5]} == {key // 100 for key in taken[5:7]} == {1, 2}
     assert [key for key in taken if key < 200] == [100, 101, 102, 103]
     assert [key for key in taken if 200 <= key < 300] == [200, 201, 202]
+
+
+def test_all_wake_ups_of_a_batch_are_the_messages_that_celery_makes(broker: redis.Redis) -> None:
+    wake("a", 1, 2, 3)
+    first, *others = map(_message, broker.lrange(get_settings().key_prefix + QUEUE, 0, -1)[::-1])
+
+    assert len(others) == 2
+    assert first["headers"]["task"] == queues.DELIVER["apns"]
+    assert first["headers"][queues.IN_TURN] is True
+    for key, message in enumerate(others, start=2):
+        assert message.pop("body")[0] == [key]
+        assert message.pop("argsrepr") == f"({key},)"
+        assert message == {name: first[name] for name in message}
+
+
+def _message(sent: bytes) -> dict[str, Any]:
+    """Read a message without what is its own: the ids of task and delivery, which must be there."""
+    message: dict[str, Any] = json.loads(sent)
+    headers, properties = message["headers"], message["properties"]
+    ids = {headers.pop("id"), headers.pop("root_id"), properties.pop("correlation_id")}
+    assert len(ids) == 1
+    assert properties.pop("delivery_tag")
+    for name in ("reply_to", "argsrepr"):  # nobody replies; it stands in the headers
+        properties.pop(name, None)
+    message["body"] = json.loads(base64.b64decode(message["body"]))
+    message["rest of the body"] = message["body"][1:]
+    message["argsrepr"] = headers.pop("argsrepr")
+    return message
 
 
 def test_who_comes_back_to_the_queue_waits_behind_the_others_once() -> None:

@@ -15,6 +15,10 @@ from push_pipeline.queues import Wake
 
 logger = logging.getLogger(__name__)
 
+#: Seconds between two sendings. A sending costs as much as a dozen wake-ups that share it; one that
+#: comes after a silence is sent at once.
+GATHER_SECONDS = 0.01
+
 WakeQueue = SimpleQueue[list[Wake] | None]
 
 
@@ -22,23 +26,26 @@ WakeQueue = SimpleQueue[list[Wake] | None]
 def waking_behind() -> Iterator[None]:
     """Send this process's wake-ups from a thread; at the end, what is left is sent first."""
     waiting: WakeQueue = SimpleQueue()
-    thread = threading.Thread(target=_send_until_told, args=(waiting,), name="waker")
+    ending = threading.Event()
+    thread = threading.Thread(target=_send_until_told, args=(waiting, ending), name="waker")
     thread.start()
     queues.hand_wakes_to(waiting.put)
     try:
         yield
     finally:
         queues.hand_wakes_to(None)
+        ending.set()
         waiting.put(None)
         thread.join()
 
 
-def _send_until_told(waiting: WakeQueue) -> None:
+def _send_until_told(waiting: WakeQueue, ending: threading.Event) -> None:
     while (todo := waiting.get()) is not None:
         try:
             queues.wake_now([*todo, *_drain(waiting)])
         except Exception:  # a thread that ended would leave every later wake-up to the tick
             logger.exception("wake-ups were not sent; the tick will send them")
+        ending.wait(GATHER_SECONDS)
 
 
 def _drain(waiting: WakeQueue) -> Iterator[Wake]:

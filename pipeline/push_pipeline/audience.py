@@ -174,7 +174,7 @@ def may_have(connection: Connection, selection: Selection, platform: str, now: i
     if selection.user_ids or selection.device_ids:
         found = page_query(asked, 0, None, now).limit(1)
         return connection.execute(found).first() is not None
-    in_app = _app_has(connection, selection.app_id, platform)
+    in_app = app_has(connection, selection.app_id, platform)
     if selection.channel is None or not in_app:
         return in_app
     there = DEVICE.platform == platform, DEVICE.state == "active"
@@ -186,7 +186,8 @@ def may_have(connection: Connection, selection: Selection, platform: str, now: i
     return bool(fit) or seen == LOOKED_AT
 
 
-def _app_has(connection: Connection, app_id: str, platform: str) -> bool:
+def app_has(connection: Connection, app_id: str, platform: str) -> bool:
+    """Tell whether an app has a device of a platform that is in service; it reads one entry."""
     # By the index of those in service, also in a plan for any value: its condition stands here
     # word for word, and an order is asked for that no other way to read has.
     named = select(DEVICE.platform).where(DEVICE.app_id == app_id, IN_SERVICE)

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from push_pipeline import db, default_app, publish, register_device, status
-from push_pipeline.cli import checks
+from push_pipeline.cli import checks, route_checks
 from push_pipeline.cli.root import DONE, FAILED, run
 from push_pipeline.clock import now_ms
 from push_pipeline.credentials import WebPushCredential
@@ -55,6 +55,9 @@ def audience(to: Any) -> int:
 def test_a_message_for_all_is_for_browsers_where_the_app_has_a_key() -> None:
     register_device("phone", "1" * 64, "IOS")
     register_device("page", Browser().to_json(), "WEB")
+    assert [one.says.partition(": `")[0] for one in route_checks.unreachable()] == [
+        f"{APP}: nothing is sent to its devices of {name}" for name in ("IOS", "WEB")
+    ]
     for to, reached in (("ALL", 1), (15, 1), ("IOS|ANDROID", 1), ("WEB", 1), (16, 1), (17, 2)):
         assert audience(to) == reached
     with db.writing() as connection:

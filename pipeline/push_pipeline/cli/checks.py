@@ -71,6 +71,7 @@ def examine() -> Iterator[Finding]:
         _proxy,
         _trust,
         route_checks.credentials,
+        route_checks.unreachable,
         route_checks.budgets,
         route_checks.broadcast_channels,
         _sealed,

@@ -1,14 +1,16 @@
 """What `doctor` looks at of the apps' ways to their providers."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from push_pipeline import db
+from push_pipeline.audience import app_has
 from push_pipeline.budgets import budget_key, limits_of, read_bucket, says
 from push_pipeline.cli.finding import Finding
 from push_pipeline.clock import iso, now_ms
 from push_pipeline.credentials import certificate_end, origin_of, unseal
+from push_pipeline.directory.apps import list_apps
 from push_pipeline.directory.broadcast_channels import count_channels
 from push_pipeline.directory.provider_routes import find_credential, list_routes, why_closed
 from push_pipeline.errors import BadCredential, SettingsError
@@ -67,6 +69,25 @@ def budgets() -> Iterator[Finding]:
         stored = read_bucket(budget_key(route["id"]))
         name = " ".join(str(route[part]) for part in ("app_id", "provider", "environment"))
         yield Finding("budget", True, f"{name.rstrip()}: {says(limits, stored, now_ms() / 1000)}")
+
+
+def unreachable() -> Iterator[Finding]:
+    """Tell of devices in service that no credential of their app reaches."""
+    with db.reading() as connection:
+        routes = list_routes(connection)
+        for app in list_apps(connection):
+            own = {route["provider"] for route in routes if route["app_id"] == app.id}
+            for platform in without_way(own):
+                if app_has(connection, app.id, platform):
+                    remedy = f"`{program()} app credentials {platform.family} {app.id} …`"
+                    says = f"{app.id}: nothing is sent to its devices of {platform}: {remedy}"
+                    yield Finding("unreachable", False, says)
+
+
+def without_way(providers: Collection[str]) -> list[Platform]:
+    """Return the platforms that none of these providers reaches; an iPhone may go by FCM."""
+    ways = {one: {one.family, *(["fcm"] if one is Platform.IOS else [])} for one in Platform}
+    return [one for one, its in ways.items() if not its & set(providers)]
 
 
 def broadcast_channels() -> Iterator[Finding]:

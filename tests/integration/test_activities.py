@@ -463,6 +463,9 @@ def test_a_start_can_be_cancelled_and_what_ended_starts_nowhere(
         ({"users": "ada", "state": {"t": "x" * 4096}}, PayloadTooLarge),
         ({"users": "ada", "alert": {"subtitle": "x"}}, InvalidParameter),
         ({"users": "ada", "alert": {"default": "x", "deutsch": "y"}}, InvalidParameter),
+        ({"users": "ada", "alert": ""}, InvalidParameter),
+        ({"users": "ada", "delivery_options": {"push_broadcast": "WEB"}}, InvalidParameter),
+        ({"users": "ada", "delivery_options": {"publish_policy": "PUBSUB"}}, InvalidParameter),
     ],
 )
 def test_what_is_wrong_is_refused_before_anything_is_written(
@@ -474,6 +477,9 @@ def test_what_is_wrong_is_refused_before_anything_is_written(
         update_activity("match-42", {"score": "1-0"})
     with pytest.raises(UnknownDevice):
         report_activity_token("nobody", updating(1), activity_id="match-42")
+    seldom: Any = "no"
+    with pytest.raises(InvalidParameter):
+        report_activity_token(phones[0], updating(1), activity_id="match-42", frequent=seldom)
 
     with db.reading() as connection:
         assert connection.execute(select(MESSAGE.id)).all() == []

@@ -194,6 +194,8 @@ def test_an_alert_is_said_in_the_language_that_is_asked_for() -> None:
         {"default": "Goal", "deutsch": "Tor"},
         {"default": "Goal", "de": "Tor", "DE": "Tor"},
         {"default": "Goal", "de": 5},
+        {"default": "Goal", "de": ""},
+        "",
         {"default": "a", **{f"aa-{n}": "b" for n in range(101)}},
     ],
 )

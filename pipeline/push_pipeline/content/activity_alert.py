@@ -13,10 +13,13 @@ def languages_of(alert: Alert | None) -> tuple[str, ...]:
     """Return the languages, in order, in which an alert says something of its own.
 
     Raises:
-        InvalidParameter: a text by language has no default, or is wrong in another way.
+        InvalidParameter: a text by language has no default, or is wrong in another way; or a text
+            is empty.
     """
+    if "" in (alert or {}).values():
+        raise InvalidParameter("alert: an empty text says nothing")
     texts = [
-        read_texts(f"alert: {name}", said)
+        read_texts(f"alert: {name}", said, blank=False)
         for name, said in (alert or {}).items()
         if is_by_language(said)
     ]

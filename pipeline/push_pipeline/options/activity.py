@@ -166,7 +166,9 @@ def read_alert(value: object) -> JsonObject:
     """
     alert = {"title": value} if isinstance(value, str) or _is_by_language(value) else value
     if not isinstance(alert, Mapping) or not alert or alert.keys() - _ALERT_KEYS:
-        raise InvalidParameter("alert is a text, or an object of title, body and sound")
+        raise InvalidParameter(
+            "alert is a text, texts by language with a default, or an object of title, body, sound"
+        )
     for name, said in alert.items():
         if isinstance(said, str) or _is_by_language(said):
             continue

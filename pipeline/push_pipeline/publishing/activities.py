@@ -263,6 +263,8 @@ def draft_activity(
     where = _where(said, channel, to)
     _check_delivery(said, to)
     meant = to.model_copy(update={"activity": said.audience})
+    if not meant.platforms:
+        raise InvalidParameter("an activity is on iPhones and Android devices: none are meant")
     told = said.told()
     words = in_languages(
         languages_of(told.alert), lambda language: _say(language, told, meant.platforms, now)
@@ -304,6 +306,8 @@ def report_activity_token(
     """
     check_use(activity_id, attributes_type)
     _check_token(token)
+    if not isinstance(frequent, bool | None):
+        raise InvalidParameter("frequentPushesEnabled is true or false")
     now = now_ms()
     with db.writing() as connection:
         app_id = resolve_app(connection, app)

@@ -52,8 +52,6 @@ def report_token(asking: Asking, claiming: Claiming, body: JsonObject) -> Activi
         remove_activity_token(device_id, **use, app=asking.app_id)
         return ActivityAnswer()
     frequent = body.get("frequentPushesEnabled")
-    if not isinstance(frequent, bool | None):
-        raise InvalidParameter("frequentPushesEnabled is true or false")
     token = _text(body, "token")
     answer = report_activity_token(device_id, token, **use, frequent=frequent, app=asking.app_id)
     return ActivityAnswer(**asdict(answer))

@@ -36,7 +36,7 @@ VICTIMS = ("worker", "beat", "broker")
 ROUNDS = 2
 
 #: Seconds between two kills, from and to.
-PAUSE = (0.5, 3.0)
+PAUSE = (0.3, 1.5)
 
 pytestmark = pytest.mark.slow
 

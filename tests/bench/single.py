@@ -110,6 +110,8 @@ def push(channel: str, context: Context, step: Callable) -> None:
     run_id = run_of(message_id)
     with step("fan_out"):
         fan_out(run_id)
+    while fan_out(run_id):
+        pass  # its turn was over, since the machine is busy
     for key in batches_of(run_id):
         with step("deliver"):
             deliver(key, context)

@@ -124,3 +124,27 @@ def test_cancel_while_a_last_slice_is_recorded_and_ends_its_run_does_not_deadloc
         assert done.result()
 
     assert status(message_id)["status"] == "published"
+
+
+def test_of_two_last_runs_that_end_in_the_same_moment_one_ends_the_message() -> None:
+    message_id = repeat()
+    with db.writing() as connection:
+        one = runs.find_run(connection, first_run(message_id))
+        assert one is not None
+        assert runs.begin(connection, one, now_ms(), now_ms() + 60_000)
+        write_next(connection, one, now_ms())
+        connection.execute(text("UPDATE pipeline_run SET state = 'sending'"))
+        keys = list(connection.scalars(select(RUN.id).where(RUN.message_id == message_id)))
+
+    def close(key: int) -> object:
+        with db.writing() as connection:
+            return runs.close_if_done(connection, key, now_ms())
+
+    with ThreadPoolExecutor(1) as other:
+        with db.engine().begin() as connection:
+            assert runs.close_if_done(connection, keys[0], now_ms())
+            done = other.submit(close, keys[1])
+            wait_until(somebody_waits, 10, "the second run at the message's lock")
+        assert done.result()
+
+    assert status(message_id)["status"] == "published"

@@ -266,6 +266,15 @@ _CLOSE = Ready(
 _ENDED = RUN.id.table.alias("ended")
 _ITS_MESSAGE = select(_ENDED.c.message_id).where(_ENDED.c.id == bindparam("run_id"))
 _OF_ITS_MESSAGE = RUN.message_id == _ITS_MESSAGE.scalar_subquery()
+# Of two runs that end in the same moment neither sees the other's end: one waits here for it.
+_MESSAGE_OF_MANY = Ready(
+    select(MESSAGE.id)
+    .where(
+        MESSAGE.id == _ITS_MESSAGE.scalar_subquery(),
+        exists().where(_OF_ITS_MESSAGE, RUN.id != bindparam("run_id")),
+    )
+    .with_for_update(key_share=True)
+)
 _OF_CLOSED = Ready(
     select(
         exists().where(_OF_ITS_MESSAGE, RUN.finished_at.is_(None)),
@@ -300,6 +309,7 @@ class Closing(NamedTuple):
 def begin_closing(connection: Connection, run_id: int, now: int) -> Closing:
     """Finish a run that has nothing open, and ask what that means for its message."""
     closed = _CLOSE.send(connection, {"run_id": run_id, "now": now})
+    _MESSAGE_OF_MANY.send(connection, {"run_id": run_id})
     return Closing(closed, _OF_CLOSED.send(connection, {"run_id": run_id}))
 
 

@@ -50,16 +50,23 @@ class RunningSimulator:
 
 
 def start_worker(
-    spawn: Spawn, queues: str = ALL_QUEUES, *, children: int = 2, level: str = "info", **env: str
+    spawn: Spawn,
+    queues: str = ALL_QUEUES,
+    *,
+    children: int = 2,
+    level: str = "info",
+    wait: bool = True,
+    **env: str,
 ) -> Process:
-    """Start a worker for some queues and wait until it takes tasks."""
+    """Start a worker for some queues and wait, unless told otherwise, until it takes tasks."""
     worker = spawn(
         PYTHON, "-m", "celery", "-A", "push_workers.app", "worker",
         "-Q", queues, "-c", str(children), "--without-gossip", "--without-mingle",
         "-l", level, "-n", f"{os.urandom(4).hex()}@test",
         env=env,
     )  # fmt: skip
-    worker.wait_for(" ready.")
+    if wait:
+        worker.wait_for(" ready.")
     return worker
 
 

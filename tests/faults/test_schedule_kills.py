@@ -57,7 +57,8 @@ class Installation:
         self.killed[victim] += 1
         if victim == "worker":
             self.workers.pop(rng.randrange(len(self.workers))).kill()
-            self.workers.append(self.stand.start_worker(children=CHILDREN))
+            # Nobody waits until it is ready: on a busy machine all would be sent by then.
+            self.workers.append(self.stand.start_worker(children=CHILDREN, wait=False))
         elif victim == "beat":
             self.beat.kill()
             self.beat = self.stand.start_beat()

@@ -155,6 +155,7 @@ def check_readme(up: Process) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_everything_works_without_any_configuration_and_stops_with_nothing_left(spawn, tmp_path):
     up = start(spawn)
     devices = "".join(json.dumps(one) + "\n" for one in population(300, 1, Mix()))
@@ -187,6 +188,7 @@ def test_everything_works_without_any_configuration_and_stops_with_nothing_left(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_what_dies_is_started_again_and_no_message_is_lost_not_even_of_a_killed_up(spawn, tmp_path):
     up = start(spawn, "--no-flower")
     devices = "".join(json.dumps(one) + "\n" for one in population(50, 1, Mix()))

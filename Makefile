@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 ARGS ?=
-PROCESSES ?= 4
+PROCESSES ?= 3
 
 # What is started hundreds of times by the tests reads what was compiled the first time.
 unexport PYTHONDONTWRITEBYTECODE

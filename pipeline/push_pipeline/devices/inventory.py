@@ -143,7 +143,10 @@ def _read_page(connection: Connection, wanted: _Wanted, after: int, limit: int) 
     keys = _stretch(wanted, after)
     last = keys.order_by(keys.selected_columns[0]).offset(looked_at - 1).limit(1)
     end: int | None = connection.execute(last).scalar()
-    statement = select(Device).where(db.found_in(DEVICE.id, _stretch(wanted, after, end)))
+    # In their order too, as above: else a plan for any channel reads all subscriptions.
+    stretch = _stretch(wanted, after, end)
+    stretch = stretch.order_by(stretch.selected_columns[0])
+    statement = select(Device).where(db.found_in(DEVICE.id, stretch))
     # Said of devices as well, so that a planner reads a narrow stretch of them.
     statement = statement.where(*_between(DEVICE.id, after, end)).order_by(DEVICE.id)
     if wanted.platform is not None:

@@ -124,7 +124,12 @@ def _sorted_by(key: SortKey) -> ColumnElement[Any]:
 def _among(
     statement: Select[*Columns], channel: int, clause: str | None, now: int
 ) -> Select[*Columns]:
-    within = select(SUBSCRIPTION.device_key).where(SUBSCRIPTION.channel_key == channel)
+    within = (
+        select(SUBSCRIPTION.device_key)
+        .where(SUBSCRIPTION.channel_key == channel)
+        # Of an index: else a plan for any channel, which is a large one, reads all of them.
+        .order_by(SUBSCRIPTION.device_key)
+    )
     current = DEVICE.expires_at.is_(None) | (DEVICE.expires_at > now)
     found = statement.where(found_in(DEVICE.id, within), current)
     if clause is None:

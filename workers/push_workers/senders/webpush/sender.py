@@ -89,7 +89,9 @@ class WebPushSender:
                 origin, body = sealed
                 letters[origin].append(_Letter(n, target, body))
         self._make_room(letters)
-        verdicts = Verdicts(len(targets), unsent)
+        # Whom no push service gave a verdict on would else count as accepted.
+        unjudged = dict.fromkeys(range(len(targets)), _EXPIRED)
+        verdicts = Verdicts(len(targets), {**unjudged, **unsent})
         for origin, judged in self._deliver(rendered, letters, ids, on_pause).items():
             verdicts = verdicts.put([letter.position for letter in letters[origin]], judged)
         return verdicts

@@ -147,6 +147,14 @@ def test_trailers_are_no_headers(api: Client) -> None:
     assert publish(api, "Transfer-Encoding: chunked", chunks).status == 200
 
 
+def is_closed(connection: socket.socket) -> bool:
+    """Closed in order, or reset because it was closed before what it sent had been read."""
+    try:
+        return connection.recv(1) == b""
+    except ConnectionResetError:
+        return True
+
+
 def test_heads_left_half_open_keep_nobody_out_and_are_told(
     api: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -160,7 +168,7 @@ def test_heads_left_half_open_keep_nobody_out_and_are_told(
         for one in connections:
             one.sendall(b"GET /info HTTP/1.1\r\n")
         assert api.publish().status == 200
-        assert connections[0].recv(1) == b"", "the oldest makes room"
+        assert is_closed(connections[0]), "the oldest makes room"
         connections[-1].sendall(b"Host: x\r\n\r\n")
         assert connections[-1].recv(8) == b"HTTP/1.1"
     assert "127.0.0.1 left many requests half open" in caplog.text

@@ -410,6 +410,16 @@ def waiting_for_a_turn(queue: str) -> int:
     return _ask(lambda client, prefix: turns.count(client, prefix, queue)) or 0
 
 
+def others_wait(environment: str, app_id: str) -> bool:
+    """Tell whether an app's broadcast keeps others waiting; no if the broker is away."""
+    if _taker is not None:
+        return False
+    lane = provider_of(environment)
+    return bool(
+        _ask(lambda client, prefix: turns.others_wait(client, prefix, lane, lane + BULK, app_id))
+    )
+
+
 def evaluate(script: str, names: Sequence[str], arguments: Sequence[Any]) -> Any:
     """Run a script in the broker on keys by these names; None where it does not answer."""
     return _ask(

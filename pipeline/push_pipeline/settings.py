@@ -141,7 +141,9 @@ class Settings(BaseSettings):
     )
 
     batch_size: Annotated[int, Ge(1), Le(1000)] = Field(
-        1000, description="Most devices handled by one task", json_schema_extra={"unit": "devices"}
+        1000,
+        description="Most devices handled by one task; five times as many of a large audience",
+        json_schema_extra={"unit": "devices"},
     )
     doubt_window: Annotated[int, Ge(1), Le(1000)] = Field(
         512,

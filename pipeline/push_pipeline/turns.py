@@ -81,6 +81,25 @@ def count(client: Any, prefix: str, queue: str) -> int:
     return counted
 
 
+#: KEYS: the set of the lane of single pushes, and the last numbers of the lane of broadcasts.
+#: ARGV: the app that asks.
+_OTHERS = """
+if redis.call('ZCARD', KEYS[1]) > 0 then return 1 end
+local apps = redis.call('HLEN', KEYS[2])
+for _, one in ipairs({'', ARGV[1]}) do apps = apps - redis.call('HEXISTS', KEYS[2], one) end
+return apps > 0 and 1 or 0
+"""
+
+
+def others_wait(client: Any, prefix: str, lane: str, bulk: str, app_id: str) -> bool:
+    """Tell whether anything waits in a lane, or another app had something in its bulk lane.
+
+    The latter since that was last empty: so it may be done already, which costs the asker little.
+    """
+    keys = _places(prefix, lane)[0], _places(prefix, bulk)[1]
+    return bool(client.eval(_OTHERS, 2, *keys, app_id))
+
+
 def _places(prefix: str, queue: str) -> tuple[str, str]:
     return f"{prefix}turns:{queue}", f"{prefix}turns:{queue}:apps"
 

@@ -6,12 +6,16 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import select
 
-from push_pipeline import cancel, db
+from push_pipeline import cancel, db, queues
 from push_pipeline.budgets import Ask, budget_key, limits_of
 from push_pipeline.clock import now_ms
 from push_pipeline.models import BATCH, CREDENTIAL
 from push_pipeline.settings import Settings
+from push_workers.delivery import admission
+from push_workers.delivery.deliver import deliver
 from push_workers.delivery.process import Context
+from push_workers.fanout import fan_out as fan_outs
+from push_workers.fanout.fan_out import fan_out
 from tests.audience import android, ios
 from tests.installation import Installation
 
@@ -65,6 +69,43 @@ def test_a_batch_that_finds_nothing_is_put_back_as_it_was(slow: Installation) ->
     assert slow.work(message_id)["cancelled"] == 30
 
 
+@pytest.mark.parametrize("waits_for_a_turn", [True, False], ids=["asked", "unasked"])
+def test_a_broadcasts_batch_lets_others_go_first_between_two_slices(
+    installation: Installation,
+    configure: Callable[..., Settings],
+    monkeypatch: pytest.MonkeyPatch,
+    waits_for_a_turn: bool,
+) -> None:
+    monkeypatch.setattr(admission, "TURN_SECONDS", 0.0)
+    monkeypatch.setattr(fan_outs, "FIRST_PAGE", DEVICES - 1)  # a broadcast has more than a page
+    configure(apns_rate=DEVICES, doubt_window=10)
+    installation.context = Context()
+    installation.register(ios(DEVICES))
+    message_id = installation.publish()
+    fan_out(installation.run_id(message_id))
+    batches = installation.due_batches(message_id)
+    assert list(queues.following("apns.bulk")) == batches
+    if waits_for_a_turn:
+        queues.wake([queues.wake_for_batch(10**9, "another", "production", bulk=False)])
+    else:
+        monkeypatch.setattr(admission, "LONGEST_TURN_SECONDS", 0.0)
+
+    deliver(batches[0], installation.context)
+
+    row = the_batch(message_id)
+    assert (row.settled, row.doubt_end, row.lease_until) == (10, 10, None)
+    assert row.not_before <= now_ms()
+    assert list(queues.following("apns.bulk")) == batches[:1], "it has another turn"
+    key, limits = budget_of("apns", installation)
+    left = installation.context.budgets.take(key, limits, Ask(1, 1, 10_000)).allowed
+    assert left > DEVICES, "what it was allowed beyond is put back"
+    list(queues.following("apns"))
+    installation.context.budgets.put_back(key, limits, left)
+    run = installation.work(message_id)
+    assert (run["accepted"], run["resent"], run["state"]) == (DEVICES, 0, "finished")
+    assert set(installation.simulator.received().values()) == {1}
+
+
 def test_a_provider_that_says_it_is_too_much_is_sent_less(
     installation: Installation,
 ) -> None:
@@ -94,6 +135,8 @@ def budget_of(provider: str, installation: Installation) -> tuple:
 
 
 def the_batch(message_id: str):
+    """Return the first batch of the only message."""
     with db.reading() as connection:
         names = ("settled", "doubt_end", "stalls", "not_before", "lease_until")
-        return connection.execute(select(*(BATCH[name] for name in names))).one()
+        first = select(*(BATCH[name] for name in names)).order_by(BATCH.id).limit(1)
+        return connection.execute(first).one()

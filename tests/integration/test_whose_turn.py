@@ -122,6 +122,22 @@ def test_an_order_that_nobody_serves_goes_and_takes_no_more_than_its_bound(
     assert all(0 < broker.pttl(key) <= turns.KEPT_MS for key in broker.keys("p:turns:*"))
 
 
+def test_a_broadcast_is_told_who_waits_beside_it() -> None:
+    def waits(app_id: str) -> bool:
+        return queues.others_wait("production", app_id)
+
+    broadcasts = [queues.wake_for_batch(n, "a", "production", bulk=True) for n in (1, 2)]
+    queues.wake(broadcasts)
+    assert (waits("a"), waits("b")) == (False, True)
+    queues.wake([queues.wake_for_batch(3, "b", "production", bulk=True)])
+    assert waits("a")
+    assert sorted(queues.following(QUEUE + queues.BULK)) == [1, 2, 3]
+    assert not waits("a")
+    wake("a", 4)
+    assert waits("a")
+    assert not queues.others_wait("", "a"), "what waits for another provider"
+
+
 def test_a_broker_that_is_away_has_no_order(configure: Callable[..., Settings]) -> None:
     configure(broker_url="redis://127.0.0.1:1/0")
 

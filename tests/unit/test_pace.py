@@ -83,4 +83,11 @@ def test_the_pace_of_a_run(rate: float, over: int, audience: int, pace: float | 
 
 @pytest.mark.parametrize(("rate", "size"), [(None, 1000), (5_000, 1000), (300, 300), (0.2, 1)])
 def test_a_batch_is_for_a_second(rate: float | None, size: int) -> None:
-    assert batch_limit(rate, 1_000) == size
+    assert batch_limit(rate, 1_000, 0) == size
+
+
+def test_the_batches_of_a_large_audience_grow_but_never_those_of_a_paced_one() -> None:
+    befores = (0, 49_999, 100_000, 250_000, 10_000_000)
+    assert [batch_limit(None, 1_000, one) for one in befores] == [1000, 1000, 2000, 5000, 5000]
+    assert batch_limit(None, 20, 10_000_000) == 100
+    assert batch_limit(900, 1_000, 10_000_000) == 900

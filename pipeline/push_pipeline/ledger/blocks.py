@@ -13,7 +13,7 @@ _HEAD: Final = struct.Struct("<HHq?")
 
 #: Bytes of a batch's blocks from which on accepted members get rows instead. They are written
 #: anew with each slice, so very many small ones would cost more than rows do.
-FULL: Final = 512
+FULL: Final = 1024
 
 
 class Block(NamedTuple):

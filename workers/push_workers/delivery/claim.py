@@ -131,6 +131,7 @@ class Claim:
     lease_until: int = 0
     allowed_end: int = 0  # members before it may be sent to now …
     resume_at: int = 0  # … and the others not before this time
+    gives_way: bool = False  # to others that wait, behind the slice at hand
     unsure: bool = False  # whether a commit was made that nobody saw
     closed: ClosedRun | None = None  # its run, with its last slice
     reasons: dict[str, int] = field(default_factory=dict)

@@ -13,7 +13,7 @@ from push_pipeline.clock import now_ms
 from push_pipeline.ledger.batches import LeaseLost
 from push_pipeline.ledger.values import Standing, Tally
 from push_pipeline.platform import provider_of
-from push_workers.delivery.admission import ask_for_turn, cut_budget, give_back
+from push_workers.delivery.admission import Turn, ask_for_turn, cut_budget, give_back, give_way
 from push_workers.delivery.claim import Claim
 from push_workers.delivery.outlast import outlast
 from push_workers.delivery.process import Context, RunFacts
@@ -55,7 +55,7 @@ def deliver(batch_id: int, context: Context) -> bool:
 
 
 def _send_slices(claim: Claim, run: RunFacts, context: Context, span: tracing.Told) -> None:
-    provider = provider_of(claim.batch.environment)
+    provider, turn = provider_of(claim.batch.environment), Turn()
     for part in claim.slices:
         began = time.monotonic()
         asked: tracing.Attributes = {
@@ -66,6 +66,8 @@ def _send_slices(claim: Claim, run: RunFacts, context: Context, span: tracing.To
             report = send_slice(claim, part, run, context)
             tally = report.tally()
             tracing.tell(call, _became(report, tally))
+        if part.end < claim.allowed_end and turn.is_over(claim):
+            give_way(claim, part, context)
         goes_on = outlast(claim, partial(record_slice, claim, part, report, context))
         outlast(claim, partial(tell_others, claim, report, context))
         if report.overloaded:

@@ -20,7 +20,7 @@ from push_pipeline.ledger.blocks import Block, append
 from push_pipeline.ledger.deliveries import insert_deliveries
 from push_pipeline.ledger.due_batches import find_parked, release_parked
 from push_pipeline.ledger.state_machine import RunState
-from push_pipeline.ledger.values import NewBatch, Progress, Standing
+from push_pipeline.ledger.values import DueBatch, NewBatch, Progress, Standing
 from push_pipeline.outcome import NO_VERDICTS, Recent, RestCause, Settled, Verdict
 from push_pipeline.platform import provider_of
 from push_workers.delivery.claim import Claim, Probe, SettleRest, Slice, without_others_hold
@@ -86,6 +86,12 @@ def _with_next(progress: Progress, part: Slice, context: Context, now: int) -> P
     return progress._replace(doubt_end=part.next_end, stalls=1, lease_until=until, woken_at=now)
 
 
+def _until(progress: Progress, claim: Claim, not_before: int, now: int) -> Progress:
+    """Leave the batch until a time; whoever gives way wakes it himself."""
+    claim.gives_way = claim.gives_way and not_before <= now
+    return progress._replace(not_before=not_before, woken_at=now if claim.gives_way else None)
+
+
 def _record(claim: Claim, part: Slice, report: Report, context: Context, now: int) -> Progress:
     batch = claim.batch
     with db.writing() as connection:
@@ -103,7 +109,7 @@ def _record(claim: Claim, part: Slice, report: Report, context: Context, now: in
         elif goes_on:
             progress = _with_next(progress, part, context, now)
         else:
-            progress = progress._replace(not_before=rest_until or now)
+            progress = _until(progress, claim, rest_until or now, now)
         ends_run = finished and claim.batch.is_whole_run and _touches_nothing_else(claim, report)
         later = _write(connection, claim, part.start, report, progress, now, ends_run=ends_run)
         if report.route is not None and rest_until is not None:
@@ -127,6 +133,10 @@ def pause_at_once(claim: Claim, context: Context, verdict: Verdict) -> None:
 
 def tell_others(claim: Claim, report: Report, context: Context) -> None:
     """Tell the other workers, and an operator, what a recorded slice says of route and run."""
+    if claim.gives_way:
+        message_id = context.run_facts(claim.batch.run_id).run.message_id
+        claim.released.append(_as_due(claim.batch, message_id))
+        claim.gives_way = False
     if claim.released:
         queues.wake(
             queues.wake_for_batch(
@@ -141,6 +151,10 @@ def tell_others(claim: Claim, report: Report, context: Context) -> None:
     _tell(claim, report)
     if claim.closed is not None:
         telemetry.run_closed(*claim.closed)
+
+
+def _as_due(batch: Standing, message_id: str) -> DueBatch:
+    return DueBatch(batch.id, batch.app_id, batch.environment, batch.bulk, message_id)
 
 
 def _choose_probe(

@@ -366,10 +366,11 @@ def plan_batches(
     routes: dict[tuple[str, str], list[array[int]]] = defaultdict(list)
     for platform, environment, kind, keys in groups:
         routes[platform, route_environment(kind, environment, default)].append(keys)
+    largest = batch_limit(run.rate, get_settings().batch_size, run.audience)
     return [
         NewBatch(run.id, platform, environment, part, bulk, not_before=now)
         for (platform, environment), parts in routes.items()
-        for part in cut_evenly(_merged(parts), batch_limit(run.rate, get_settings().batch_size))
+        for part in cut_evenly(_merged(parts), largest)
     ]
 
 

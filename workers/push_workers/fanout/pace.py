@@ -1,4 +1,4 @@
-"""When each batch of a paced run is due: spaced in the rows, so that no worker waits; pure."""
+"""How large a run's batches are, and when each of a paced run is due: spaced in the rows; pure."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,6 +8,10 @@ from push_pipeline.ledger.values import NewBatch
 #: Seconds of its rate that a batch of a paced run is for.
 BATCH_SECONDS = 1.0
 
+#: Batches that a run has at least before they grow, and times the usual that they grow to.
+ENOUGH = 50
+LARGEST = 5
+
 
 def pace_of(rate: float | None, over: int, audience: int) -> float | None:
     """Return the devices a second that a run is sent to; None where it is as fast as it can."""
@@ -16,9 +20,15 @@ def pace_of(rate: float | None, over: int, audience: int) -> float | None:
     return max(audience, 1) / over if over else None
 
 
-def batch_limit(rate: float | None, batch_size: int) -> int:
-    """Return how many members a batch may have."""
-    return batch_size if rate is None else max(1, min(batch_size, int(rate * BATCH_SECONDS)))
+def batch_limit(rate: float | None, batch_size: int, before: int) -> int:
+    """Return how many members a batch may have; `before` members of the run have theirs.
+
+    What a batch costs beside its members (a message, a claim, a few commits) is less of a large
+    audience's time that way, and there are always enough batches for all workers.
+    """
+    if rate is not None:
+        return max(1, min(batch_size, int(rate * BATCH_SECONDS)))
+    return max(batch_size, min(batch_size * LARGEST, before // ENOUGH))
 
 
 def spaced(

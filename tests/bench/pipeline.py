@@ -20,6 +20,7 @@ from sqlalchemy import select
 from push_pipeline import db, publish, status
 from push_pipeline.models import BATCH
 from push_pipeline.outcome import Settled
+from push_workers.consumer.prefork import keep_apart
 from push_workers.delivery.deliver import deliver
 from push_workers.delivery.process import Context
 from tests.bench.sink import Sink
@@ -131,6 +132,7 @@ TASKS = {"apns": ALIKE, "fcm": ALIKE, "words": WORDS}
 def measure_tasks(delays: list[int], rounds: int, devices: int, requests: int) -> list[dict]:
     """Deliver in this process, h2load beside, in turns; there are no workers to take it away."""
     with installation() as (sink, directory):
+        keep_apart()
         populate("apns", devices)
         populate("words", devices, words=True)
         populate("fcm", devices, google=True)

@@ -38,6 +38,7 @@ def _broadcast(run: RunView) -> bool:
 @signals.worker_init.connect
 def _prepare(**_: object) -> None:
     prefork.warm_up()
+    prefork.keep_apart()
 
 
 @signals.worker_process_init.connect

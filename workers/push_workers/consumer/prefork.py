@@ -4,6 +4,7 @@ After a start, and after a kill, every child meets its first task at the same mo
 others: what each of them then imports and compiles makes that moment's messages late.
 """
 
+import gc
 import logging
 
 from push_pipeline import db, queues, tracing
@@ -30,6 +31,17 @@ def warm_up() -> None:
     finally:
         db.close_connections()
         queues.forget()
+
+
+def keep_apart() -> None:
+    """Let the garbage collector pass over what there is: all modules, for as long as they run.
+
+    A slice makes thousands of values and drops them, and every so often the collector would look
+    through half a million others for their sake, in each child; and the memory that children
+    share with their parent would be copied as it counts.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def _ask_for_nothing() -> None:

@@ -120,6 +120,7 @@ class Claim:
     batch: Standing
     number: int
     members: list[int]
+    span: tuple[int, int]  # the smallest and the largest of them
     rules: Rules
     slices: list[Slice] = field(default_factory=list)
     targets: dict[int, Target] = field(default_factory=dict)  # those that are still registered

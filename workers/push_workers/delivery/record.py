@@ -204,7 +204,7 @@ def _progress(claim: Claim, start: int, settled: int, report: Report, now: int) 
         blocks = append(blocks, Block.of(start, claim.members[start:settled], accepted, now))
     if blocks is None:
         return progress
-    first, last = min(claim.members), max(claim.members)
+    first, last = claim.span
     return progress._replace(blocks=blocks, first_key=first, last_key=last)
 
 

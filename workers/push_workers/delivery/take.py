@@ -151,6 +151,7 @@ def _claimed(batch: Standing, context: Context, now: int) -> Claim:
         batch,
         batch.claims + 1,
         members,
+        (min(members), max(members)),
         rules,
         reasons=reasons,
         blocks=batch.blocks,

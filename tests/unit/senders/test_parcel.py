@@ -1,10 +1,10 @@
 from push_pipeline.platform import Platform
-from push_workers.senders.base import Rendered, Target
+from push_workers.senders.base import Rendered, Target, Targets
 from push_workers.senders.provider_sender import Parcel
 
 WHOLE = Parcel(
     Rendered(b"{}", Platform.IOS),
-    [Target(n, f"token-{n}", "apns") for n in range(3)],
+    Targets.of([Target(n, f"token-{n}", "apns") for n in range(3)]),
     ["id-0", "id-1", "id-2"],
     [b"Ann", b"Ben", b"Cem"],
 )

@@ -25,7 +25,7 @@ from push_workers.delivery.settle import (
     may_resend,
     settle,
 )
-from push_workers.senders.base import Target
+from push_workers.senders.base import Target, Targets
 from push_workers.senders.verdicts import Verdicts
 
 NOW = 1_000_000
@@ -50,7 +50,9 @@ NEW = replace(QUIET, proven=False)
 
 
 def report_of(*verdicts: Verdict, rules: Rules = RULES) -> Report:
-    targets = [Target(key, f"token-{key}", "apns") for key in range(1, len(verdicts) + 1)]
+    targets = Targets.of(
+        [Target(key, f"token-{key}", "apns") for key in range(1, len(verdicts) + 1)]
+    )
     return settle(
         targets, Verdicts.of(verdicts), rules, sent_at=NOW - 5, now=NOW, rng=random.Random(1)
     )

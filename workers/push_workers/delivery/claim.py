@@ -1,8 +1,9 @@
 """What a worker that was woken for a batch should do with it, and what it holds then; pure."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Final, NamedTuple, TypeVar
 
 from push_pipeline.ledger.blocks import is_full
 from push_pipeline.ledger.state_machine import SENDABLE, BatchState, RunState, batch_state
@@ -11,12 +12,18 @@ from push_pipeline.outcome import Settled
 from push_pipeline.platform import Platform
 from push_workers.delivery.personalise import Said
 from push_workers.delivery.settle import Rules
-from push_workers.senders.base import Target
+from push_workers.senders.base import Target, Targets
 from push_workers.senders.fcm.responses import ABOUT_APPLES_KEY
 
 #: Claims without a recorded slice between them after which a batch is taken for poisoned: it
 #: kills its worker, and would do so for ever.
 MAX_STALLS = 10
+
+
+Value = TypeVar("Value")
+
+NO_KINDS: Final[Mapping[int, str]] = MappingProxyType({})
+NO_LIVES: Final[Mapping[int, str | None]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +103,53 @@ def _end_without_sending(batch: Standing, now: int) -> SettleRest | None:
     return None
 
 
+def _of(keys: Sequence[int], column: Mapping[int, Value]) -> Sequence[Value]:
+    return [*map(column.__getitem__, keys)] if column else ()
+
+
+class Reach(Collection[int]):
+    """Who of a batch is still registered: tokens by device key; one kind of them, or one each."""
+
+    __slots__ = ("_kind", "_kinds", "_lives", "_tokens")
+
+    def __init__(
+        self,
+        tokens: Mapping[int, str],
+        kind: str = "",
+        kinds: Mapping[int, str] = NO_KINDS,
+        lives: Mapping[int, str | None] = NO_LIVES,
+    ) -> None:
+        self._tokens, self._kind, self._kinds, self._lives = tokens, kind, kinds, lives
+
+    @classmethod
+    def of(cls, targets: Sequence[Target]) -> "Reach":
+        """Take targets that were made one by one."""
+        return cls(
+            {one.device_key: one.token for one in targets},
+            kinds={one.device_key: one.kind for one in targets},
+            lives={one.device_key: one.live_token for one in targets},
+        )
+
+    def among(self, keys: Sequence[int]) -> Targets:
+        """Return those of some members that are reached, in their order."""
+        tokens = self._tokens
+        here = keys if all(map(tokens.__contains__, keys)) else [one for one in keys if one in self]
+        kinds, lives = _of(here, self._kinds), _of(here, self._lives)
+        return Targets(here, _of(here, tokens), self._kind, kinds, lives)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._tokens
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._tokens)
+
+    def __len__(self) -> int:
+        return len(self._tokens)
+
+
+NOBODY: Final = Reach({})
+
+
 class Slice(NamedTuple):
     """Members from `start` to `end`, and the end of the slice after it (the same: the last)."""
 
@@ -123,7 +177,7 @@ class Claim:
     span: tuple[int, int]  # the smallest and the largest of them
     rules: Rules
     slices: list[Slice] = field(default_factory=list)
-    targets: dict[int, Target] = field(default_factory=dict)  # those that are still registered
+    targets: Reach = NOBODY
     said: dict[int, Said] = field(default_factory=dict)  # to whom, where not all get the same
     tells_activity: bool = False  # an event of one, whose addresses are not its devices'
     seldom: frozenset[int] = frozenset()  # who is told of it at a lower priority

@@ -16,7 +16,7 @@ import orjson
 from push_pipeline.content import compact_json
 from push_pipeline.outcome import Outcome, Verdict
 from push_pipeline.platform import Platform
-from push_workers.senders.base import OnPause, Rendered, Sender, Target
+from push_workers.senders.base import OnPause, Rendered, Sender, Targets
 from push_workers.senders.verdicts import Verdicts
 
 #: What becomes of a device for whom the notification is too large with its user's words.
@@ -135,7 +135,7 @@ class Prepared(NamedTuple):
 def send_each_its_own(
     sender: Sender,
     prepared: Prepared,
-    targets: Sequence[Target],
+    targets: Targets,
     ids: Sequence[str],
     said: Sequence[Said],
     on_pause: OnPause | None = None,
@@ -151,7 +151,7 @@ def send_each_its_own(
         return sender.send(prepared.rendered, targets, ids, bodies, on_pause)
     refused = {n: body for n, body in enumerate(made) if isinstance(body, Verdict)}
     fit = [n for n in range(len(made)) if n not in refused]
-    to, theirs = [targets[n] for n in fit], [ids[n] for n in fit]
+    to, theirs = targets.only(fit), [ids[n] for n in fit]
     sent = sender.send(prepared.rendered, to, theirs, bodies, on_pause)
     return Verdicts(len(made), refused).put(fit, sent)
 

@@ -23,7 +23,7 @@ from push_workers.delivery.process import Context, RunFacts
 from push_workers.delivery.record import pause_at_once
 from push_workers.delivery.settle import Report, Rules, may_resend, settle
 from push_workers.senders.answers import unanswered
-from push_workers.senders.base import Target
+from push_workers.senders.base import Targets
 from push_workers.senders.verdicts import Made, Verdicts
 
 #: What becomes of those that a second call of a slice was for, where none was made.
@@ -62,19 +62,19 @@ def send_slice(claim: Claim, part: Slice, run: RunFacts, context: Context) -> Re
     keys = claim.members[part.start : part.end]
     if part.doubtful and not rules.may_resend:
         return Report.of_unsent(Settled.UNKNOWN, "WorkerLost", keys)
-    reached = [key for key in keys if key in claim.targets]
-    here = [claim.targets[key] for key in reached]
-    ids = Made(len(here), partial(notification_ids, run.run.message_id, run.run.n, reached))
+    here = claim.targets.among(keys)
+    ids = Made(len(here), partial(notification_ids, run.run.message_id, run.run.n, here.keys))
     counts = {} if run.badge_change(batch.platform) is None else count_badges(claim, part, run)
-    said = [_said(claim, key, counts) for key in reached] if prepared.splices else []
+    said = [_said(claim, key, counts) for key in here.keys] if prepared.splices else []
     verdicts = _tell(claim, run, prepared, _ToWhom(here, ids, said), context)
     dead: list[Evidence] = []
     if run.activity is not None:
         verdicts, dead = judge_addresses(here, verdicts, claim.read_at)
     report = settle(here, verdicts, rules, sent_at=claim.read_at, now=now_ms(), rng=context.rng)
     report.evidence += dead
-    gone = [key for key in keys if key not in claim.targets]
-    report.absorb(Report.of_unsent(_end_of_the_gone(rules), "NotRegistered", gone))
+    if len(here) < len(keys):
+        gone = [key for key in keys if key not in claim.targets]
+        report.absorb(Report.of_unsent(_end_of_the_gone(rules), "NotRegistered", gone))
     return report
 
 
@@ -98,14 +98,14 @@ def _said(claim: Claim, key: int, counts: Mapping[int, int]) -> Said:
 class _ToWhom(NamedTuple):
     """The devices of a slice, their notifications' ids, and what each is told (empty: the same)."""
 
-    targets: list[Target]
+    targets: Targets
     ids: Sequence[str]
     said: list[Said]
 
     def only(self, places: Sequence[int]) -> "_ToWhom":
         """Return those at some places."""
         said = [self.said[n] for n in places] if self.said else []
-        return _ToWhom([self.targets[n] for n in places], [self.ids[n] for n in places], said)
+        return _ToWhom(self.targets.only(places), [self.ids[n] for n in places], said)
 
 
 def _tell(
@@ -119,7 +119,7 @@ def _tell(
     if not claim.seldom:
         return _ask_provider(claim, prepared, to_whom, context)
     began = time.monotonic()
-    seldom = [n for n, one in enumerate(to_whom.targets) if one.device_key in claim.seldom]
+    seldom = [n for n, key in enumerate(to_whom.targets.keys) if key in claim.seldom]
     others = sorted({*range(len(to_whom.targets))} - {*seldom})
     first = _ask_provider(claim, prepared, to_whom.only(others), context)
     verdicts = Verdicts.alike(len(to_whom.targets), _LEFT).put(others, first)

@@ -21,7 +21,7 @@ from push_pipeline.outcome import (
     Verdict,
 )
 from push_workers.delivery.backoff import Backoff
-from push_workers.senders.base import Target
+from push_workers.senders.base import Target, Targets
 from push_workers.senders.verdicts import Verdicts
 
 #: Of at least this many answers lately …
@@ -219,7 +219,7 @@ def may_resend(policy: str, *, collapsible: bool) -> bool:
 
 
 def settle(
-    targets: Sequence[Target],
+    targets: Targets,
     verdicts: Verdicts,
     rules: Rules,
     *,
@@ -237,7 +237,7 @@ def settle(
     others = verdicts.others.values()
     change = route_change(verdicts, rules, now, rng)
     report = Report(
-        taken=Accepted(verdicts.of_accepted([one.device_key for one in targets]), verdicts),
+        taken=Accepted(verdicts.of_accepted(targets.keys), verdicts),
         route=change,
         suspicion=_suspicion(verdicts) if guard is Guard.STOP else None,
         recent=count(verdicts),

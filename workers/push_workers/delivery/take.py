@@ -1,7 +1,6 @@
 """Take a batch by its lease and read its tokens, or do what else its row asks for."""
 
 from collections.abc import Sequence
-from itertools import repeat
 
 from push_pipeline import db
 from push_pipeline.clock import now_ms
@@ -21,6 +20,7 @@ from push_workers.delivery.claim import (
     Decision,
     Leave,
     Park,
+    Reach,
     Send,
     SettleRest,
     cut_slices,
@@ -29,7 +29,6 @@ from push_workers.delivery.claim import (
 )
 from push_workers.delivery.process import Context
 from push_workers.delivery.record import close_run, settle_rest
-from push_workers.senders.base import Target
 
 #: Seconds in which a probe of a closed route is waited for before somebody sends another.
 PROBE_SECONDS = 1.0
@@ -91,7 +90,7 @@ def _lease(batch: Standing, window: int, context: Context, now: int) -> Claim | 
     return claim
 
 
-def _take(connection: Connection, claim: Claim, context: Context) -> dict[int, Target] | None:
+def _take(connection: Connection, claim: Claim, context: Context) -> Reach | None:
     """Take the batch, and return whom it goes to; None where another worker was faster."""
     batch, now = claim.batch, claim.read_at
     members, run = claim.members[batch.settled :], context.run_facts(batch.run_id)
@@ -107,19 +106,20 @@ def _take(connection: Connection, claim: Claim, context: Context) -> dict[int, T
     reached = find_activity_targets(connection, batch.app_id, meant, members, now)
     if run.activity.activity.may_be_eased:
         claim.seldom = frozenset(one.key for one in reached if one.seldom)
-    return {one.key: activity_target(one.key, one.token, one.kind, one.address) for one in reached}
+    return Reach.of([activity_target(one.key, one.token, one.kind, one.address) for one in reached])
 
 
-def _addressed(found: Sequence[Reachable], push_type: str | None) -> dict[int, Target]:
-    targets: dict[int, Target] = {}
-    for kind, keys, tokens in found:
-        if not takes(kind, push_type):
-            continue
-        count = len(keys)
-        alike = repeat(kind, count), repeat(None, count)
-        made = map(Target._make, zip(keys, tokens, *alike, strict=True))
-        targets.update(zip(keys, made, strict=True))
-    return targets
+def _addressed(found: Sequence[Reachable], push_type: str | None) -> Reach:
+    there = [one for one in found if takes(one.kind, push_type)]
+    if len(there) == 1:  # nearly always
+        kind, keys, tokens = there[0]
+        return Reach(dict(zip(keys, tokens, strict=True)), kind)
+    tokens_of: dict[int, str] = {}
+    kinds: dict[int, str] = {}
+    for kind, keys, tokens in there:
+        tokens_of.update(zip(keys, tokens, strict=True))
+        kinds.update(dict.fromkeys(keys, kind))
+    return Reach(tokens_of, kinds=kinds)
 
 
 def _is_overtaken(batch: Standing, context: Context) -> bool:

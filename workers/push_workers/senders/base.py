@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar, overload
 
 from push_pipeline.content import Content
 from push_pipeline.outcome import Verdict
 from push_pipeline.platform import Platform
 from push_workers.senders.verdicts import Verdicts
+
+Value = TypeVar("Value")
 
 
 class Target(NamedTuple):
@@ -20,6 +22,60 @@ class Target(NamedTuple):
 
     def __repr__(self) -> str:
         return f"Target(device_key={self.device_key}, kind={self.kind!r})"
+
+
+def _at(places: Sequence[int], column: Sequence[Value]) -> Sequence[Value]:
+    return [column[n] for n in places] if column else ()
+
+
+class Targets(Sequence[Target]):
+    """Devices as parallel columns: nearly always all that is asked for is their tokens.
+
+    `kind` is that of all; of several kinds it is empty, and `kinds` has one for each. `lives` are
+    the live tokens, if there are any.
+    """
+
+    __slots__ = ("keys", "kind", "kinds", "lives", "tokens")
+
+    def __init__(
+        self,
+        keys: Sequence[int],
+        tokens: Sequence[str],
+        kind: str = "",
+        kinds: Sequence[str] = (),
+        lives: Sequence[str | None] = (),
+    ) -> None:
+        self.keys, self.tokens, self.kind, self.kinds, self.lives = keys, tokens, kind, kinds, lives
+
+    @classmethod
+    def of(cls, targets: Sequence[Target]) -> "Targets":
+        """Take targets that were made one by one, or these as they are."""
+        if isinstance(targets, Targets):
+            return targets
+        if not targets:
+            return cls((), ())
+        keys, tokens, kinds, lives = (list(column) for column in zip(*targets, strict=True))
+        return cls(keys, tokens, "", kinds, lives)
+
+    def only(self, places: Sequence[int]) -> "Targets":
+        """Return those at some places."""
+        keys, tokens = _at(places, self.keys), _at(places, self.tokens)
+        return Targets(keys, tokens, self.kind, _at(places, self.kinds), _at(places, self.lives))
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    @overload
+    def __getitem__(self, at: int) -> Target: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> "Targets": ...
+
+    def __getitem__(self, at: int | slice) -> "Target | Targets":
+        if isinstance(at, slice):
+            return self.only(range(len(self))[at])
+        kind = self.kind or self.kinds[at]
+        return Target(self.keys[at], self.tokens[at], kind, self.lives[at] if self.lives else None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from push_pipeline.credentials import Credential
 from push_pipeline.outcome import Outcome, RouteAction, Verdict
 from push_pipeline.trust import trust
 from push_workers.senders.answers import count_answers
-from push_workers.senders.base import OnPause, Rendered, Target
+from push_workers.senders.base import OnPause, Rendered, Target, Targets
 from push_workers.senders.http2 import Ended, Ending, HeadersOf, Replies, StopsAt, Transport
 from push_workers.senders.verdicts import Verdicts
 
@@ -31,7 +31,7 @@ class Parcel(NamedTuple):
     """One notification, and the devices that it goes to in one pass."""
 
     rendered: Rendered
-    targets: Sequence[Target]
+    targets: Targets
     ids: Sequence[str]
     bodies: Sequence[bytes] | None
 
@@ -41,10 +41,15 @@ class Parcel(NamedTuple):
             return self
         return Parcel(
             self.rendered,
-            [self.targets[n] for n in chosen],
+            self.targets.only(chosen),
             [self.ids[n] for n in chosen],
             None if self.bodies is None else [self.bodies[n] for n in chosen],
         )
+
+
+def encoded(texts: Sequence[str], before: str = "") -> list[bytes]:
+    """Encode what may stand in a path or a header, all at once: it has no line breaks."""
+    return (before + f"\n{before}".join(texts)).encode().split(b"\n") if texts else []
 
 
 class ProviderSender(ABC):
@@ -110,8 +115,8 @@ class ProviderSender(ABC):
         if rendered.is_over(time.time()):
             return Verdicts.alike(len(targets), _EXPIRED)
         began = time.monotonic()
-        parcel = Parcel(rendered, targets, ids, bodies)
-        sound = self._addressable([target.token for target in targets])
+        parcel = Parcel(rendered, Targets.of(targets), ids, bodies)
+        sound = self._addressable(parcel.targets.tokens)
         stops_at = partial(self._stops_at, on_pause)
         verdicts = self._pass(parcel, sound, stops_at)
         others = verdicts.others
@@ -154,10 +159,10 @@ class ProviderSender(ABC):
             return Verdicts.alike(len(parcel.targets), headers)
         before, began = self._transport.stats, time.monotonic()
         replies = self._transport.send_batch(
-            self._paths(parcel.targets),
+            self._paths(parcel.targets.tokens),
             self._bodies(parcel),
             headers=headers,
-            request_ids=[one.encode() for one in parcel.ids] if self.request_id_header else None,
+            request_ids=encoded(parcel.ids) if self.request_id_header else None,
             stops_at=stops_at,
         )
         seconds = time.monotonic() - began
@@ -199,7 +204,7 @@ class ProviderSender(ABC):
         """Return the headers of all requests, by connection; or why none of them can be sent."""
 
     @abstractmethod
-    def _paths(self, targets: Sequence[Target]) -> Sequence[bytes]:
+    def _paths(self, tokens: Sequence[str]) -> Sequence[bytes]:
         """Return the path of each request."""
 
     @abstractmethod

@@ -17,9 +17,9 @@ from push_workers.senders.apns.responses import (
     classify_ending,
 )
 from push_workers.senders.apns.token import ProviderTokens
-from push_workers.senders.base import Rendered, Target
+from push_workers.senders.base import Rendered
 from push_workers.senders.http2 import Ended, Ending, HeadersOf, Replies, StopsAt
-from push_workers.senders.provider_sender import Parcel, ProviderSender, SenderOptions
+from push_workers.senders.provider_sender import Parcel, ProviderSender, SenderOptions, encoded
 from push_workers.senders.tls import show
 from push_workers.senders.verdicts import Verdicts
 
@@ -94,8 +94,8 @@ class ApnsSender(ProviderSender):
             return []
         return [(b"authorization", b"bearer " + self._tokens.token_for(connection_id))]
 
-    def _paths(self, targets: Sequence[Target]) -> list[bytes]:
-        return [(_PATH + target.token).encode() for target in targets]
+    def _paths(self, tokens: Sequence[str]) -> list[bytes]:
+        return encoded(tokens, _PATH)
 
     def _bodies(self, parcel: Parcel) -> Sequence[bytes] | bytes:
         return parcel.rendered.body if parcel.bodies is None else parcel.bodies

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import repeat
+from itertools import cycle, repeat
 from typing import Unpack
 
 import orjson
@@ -11,7 +11,7 @@ import orjson
 from push_pipeline.credentials import FcmCredential
 from push_pipeline.outcome import Verdict
 from push_workers.senders.answers import unanswered
-from push_workers.senders.base import Rendered, Target
+from push_workers.senders.base import Rendered, Target, Targets
 from push_workers.senders.fcm.responses import (
     CURED_BY_SIGNING_IN,
     NAMELESS,
@@ -81,8 +81,8 @@ class FcmSender(ProviderSender):
         headers += [(name.encode(), value.encode()) for name, value in rendered.headers.items()]
         return lambda _connection: headers
 
-    def _paths(self, targets: Sequence[Target]) -> list[bytes]:
-        return [self._path] * len(targets)
+    def _paths(self, tokens: Sequence[str]) -> list[bytes]:
+        return [self._path] * len(tokens)
 
     def _bodies(self, parcel: Parcel) -> list[bytes]:
         return _address(parcel.rendered, parcel.targets, parcel.bodies)
@@ -103,9 +103,7 @@ class FcmSender(ProviderSender):
         """Nothing is left to do: the token was forgotten, so the next pass signs in."""
 
 
-def _address(
-    rendered: Rendered, targets: Sequence[Target], bodies: Sequence[bytes] | None
-) -> list[bytes]:
+def _address(rendered: Rendered, targets: Targets, bodies: Sequence[bytes] | None) -> list[bytes]:
     """Put each target into the message, as the field that its kind of registration has."""
     if rendered.live_token_at is not None:
         each = repeat(rendered.body) if bodies is None else bodies
@@ -114,12 +112,14 @@ def _address(
     at = rendered.target_at
     head = rendered.body[:at]
     token, fid = head + b'"token":', head + b'"fid":'
-    if bodies is None and {target.kind for target in targets} == {"token"}:  # nearly always
-        return _splice(token, [target.token for target in targets], b"," + rendered.body[at:])
+    kinds = [targets.kind] if targets.kind else targets.kinds
+    if bodies is None and {*kinds} == {"token"}:  # nearly always
+        return _splice(token, targets.tokens, b"," + rendered.body[at:])
     tails = repeat(b"," + rendered.body[at:]) if bodies is None else (b"," + b[at:] for b in bodies)
+    heads = cycle([fid if kind == "fid" else token for kind in kinds])
     return [
-        b"".join((fid if target.kind == "fid" else token, orjson.dumps(target.token), tail))
-        for target, tail in zip(targets, tails, strict=False)  # the one tail of all has no end
+        b"".join((head, orjson.dumps(one), tail))
+        for one, head, tail in zip(targets.tokens, heads, tails, strict=False)  # these have no end
     ]
 
 

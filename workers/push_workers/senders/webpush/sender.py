@@ -212,8 +212,8 @@ class PushService(ProviderSender):
         headers += [(name.encode(), value.encode()) for name, value in told.items()]
         return lambda _connection: headers
 
-    def _paths(self, targets: Sequence[Target]) -> list[bytes]:
-        return [Subscription.from_token(target.token).path.encode() for target in targets]
+    def _paths(self, tokens: Sequence[str]) -> list[bytes]:
+        return [Subscription.from_token(token).path.encode() for token in tokens]
 
     def _bodies(self, parcel: Parcel) -> Sequence[bytes]:
         return parcel.bodies or ()

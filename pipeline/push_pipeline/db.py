@@ -1,10 +1,10 @@
 """The engine, made on first use in each process, and the kinds of transaction.
 
 PostgreSQL (psycopg 3) and SQLite (WAL) behind one code path. `writing()`, `reading()` and, for
-what need not be one transaction, `singly()` are the only ways in: on SQLite a writing
-transaction takes its lock at BEGIN, so that it waits for its turn instead of failing in the
-middle, and a reading one never blocks a writer. In a process of a host that shares its database,
-all are part of the host's transaction.
+what need not be one transaction, `singly()` and `glancing()` are the only ways in: on SQLite a
+writing transaction takes its lock at BEGIN, so that it waits for its turn instead of failing in
+the middle, and a reading one never blocks a writer. In a process of a host that shares its
+database, all are part of the host's transaction.
 """
 
 import json
@@ -115,6 +115,18 @@ def singly() -> Iterator[Connection]:
             yield connection
         return
     with _translated(), engine().connect() as connection, engines.autocommit(connection):
+        yield connection
+
+
+@contextmanager
+def glancing() -> Iterator[Connection]:
+    """Open a connection on which each statement reads by itself, what is there at its moment.
+
+    That is one round trip to PostgreSQL instead of three. On SQLite, and where a host shares its
+    database, all of them are one transaction as in `reading()`.
+    """
+    alone = sharing() is None and engine().dialect.name == "postgresql"
+    with singly() if alone else reading() as connection:
         yield connection
 
 
@@ -328,6 +340,24 @@ class texts_of(FunctionElement[Any]):  # noqa: N801 - as `any_of`
 
     def __init__(self, key: Any, text: Any) -> None:
         super().__init__(key, text)
+
+
+class jsons_of(FunctionElement[str]):  # noqa: N801 - as `any_of`
+    """Some JSON texts of each row of a group, all as one text with commas between; or NULL.
+
+    In brackets it is one list, which Python reads at once.
+    """
+
+    inherit_cache = True
+    name = "jsons_of"
+    type = Text()
+
+
+@compiles(jsons_of)
+def _jsons_of(element: jsons_of, compiler: SQLCompiler, **keywords: Any) -> str:
+    row = " || ',' || ".join(compiler.process(part, **keywords) for part in element.clauses)
+    aggregate = "group_concat" if compiler.dialect.name == "sqlite" else "string_agg"
+    return f"{aggregate}({row}, ',')"
 
 
 @compiles(texts_of)

@@ -14,13 +14,14 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.elements import BindParameter
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import BigInteger, Boolean, Numeric, Text, TypeDecorator, TypeEngine
 
 from push_pipeline.whereclause.literals import NUMBER_TEXT_MAX
 
 
-class _Path(TypeDecorator[Any]):
+class Path(TypeDecorator[Any]):
     """The names on the way to a property: an array on PostgreSQL, a JSON path on SQLite."""
 
     impl = Text
@@ -61,8 +62,12 @@ class _OfProperty(FunctionElement[Any]):
 
     inherit_cache = True
 
-    def __init__(self, document: ColumnElement[Any], path: Sequence[str]) -> None:
-        super().__init__(document, bindparam(None, list(path), type_=_Path(), unique=True))
+    def __init__(
+        self, document: ColumnElement[Any], path: Sequence[str] | BindParameter[Any]
+    ) -> None:
+        if not isinstance(path, BindParameter):
+            path = bindparam(None, list(path), type_=Path(), unique=True)
+        super().__init__(document, path)
 
 
 class property_text(_OfProperty):  # noqa: N801 - reads as a function in a query
@@ -84,6 +89,20 @@ class property_is_null(_OfProperty):  # noqa: N801
 
     inherit_cache = True
     type = Boolean()
+
+
+class property_json(_OfProperty):  # noqa: N801
+    """The property as JSON, its numbers as they were written; `null` where it is absent."""
+
+    inherit_cache = True
+    type = Text()
+
+
+class json_of(FunctionElement[str]):  # noqa: N801
+    """A text as JSON."""
+
+    inherit_cache = True
+    type = Text()
 
 
 class number_of(FunctionElement[Any]):  # noqa: N801
@@ -139,6 +158,23 @@ def _property_is_null(element: property_is_null, compiler: SQLCompiler, **keywor
     if compiler.dialect.name == "sqlite":
         return f"(json_extract({document}, {path}) IS NULL)"
     return f"(({document} #>> {path}) IS NULL)"
+
+
+@compiles(property_json)
+def _property_json(element: property_json, compiler: SQLCompiler, **keywords: Any) -> str:
+    document, path = _compiled(element, compiler, **keywords)
+    if compiler.dialect.name == "sqlite":
+        # Of one path JSON1 gives a value, whose long numbers are rounded; of two a list, of which
+        # the first half is taken. The operator `->` is not in every SQLite.
+        both = f"SELECT json_extract({document}, {path}, {path}) AS both"
+        return f"(SELECT substr(both, 2, length(both) / 2 - 1) FROM ({both}))"  # noqa: S608
+    return f"coalesce(({document} #> {path})::text, 'null')"
+
+
+@compiles(json_of)
+def _json_of(element: json_of, compiler: SQLCompiler, **keywords: Any) -> str:
+    (text,) = _compiled(element, compiler, **keywords)
+    return f"json_quote({text})" if compiler.dialect.name == "sqlite" else f"to_json({text})::text"
 
 
 @compiles(number_of)

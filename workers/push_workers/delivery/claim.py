@@ -10,7 +10,7 @@ from push_pipeline.ledger.state_machine import SENDABLE, BatchState, RunState, b
 from push_pipeline.ledger.values import ClosedRun, DueBatch, Standing
 from push_pipeline.outcome import Settled
 from push_pipeline.platform import Platform
-from push_workers.delivery.personalise import Said
+from push_workers.delivery.personalise import ToAll
 from push_workers.delivery.settle import Rules
 from push_workers.senders.base import Target, Targets
 from push_workers.senders.fcm.responses import ABOUT_APPLES_KEY
@@ -178,7 +178,7 @@ class Claim:
     rules: Rules
     slices: list[Slice] = field(default_factory=list)
     targets: Reach = NOBODY
-    said: dict[int, Said] = field(default_factory=dict)  # to whom, where not all get the same
+    said: ToAll = ToAll()  # noqa: RUF009  # where not all get the same
     tells_activity: bool = False  # an event of one, whose addresses are not its devices'
     seldom: frozenset[int] = frozenset()  # who is told of it at a lower priority
     read_at: int = 0

@@ -7,13 +7,15 @@ What differs between two devices is then a few bytes between pieces that are enc
 import re
 import secrets
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import repeat
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 import orjson
 
 from push_pipeline.content import compact_json
+from push_pipeline.content.languages import DEFAULT
 from push_pipeline.outcome import Outcome, Verdict
 from push_pipeline.platform import Platform
 from push_workers.senders.base import OnPause, Rendered, Sender, Targets
@@ -34,17 +36,47 @@ _BADGE_DIGITS: Final = 39
 #: Hexadecimal digits of a mark's number.
 _NUMBER_DIGITS: Final = 4
 
-#: The column that is the user's id.
-_ID_COLUMN: Final = "objectId"
+#: Stands between words that are encoded together: DEL, which JSON does not escape.
+_BETWEEN: Final = "\x7f"
 
-Words = tuple[str, ...]
+#: A word of each of some devices, for each column that a message asks for.
+Columns = Sequence[Sequence[str]]
 
 
 class Said(NamedTuple):
-    """What decides of a device's text: the language that its locale chooses, its user's words."""
+    """What decides of the texts of some devices, in their order.
 
-    language: str
-    words: Words
+    `languages` are those that their locales choose; none are given where all get the default
+    one. The words of their users stand in a list for each column.
+    """
+
+    size: int
+    languages: Sequence[str] = ()
+    words: Columns = ()
+
+    def only(self, places: Sequence[int]) -> "Said":
+        """Return what is said to those at some places."""
+        if len(places) == self.size:
+            return self
+        languages = [self.languages[n] for n in places] if self.languages else ()
+        return Said(len(places), languages, [[word[n] for n in places] for word in self.words])
+
+
+class ToAll(NamedTuple):
+    """What decides of the texts of a batch's devices, by device key: see `Said`.
+
+    Those that no user is known of have no words.
+    """
+
+    languages: Mapping[int, str] = MappingProxyType({})
+    words: Sequence[Mapping[int, str]] = ()
+
+    def to(self, keys: Sequence[int]) -> Said:
+        """Return what is said to some of them."""
+        languages = [*map(self.languages.get, keys, repeat(DEFAULT))] if self.languages else ()
+        return Said(
+            len(keys), languages, [[*map(column.get, keys, repeat(""))] for column in self.words]
+        )
 
 
 class Marks:
@@ -101,23 +133,55 @@ class Splice:
     room: int
     counts_texts: bool
     one_of: list[int]
-    form: bytes = field(init=False)  # the pieces, with a place between each two
 
-    def __post_init__(self) -> None:
-        pieces = [piece.replace(b"%", b"%%") for piece in self.pieces]
-        object.__setattr__(self, "form", b"%b".join(pieces))
-
-    def body(self, words: Words) -> bytes | Verdict:
-        """Return the body with a device's words, or why it is not sent to."""
+    def bodies(self, size: int, words: Columns) -> "Bodies":
+        """Return the bodies with the words of so many devices, and who is not sent to."""
         if not self.places:
-            return self.pieces[0]
-        if self.one_of and not any(words[number].strip() for number in self.one_of):
-            return EMPTY
-        encoded = [orjson.dumps(word)[1:-1] for word in words]
-        counted = [word.encode() for word in words] if self.counts_texts else encoded
-        if sum([len(counted[place]) for place in self.places]) > self.room:
-            return TOO_LARGE
-        return self.form % tuple([encoded[place] for place in self.places])
+            return Bodies(self.pieces[:1] * size, {})
+        encoded = [_encoded(column) for column in words]
+        refused = {} if self._suits_all(encoded, words) else self._refused(encoded, words)
+        if refused:
+            fit = [n for n in range(size) if n not in refused]
+            encoded = [[column[n] for n in fit] for column in encoded]
+        parts: list[Iterable[bytes]] = [repeat(self.pieces[0])]
+        for place, piece in zip(self.places, self.pieces[1:], strict=True):
+            parts += [encoded[place], repeat(piece)]
+        return Bodies([*map(b"".join, zip(*parts, strict=False))], refused)
+
+    def _suits_all(self, encoded: Sequence[Sequence[bytes]], words: Columns) -> bool:
+        """Tell of all devices at once, as far as that can be seen, that they may be sent to."""
+        longest = [max(map(len, column), default=0) for column in encoded]  # in no count is more
+        all_fit = sum([longest[place] for place in self.places]) <= self.room
+        return all_fit and (
+            not self.one_of or any(all(map(str.strip, words[number])) for number in self.one_of)
+        )
+
+    def _refused(self, encoded: Sequence[Sequence[bytes]], words: Columns) -> dict[int, Verdict]:
+        """Return why devices are not sent to, by position."""
+        counted = [[*map(str.encode, column)] for column in words] if self.counts_texts else encoded
+        refused = {}
+        for n in range(len(encoded[0])):
+            if self.one_of and not any(words[number][n].strip() for number in self.one_of):
+                refused[n] = EMPTY
+            elif sum([len(counted[place][n]) for place in self.places]) > self.room:
+                refused[n] = TOO_LARGE
+        return refused
+
+
+def _encoded(words: Sequence[str]) -> list[bytes]:
+    """Return words as they stand within a text of JSON."""
+    together = _BETWEEN.join(words)
+    encoded = orjson.dumps(together)[1:-1]
+    if together.count(_BETWEEN) == len(words) - 1:  # nearly always
+        return encoded.split(_BETWEEN.encode())
+    return [orjson.dumps(word)[1:-1] for word in words]
+
+
+class Bodies(NamedTuple):
+    """The bodies of those that are sent to, in order, and why others are not, by position."""
+
+    made: list[bytes]
+    refused: dict[int, Verdict]
 
 
 class Prepared(NamedTuple):
@@ -126,10 +190,20 @@ class Prepared(NamedTuple):
     rendered: Rendered
     splices: Mapping[str, Splice] = MappingProxyType({})
 
-    def bodies(self, said: Sequence[Said]) -> list[bytes | Verdict]:
-        """Return the body for each device, or why it is not sent to."""
-        made = {one: self.splices[one.language].body(one.words) for one in {*said}}
-        return [made[one] for one in said]
+    def bodies(self, said: Said) -> Bodies:
+        """Return the bodies for devices, and who of them is not sent to."""
+        languages = {*said.languages} or {DEFAULT}
+        if len(languages) == 1:
+            return self.splices[languages.pop()].bodies(said.size, said.words)
+        made: dict[int, bytes] = {}
+        refused: dict[int, Verdict] = {}
+        for language in languages:
+            places = [n for n, one in enumerate(said.languages) if one == language]
+            some = self.splices[language].bodies(len(places), said.only(places).words)
+            refused |= {places[n]: why for n, why in some.refused.items()}
+            fit = [places[n] for n in range(len(places)) if n not in some.refused]
+            made |= zip(fit, some.made, strict=True)
+        return Bodies([made[n] for n in range(said.size) if n in made], refused)
 
 
 def send_each_its_own(
@@ -137,7 +211,7 @@ def send_each_its_own(
     prepared: Prepared,
     targets: Targets,
     ids: Sequence[str],
-    said: Sequence[Said],
+    said: Said,
     on_pause: OnPause | None = None,
 ) -> Verdicts:
     """Send to each target its own words, and return one verdict each.
@@ -145,36 +219,23 @@ def send_each_its_own(
     A device for whom the notification is too large or empty is refused here; the others are sent
     to.
     """
-    made = prepared.bodies(said)
-    bodies = [body for body in made if isinstance(body, bytes)]
-    if len(bodies) == len(made):  # nearly always
+    bodies, refused = prepared.bodies(said)
+    if not refused:  # nearly always
         return sender.send(prepared.rendered, targets, ids, bodies, on_pause)
-    refused = {n: body for n, body in enumerate(made) if isinstance(body, Verdict)}
-    fit = [n for n in range(len(made)) if n not in refused]
+    fit = [n for n in range(said.size) if n not in refused]
     to, theirs = targets.only(fit), [ids[n] for n in fit]
     sent = sender.send(prepared.rendered, to, theirs, bodies, on_pause)
-    return Verdicts(len(made), refused).put(fit, sent)
+    return Verdicts(said.size, refused).put(fit, sent)
 
 
-def words_of(columns: Sequence[str], user: tuple[str, Mapping[str, Any]] | None) -> Words:
-    """Return the words of a user (id, properties) for some columns.
+def words_of(values: Mapping[int, Any]) -> Mapping[int, str]:
+    """Return the words that a column's values are, by device key.
 
-    A column that the user does not have, or that is null, is empty; so is every one of a device
-    without a user. What is no text is written as JSON.
+    None is empty, and what is no text is written as JSON.
     """
-    if user is None:
-        return ("",) * len(columns)
-    user_id, properties = user
-    return tuple(
-        user_id if column == _ID_COLUMN else _text(_find(properties, column)) for column in columns
-    )
-
-
-def _find(properties: Mapping[str, Any], column: str) -> Any:
-    value: Any = properties
-    for name in column.split("."):
-        value = value.get(name) if isinstance(value, dict) else None
-    return value
+    if {*map(type, values.values())} <= {str}:  # nearly always
+        return values
+    return {key: _text(value) for key, value in values.items()}
 
 
 def _text(value: Any) -> str:

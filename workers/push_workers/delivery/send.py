@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from push_pipeline import db
 from push_pipeline.clock import now_ms
-from push_pipeline.content.languages import DEFAULT, choose
+from push_pipeline.content.languages import choose
 from push_pipeline.devices.targets import find_locales
-from push_pipeline.directory.users import users_of_devices
+from push_pipeline.directory.users import columns_of_users
 from push_pipeline.errors import BadCredential
 from push_pipeline.ledger.notification_id import notification_ids
 from push_pipeline.outcome import Evidence, Outcome, RouteAction, Settled, Verdict
@@ -18,7 +18,7 @@ from push_pipeline.platform import provider_of
 from push_workers.delivery.activity import judge_addresses
 from push_workers.delivery.badges import count_badges
 from push_workers.delivery.claim import Claim, Slice
-from push_workers.delivery.personalise import Prepared, Said, send_each_its_own, words_of
+from push_workers.delivery.personalise import Prepared, Said, ToAll, send_each_its_own, words_of
 from push_workers.delivery.process import Context, RunFacts
 from push_workers.delivery.record import pause_at_once
 from push_workers.delivery.settle import Report, Rules, may_resend, settle
@@ -29,27 +29,22 @@ from push_workers.senders.verdicts import Made, Verdicts
 #: What becomes of those that a second call of a slice was for, where none was made.
 _LEFT = unanswered("TooLate", written=False)
 
-#: What every device is told of a message that says nothing of its own to any.
-_TO_ALL = Said(DEFAULT, ())
 
-
-def read_said(claim: Claim, run: RunFacts) -> dict[int, Said]:
+def read_said(claim: Claim, run: RunFacts) -> ToAll:
     """Read what decides of each device's text, where not all get the same.
 
     For the batch one query of the devices' users, and one of their locales.
     """
     columns = run.columns(claim.batch.platform)
     if not columns and not run.languages:
-        return {}
+        return ToAll()
     keys = list(claim.targets)
-    with db.reading() as connection:
-        users = users_of_devices(connection, keys) if columns else {}
+    with db.glancing() as connection:
+        found = columns_of_users(connection, keys, columns)
         locales = find_locales(connection, keys) if run.languages else {}
     chosen = {locale: choose(locale, run.languages) for locale in {*locales.values()}}
-    return {
-        key: Said(chosen.get(locales.get(key, ""), DEFAULT), words_of(columns, users.get(key)))
-        for key in keys
-    }
+    languages = {key: chosen[locale] for key, locale in locales.items()}
+    return ToAll(languages, [*map(words_of, found)])
 
 
 def send_slice(claim: Claim, part: Slice, run: RunFacts, context: Context) -> Report:
@@ -65,7 +60,7 @@ def send_slice(claim: Claim, part: Slice, run: RunFacts, context: Context) -> Re
     here = claim.targets.among(keys)
     ids = Made(len(here), partial(notification_ids, run.run.message_id, run.run.n, here.keys))
     counts = {} if run.badge_change(batch.platform) is None else count_badges(claim, part, run)
-    said = [_said(claim, key, counts) for key in here.keys] if prepared.splices else []
+    said = _said(claim, here.keys, counts) if prepared.splices else None
     verdicts = _tell(claim, run, prepared, _ToWhom(here, ids, said), context)
     dead: list[Evidence] = []
     if run.activity is not None:
@@ -89,22 +84,24 @@ def _end_of_the_gone(rules: Rules) -> Settled:
     return Settled.UNKNOWN if rules.doubtful else Settled.REJECTED
 
 
-def _said(claim: Claim, key: int, counts: Mapping[int, int]) -> Said:
-    """Return what a device is told; where its badge is raised, the count is the last word."""
-    said = claim.said.get(key, _TO_ALL)
-    return said._replace(words=(*said.words, str(counts[key]))) if key in counts else said
+def _said(claim: Claim, reached: Sequence[int], counts: Mapping[int, int]) -> Said:
+    """Return what devices are told; where their badges are raised, the counts are last words."""
+    said = claim.said.to(reached)
+    if not counts:
+        return said
+    return said._replace(words=[*said.words, [str(counts[key]) for key in reached]])
 
 
 class _ToWhom(NamedTuple):
-    """The devices of a slice, their notifications' ids, and what each is told (empty: the same)."""
+    """The devices of a slice, their notifications' ids, and what each is told (None: the same)."""
 
     targets: Targets
     ids: Sequence[str]
-    said: list[Said]
+    said: Said | None
 
     def only(self, places: Sequence[int]) -> "_ToWhom":
         """Return those at some places."""
-        said = [self.said[n] for n in places] if self.said else []
+        said = self.said and self.said.only(places)
         return _ToWhom(self.targets.only(places), [self.ids[n] for n in places], said)
 
 
@@ -138,7 +135,7 @@ def _ask_provider(claim: Claim, prepared: Prepared, to_whom: _ToWhom, context: C
     try:
         sender = context.sender(claim.batch)
         on_pause = partial(pause_at_once, claim, context)
-        if not prepared.splices:
+        if said is None:
             return sender.send(prepared.rendered, targets, ids, None, on_pause)
         return send_each_its_own(sender, prepared, targets, ids, said, on_pause)
     except BadCredential:

@@ -9,26 +9,27 @@ import logging
 import os
 import threading
 import time
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, TypeVar
 
 import orjson
-from celery import Celery
+from celery import Celery, signals
 from kombu.entity import Queue
 from kombu.exceptions import BatchPublishError, OperationalError
+from kombu.utils.uuid import uuid
 from redis.exceptions import RedisError
 
-from push_pipeline import sentinels, signs, turns
+from push_pipeline import sentinels, signs, task_messages, turns
 from push_pipeline.broker_address import is_rabbitmq, is_sentinel, verified
 from push_pipeline.errors import BrokerUnavailable, SettingsError
 from push_pipeline.host import program
 from push_pipeline.platform import provider_of
 from push_pipeline.settings import Settings, get_settings, unset
 from push_pipeline.shown_address import shown
+from push_pipeline.task_messages import IN_TURN, OF_APP, Own, Parents, Prepared, prepare
 
 logger = logging.getLogger(__name__)
 
@@ -49,11 +50,6 @@ START_RUN = "pipeline.start_run"
 TICK = "pipeline.tick"
 DELIVER = {family: f"pipeline.deliver_{family}" for family in FAMILIES}
 
-#: Headers of task messages. Of one whose key has a turn: it does what is next and not what it
-#: names. Of one for a later time: the app whose turn it will be then.
-IN_TURN = "in_turn"
-OF_APP = "of_app"
-
 #: Milliseconds. Long against a few ticks, short against any visibility time-out in use; what is
 #: unusual is seen to in `horizon_ms`.
 HORIZON_MS = 15_000
@@ -63,6 +59,9 @@ PROBE_LATE_MS = 20
 
 #: Wake-ups per round trip to the broker.
 PIPELINE_LENGTH = 500
+
+#: Who listens to these, as a tracer of the host does, is told of each message by Celery alone.
+_TOLD_OF_EACH = (signals.before_task_publish, signals.after_task_publish, signals.task_sent)
 
 #: Seconds in which a broker that has just failed is not asked again. Without it every publish
 #: would pay the full time-out while the broker is frozen.
@@ -233,13 +232,18 @@ class PipelineCelery(Celery):  # type: ignore[misc]  # celery has no types
         return super().connection_for_write(url or broker_url(), **options)
 
 
+#: What messages have in common: task, queue, and whether they are for a later time.
+_Kind = tuple[str, str, bool]
+
+
 @dataclass
 class _Producer:
-    """This process's connection to the broker, and when it last failed."""
+    """This process's connection to the broker, messages made for it, and when it last failed."""
 
     pid: int
     url: str
     app: Celery
+    made: dict[_Kind, tuple[str, Prepared]] = field(default_factory=dict)
     resting_until: float = 0.0
 
 
@@ -286,7 +290,7 @@ def wake_now(todo: list[Wake]) -> bool:
     if time.monotonic() < producer.resting_until:
         return False
     try:
-        _send(producer.app, todo)
+        _send(producer, todo)
     except (OperationalError, BatchPublishError, RedisError, OSError) as error:
         producer.resting_until = time.monotonic() + REST_SECONDS
         logger.warning(
@@ -298,57 +302,94 @@ def wake_now(todo: list[Wake]) -> bool:
     return True
 
 
-def _send(app: Celery, wakes: list[Wake]) -> None:
+def _send(producer: _Producer, wakes: list[Wake]) -> None:
+    if is_rabbitmq(producer.url) or any(signal.receivers for signal in _TOLD_OF_EACH):
+        _send_tasks(producer.app, wakes)
+        return
+    with producer.app.connection_or_acquire() as connection:
+        for start in range(0, len(wakes), PIPELINE_LENGTH):
+            part = wakes[start : start + PIPELINE_LENGTH]
+            _send_prepared(producer, connection.default_channel, part)
+
+
+def _send_prepared(producer: _Producer, channel: Any, wakes: list[Wake]) -> None:
+    """Send messages that are made already, with the turns of their keys: one round trip."""
+    parents = _parents(producer.app)
+    by_queue: dict[tuple[str, str], list[turns.Sent]] = {}
+    for one in wakes:
+        kind = one.task, one.queue, one.at is not None
+        if kind not in producer.made:
+            producer.made[kind] = _make(producer.app, channel, one)
+        place, message = producer.made[kind]
+        at = None if one.at is None else one.at.isoformat()
+        own = Own(uuid(), uuid(), one.key, _shown_arguments(one), at, one.app_id)
+        app_id = one.app_id if one.at is None else None
+        sent = turns.Sent(app_id or "", one.key, *message.filled(own, parents))
+        by_queue.setdefault((one.queue, place), []).append(sent)
+    prefix = get_settings().key_prefix
+    with channel.client.pipeline(transaction=False) as pipeline:
+        for (queue, place), messages in by_queue.items():
+            turns.send(pipeline, prefix, queue, place, messages)
+        pipeline.execute()
+
+
+def _parents(app: Celery) -> Parents:
+    """Return what Celery says in a message of the task that sends it."""
+    task = app.current_worker_task
+    if task is None:
+        return Parents()
+    return Parents(task.request.root_id or task.request.id, task.request.id)
+
+
+def _make(app: Celery, channel: Any, one: Wake) -> tuple[str, Prepared]:
+    """Have Celery and kombu make a message with marks; take it, and its list, before it is sent."""
+    task = app.amqp.as_task_v2(
+        task_messages.ID,
+        one.task,
+        (task_messages.KEY,),
+        eta=one.at and task_messages.AT,
+        root_id=task_messages.ROOT,
+        parent_id=task_messages.PARENT,
+        argsrepr=task_messages.SHOWN,
+        kwargsrepr="{}",
+        ignore_result=True,
+    )
+    own = {IN_TURN: task_messages.TURN} if one.at is None else {OF_APP: task_messages.APP}
+    message = channel.prepare_message(
+        orjson.dumps(task.body).decode(),
+        content_type="application/json",
+        content_encoding="utf-8",
+        headers={**task.headers, **own},
+        properties={**task.properties, "delivery_mode": 2},
+    )
+    batch = channel.create_publish_batch(max_size=PIPELINE_LENGTH)
+    try:
+        batch.publish(message, exchange="", routing_key=one.queue)
+        (_, place, text), _ = batch.pipeline.command_stack[0]
+    finally:
+        batch.discard()
+        batch.close()
+    return place, prepare(orjson.loads(text))
+
+
+def _send_tasks(app: Celery, wakes: list[Wake]) -> None:
+    """Send each as Celery does, which tells those who listen of it."""
     in_turn = _enlist(wakes)
     with (
         app.producer_or_acquire() as producer,
         producer.batch(max_size=PIPELINE_LENGTH) if len(wakes) > 1 else nullcontext(),
     ):
-        declared: set[str] = set()
         for one in wakes:
-            again = one.queue in declared and one in in_turn
-            (_send_again if again else _send_task)(app, producer, one, _headers(one, in_turn))
-            declared.add(one.queue)
-
-
-def _send_task(app: Celery, producer: Any, one: Wake, headers: dict[str, Any] | None) -> None:
-    app.send_task(
-        one.task,
-        (one.key,),
-        queue=one.queue,
-        eta=one.at,
-        argsrepr=_shown_arguments(one),
-        headers=headers,
-        producer=producer,
-        ignore_result=True,
-    )
-
-
-def _send_again(app: Celery, producer: Any, one: Wake, headers: dict[str, Any] | None) -> None:
-    """Send one more that has a turn, to a queue of Redis that was declared just now.
-
-    Celery would look for its route and declare its queue each time. The message is the same,
-    save that it does not name the task that it was sent from.
-    """
-    task_id = str(uuid.uuid4())
-    message = app.amqp.as_task_v2(
-        task_id,
-        one.task,
-        (one.key,),
-        argsrepr=_shown_arguments(one),
-        kwargsrepr="{}",
-        ignore_result=True,
-    )
-    producer.publish(
-        orjson.dumps(message.body).decode(),
-        content_type="application/json",
-        content_encoding="utf-8",
-        exchange="",
-        routing_key=one.queue,
-        delivery_mode=2,
-        headers={**message.headers, **(headers or {})},
-        **message.properties,
-    )
+            app.send_task(
+                one.task,
+                (one.key,),
+                queue=one.queue,
+                eta=one.at,
+                argsrepr=_shown_arguments(one),
+                headers=_headers(one, in_turn),
+                producer=producer,
+                ignore_result=True,
+            )
 
 
 def _shown_arguments(one: Wake) -> str:
@@ -383,11 +424,8 @@ def _enlist(wakes: list[Wake]) -> set[Wake]:
 @contextmanager
 def _redis() -> Iterator[Any]:
     """Lend a client of the broker itself, which puts no prefix before keys."""
-    with (
-        _current().app.connection_or_acquire() as connection,
-        connection.default_channel.conn_or_acquire() as client,
-    ):
-        yield client
+    with _current().app.connection_or_acquire() as connection:
+        yield connection.default_channel.client  # conn_or_acquire makes one each time
 
 
 def enlist(queue: str, app_id: str, key: int) -> bool:

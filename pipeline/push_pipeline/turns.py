@@ -9,7 +9,10 @@ the tick, a message without a key does what it names.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from itertools import chain
+from typing import Any, NamedTuple
+
+from push_pipeline.task_messages import SAYS_TURN
 
 #: Keys that one app has in a queue's set at the most; those beyond are served by their messages.
 #: It bounds the set where no worker takes keys out of it, as those of a release before do not.
@@ -21,26 +24,43 @@ KEPT_MS = 3_600_000
 #: Keys that one message tries at the most until it finds one that is still to be done.
 TRIED_MAX = 100
 
-#: KEYS: the set, and the last number of each app, with that of the key served last under "".
-#: ARGV: the most waiting of an app, milliseconds, then app and key of each. Returned is for each
-#: whether it stands in the set.
-_ENLIST = """
+#: What the next two scripts begin with. KEYS: the set, and the last number of each app, with that
+#: of the key served last under "". ARGV: the most waiting of an app, milliseconds.
+_STANDING = """
 local served = tonumber(redis.call('HGET', KEYS[2], '') or 0)
-local enlisted = {}
-for i = 3, #ARGV, 2 do
-  local number = math.max(served, tonumber(redis.call('HGET', KEYS[2], ARGV[i]) or 0)) + 1
-  local stands = 1
-  if number - served > tonumber(ARGV[1]) then
-    stands = redis.call('ZSCORE', KEYS[1], ARGV[i + 1]) and 1 or 0
-  elseif redis.call('ZADD', KEYS[1], 'NX', number, ARGV[i + 1]) == 1 then
-    redis.call('HSET', KEYS[2], ARGV[i], number)
+local function stands(app, key)
+  local number = math.max(served, tonumber(redis.call('HGET', KEYS[2], app) or 0)) + 1
+  if number - served > tonumber(ARGV[1]) then return redis.call('ZSCORE', KEYS[1], key) end
+  if redis.call('ZADD', KEYS[1], 'NX', number, key) == 1 then
+    redis.call('HSET', KEYS[2], app, number)
   end
-  enlisted[#enlisted + 1] = stands
+  return true
 end
-for _, key in ipairs(KEYS) do
-  if redis.call('PTTL', key) == -1 then redis.call('PEXPIRE', key, ARGV[2]) end
+local function keep()
+  for i = 1, 2 do
+    if redis.call('PTTL', KEYS[i]) == -1 then redis.call('PEXPIRE', KEYS[i], ARGV[2]) end
+  end
 end
+"""
+
+#: Then in ARGV: app and key of each. Returned is for each whether it stands in the set.
+_ENLIST = f"""{_STANDING}
+local enlisted = {{}}
+for i = 3, #ARGV, 2 do
+  enlisted[#enlisted + 1] = stands(ARGV[i], ARGV[i + 1]) and 1 or 0
+end
+keep()
 return enlisted
+"""
+
+#: Then in KEYS: the list of messages. In ARGV: what a message says whose key stands in the set; and
+#: of each its app, or nothing where it has no turn, its key, and both parts of its message.
+_SEND = f"""{_STANDING}
+for i = 4, #ARGV, 4 do
+  local turn = ARGV[i] ~= '' and stands(ARGV[i], ARGV[i + 1]) and ARGV[3] or ''
+  redis.call('LPUSH', KEYS[3], ARGV[i + 2] .. turn .. ARGV[i + 3])
+end
+keep()
 """
 
 #: KEYS as before. ARGV: milliseconds.
@@ -58,6 +78,15 @@ return first[1]
 """
 
 
+class Sent(NamedTuple):
+    """A message in two parts, between which it may say that its key has a turn; and whose it is."""
+
+    app_id: str  # empty where it waits for no turn
+    key: int
+    before: str
+    after: str
+
+
 def enlist(client: Any, prefix: str, queue: str, waiting: Sequence[tuple[str, int]]) -> list[bool]:
     """Put keys, each with its app, into a queue's order; return which of them stand in it."""
     arguments = [part for app_and_key in waiting for part in app_and_key]
@@ -67,6 +96,13 @@ def enlist(client: Any, prefix: str, queue: str, waiting: Sequence[tuple[str, in
             _ENLIST, 2, *_places(prefix, queue), WAITING_MAX, KEPT_MS, *arguments
         )
     ]
+
+
+def send(client: Any, prefix: str, queue: str, place: str, sent: Iterable[Sent]) -> None:
+    """Put messages into a queue, whose list is `place`, and their keys into its order, at once."""
+    keys = *_places(prefix, queue), place
+    said = chain.from_iterable(sent)
+    client.eval(_SEND, len(keys), *keys, WAITING_MAX, KEPT_MS, SAYS_TURN, *said)
 
 
 def next_key(client: Any, prefix: str, queue: str) -> int | None:

@@ -3,12 +3,15 @@
 import base64
 import json
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 import redis
+from celery import Task, signals
 
-from push_pipeline import queues, turns
+from push_pipeline import queues, task_messages, turns
+from push_pipeline.clock import now_ms
 from push_pipeline.settings import Settings, get_settings
 
 QUEUE = "apns"
@@ -57,17 +60,65 @@ def test_apps_take_turns_and_each_is_served_in_its_own_order() -> None:
     assert [key for key in taken if 200 <= key < 300] == [200, 201, 202]
 
 
-def test_all_wake_ups_of_a_batch_are_the_messages_that_celery_makes(broker: redis.Redis) -> None:
-    wake("a", 1, 2, 3)
-    first, *others = map(_message, broker.lrange(get_settings().key_prefix + QUEUE, 0, -1)[::-1])
+def test_messages_that_are_made_before_are_those_that_celery_makes(
+    broker: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "WAITING_MAX", 2)
+    every_kind = [
+        *(queues.wake_for_batch(key, "a", "production", bulk=False, of="m") for key in (1, 2, 3)),
+        queues.wake_for_batch(4, "a%s", "", bulk=True),
+        queues.wake_for_run(5, "b", of="50%"),
+        queues.wake_at(6, "b", now_ms(), of="m"),
+        *queues.wake_for_probe(7, now_ms(), now_ms(), "production", bulk=False),
+    ]
 
-    assert len(others) == 2
-    assert first["headers"]["task"] == queues.DELIVER["apns"]
-    assert first["headers"][queues.IN_TURN] is True
-    for key, message in enumerate(others, start=2):
-        assert message.pop("body")[0] == [key]
-        assert message.pop("argsrepr") == f"({key},)"
-        assert message == {name: first[name] for name in message}
+    assert queues.wake(every_kind)
+    assert queues.wake(every_kind)  # as one that was made before
+    made = _taken(broker)
+    with _somebody_listening() as told:
+        assert queues.wake(every_kind)
+        assert queues.wake(every_kind)
+
+    assert made == _taken(broker)
+    assert len(told) == 2 * len(every_kind)
+    in_turn = [one["headers"].get(task_messages.IN_TURN) for one in made["apns"]]
+    assert in_turn == 2 * [True, True, None, None]  # the third is one too many, a probe has none
+    assert made["schedule"][0]["headers"][task_messages.OF_APP] == "b"
+
+
+def test_a_message_names_the_task_that_it_was_sent_from(broker: redis.Redis) -> None:
+    @queues._current().app.task(bind=True)
+    def sending(task: Task) -> None:
+        wake("a", 1)
+
+    sending.apply(task_id="of the sender")
+    (sent,) = broker.lrange(get_settings().key_prefix + QUEUE, 0, -1)
+    headers = json.loads(sent)["headers"]
+
+    assert headers["root_id"] == headers["parent_id"] == "of the sender" != headers["id"]
+
+
+@contextmanager
+def _somebody_listening() -> Iterator[list[str]]:
+    """Listen to Celery's signals, as a tracer of the host does."""
+    told: list[str] = []
+
+    def listen(sender: str, **_: object) -> None:
+        told.append(sender)
+
+    signals.before_task_publish.connect(listen)
+    try:
+        yield told
+    finally:
+        signals.before_task_publish.disconnect(listen)
+
+
+def _taken(broker: redis.Redis) -> dict[str, list[dict[str, Any]]]:
+    """Take all messages and turns; return the messages by queue, in the order of sending."""
+    prefix = get_settings().key_prefix
+    taken = {queue: broker.lrange(prefix + queue, 0, -1)[::-1] for queue in queues.QUEUES}
+    broker.flushdb()
+    return {queue: [*map(_message, messages)] for queue, messages in taken.items() if messages}
 
 
 def _message(sent: bytes) -> dict[str, Any]:
@@ -76,12 +127,10 @@ def _message(sent: bytes) -> dict[str, Any]:
     headers, properties = message["headers"], message["properties"]
     ids = {headers.pop("id"), headers.pop("root_id"), properties.pop("correlation_id")}
     assert len(ids) == 1
-    assert properties.pop("delivery_tag")
+    assert properties.pop("delivery_tag") not in ids
     for name in ("reply_to", "argsrepr"):  # nobody replies; it stands in the headers
         properties.pop(name, None)
     message["body"] = json.loads(base64.b64decode(message["body"]))
-    message["rest of the body"] = message["body"][1:]
-    message["argsrepr"] = headers.pop("argsrepr")
     return message
 
 

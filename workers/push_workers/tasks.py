@@ -7,7 +7,7 @@ from typing import Any
 from celery import Task, signals
 from celery.utils.log import get_task_logger
 
-from push_pipeline import db, queues, tracing, turns
+from push_pipeline import db, queues, task_messages, tracing, turns
 from push_pipeline.ledger.runs import RunView
 from push_workers import tick as duties
 from push_workers.app import app
@@ -72,9 +72,9 @@ def _by_key(work: Callable[[int], bool]) -> Callable[..., None]:
 
 
 def _following(task: Task, key: int) -> Iterable[int]:
-    if task.request.get(queues.IN_TURN):
+    if task.request.get(task_messages.IN_TURN):
         return queues.following(task.request.delivery_info["routing_key"])
-    app_id = task.request.get(queues.OF_APP)
+    app_id = task.request.get(task_messages.OF_APP)
     if isinstance(app_id, str) and queues.enlist(queues.PUBLISH, app_id, key):
         return queues.following(queues.PUBLISH)
     return ()

@@ -49,11 +49,11 @@ format: setup  ## sort, fix and format the code
 	$(BIN)/ruff format .
 
 test: setup packages  ## all tests, on SQLite and PostgreSQL; ARGS="-k ledger" for some
-	$(BIN)/pytest -n $(PROCESSES) --maxschedchunk 1 $(ARGS)
+	$(BIN)/pytest -n $(PROCESSES) $(ARGS)
 
 coverage: setup packages  ## which lines the unit and integration tests reach, programs included
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n $(PROCESSES) --maxschedchunk 1 tests/unit tests/integration $(ARGS) || failed=1; \
+	$(BIN)/coverage run -m pytest -n $(PROCESSES) tests/unit tests/integration $(ARGS) || failed=1; \
 	$(BIN)/coverage combine --quiet; $(BIN)/coverage report; exit $$failed
 
 drills: setup packages  ## failures that take minutes, and packages of their own: rabbitmq-server, firefox-esr

@@ -15,7 +15,11 @@ from push_pipeline.settings import Settings, get_settings, reset_settings
 from push_pipeline.settings_report import PREFIX, variable
 from tests.databases import PostgresDatabases, SqliteFile
 from tests.measured import measured, pytest_terminal_summary
-from tests.order import pytest_collection_modifyitems, pytest_runtest_protocol
+from tests.order import (
+    pytest_collection_modifyitems,
+    pytest_runtest_protocol,
+    pytest_xdist_make_scheduler,
+)
 from tests.processes import Process
 from tests.services import Postgres, Valkey
 
@@ -27,6 +31,7 @@ __all__ = [
     "pytest_collection_modifyitems",
     "pytest_runtest_protocol",
     "pytest_terminal_summary",
+    "pytest_xdist_make_scheduler",
 ]
 
 # How long an example takes says how busy the machine is, and nothing of the code.

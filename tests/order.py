@@ -1,4 +1,4 @@
-"""In which order tests run, and which of them run with nothing beside them."""
+"""In which order tests run, which share a process, and which run with nothing beside them."""
 
 import fcntl
 import os
@@ -8,6 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
+
+#: What a folder or a file begins with costs more than its tests: one process runs them all.
+TOGETHER = ("tests/acceptance/sdk/",)
 
 #: Tests of several processes are of one run if this says the same.
 RUN = "PYTEST_XDIST_TESTRUNUID"
@@ -16,6 +21,19 @@ RUN = "PYTEST_XDIST_TESTRUNUID"
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the slow ones, so that none runs on when all else is done; alone come last."""
     items.sort(key=_rank)
+
+
+class InOrder(LoadScopeScheduling):
+    """Gives one test after another, in their order, to whichever process is free for it."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return next((one for one in TOGETHER if nodeid.startswith(one)), nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> InOrder:
+    """Distribute tests so, whatever `--dist` says."""
+    config.option.loadscopereorder = False
+    return InOrder(config, log)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -16,7 +16,7 @@ from push_pipeline.directory.apps import add_key
 from push_pipeline.directory.templates import PUSH, put_template
 from push_pipeline.settings import Settings
 from push_pipeline.settings_report import variable
-from tests.acceptance.sdk_stand import IOS_TOKEN, KEY, SdkInstallation, Service
+from tests.acceptance.sdk.stand import IOS_TOKEN, KEY, SdkInstallation, Service
 from tests.conftest import spawner
 from tests.installation import APP, Installation
 from tests.processes import cli
@@ -26,9 +26,9 @@ from tests.services import Postgres, Valkey
 HERE = Path(__file__).parent / "backendless_client"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def sdk_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The SDK, installed once into a directory of the test run."""
+    """The SDK, installed once into a directory of its own."""
     npm = shutil.which("npm")
     assert npm, "npm is missing: install Node 20"
     home = tmp_path_factory.mktemp("backendless")
@@ -40,14 +40,17 @@ def sdk_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def sdk_installation(
     tmp_path_factory: pytest.TempPathFactory,
     postgres: Postgres,
     postgres_template: str,
     sdk_home: Path,
 ) -> Iterator[SdkInstallation]:
-    """A gateway, a worker, a beat and a simulator, for all tests of the SDK in turn."""
+    """A gateway, a worker, a beat and a simulator, for all tests of the SDK in turn.
+
+    It ends with them: its beat ticks all the time.
+    """
     directory = tmp_path_factory.mktemp("sdk")
     (directory / "broker").mkdir()
     broker = Valkey(directory / "broker")

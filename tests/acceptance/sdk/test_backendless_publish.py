@@ -7,7 +7,7 @@ import pytest
 
 from push_pipeline import status
 from push_pipeline.clock import now_ms
-from tests.acceptance.sdk_stand import (
+from tests.acceptance.sdk.stand import (
     ANDROID,
     ANDROID_TOKEN,
     IOS_TOKEN,
@@ -16,7 +16,7 @@ from tests.acceptance.sdk_stand import (
 )
 from tests.processes import wait_until
 
-pytestmark = pytest.mark.slow  # the first of a process starts a whole installation
+pytestmark = pytest.mark.slow  # the first of them starts a whole installation
 
 
 def test_what_the_sdk_publishes_arrives_at_the_devices_it_registered(service: Service) -> None:

@@ -11,9 +11,9 @@ from push_pipeline.credentials import seal_text
 from push_pipeline.directory.access import Access, TokenRules, put_access
 from push_pipeline.directory.users import put_user
 from push_pipeline.settings import get_settings
-from tests.acceptance.sdk_stand import IOS, IOS_TOKEN, Service, register_both
+from tests.acceptance.sdk.stand import IOS, IOS_TOKEN, Service, register_both
 
-pytestmark = pytest.mark.slow  # the first of a process starts a whole installation
+pytestmark = pytest.mark.slow  # the first of them starts a whole installation
 
 
 def test_the_sdk_registers_reads_and_unregisters_a_device(service: Service) -> None:

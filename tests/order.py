@@ -14,12 +14,15 @@ from xdist.scheduler import LoadScopeScheduling
 #: What a folder or a file begins with costs more than its tests: one process runs them all.
 TOGETHER = ("tests/acceptance/sdk/",)
 
+#: Tiers by how long a test may take, the longest first.
+TIERS = ("faults", "acceptance", "integration", "unit")
+
 #: Tests of several processes are of one run if this says the same.
 RUN = "PYTEST_XDIST_TESTRUNUID"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the slow ones, so that none runs on when all else is done; alone come last."""
+    """Begin with the long ones, so that none runs on when all else is done; alone come last."""
     items.sort(key=_rank)
 
 
@@ -43,10 +46,9 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[object]:
         return (yield)
 
 
-def _rank(item: pytest.Item) -> int:
-    if _is(item, "alone"):
-        return 2
-    return 0 if _is(item, "slow") else 1
+def _rank(item: pytest.Item) -> tuple[bool, bool, int]:
+    tier = item.nodeid.split("/")[1]
+    return _is(item, "alone"), not _is(item, "slow"), [*TIERS, tier].index(tier)
 
 
 def _is(item: pytest.Item, marker: str) -> bool:

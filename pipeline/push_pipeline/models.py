@@ -38,6 +38,10 @@ BigKey = BigInteger().with_variant(Integer(), "sqlite")
 #: JSON that PostgreSQL can index and compare.
 Json: TypeEngine[Any] = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 
+#: A table of which workers keep what they read: SQLite gives the key of a deleted row to the next
+#: one else, and they would take one for the other.
+KEYS_ONCE = {"sqlite_autoincrement": True}
+
 
 def big_key(*, references: str | None = None, primary: bool = False) -> Any:
     """Build a 64-bit key column."""
@@ -152,7 +156,7 @@ class Credential(Table, table=True):
 
     __tablename__ = "pipeline_credential"
 
-    __table_args__ = (UniqueConstraint("app_id", "provider", "environment"),)
+    __table_args__ = (UniqueConstraint("app_id", "provider", "environment"), KEYS_ONCE)
 
     id: int | None = big_key(primary=True)
     app_id: str = app_key()
@@ -240,7 +244,7 @@ class Device(Table, table=True):
             postgresql_where=OUT_OF_SERVICE,
             sqlite_where=OUT_OF_SERVICE,
         ),
-        {"sqlite_autoincrement": True},  # a batch under way holds keys: none is given out twice
+        KEYS_ONCE,
     )
 
     id: int | None = big_key(primary=True)
@@ -387,6 +391,7 @@ class Run(Table, table=True):
             postgresql_where=FINISHED_RUN,
             sqlite_where=FINISHED_RUN,
         ),
+        KEYS_ONCE,
     )
 
     id: int | None = big_key(primary=True)
@@ -457,6 +462,7 @@ class Batch(Table, table=True):
             postgresql_where=WITH_BLOCKS,
             sqlite_where=WITH_BLOCKS,
         ),
+        KEYS_ONCE,
     )
 
     id: int | None = big_key(primary=True)

@@ -16,6 +16,7 @@ from push_pipeline.errors import InvalidParameter
 from push_pipeline.ledger import batches, runs
 from push_pipeline.ledger.batches import LeaseLost
 from push_pipeline.ledger.deliveries import export, insert_deliveries
+from push_pipeline.ledger.retention import prune
 from push_pipeline.ledger.values import Settlement
 from push_pipeline.models import BATCH, CREDENTIAL, DELIVERY, DEVICE, Batch, Credential, Device, Run
 from push_pipeline.settings import Settings
@@ -480,3 +481,19 @@ def held_reason() -> object:
             for route in list_routes(connection, APP)
             if route["provider"] == "apns"
         )
+
+
+def test_no_run_gets_the_key_of_one_that_was_deleted_which_a_worker_still_knows(
+    installation: Installation,
+) -> None:
+    installation.register(ios(2))
+    installation.work(installation.publish("Yesterday's"))
+    with db.writing() as connection:
+        while any(prune(connection, now_ms() + 1)):
+            pass
+        assert connection.execute(select(func.count()).select_from(Run)).scalar_one() == 0
+
+    installation.work(installation.publish("Today's"))
+
+    told = [entry["body"] for entry in installation.simulator.log()]
+    assert ["Today" in one for one in told] == [False, False, True, True]

@@ -112,7 +112,7 @@ def test_the_route_is_closed_before_the_slice_that_was_told_to_wait_is_over(
     sender = installation.context.sender(claim.batch)
     run = installation.context.run_facts(claim.batch.run_id)
     prepared = run.prepared("IOS", "apns", now_ms() / 1000)
-    targets = list(claim.targets.values())
+    targets = claim.targets.among(claim.members)
     ids = [f"00000000-0000-4000-8000-{n:012d}" for n in range(len(targets))]
     sender.send(prepared.rendered, targets, ids, None, on_pause)
 

@@ -1,7 +1,8 @@
 """The application: paths, log, cross-origin rules and routes put together."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
+from functools import partial
 from importlib.metadata import version
 
 import anyio.to_thread
@@ -84,11 +85,19 @@ _SHORT = {
 }
 
 
-def create_app(operator_port: int | None = None, console: ASGIApp | None = None) -> FastAPI:
+def _nothing() -> None:
+    pass
+
+
+def create_app(
+    operator_port: int | None = None,
+    console: ASGIApp | None = None,
+    when_ready: Callable[[], object] = _nothing,
+) -> FastAPI:
     """Build the application; nothing is connected before the first request.
 
     By `operator_port`, if it listens there too, only what operators ask is answered. `console`
-    gets what is below `/console/`.
+    gets what is below `/console/`. `when_ready` is called at each start, when all is built.
     """
     app = FastAPIOffline(  # its pages load nothing from elsewhere
         redoc_url=None,
@@ -100,7 +109,7 @@ def create_app(operator_port: int | None = None, console: ASGIApp | None = None)
         responses=RESPONSES,
         telemetry=_NO_TELEMETRY,
         redirect_slashes=False,  # an SDK takes a redirect for an error
-        lifespan=_lifespan,
+        lifespan=partial(_lifespan, when_ready=when_ready),
         middleware=[
             Middleware(OperatorPort, port=operator_port),
             Middleware(ConsoleMount, console=console and AccessLog(Defects(console))),
@@ -137,7 +146,7 @@ def _cross_origin(origins: list[str]) -> list[Middleware]:
 
 
 @asynccontextmanager
-async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+async def _lifespan(app: FastAPI, when_ready: Callable[[], object]) -> AsyncIterator[None]:
     anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
     _build_routes(app)
     counts.keep()
@@ -149,6 +158,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         closing(Batcher(write_all)) as app.state.publishing,
         closing(Batcher(register_all, marks=Arrival.marks)) as app.state.registering,
     ):
+        when_ready()
         yield
 
 

@@ -25,6 +25,7 @@ from push_pipeline import db, migrations, queues
 from push_pipeline.errors import SetupError
 from push_pipeline.gateway.app import create_app
 from push_pipeline.gateway.crowd import Crowd
+from push_pipeline.gateway.leftovers import look_seldom
 from push_pipeline.gateway.protocol import protocol_with
 from push_pipeline.gateway.proxies import NotedProxies
 from push_pipeline.log_lines import write_json
@@ -80,7 +81,7 @@ def serve(
         print(f"{name} {_url(one)}", flush=True)  # noqa: T201 - for people and scripts
     operators = listening[1].getsockname()[1] if listening[1:] else None
     if processes == 1:
-        make_server(operators, console and console()).run(sockets=listening)
+        make_server(operators, console and console(), _create).run(sockets=listening)
     else:
         Multiprocess(_config(partial(_build, operators, console), processes), listening).run()
 
@@ -97,7 +98,12 @@ def _build(operator_port: int | None, console: Console | None) -> ASGIApp:
     """Build the application in one of several processes, which begins with nothing."""
     _write_log()
     threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
-    return _application(operator_port, console and console())
+    return _application(operator_port, console and console(), _create)
+
+
+def _create(operator_port: int | None, console: ASGIApp | None) -> FastAPI:
+    """Build the application of a process that does nothing else."""
+    return create_app(operator_port, console, when_ready=look_seldom)
 
 
 def _end_with_parent() -> None:
@@ -124,9 +130,7 @@ def make_server(
     return uvicorn.Server(_config(lambda: app, processes=1))
 
 
-def _application(
-    operator_port: int | None, console: ASGIApp | None, create: Create = create_app
-) -> ASGIApp:
+def _application(operator_port: int | None, console: ASGIApp | None, create: Create) -> ASGIApp:
     # Whatever handlers somebody gives it: it would log paths, and they hold keys.
     logging.getLogger("uvicorn.access").disabled = True
     proxies = get_settings().trusted_proxies.split()  # FORWARDED_ALLOW_IPS is not asked

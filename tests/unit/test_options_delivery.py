@@ -282,3 +282,10 @@ def test_a_release_that_knows_no_pace_can_read_what_asks_for_none() -> None:
     assert not {"rate", "over"} & DeliveryOptions().to_json().keys()
     asked = DeliveryOptions(over=60).to_json()
     assert DeliveryOptions.from_json(asked).over == asked["over"] == 60
+
+
+def test_what_is_noted_of_one_request_is_not_of_the_next_that_says_nothing() -> None:
+    noted = DeliveryOptions.from_wire({}).said_as({"publishAt": "+10m"})
+
+    assert noted.said() == {"publishAt": "+10m"}
+    assert DeliveryOptions.from_wire({"message": "Hi"}).said() == {}

@@ -1,6 +1,7 @@
 """What one publish says: a message and its headers, checked once and then frozen."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -19,6 +20,9 @@ from push_pipeline.push_type import PushType
 #: Apple: "Sending notification requests to APNs", apns-collapse-id. Bytes. Also kept for FCM's
 #: collapse_key, which has no published limit.
 COLLAPSE_ID_BYTES = 64
+
+#: What stands in no text: NUL, and halves of surrogate pairs.
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")
 
 #: Messages that carry no text of their own: with `ios-content-available` the push is silent.
 _BLANK: tuple[object, ...] = ("", {})
@@ -51,17 +55,13 @@ class Content:
         if message is None:
             raise EmptyMessage
         message = _as_json("message", message)
-        headers = _as_json("headers", {} if headers is None else headers)
+        headers = {} if headers is None or headers == {} else _as_json("headers", headers)
         if not isinstance(headers, dict):
             raise InvalidParameter("headers must be an object of names and values")
         present = {name: value for name, value in headers.items() if value is not None}
         content = cls(message, text_of(message), MappingProxyType(present))
-        content._check_collapsing()
-        for platform in APPLES:
-            apple.raw_patch(platform, content.headers)
-            apple.check_type(platform, content.headers, blank=content._blank)
-        android.raw_patch(content.headers)
-        browser.check(content.headers)
+        if present:
+            content._check_headers()
         return content
 
     @classmethod
@@ -98,11 +98,13 @@ class Content:
 
     def warnings(self, platforms: Iterable[Platform] = tuple(Platform)) -> tuple[FieldWarning, ...]:
         """Name what of the headers has no effect on these platforms."""
-        asked = frozenset(platforms) if self.headers else frozenset()
-        found = [one for platform in Platform if platform in asked for one in self._idle(platform)]
+        found = self._all_idle(frozenset(platforms)) if self.headers else []
         if looks_unfinished(self.message):
             found.append(FieldWarning("message", "is sent as JSON: its languages need a default"))
         return tuple(dict.fromkeys(found))  # what has no effect on two of them is named once
+
+    def _all_idle(self, asked: frozenset[Platform]) -> list[FieldWarning]:
+        return [one for platform in Platform if platform in asked for one in self._idle(platform)]
 
     def _idle(self, platform: Platform) -> list[FieldWarning]:
         if platform is Platform.ANDROID:
@@ -170,6 +172,14 @@ class Content:
     def _blank(self) -> bool:
         return self.message in _BLANK
 
+    def _check_headers(self) -> None:
+        self._check_collapsing()
+        for platform in APPLES:
+            apple.raw_patch(platform, self.headers)
+            apple.check_type(platform, self.headers, blank=self._blank)
+        android.raw_patch(self.headers)
+        browser.check(self.headers)
+
     def _check_collapsing(self) -> None:
         wanted = {
             "ios-collapse-id": apple.chosen_collapse_id(Platform.IOS, self.headers),
@@ -192,6 +202,8 @@ def _as_json(name: str, value: object) -> object:
 
     A NUL character is refused as well: PostgreSQL cannot keep it in JSON.
     """
+    if type(value) is str and not _NO_TEXT.search(value):
+        return value
     try:
         written = compact_json(value)
     except (TypeError, ValueError, RecursionError):

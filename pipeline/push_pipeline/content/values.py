@@ -12,6 +12,8 @@ _OFF = (0, "0", "false", "")
 _COUNT_DIGITS = 9
 _COUNT_END = 10**_COUNT_DIGITS
 
+_COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
 
 def compact_json(value: object) -> bytes:
     """Return the bytes that go on the wire: UTF-8, no spaces, non-ASCII unescaped.
@@ -21,8 +23,7 @@ def compact_json(value: object) -> bytes:
         TypeError: for a Python value that has no JSON.
         RecursionError: for a value nested too deep.
     """
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return text.encode()
+    return _COMPACT.encode(value).encode()
 
 
 def text_of(value: object) -> str:

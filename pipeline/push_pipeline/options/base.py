@@ -64,7 +64,13 @@ class Options(BaseModel):
             RequestError: a value is wrong (a typed error).
         """
         spellings = cls.spellings()
-        return cls(**{name: value for name, value in body.items() if name in spellings})
+        said = {name: value for name, value in body.items() if name in spellings}
+        return cls(**said) if said else cls._nothing_said()
+
+    @classmethod
+    @cache  # frozen, so that all who say nothing share them
+    def _nothing_said(cls) -> Self:
+        return cls()
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON object with the names of the wire, for storage."""

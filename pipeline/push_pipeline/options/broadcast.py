@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from enum import IntFlag
+from functools import cache
 from typing import Final
 
 from push_pipeline.errors import UnknownOs
@@ -27,9 +28,7 @@ class Broadcast(IntFlag):
     @property
     def platforms(self) -> frozenset[Platform]:
         """The platforms of the mask that can be reached."""
-        if Broadcast.ALL in self:
-            return frozenset(Platform)
-        return frozenset(platform for platform in Platform if self & Broadcast[platform])
+        return _platforms_of(int(self))
 
     @property
     def spelling(self) -> str:
@@ -37,6 +36,14 @@ class Broadcast(IntFlag):
         if self == Broadcast.NONE or Broadcast.ALL in self:
             return str((self & Broadcast.ALL).name)
         return "|".join(str(bit.name) for bit in self)
+
+
+@cache
+def _platforms_of(bits: int) -> frozenset[Platform]:
+    mask = Broadcast(bits)
+    if Broadcast.ALL in mask:
+        return frozenset(Platform)
+    return frozenset(platform for platform in Platform if mask & Broadcast[platform])
 
 
 _SEPARATORS: Final = re.compile(r"[|,\s]+")

@@ -89,7 +89,8 @@ def _hold_back(
         held = replace(
             draft, app_id=resolve_app(connection, app), message_id=new_message_id(), strict=False
         )
-        said = find_said(connection, [held.message()])
+        new = held.message()
+        said = find_said(connection, [new])
         judged = held if said else replace(held, strict=draft.strict)
         [known] = foresee(connection, [judged], draft.now)
     if not said:
@@ -97,7 +98,7 @@ def _hold_back(
     return _told(
         draft,
         known,
-        said[0] if said else fresh_receipt(str(held.message_id), _message(held, known)),
+        said[0] if said else fresh_receipt(str(held.message_id), _failing(new, known)),
     )
 
 
@@ -132,11 +133,12 @@ def _write(
     connection: Connection, drafts: Sequence[Draft], now: int
 ) -> list[tuple[Receipt, list[Wake]]]:
     _lock_activities(connection, drafts, now)
-    said = find_said(connection, [draft.message() for draft in drafts])
+    told = [draft.message() for draft in drafts]
+    said = find_said(connection, told)
     # What went out is told of, however strict: nothing of it can be refused any more.
     judged = [replace(one, strict=False) if n in said else one for n, one in enumerate(drafts)]
     foreseen = foresee(connection, judged, now)
-    news = [_message(*one) for one in zip(drafts, foreseen, strict=True)]
+    news = [_failing(*one) for one in zip(told, foreseen, strict=True)]
     for place, draft in enumerate(judged):
         if draft.activity is not None and place not in said:
             news[place], foreseen[place] = _stamp(connection, draft, news[place], foreseen[place])
@@ -153,8 +155,7 @@ def _write(
     return [(_told(draft, known, receipt), wakes) for draft, known, receipt, wakes in answers]
 
 
-def _message(draft: Draft, known: Foresight) -> NewMessage:
-    new = draft.message()
+def _failing(new: NewMessage, known: Foresight) -> NewMessage:
     return new if known.failure is None else replace(new, failure=known.failure)
 
 

@@ -5,12 +5,16 @@ The path holds the API key, device ids and names of channels; headers hold user 
 
 import logging
 import time
+from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from push_pipeline.metrics.counts import Count, Times
 
-logger = logging.getLogger("push_pipeline.gateway.access")
+#: Of the logger.
+NAME: Final = "push_pipeline.gateway.access"
+
+logger = logging.getLogger(NAME)
 
 _requests = Count(
     "push_pipeline_http_requests_total",

@@ -26,6 +26,7 @@ from push_pipeline.errors import SetupError
 from push_pipeline.gateway.app import create_app
 from push_pipeline.gateway.crowd import Crowd
 from push_pipeline.gateway.leftovers import look_seldom
+from push_pipeline.gateway.log_writer import LogWriter, log_no_places
 from push_pipeline.gateway.protocol import protocol_with
 from push_pipeline.gateway.proxies import NotedProxies
 from push_pipeline.log_lines import write_json
@@ -87,7 +88,8 @@ def serve(
 
 
 def _write_log() -> None:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logging.basicConfig(level=logging.INFO, handlers=[LogWriter()])
+    log_no_places()
     if get_settings().log_format == "json":
         write_json(logging.getLogger())
     logging.getLogger("alembic").setLevel(logging.WARNING)  # asked at each look at the schema

@@ -43,7 +43,7 @@ class Metric:
         self.meaning = meaning
         self.labels = tuple(labels)
         self.known = tuple(known)
-        self._made: tuple[Any, Any] = (None, None)
+        self._made: tuple[Any, Any, dict[tuple[str, ...], Any]] = (None, None, {})
         _declared.append(self)
 
     def begin(self) -> None:
@@ -64,9 +64,13 @@ class Metric:
         if self._made[0] is not _registry:
             with _lock:
                 if self._made[0] is not _registry:
-                    self._made = (_registry, self._make(_registry))
-        made = self._made[1]
-        return made.labels(*values) if values else made
+                    self._made = (_registry, self._make(_registry), {})
+        _, made, known = self._made
+        if not values:
+            return made
+        if values not in known:  # the client library looks for it under a lock
+            known[values] = made.labels(*values)
+        return known[values]
 
     def _make(self, registry: Any) -> Any:
         raise NotImplementedError

@@ -11,7 +11,7 @@ from push_pipeline.cli.live import is_over
 from push_pipeline.cli.root import DONE, FAILED, run
 from push_pipeline.clock import now_ms
 from push_pipeline.devices.targets import find_targets
-from push_pipeline.directory.provider_routes import list_routes
+from push_pipeline.directory.provider_routes import add_recent, list_routes
 from push_pipeline.errors import InvalidParameter
 from push_pipeline.ledger import batches, runs
 from push_pipeline.ledger.batches import LeaseLost
@@ -19,7 +19,9 @@ from push_pipeline.ledger.deliveries import export, insert_deliveries
 from push_pipeline.ledger.retention import prune
 from push_pipeline.ledger.values import Settlement
 from push_pipeline.models import BATCH, CREDENTIAL, DELIVERY, DEVICE, Batch, Credential, Device, Run
+from push_pipeline.outcome import Recent
 from push_pipeline.settings import Settings
+from push_workers.delivery import record
 from push_workers.delivery.deliver import deliver
 from push_workers.delivery.process import Context
 from push_workers.delivery.record import record_slice
@@ -497,3 +499,32 @@ def test_no_run_gets_the_key_of_one_that_was_deleted_which_a_worker_still_knows(
 
     told = [entry["body"] for entry in installation.simulator.log()]
     assert ["Today" in one for one in told] == [False, False, True, True]
+
+
+@pytest.mark.parametrize(("dead", "told"), [(0, 1), (2, 1), (20, 2)])
+def test_what_a_provider_answers_is_told_to_all_workers_once_a_second_or_at_once_if_bad(
+    installation: Installation,
+    configure: Callable[..., Settings],
+    monkeypatch: pytest.MonkeyPatch,
+    dead: int,
+    told: int,
+) -> None:
+    configure(doubt_window=20)
+    installation.context = Context()
+    installation.register([*ios(60 - dead), *ios(dead, "dead")])
+    with db.writing() as connection:  # as if it had been told of late, and never again by the clock
+        connection.execute(update(Credential).values(counted_at=1, accepted_at=1))
+    monkeypatch.setattr(record, "NEWS_MS", now_ms() - 1_000)
+    shared: list[Recent] = []
+
+    def add(*told: object) -> None:
+        shared.append(told[2])
+        add_recent(*told)
+
+    monkeypatch.setattr(record, "add_recent", add)
+
+    run = installation.work(installation.publish())
+
+    assert (run["accepted"], run["rejected"]) == (60 - dead, dead)
+    assert len(shared) == told
+    assert sum(one.accepted for one in shared) > 0

@@ -32,6 +32,9 @@ from push_workers.senders.verdicts import Verdicts
 #: Milliseconds after which good news of a route are told to the other workers.
 NEWS_MS = 1_000
 
+#: The share of refused tokens that any old list has, and that is no news.
+FEW = 0.1
+
 
 def record_slice(claim: Claim, part: Slice, report: Report, context: Context) -> bool:
     """Commit a slice's outcomes and note the next one; False where the batch must be left.
@@ -270,8 +273,8 @@ def _works_again(batch: Standing, report: Report) -> bool:
 def _share_news(claim: Claim, report: Report, context: Context, now: int) -> None:
     """Add what the provider answered to what all workers know of the route, once a second.
 
-    At once where it was bad, or the first good news of a credential. In a transaction of its
-    own, so that the route's row, which all share, is locked for a moment only.
+    At once where much of it was bad, or the first good news of a credential. In a transaction
+    of its own, so that the route's row, which all share, is locked for a moment only.
     """
     route = claim.batch.credential_id
     if route is None or not any(report.recent):
@@ -284,10 +287,13 @@ def _share_news(claim: Claim, report: Report, context: Context, now: int) -> Non
         with db.writing() as connection:
             add_recent(connection, route, fresh, now)
         del context.news[route]
+        accepted_at = now if fresh.accepted else claim.batch.accepted_at
+        claim.batch = claim.batch._replace(counted_at=now, accepted_at=accepted_at)
 
 
 def _is_urgent(batch: Standing, news: Recent, now: int) -> bool:
-    bad = news.misrouted or news.dead or news.troubled
+    refused = news.misrouted + news.dead
+    bad = news.troubled or refused > FEW * (refused + news.accepted)
     told_at = min(batch.counted_at or 0, batch.accepted_at or 0)
     return bool(bad) or now - told_at >= NEWS_MS
 
@@ -378,7 +384,7 @@ def close_run(batch: Standing) -> None:
     """Close the run if this was its last batch; the tick does it where the fan-out went on."""
     if batch.run_state == RunState.FANNING:
         return
-    with db.singly() as connection:
+    with db.glancing() as connection:
         if not runs.is_done(connection, batch.run_id):
             return
     with db.writing() as connection:

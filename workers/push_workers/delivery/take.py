@@ -58,7 +58,7 @@ def take(batch_id: int, context: Context) -> Claim | None:
 
 def _find(batch_id: int, context: Context) -> Standing | None:
     """Read a batch, and keep its run's message; whoever changes it later says what was seen."""
-    with db.singly() as connection:
+    with db.glancing() as connection:
         found = batches.find_batch(connection, batch_id, context.known_runs)
     if found is None:
         return None
@@ -127,7 +127,7 @@ def _is_overtaken(batch: Standing, context: Context) -> bool:
     event = context.run_facts(batch.run_id).activity
     if event is None:
         return False
-    with db.singly() as connection:
+    with db.glancing() as connection:
         newest = find_newest(connection, batch.app_id, event.activity.activity_id)
     return newest is not None and is_overtaken(event.activity, event.timestamp, newest)
 

@@ -115,6 +115,8 @@ def push(channel: str, context: Context, step: Callable) -> None:
     for key in batches_of(run_id):
         with step("deliver"):
             deliver(key, context)
+        while deliver(key, context):
+            pass  # as well
     run = status(message_id)["runs"][0]
     if (run["state"], run["accepted"]) != ("finished", run["audience"]):
         raise RuntimeError(f"not every device was accepted: {run}")

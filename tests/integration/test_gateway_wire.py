@@ -87,6 +87,19 @@ def test_a_connection_may_rest_between_two_requests(
         assert connection.recv(1024).startswith(b"HTTP/1.1 200 ")
 
 
+def test_a_head_that_ends_nowhere_behind_a_whole_request_is_not_waited_for_either(
+    api: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.2)
+    request = f"GET {api.prefix}/info HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+
+    with socket.create_connection(("127.0.0.1", api.port), timeout=30) as connection:
+        connection.sendall(request + request[:20])
+        received = b"".join(iter(lambda: connection.recv(1024), b""))
+
+    assert received.count(b"HTTP/1.1 200 ") == 1
+
+
 def test_a_client_that_goes_away_in_the_middle_is_no_fault_of_ours(
     api: Client, caplog: pytest.LogCaptureFixture
 ) -> None:

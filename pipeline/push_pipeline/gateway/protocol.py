@@ -32,6 +32,7 @@ class Protocol(HttpToolsProtocol):
     """The server's own protocol, which waits for ever, takes any length and speaks plain text."""
 
     _head: asyncio.TimerHandle
+    _network: str
 
     def __init__(self, crowd: Crowd, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -43,8 +44,8 @@ class Protocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first head."""
         super().connection_made(transport)
-        self._head = self.loop.call_later(HEAD_SECONDS, self._late)
-        self._crowd.begin(self, network_of(self.client[0] if self.client else ""))
+        self._network = network_of(self.client[0] if self.client else "")
+        self._wait_for_head()
 
     def data_received(self, data: bytes) -> None:
         """Parse what came, piece by piece; the parser itself would keep a line of any length."""
@@ -56,14 +57,14 @@ class Protocol(HttpToolsProtocol):
             super().data_received(piece)
             if self._head_bytes > HEAD_MAX:
                 self._refuse(431, f"A request's head has at most {HEAD_MAX} bytes.")
+        if self._in_head and self._head.cancelled():  # most heads come in one piece
+            self._wait_for_head()
 
     def on_message_begin(self) -> None:
-        """Wait for the head of a request whose first byte is there."""
+        """Note the first byte of a request; what is not there of its head is waited for."""
         super().on_message_begin()
         self._in_head = True
         self._head.cancel()
-        self._head = self.loop.call_later(HEAD_SECONDS, self._late)
-        self._crowd.begin(self, network_of(self.client[0] if self.client else ""))
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep a header; trailers are read by nobody."""
@@ -115,6 +116,10 @@ class Protocol(HttpToolsProtocol):
         if hosts > 1 or (not hosts and self.parser.get_http_version() != "1.0"):
             self._wrong = "A request has one Host header."
             raise ValueError(self._wrong)  # the parser stops, and a 400 is sent
+
+    def _wait_for_head(self) -> None:
+        self._head = self.loop.call_later(HEAD_SECONDS, self._late)
+        self._crowd.begin(self, self._network)
 
     def _late(self) -> None:
         self._crowd.give_up(self, "no request came in time")

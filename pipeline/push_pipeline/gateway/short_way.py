@@ -7,12 +7,13 @@ that is asked of these paths, and their description, is the framework's as befor
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from fastapi import Request
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
+from starlette.datastructures import Headers
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -56,7 +57,7 @@ class ShortWay:
             return
         scope["route"] = way.route  # in place: the access log reads it there
         scope["path_params"] = dict.fromkeys(way.route.param_convertors, named)
-        request = Request(scope, receive, send)
+        request = _ShortRequest(scope, receive, send)
         try:
             response = await way.answer(request)
         except PipelineError as error:
@@ -72,6 +73,38 @@ class ShortWay:
         if path in self._fixed or not name:
             return self._fixed.get(path), name
         return self._named.get(parent), name
+
+
+class _KnownHeaders(Headers):
+    """Headers that are found in one step; the first where one is there twice, as elsewhere.
+
+    A short way asks for nine, most of which are not there, and the framework's are looked through
+    for each.
+    """
+
+    def __init__(self, scope: Scope) -> None:
+        super().__init__(scope=scope)
+        self._known: dict[bytes, bytes] = dict(reversed(self._list))
+
+    def __getitem__(self, key: str) -> str:
+        return self._known[key.lower().encode("latin-1")].decode("latin-1")
+
+    def __contains__(self, key: Any) -> bool:
+        return key.lower().encode("latin-1") in self._known
+
+    def get(self, key: str, default: Any = None) -> Any:
+        value = self._known.get(key.lower().encode("latin-1"))
+        return default if value is None else value.decode("latin-1")
+
+
+class _ShortRequest(Request):
+    """A request whose headers are those."""
+
+    @property
+    def headers(self) -> Headers:
+        if not hasattr(self, "_headers"):
+            self._headers = _KnownHeaders(self.scope)
+        return self._headers
 
 
 def as_json(shape: BaseModel, headers: Mapping[str, str] | None = None) -> Response:

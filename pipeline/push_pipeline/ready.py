@@ -1,4 +1,4 @@
-"""Statements that every delivery says: compiled once, and executed by the driver itself.
+"""Statements that are said all the time: compiled once, and executed by the driver itself.
 
 What SQLAlchemy does for each execution (its context, the keys of its result) costs a worker two
 to three times what the driver takes. It executes them all the same where the driver is SQLite's,
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, Update, or_
+from sqlalchemy import ColumnElement, Connection, Insert, Select, Update, or_
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import TypeDecorator
@@ -61,7 +61,7 @@ class Ready:
     It says `among` instead of `IN`, which SQLAlchemy writes anew at each execution.
     """
 
-    def __init__(self, statement: Select[Any] | Update) -> None:
+    def __init__(self, statement: Insert | Select[Any] | Update) -> None:
         self.statement = statement
         self._compiled: _Compiled | None = None
         _made.append(self)
@@ -123,7 +123,7 @@ def among(column: ColumnElement[Any], values: Iterable[Any]) -> ColumnElement[bo
     return or_(*(column == value for value in values))
 
 
-def _compile(statement: Select[Any] | Update, dialect: Dialect) -> _Compiled:
+def _compile(statement: Insert | Select[Any] | Update, dialect: Dialect) -> _Compiled:
     """Compile for the one dialect of which the driver executes statements."""
     compiled = statement.compile(dialect=dialect)
     changes = {

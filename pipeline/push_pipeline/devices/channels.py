@@ -13,6 +13,7 @@ from push_pipeline.errors import ChannelExists, OperationDenied, UnknownChannel
 from push_pipeline.models import CHANNEL, SUBSCRIPTION, Channel
 from push_pipeline.options import check_channel_name
 from push_pipeline.options.channel import normal_name
+from push_pipeline.ready import Ready
 
 #: Channels on either side that are looked at. Whoever publishes to a channel of nobody pays for
 #: them, and an app may do so all the time.
@@ -58,16 +59,18 @@ def list_channels(
     return [(key, name) for key, name in rows if key is not None]
 
 
-_POPULATED = select(CHANNEL.name).where(
-    CHANNEL.app_id == bindparam("app"),
-    _HAS_SOMEBODY,
-    db.any_of(CHANNEL.name, bindparam("names", type_=db.List(Text))),
+_POPULATED = Ready(
+    select(CHANNEL.name).where(
+        CHANNEL.app_id == bindparam("app"),
+        _HAS_SOMEBODY,
+        db.any_of(CHANNEL.name, bindparam("names", type_=db.List(Text))),
+    )
 )
 
 
 def find_populated(connection: Connection, app_id: str, names: Collection[str]) -> set[str]:
     """Return those of some channels that anybody is in."""
-    return set(connection.scalars(_POPULATED, {"app": app_id, "names": tuple(names)}))
+    return {name for (name,) in _POPULATED.rows(connection, {"app": app_id, "names": [*names]})}
 
 
 def find_neighbours(connection: Connection, app_id: str, name: str) -> list[str]:

@@ -7,12 +7,25 @@ a writing transaction is alone from its BEGIN on.
 import zlib
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Connection, Text, bindparam, select, text, union
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Connection,
+    Integer,
+    Text,
+    bindparam,
+    cast,
+    func,
+    literal,
+    select,
+    union,
+)
 
 from push_pipeline import db
 from push_pipeline.devices.conflicts import Holder
 from push_pipeline.devices.registration import Registration
 from push_pipeline.models import DEVICE
+from push_pipeline.ready import Ready
 
 #: How many turns there are. A bulk import takes nearly all of them, and each is an entry in a
 #: table that PostgreSQL shares between its connections (6,400 entries by default).
@@ -21,16 +34,19 @@ STRIPES = 256
 #: Keeps our advisory locks apart from those of other programs in the same database.
 _NAMESPACE = 730_580
 
-_TAKE = text(
-    "SELECT pg_advisory_xact_lock(:namespace, stripe)"
-    " FROM (SELECT unnest(CAST(:stripes AS int[])) AS stripe) AS wanted"
-)
+_WANTED = select(
+    func.unnest(cast(bindparam("stripes", type_=db.List(BigInteger)), ARRAY(Integer))).label(
+        "stripe"
+    )
+).subquery("wanted")
+
+_TAKE = Ready(select(func.pg_advisory_xact_lock(literal(_NAMESPACE), _WANTED.c.stripe)))
 
 _OF_APP = select(DEVICE.id).where(DEVICE.app_id == bindparam("app"))
 
 #: The rows that share a token or a device id with what is registered: each half by its own
 #: index, which one condition with OR would not use.
-_HOLDERS = (
+_HOLDERS = Ready(
     select(DEVICE.id, DEVICE.token, DEVICE.device_id, DEVICE.user_id, DEVICE.expires_at)
     .where(
         DEVICE.id.in_(
@@ -77,9 +93,9 @@ def lock_holders(
     tokens = [one.token for one in registrations]
     device_ids = [one.device_id for one in registrations]
     told = {"app": app_id, "tokens": tokens, "device_ids": device_ids}
-    return [Holder(*row) for row in connection.execute(_HOLDERS, told)]
+    return [Holder(*row) for row in _HOLDERS.rows(connection, told)]
 
 
 def _take(connection: Connection, stripes: set[int]) -> None:
     if connection.dialect.name == "postgresql" and stripes:
-        connection.execute(_TAKE, {"namespace": _NAMESPACE, "stripes": sorted(stripes)})
+        _TAKE.send(connection, {"stripes": sorted(stripes)})

@@ -106,7 +106,7 @@ def register_arrivals(connection: Connection, arrivals: Sequence[Arrival], now: 
     # take them in no order, and two could wait in a circle.
     lock_stripes_of_apps(connection, (mark for arrival in arrivals for mark in arrival.marks()))
     keys = {
-        app_id: register_devices(connection, app_id, by_app[app_id], now, alive=True)
+        app_id: _register(connection, app_id, by_app[app_id], now, alive=True)
         for app_id in sorted(by_app)
     }
     return [keys[app_id][wanted.device_id] for app_id, wanted in arrivals]
@@ -130,6 +130,18 @@ def register_devices(
     """
     names = {name for one in registrations for name in (one.device_id, one.token)}
     lock_stripes(connection, app_id, names)
+    return _register(connection, app_id, registrations, now, alive=alive)
+
+
+def _register(
+    connection: Connection,
+    app_id: str,
+    registrations: Sequence[Registration],
+    now: int,
+    *,
+    alive: bool,
+) -> dict[str, int]:
+    """Do as `register_devices` says, when it is our turn."""
     rounds = in_rounds(registrations)
     if len(rounds) > 1:  # the rows of all of them first, so that all are locked in one order
         lock_holders(connection, app_id, registrations)

@@ -12,6 +12,7 @@ from sqlalchemy import (
     BigInteger,
     Connection,
     Text,
+    bindparam,
     case,
     false,
     func,
@@ -35,6 +36,7 @@ from push_pipeline.models import (
     Json,
     Subscription,
 )
+from push_pipeline.ready import Ready
 
 #: Channels of an app, which come by themselves when somebody names them. Whoever has a key out of
 #: an app's binary could fill the table.
@@ -54,7 +56,15 @@ _COLUMNS = (
     *("environment", "state", "created_at", "registered_at"),
 )
 
-_built: dict[tuple[str, str], Any] = {}
+_built: dict[tuple[str, str], Ready] = {}
+
+
+_CHANNELS = Ready(
+    select(CHANNEL.name, CHANNEL.id).where(
+        CHANNEL.app_id == bindparam("app"),
+        db.any_of(CHANNEL.name, bindparam("names", type_=db.List(Text))),
+    )
+)
 
 
 def ensure_channels(
@@ -100,7 +110,7 @@ def upsert_devices(
     _unlink(connection, app_id, [one.device_id for one in registrations if one.user_id == NOBODY])
     rows = as_text(_row(app_id, one, now) for one in registrations)
     upsert = _once(connection, _upsert_alive if alive else _upsert_listed)
-    written = connection.execute(upsert, {ROWS: rows})
+    written = upsert.rows(connection, {ROWS: rows})
     return {device_id: key for device_id, key in written if key is not None}
 
 
@@ -142,7 +152,7 @@ def subscribe_devices(
         for one in registrations
         for name in one.channels
     )
-    connection.execute(_once(connection, _subscribe), {ROWS: rows})
+    _once(connection, _subscribe).send(connection, {ROWS: rows})
 
 
 def channels_of(connection: Connection, devices: Mapping[str, int]) -> list[tuple[str, int]]:
@@ -165,14 +175,14 @@ def resubscribe_devices(
             {"channel_key": channel, "device_key": keys[device_id]}
             for device_id, channel in channels
         )
-        connection.execute(_once(connection, _subscribe), {ROWS: rows})
+        _once(connection, _subscribe).send(connection, {ROWS: rows})
 
 
-def _once(connection: Connection, build: Callable[[Connection], Any]) -> Any:
+def _once(connection: Connection, build: Callable[[Connection], Any]) -> Ready:
     # Building a statement costs more than running it.
     name = (connection.dialect.name, build.__name__)
     if name not in _built:
-        _built[name] = build(connection)
+        _built[name] = Ready(build(connection))
     return _built[name]
 
 
@@ -227,7 +237,5 @@ def _renewed(new: Any, *, alive: bool) -> dict[str, Any]:
 
 
 def _find_channels(connection: Connection, app_id: str, names: Sequence[str]) -> dict[str, int]:
-    statement = select(CHANNEL.name, CHANNEL.id).where(
-        CHANNEL.app_id == app_id, db.any_of(CHANNEL.name, list(names))
-    )
-    return {name: key for name, key in connection.execute(statement) if key is not None}
+    found = _CHANNELS.rows(connection, {"app": app_id, "names": [*names]})
+    return {name: key for name, key in found if key is not None}

@@ -180,7 +180,8 @@ def _insert_messages(
     ]
     once = any(row["dedupe_key"] is not None for row in rows)
     if connection.dialect.name == "postgresql":
-        return frozenset(connection.scalars(_messages_at_once(once=once), _as_one_text(rows)))
+        written = _messages_at_once(once=once).send(connection, _as_one_text(rows))
+        return frozenset(key for (key,) in written.rows) if once else frozenset(news)
     statement = sqlite.insert(Message)
     if once:
         statement = statement.on_conflict_do_nothing(index_elements=_ONCE)
@@ -202,16 +203,18 @@ _RUN_COLUMNS = (
 
 
 @cache
-def _messages_at_once(*, once: bool) -> Any:
+def _messages_at_once(*, once: bool) -> Ready:
+    """Return what inserts messages, and where some may have been said tells which it did."""
     statement = _at_once(Message, _MESSAGE_COLUMNS)
-    if once:
-        statement = statement.on_conflict_do_nothing(index_elements=_ONCE)
-    return statement.returning(MESSAGE.id)
+    if not once:
+        return Ready(statement)
+    statement = statement.on_conflict_do_nothing(index_elements=_ONCE)
+    return Ready(statement.returning(MESSAGE.id))
 
 
 @cache
-def _runs_at_once() -> Any:
-    return _at_once(Run, _RUN_COLUMNS).returning(RUN.message_id, RUN.n, RUN.id)
+def _runs_at_once() -> Ready:
+    return Ready(_at_once(Run, _RUN_COLUMNS).returning(RUN.message_id, RUN.n, RUN.id))
 
 
 def _at_once(table: type[SQLModel], names: Sequence[str]) -> postgresql.Insert:
@@ -251,8 +254,8 @@ def _insert_runs(
     ]
     keys: dict[str, list[int]] = {message_id: [] for message_id in going}
     if rows and connection.dialect.name == "postgresql":
-        written = connection.execute(_runs_at_once(), _as_one_text(rows))
-        for message_id, _, key in sorted(written):  # by number
+        written = _runs_at_once().rows(connection, _as_one_text(rows))
+        for message_id, _, key in sorted(map(tuple, written)):  # by number
             keys[message_id].append(key)
     elif rows:
         for row, key in zip(rows, connection.scalars(_INSERT_RUNS, rows), strict=True):

@@ -22,7 +22,19 @@ def alike(draw):
     return [(path + b"%02d" % n, size, b"%02d" % n + name) for n in range(draw(st.integers(1, 40)))]
 
 
-requests = alike() | st.lists(st.tuples(printable, sizes, printable), min_size=1, max_size=12)
+@st.composite
+def uneven(draw):
+    """Requests of which the bodies alone differ in length, as with words for each device."""
+    path, name = draw(printable), draw(printable)
+    longest = draw(st.sampled_from([3, 400, 400, 16_384, 17_000]))
+    each = st.integers(draw(st.sampled_from([0, 1, 1, 1])), longest)
+    sizes = draw(st.lists(each, min_size=2, max_size=40))
+    return [(path + b"%02d" % n, size, b"%02d" % n + name) for n, size in enumerate(sizes)]
+
+
+requests = (
+    alike() | uneven() | st.lists(st.tuples(printable, sizes, printable), min_size=1, max_size=12)
+)
 peer_settings = st.fixed_dictionaries(
     {},
     optional={
@@ -33,7 +45,7 @@ peer_settings = st.fixed_dictionaries(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=90)
 @given(requests, peer_settings, st.booleans(), st.integers(1, 12))
 def test_h2_reads_every_request_as_it_was_given(requests, announced, settings_first, chunk):
     paths, sizes, ids = zip(*requests, strict=True)
@@ -116,6 +128,19 @@ def test_nothing_is_sent_beyond_the_window_of_the_connection():
     assert len(streams) == 66  # 65 bodies of 1,000 bytes and a part of one more: 65,535
     assert codec.room == 0
     reader.read(data, acknowledge=False)
+    assert sum(map(len, reader.bodies.values())) == frames.DEFAULT_WINDOW
+
+
+def test_of_bodies_that_differ_as_many_are_sent_as_the_window_has_room_for():
+    codec, reader = Codec(RunningTotals()), Reader()
+    codec.begin([None] * 100)
+    reader.read(OPENING)
+    bodies = [b"b" * (950 + n) for n in range(100)]
+    data, streams = codec.submit(Requests([b"/"] * 100, bodies), range(100), FIELDS)
+    assert len(streams) == 67
+    assert codec.room == 0
+    reader.read(data, acknowledge=False)
+    assert [len(reader.bodies[stream]) for stream in streams[:-1]] == [*range(950, 1016)]
     assert sum(map(len, reader.bodies.values())) == frames.DEFAULT_WINDOW
 
 

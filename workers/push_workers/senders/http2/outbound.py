@@ -5,8 +5,10 @@ a frame or a window goes out in pieces, and its rest waits here until the window
 """
 
 import struct
+from bisect import bisect_right
 from collections.abc import Callable, Container, Iterator, Sequence
 from functools import lru_cache
+from itertools import accumulate, chain
 from typing import NamedTuple
 
 from push_workers.senders.http2 import frames
@@ -75,8 +77,10 @@ class Outbound:
             block = self.encoder.encode(fields)
             # A block that changes the table is sent once; the next request gets a new one.
             some = indexes[done:] if block.steady else indexes[done : done + 1]
-            alike = self._append_alike(parts, requests, some, block)
-            done += alike or self._append(parts, requests, some, block)
+            quick = self._append_alike if requests.are_alike else self._append_uneven
+            done += quick(parts, requests, some, block) or self._append(
+                parts, requests, some, block
+            )
         return b"".join(parts), range(first, self.next_stream, 2)
 
     def resume(self, waiting: Container[int]) -> bytes:
@@ -147,6 +151,35 @@ class Outbound:
         self.window -= body_size * len(some)
         return len(some)
 
+    def _append_uneven(
+        self, parts: list[bytes], requests: Requests, indexes: Sequence[int], block: Block
+    ) -> int:
+        """Pack requests of which the bodies alone differ in length, as `_append_alike` does."""
+        if requests.shape is None or not requests.shortest:
+            return 0
+        layout = self._layout(block, requests.shape)  # of the longest: if it fits, all do
+        if layout.pack is None:
+            return 0
+        head, opening, closing = layout.head, layout.opening, layout.closing
+        path_size, _, id_size = requests.shape
+        pack = _head_packer(len(opening), path_size, len(closing), id_size)
+        sizes = requests.body_sizes(indexes)
+        if sum(sizes) > self.window:
+            sizes = sizes[: bisect_right([*accumulate(sizes)], self.window)]
+        some = indexes[: len(sizes)]
+        streams = range(self.next_stream, self.next_stream + 2 * len(some), 2)
+        parts += chain.from_iterable(
+            [
+                (pack(head, stream, opening, path, closing, request_id, data_head, stream), body)
+                for stream, (path, body, request_id), data_head in zip(
+                    streams, requests.select(some), map(_data_head, sizes), strict=True
+                )
+            ]
+        )
+        self.next_stream = streams.stop
+        self.window -= sum(sizes)
+        return len(some)
+
     def _append(
         self, parts: list[bytes], requests: Requests, indexes: Sequence[int], block: Block
     ) -> int:
@@ -185,7 +218,7 @@ class Outbound:
             frames.frame_head(size, frames.HEADERS, frames.END_HEADERS) if fits else b"",
             opening,
             closing,
-            frames.frame_head(body, frames.DATA, frames.END_STREAM) if fits else b"",
+            _data_head(body) if fits else b"",
         )
 
     def _pieces(self, stream: int, block: bytes, body: bytes) -> Iterator[bytes]:
@@ -217,3 +250,16 @@ def _packer(*lengths: int) -> Callable[..., bytes]:
     """`struct.pack` for HEADERS and DATA of one request; bound, so that no lookup is left."""
     opening, path, closing, request_id, body = lengths
     return struct.Struct(f">5sI{opening}s{path}s{closing}s{request_id}s5sI{body}s").pack
+
+
+@lru_cache(maxsize=4096)
+def _head_packer(*lengths: int) -> Callable[..., bytes]:
+    """As `_packer`, for all of a request that stands before its body."""
+    opening, path, closing, request_id = lengths
+    return struct.Struct(f">5sI{opening}s{path}s{closing}s{request_id}s5sI").pack
+
+
+@lru_cache(maxsize=4096)
+def _data_head(size: int) -> bytes:
+    """What a frame of a whole body of some length begins with, before the stream's number."""
+    return frames.frame_head(size, frames.DATA, frames.END_STREAM)

@@ -18,8 +18,11 @@ class Requests:
     paths: Sequence[bytes]
     bodies: Sequence[bytes] | bytes
     ids: Sequence[bytes] | None = None
-    #: Lengths of path, body and id, where they are the same in all.
+    #: Lengths of path, body and id, where those of path and id are the same in all; of bodies that
+    #: differ it is the longest's.
     shape: tuple[int, int, int] | None = field(init=False)
+    #: The length of the shortest body.
+    shortest: int = field(init=False)
 
     def __post_init__(self) -> None:
         for other in (self.bodies, self.ids):
@@ -27,16 +30,28 @@ class Requests:
                 continue
             if len(other) != len(self.paths):
                 raise ValueError(f"{len(self.paths)} paths, but {len(other)} bodies or ids")
-        lengths = [
-            [len(column)] if isinstance(column, bytes) else [*{*map(len, column)}]
+        paths, bodies, ids = (
+            {len(column)} if isinstance(column, bytes) else {*map(len, column)}
             for column in (self.paths, self.bodies, self.ids or b"")
-        ]
-        alike = all(len(each) == 1 for each in lengths)
-        shape = (lengths[0][0], lengths[1][0], lengths[2][0]) if alike else None
+        )
+        alike = len(paths) == len(ids) == 1
+        shape = (paths.pop(), max(bodies), ids.pop()) if alike else None
         object.__setattr__(self, "shape", shape)
+        object.__setattr__(self, "shortest", min(bodies, default=0))
 
     def __len__(self) -> int:
         return len(self.paths)
+
+    @property
+    def are_alike(self) -> bool:
+        """All are of one shape, their bodies too."""
+        return self.shape is not None and self.shape[1] == self.shortest
+
+    def body_sizes(self, indexes: Sequence[int]) -> list[int]:
+        """Lengths of the bodies of some requests."""
+        if isinstance(self.bodies, bytes):
+            return [len(self.bodies)] * len(indexes)
+        return [*map(len, _pick(self.bodies, indexes))]
 
     def select(self, indexes: Sequence[int]) -> Iterator[tuple[bytes, bytes, bytes]]:
         """Path, body and id of some requests."""

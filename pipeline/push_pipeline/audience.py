@@ -1,7 +1,8 @@
 """Channel ∩ users ∩ OS ∩ devices ∩ segment: one selection in SQL, read by pages of device keys."""
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import NamedTuple
@@ -22,7 +23,7 @@ from sqlalchemy import (
     true,
 )
 
-from push_pipeline.db import any_of, found_in, keys_of
+from push_pipeline.db import any_of, found_in, grouping, keys_of
 from push_pipeline.devices.activity_addresses import is_reached, keys_reached
 from push_pipeline.devices.of_users import of_users
 from push_pipeline.devices.registration import key_of_registration, keys_of_registrations
@@ -48,6 +49,9 @@ LOOKED_AT = 5_000
 #: How many times over the subscriptions of a last page are asked for: those that come in between
 #: the statement that found no end and the one that reads must push nobody out.
 ROOM = 4
+
+#: Devices of a page that are grouped as the planner likes.
+SORTED = 5_000
 
 #: Devices that are counted by one statement.
 COUNTED = 10_000
@@ -122,13 +126,27 @@ def read_page(
     if not selection.platforms:
         return Page([], None)
     end: int | None = connection.execute(_last_of_page(selection, after, limit)).scalar()
-    rows = connection.execute(_grouped(page_query(selection, after, end, now, limit))).all()
+    with grouping(connection) if limit > SORTED else nullcontext():
+        rows = connection.execute(_groups(selection, after, end, now, limit)).all()
     return Page([Alike(*row) for row in sorted(rows)], end)
+
+
+def _groups(
+    selection: Selection, after: int, end: int | None, now: int, most: int
+) -> Select[str, str, str, "array[int]"]:
+    members = _members(selection, after, end, now, most)
+    if selection.push_type is not None or len(selection.platforms) < len(Platform):
+        return _grouped(members.where(*_of_kind(selection, DEVICE.platform, DEVICE.kind)))
+    # Nearly all devices fit: asked of each, it costs a quarter of the page. Of the groups then,
+    # and behind a fence, since a planner would ask each device again.
+    found = _grouped(members).cte("alike").prefix_with("MATERIALIZED")
+    return select(*found.columns).where(*_of_kind(selection, found.c.platform, found.c.kind))
 
 
 def _grouped(members: Select[int, str, str, str]) -> Select[str, str, str, "array[int]"]:
     alike = DEVICE.platform, DEVICE.environment, DEVICE.kind
-    columns = members.with_only_columns(*alike, keys_of(DEVICE.id), maintain_column_froms=True)
+    keys = keys_of(DEVICE.id).label("members")
+    columns = members.with_only_columns(*alike, keys, maintain_column_froms=True)
     return columns.order_by(None).group_by(*alike)
 
 
@@ -217,13 +235,21 @@ def page_query(
 
     `most` is what the caller knows of the stretch: that so many subscriptions are in it at most.
     """
+    members = _members(selection, after, end, now, most)
+    return members.where(*_of_kind(selection, DEVICE.platform, DEVICE.kind))
+
+
+def _members(
+    selection: Selection, after: int, end: int | None, now: int, most: int | None
+) -> Select[int, str, str, str]:
+    """Select what `page_query` does, of any platform and kind."""
     segment = parse_clause(selection.segment) if selection.segment else None
     statement = (
         select(DEVICE.id, DEVICE.platform, DEVICE.environment, DEVICE.kind)
         .select_from(_with_user(segment))
         .where(found_in(DEVICE.id, _page_of_keys(selection, after, end, most)))
         .where(*_fit(selection, now))
-        .where(*_between(DEVICE.id, after, end), *_in_zone(selection.zone))
+        .where(*_in_zone(selection.zone))
         .order_by(DEVICE.id)
     )
     return statement if segment is None else statement.where(matches(segment))
@@ -286,8 +312,6 @@ def _in_channel(app_id: str, name: str) -> ColumnElement[bool]:
 
 
 def _between(key: ColumnElement[int], after: int, end: int | None) -> list[ColumnElement[bool]]:
-    # Said of devices as well as of subscriptions, so that a planner sees that a page is a
-    # narrow stretch of both and reads the whole of neither.
     return [key > after] if end is None else [key > after, key <= end]
 
 
@@ -309,17 +333,22 @@ def _in_zone(part: ZonePart | None) -> list[ColumnElement[bool]]:
     return [zone.is_(None) | ~any_of(zone, part.outside)] if part.outside else []
 
 
-def _reachable(app_id: str) -> ColumnElement[bool]:
+def _reachable(app_id: str, platform: ColumnElement[str]) -> ColumnElement[bool]:
     """Leave browsers out of what is for all systems, where the app has no key for them."""
     key = exists().where(CREDENTIAL.app_id == app_id, CREDENTIAL.provider == Platform.WEB.family)
-    return (DEVICE.platform != Platform.WEB.value) | key
+    return (platform != Platform.WEB.value) | key
 
 
-def _of_type(push_type: str | None) -> ColumnElement[bool]:
-    # Said of the kind of token: a device of one kind gets no push of another.
-    if push_type is None:
-        return DEVICE.kind.not_in(_spelled_out(PUSH_TYPES))
-    return DEVICE.kind == push_type
+def _of_kind(
+    selection: Selection, platform: ColumnElement[str], kind: ColumnElement[str]
+) -> Iterator[ColumnElement[bool]]:
+    """Say which platforms and kinds of tokens are meant, of a device or of a group."""
+    yield platform.in_(_spelled_out(selection.platforms))
+    if len(selection.platforms) == len(Platform):
+        yield _reachable(selection.app_id, platform)
+    # A device of one kind gets no push of another.
+    push_type = selection.push_type
+    yield kind.not_in(_spelled_out(PUSH_TYPES)) if push_type is None else kind == push_type
 
 
 def _spelled_out(words: Iterable[str]) -> BindParameter[tuple[str, ...]]:
@@ -337,9 +366,6 @@ def _fit(selection: Selection, now: int) -> Sequence[ColumnElement[bool]]:
     activity = selection.activity
     return (
         *(() if activity is None else (is_reached(selection.app_id, activity),)),
-        DEVICE.platform.in_(_spelled_out(selection.platforms)),
-        *([_reachable(selection.app_id)] if len(selection.platforms) == len(Platform) else []),
         DEVICE.state == "active",
-        _of_type(selection.push_type),
         (DEVICE.expires_at.is_(None) | (DEVICE.expires_at > now)),
     )

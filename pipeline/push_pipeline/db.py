@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from typing import Any, Self
 
 from sqlalchemy import Connection as Connection  # noqa: PLC0414 - exported
-from sqlalchemy import Engine, Select, bindparam
+from sqlalchemy import Engine, Select, bindparam, func, select, true
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -313,6 +313,24 @@ class keys_of(FunctionElement[Any]):  # noqa: N801 - as `any_of`
     inherit_cache = True
     name = "keys_of"
     type = _Keys()
+
+
+@contextmanager
+def grouping(connection: Connection) -> Iterator[None]:
+    """Have the database group many rows by a hash and not sort them, in a block of a transaction.
+
+    PostgreSQL takes what `found_in` finds for ten rows, which it would rather sort: that costs
+    four times as much. SQLite has no other way than its own.
+    """
+    if connection.dialect.name == "sqlite":
+        yield
+        return
+    connection.execute(_SORT, {"may": "off"})
+    yield
+    connection.execute(_SORT, {"may": "on"})
+
+
+_SORT = select(func.set_config("enable_sort", bindparam("may"), true()))
 
 
 class _Texts(TypeDecorator[Any]):

@@ -1,14 +1,19 @@
 """A push to all channels reads the devices of its app only, in the order of their keys."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from sqlalchemy import Connection, event, text
 
 from push_pipeline import db
-from push_pipeline.audience import Page, Selection, read_page
+from push_pipeline.audience import SORTED, Page, Selection, read_page
 from push_pipeline.directory.apps import ensure_app
+from push_pipeline.platform import Platform
 from push_pipeline.settings import Settings
+
+#: All of an app, as a publish without a word about platforms means it.
+EVERYBODY = Selection("small", None, tuple(sorted(Platform)))
 
 #: One in three hundred is the small app's.
 DEVICES = 90_000
@@ -78,3 +83,38 @@ def test_every_device_of_the_app_is_read_once_and_no_other() -> None:
             cursor = page.cursor
 
     assert members == list(range(300, DEVICES + 1, 300))
+
+
+def test_a_long_page_is_grouped_by_a_hash_and_nothing_else_is() -> None:
+    groups = "SELECT platform, count(*) FROM pipeline_device WHERE id = 1 GROUP BY platform"
+    with db.reading() as connection:
+        before = plan_of(connection, groups, {})
+        with db.grouping(connection):
+            inside = plan_of(connection, groups, {})
+        after = plan_of(connection, groups, {})
+        (alike,) = read_page(connection, EVERYBODY, 0, SORTED + 1, 1).groups
+
+    if connection.dialect.name == "postgresql":  # SQLite has one way to do it
+        assert "HashAggregate" in inside
+    assert "HashAggregate" not in before
+    assert before == after
+    assert len(alike.keys) == DEVICES // 300
+
+
+def test_kinds_and_platforms_are_asked_of_the_groups_of_a_page() -> None:
+    with db.writing() as connection:
+        change = "UPDATE pipeline_device SET {} WHERE app_id = 'small' AND id % 900 = {}"
+        connection.execute(text(change.format("platform = 'WEB', kind = 'webpush'", 300)))
+        connection.execute(text(change.format("kind = 'voip'", 600)))
+        pages = [
+            read_page(connection, replace(EVERYBODY, **other), 0, limit, 1)
+            for other in ({}, {"push_type": "voip"}, {"platforms": ("WEB",)})
+            for limit in (1_000, SORTED + 1)
+        ]
+
+    groups = [[(one.platform, one.kind, len(one.keys)) for one in page.groups] for page in pages]
+    ordinary, calls, browsers = groups[::2]
+    assert groups[1::2] == groups[::2]
+    assert ordinary == [("IOS", "apns", 100)]  # no browsers, as the app has no key for them
+    assert calls == [("IOS", "voip", 100)]
+    assert browsers == [("WEB", "webpush", 100)]

@@ -14,7 +14,7 @@ import redis
 
 from push_pipeline.settings import Settings, get_settings, reset_settings
 from push_pipeline.settings_report import PREFIX, variable
-from tests.databases import PostgresDatabases, SqliteFile
+from tests.databases import PostgresDatabases, SqliteFile, directory_in_memory
 from tests.measured import measured, pytest_terminal_summary
 from tests.order import (
     pytest_collection_modifyitems,
@@ -166,9 +166,10 @@ def database_url(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="session")
-def sqlite_file(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> SqliteFile:
+def sqlite_file(sqlite_template: Path) -> Iterator[SqliteFile]:
     """The file that each test on SQLite finds renewed."""
-    return SqliteFile(sqlite_template, tmp_path_factory.mktemp("sqlite"))
+    with directory_in_memory() as directory:
+        yield SqliteFile(sqlite_template, directory)
 
 
 @pytest.fixture

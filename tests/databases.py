@@ -4,14 +4,20 @@ Making one and dropping it takes PostgreSQL longer than most tests, and an engin
 database already has its statements compiled.
 """
 
+import os
 import shutil
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import psycopg
 from psycopg import sql
 
 from tests.services import Postgres
+
+#: Where Linux keeps files in memory, and how much of it must be free to be used.
+MEMORY, ENOUGH_BYTES = Path("/dev/shm"), 1_000_000_000
 
 #: All that tests have been seen to change beside rows: tables, columns, statistics, settings.
 _SHAPE = """
@@ -93,6 +99,14 @@ def _full_tables(connection: psycopg.Connection) -> list[sql.Identifier]:
         for number, table in enumerate(tables)
     )
     return [tables[number] for (number,) in connection.execute(asked)]
+
+
+@contextmanager
+def directory_in_memory() -> Iterator[Path]:
+    """Make a directory in which no commit waits for a disk; where memory is short, on one."""
+    roomy = os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ENOUGH_BYTES
+    with TemporaryDirectory(prefix="sqlite-", dir=MEMORY if roomy else None) as name:
+        yield Path(name)
 
 
 class SqliteFile:

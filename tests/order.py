@@ -12,7 +12,11 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 #: What a folder or a file begins with costs more than its tests: one process runs them all.
-TOGETHER = ("tests/acceptance/sdk/",)
+TOGETHER = (
+    "tests/acceptance/sdk/",
+    "tests/acceptance/test_console_browser.py",
+    "tests/acceptance/test_wheel.py",
+)
 
 #: Tiers by how long a test may take, the longest first.
 TIERS = ("faults", "acceptance", "integration", "unit")

@@ -18,6 +18,7 @@ from tests.databases import PostgresDatabases, SqliteFile, directory_in_memory
 from tests.measured import measured, pytest_terminal_summary
 from tests.order import (
     pytest_collection_modifyitems,
+    pytest_runtest_call,
     pytest_runtest_protocol,
     pytest_xdist_make_scheduler,
 )
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = [
     "measured",
     "pytest_collection_modifyitems",
+    "pytest_runtest_call",
     "pytest_runtest_protocol",
     "pytest_terminal_summary",
     "pytest_xdist_make_scheduler",

@@ -4,8 +4,8 @@ import fcntl
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 from xdist.remote import Producer
@@ -23,6 +23,8 @@ TIERS = ("faults", "acceptance", "integration", "unit")
 
 #: Tests of several processes are of one run if this says the same.
 RUN = "PYTEST_XDIST_TESTRUNUID"
+
+LOCK = pytest.StashKey[TextIO]()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -45,9 +47,30 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> InOrder
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[object]:
-    """Wait, for a test that measures time, until no process of this run does anything else."""
-    with _company(alone=_is(item, "alone")):
+    """Do nothing of a test, its fixtures included, while another one is alone."""
+    if RUN not in os.environ:  # one process
         return (yield)
+    # One lock for all, held together or by one. It is not fair, which does no harm: who wants it
+    # alone comes last.
+    with (Path(tempfile.gettempdir()) / f"alone-{os.environ[RUN]}").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        item.stash[LOCK] = lock
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[object]:
+    """Wait, for a test that measures time, until no process of this run does anything else.
+
+    What it needs was started before: two such tests start at once, and wait for each other here.
+    """
+    if RUN not in os.environ or not _is(item, "alone"):
+        return (yield)
+    fcntl.flock(item.stash[LOCK], fcntl.LOCK_EX)
+    try:
+        return (yield)
+    finally:
+        fcntl.flock(item.stash[LOCK], fcntl.LOCK_SH)
 
 
 def _rank(item: pytest.Item) -> tuple[bool, bool, int]:
@@ -57,15 +80,3 @@ def _rank(item: pytest.Item) -> tuple[bool, bool, int]:
 
 def _is(item: pytest.Item, marker: str) -> bool:
     return item.get_closest_marker(marker) is not None
-
-
-@contextmanager
-def _company(*, alone: bool) -> Iterator[None]:
-    if RUN not in os.environ:  # one process
-        yield
-        return
-    # One lock for all, held together or by one. It is not fair, which does no harm: who wants it
-    # alone comes last.
-    with (Path(tempfile.gettempdir()) / f"alone-{os.environ[RUN]}").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
-        yield

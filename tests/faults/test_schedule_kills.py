@@ -12,7 +12,7 @@ from push_pipeline import db, publish, status
 from push_pipeline.clock import now_ms
 from push_pipeline.models import RUN, Run
 from tests.audience import everything_that_ended, ios
-from tests.processes import wait_until
+from tests.processes import Process, wait_until
 from tests.running import Stand
 
 #: Seconds. A wake-up with an ETA must be well inside of it, or Redis hands it out twice.
@@ -46,11 +46,15 @@ BOTH = pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 class Installation:
     """Workers and a beat that are killed and started again, one at a time."""
 
+    beat: Process
+
     def __init__(self, stand: Stand, workers: int) -> None:
         self.stand = stand
-        self.beat = stand.start_beat()
         self.workers = [stand.start_worker(children=CHILDREN) for _ in range(workers)]
         self.killed: Counter[str] = Counter()
+
+    def start_beat(self) -> None:
+        self.beat = self.stand.start_beat()
 
     def kill(self, victim: str, rng: random.Random) -> None:
         """SIGKILL a worker with its children, the beat or Redis, and start it again."""
@@ -135,6 +139,7 @@ def test_delayed_messages_fire_once_while_everything_is_killed_at_random(
         unknown_policy="at-most-once",
     )
     running = Installation(stand, workers=2)
+    running.start_beat()
     tokens = publish_delayed(stand, MESSAGES, LATEST_MS, rng)
 
     for victim in [one for _ in range(ROUNDS) for one in rng.sample(VICTIMS, len(VICTIMS))]:
@@ -153,19 +158,25 @@ def test_delayed_messages_fire_once_while_everything_is_killed_at_random(
     assert set(running.killed) == set(VICTIMS)
 
 
+@pytest.fixture
+def idle(
+    kind: str, request: pytest.FixtureRequest, open_stand: Callable[..., Stand]
+) -> Installation:
+    """Workers without a beat: they do nothing while another test is alone."""
+    stand = open_stand(
+        request.getfixturevalue(f"{kind}_url"), visibility_timeout_seconds=VISIBILITY
+    )
+    return Installation(stand, workers=2)
+
+
 @pytest.mark.alone
 @pytest.mark.timeout(240)
 @BOTH
 def test_with_nothing_killed_each_fires_in_time_and_a_repeat_as_often_as_it_is_due(
-    kind: str,
-    request: pytest.FixtureRequest,
-    open_stand: Callable[..., Stand],
-    measured: Callable[[str], None],
+    idle: Installation, kind: str, measured: Callable[[str], None]
 ) -> None:
-    stand = open_stand(
-        request.getfixturevalue(f"{kind}_url"), visibility_timeout_seconds=VISIBILITY
-    )
-    running = Installation(stand, workers=2)
+    stand = idle.stand
+    idle.start_beat()
     tokens = publish_delayed(stand, MESSAGES // 2, LATEST_MS // 2, random.Random(7))
     let_pass(LATEST_MS / 2_000)
     wait_until(lambda: open_runs() == 0, 60, "the end of every run")
@@ -182,7 +193,7 @@ def test_with_nothing_killed_each_fires_in_time_and_a_repeat_as_often_as_it_is_d
     wait_until(lambda: status(message_id)["status"] == "published", 40, "the end of the repeat")
 
     measured(described(f"{kind}, with nothing killed", late))
-    assert running.killed == Counter()
+    assert idle.killed == Counter()
     assert late[-1] < A_LOST_WAKE_UP
     assert late[0] >= -0.05
     assert fired_of(message_id) == [

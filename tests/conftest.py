@@ -106,6 +106,12 @@ def configure(
 
 
 @pytest.fixture
+def nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No worker runs: what asks them all, as `doctor` does, need not wait for their answers."""
+    monkeypatch.setattr("push_pipeline.cli.checks.PING_SECONDS", 0.1)
+
+
+@pytest.fixture
 def settings(configure: Callable[..., Settings], database_url: str, broker_url: str) -> Settings:
     """The settings of a complete installation: a database with the schema, and a broker."""
     return configure(

@@ -19,6 +19,8 @@ from tests.in_process import run_cli
 from tests.processes import cli
 from tests.unit.senders.providers import certificate
 
+pytestmark = pytest.mark.usefixtures("nobody_answers")
+
 SECRET = "a secret of the tests only"
 
 

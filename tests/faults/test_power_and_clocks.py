@@ -14,6 +14,8 @@ from push_workers.consumer import old_ticks
 from tests.audience import android, ios
 from tests.installation import Installation
 
+pytestmark = pytest.mark.usefixtures("nobody_answers")
+
 
 def test_a_commit_on_sqlite_is_on_disk(settings: Settings) -> None:
     with db.reading() as connection:

@@ -13,6 +13,8 @@ from push_workers.delivery.backoff import Backoff
 from tests.audience import android, ios
 from tests.installation import Installation
 
+pytestmark = pytest.mark.usefixtures("nobody_answers")
+
 PASSWORD = b"Proxy-Authorization: Basic dXNlcjpwYXNz"  # user:pass
 
 

@@ -17,6 +17,8 @@ from tests.counted import counted
 from tests.installation import APP, Installation
 from tests.processes import free_port
 
+pytestmark = pytest.mark.usefixtures("nobody_answers")
+
 
 class Case(NamedTuple):
     """What goes wrong, and what is said of it."""

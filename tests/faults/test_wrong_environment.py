@@ -2,12 +2,16 @@
 
 from collections.abc import Callable
 
+import pytest
+
 from push_pipeline import push_to_user, resume, status
 from push_pipeline.cli.checks import examine
 from push_pipeline.settings import Settings
 from push_workers.delivery.process import Context
 from tests.audience import ios
 from tests.installation import Installation
+
+pytestmark = pytest.mark.usefixtures("nobody_answers")
 
 DEVICES = 24
 

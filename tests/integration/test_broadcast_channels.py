@@ -39,6 +39,8 @@ from tests.in_process import run_cli
 from tests.installation import APP, Installation
 from tests.integration.gateway_stand import make_app, running_gateway
 
+pytestmark = pytest.mark.usefixtures("nobody_answers")
+
 
 def test_a_channel_is_made_once_shown_and_deleted_at_apple(installation: Installation) -> None:
     made = create_broadcast_channel("game", app=APP)

@@ -23,6 +23,8 @@ from push_workers.testing import inline
 from tests.integration.gateway_stand import Client
 from tests.unit.senders.browser import Browser
 
+pytestmark = pytest.mark.usefixtures("nobody_answers")
+
 APP = "APP-1"
 GOOGLE = "https://fcm.googleapis.com/fcm/send/abc:APA91"
 

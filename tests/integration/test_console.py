@@ -39,6 +39,8 @@ from push_workers.tick import end_canaries
 from tests.installation import APP, Installation
 from tests.integration.gateway_stand import Client, running_gateway
 
+pytestmark = pytest.mark.usefixtures("nobody_answers")
+
 CANARY = "canary-text-9f3a"
 
 

@@ -16,6 +16,8 @@ from push_pipeline.directory.provider_routes import find_credential
 from push_pipeline.settings import Settings
 from tests.unit.senders.providers import KEY_ID, TEAM_ID, TOPIC, ec_key, service_account
 
+pytestmark = pytest.mark.usefixtures("nobody_answers")
+
 SECRET = "a secret of the tests only"
 APNS = ("app", "credentials", "apns", "shop", "--topic", TOPIC)
 FCM = ("app", "credentials", "fcm", "shop")

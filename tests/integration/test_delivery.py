@@ -31,6 +31,8 @@ from push_workers.fanout.fan_out import fan_out
 from tests.installation import APP, Installation
 from tests.processes import wait_until
 
+pytestmark = pytest.mark.usefixtures("nobody_answers")
+
 
 def ios(count: int, prefix: str = "1") -> list[str]:
     return [prefix + f"{index:0{64 - len(prefix)}x}" for index in range(count)]

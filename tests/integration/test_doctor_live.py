@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import pytest
 from sqlalchemy import update
 
 from push_pipeline import db
@@ -13,6 +14,8 @@ from push_pipeline.settings import Settings
 from tests.in_process import run_cli
 from tests.installation import APP, Installation
 from tests.unit.senders.providers import TOPIC, certificate
+
+pytestmark = pytest.mark.usefixtures("nobody_answers")
 
 
 def told(*words: str) -> list[str]:

@@ -20,6 +20,8 @@ from tests.databases import SqliteFile
 from tests.in_process import run_cli
 from tests.integration.gateway_stand import APP, Client, make_app, running_gateway
 
+pytestmark = pytest.mark.usefixtures("nobody_answers")
+
 KEYS = {
     "RS256": rsa.generate_private_key(65537, 2048),
     "ES256": ec.generate_private_key(ec.SECP256R1()),

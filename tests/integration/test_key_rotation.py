@@ -20,6 +20,8 @@ from tests.in_process import run_cli
 from tests.integration.gateway_stand import APP, make_app, running_gateway
 from tests.unit.senders.providers import apns_credential
 
+pytestmark = pytest.mark.usefixtures("nobody_answers")
+
 OLD, NEW = "the old key, as somebody wrote it", "0123456789abcdef0123456789abcdef"
 CREDENTIAL = apns_credential()
 SIGNING = "0123456789abcdef" * 4

@@ -125,7 +125,7 @@ def read_page(
     """
     if not selection.platforms:
         return Page([], None)
-    end: int | None = connection.execute(_last_of_page(selection, after, limit)).scalar()
+    end = _find_end(connection, selection, after, limit)
     with grouping(connection) if limit > SORTED else nullcontext():
         rows = connection.execute(_groups(selection, after, end, now, limit)).all()
     return Page([Alike(*row) for row in sorted(rows)], end)
@@ -217,15 +217,18 @@ def count_members(connection: Connection, selection: Selection, now: int) -> int
     """Count an audience, each device once, page by page: all of it is read."""
     counted, end = 0, 0 if selection.platforms else None
     while end is not None:
-        after, end = end, connection.execute(_last_of_page(selection, end, COUNTED)).scalar()
+        after, end = end, _find_end(connection, selection, end, COUNTED)
         members = page_query(selection, after, end, now, COUNTED).order_by(None).subquery()
         counted += connection.execute(select(func.count()).select_from(members)).scalar_one()
     return counted
 
 
-def _last_of_page(selection: Selection, after: int, limit: int) -> Select[int]:
+def _find_end(connection: Connection, selection: Selection, after: int, limit: int) -> int | None:
+    """Return the last key of a page; None where none follows it, so that it is the last page."""
     keys = _looked_at(selection, after)
-    return keys.order_by(keys.selected_columns[0]).offset(limit - 1).limit(1)
+    last = keys.order_by(keys.selected_columns[0]).offset(limit - 1).limit(2)
+    found = connection.execute(last).scalars().all()
+    return found[0] if len(found) > 1 else None
 
 
 def page_query(

@@ -141,6 +141,18 @@ def test_a_large_audience_goes_page_by_page_on_the_bulk_lane(
     assert all(row.bulk and row.size <= 100 for row in rows)
 
 
+def test_an_audience_of_just_one_page_is_no_broadcast(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fanout, "FIRST_PAGE", 50)
+    register(50, "IOS", "news")
+    run_id = run_of(publish("news", "hello").message_id)
+
+    fan_out(run_id)
+
+    with db.reading() as connection:
+        rows = connection.execute(select(BATCH.size, BATCH.bulk, RUN.state).join(Run)).all()
+    assert rows == [(50, False, "sending")]
+
+
 def test_a_fan_out_that_is_woken_again_and_again_adds_nothing() -> None:
     register(250, "IOS", "news")
     message_id = publish("news", "hello").message_id

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, suppress
 
 import pytest
+from psycopg.pq import TransactionStatus
 from sqlalchemy import bindparam, select, text, update
 from sqlalchemy.exc import IntegrityError
 
@@ -121,6 +122,52 @@ def test_a_statement_is_a_transaction_of_its_own_where_it_is_said_singly(postgre
 
     with db.reading() as connection:  # and what is one transaction is one again
         assert connection.execute(select(APP.name)).scalar_one() == "the first"
+
+
+@pytest.fixture
+def sqlite(sqlite_url: str, configure: Callable[..., Settings]) -> None:
+    configure(database_url=sqlite_url)
+    with db.writing() as connection:
+        ensure_app(connection, "APP-1", "The tests' app", now_ms())
+
+
+def test_many_who_write_to_sqlite_at_once_all_have_their_turn(sqlite: None) -> None:
+    def write(_: int) -> None:
+        with db.writing() as connection:
+            name = connection.execute(select(APP.name)).scalar_one()
+            connection.execute(update(App).values(name=f"{name}x"))
+
+    with ThreadPoolExecutor(8) as pool:
+        assert len([*pool.map(write, range(80))]) == 80
+
+    with db.reading() as connection:
+        written: str = connection.execute(select(APP.name)).scalar_one()
+    assert written == "The tests' app" + 80 * "x"
+
+
+def test_who_may_not_write_to_sqlite_in_time_is_told_and_may_read(
+    sqlite: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engines, "SQLITE_BUSY_SECONDS", 0.05)
+    with db.writing():
+        with pytest.raises(DatabaseUnavailable, match="locked"), db.writing():
+            pass
+        with db.reading() as connection, db.glancing() as other:
+            assert {one.execute(select(APP.id)).scalar_one() for one in (connection, other)} == {
+                "APP-1"
+            }
+
+    with db.writing() as connection:
+        connection.execute(update(App).values(name="mine"))
+        assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one() == 50
+
+
+def test_a_glance_at_postgresql_is_a_transaction_of_its_own(postgresql: None) -> None:
+    with db.glancing() as connection:
+        driver = connection.connection.driver_connection
+        assert driver.autocommit
+        connection.execute(select(APP.id)).all()
+        assert driver.info.transaction_status == TransactionStatus.IDLE
 
 
 @pytest.mark.parametrize("opened", [db.singly, db.writing])

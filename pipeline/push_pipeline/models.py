@@ -435,7 +435,7 @@ class Run(Table, table=True):
 
 
 class Batch(Table, table=True):
-    """At most a thousand members of one run and one route: the unit of everything.
+    """At most five thousand members of one run and one route: the unit of everything.
 
     `environment` is APNs'; a batch without one goes by FCM, also where its devices are iPhones.
     Members before `settled` are done with. Members from `settled` to `doubt_end` belong to the

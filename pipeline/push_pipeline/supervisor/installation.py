@@ -40,7 +40,7 @@ CHILDREN = {"worker-publish": 2, "worker-single": 2}
 #: Children per core of the other ones: while one waits for answers another one works.
 CHILDREN_PER_CORE = 2
 
-#: How willingly the workers that serve broadcasts leave the processor to the others.
+#: How willingly the children of workers that serve broadcasts leave the processor to the others.
 NICE = 5
 
 #: Seconds that workers may take to put down their work before they are killed.

@@ -10,7 +10,7 @@ from tests.installation import Installation
 from tests.integration.gateway_stand import APP, Client, make_app, running_gateway
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def simulator() -> Iterator[Simulator]:
     with Simulator() as running:
         yield running

@@ -33,6 +33,7 @@ from push_pipeline import engines
 from push_pipeline.engines import make_engine as make_engine  # noqa: PLC0414 - exported
 from push_pipeline.errors import DatabaseUnavailable, SchemaMissing
 from push_pipeline.host import program, sharing
+from push_pipeline.ready import Ready
 from push_pipeline.settings import get_settings, spelled
 from push_pipeline.shown_address import shown
 
@@ -325,12 +326,12 @@ def grouping(connection: Connection) -> Iterator[None]:
     if connection.dialect.name == "sqlite":
         yield
         return
-    connection.execute(_SORT, {"may": "off"})
+    _SORT.rows(connection, {"may": "off"})
     yield
-    connection.execute(_SORT, {"may": "on"})
+    _SORT.rows(connection, {"may": "on"})
 
 
-_SORT = select(func.set_config("enable_sort", bindparam("may"), true()))
+_SORT = Ready(select(func.set_config("enable_sort", bindparam("may"), true())), early=False)
 
 
 class _Texts(TypeDecorator[Any]):

@@ -58,13 +58,17 @@ class Answer:
 class Ready:
     """A statement that is built once and executed with values for its bound parameters.
 
-    It says `among` instead of `IN`, which SQLAlchemy writes anew at each execution.
+    It says `among` instead of `IN`, which SQLAlchemy writes anew at each execution. Not `early`
+    is one of which there may be any number: it is compiled when it is first said.
     """
 
-    def __init__(self, statement: Insert | Select[Any] | Update) -> None:
+    def __init__(
+        self, statement: Insert | Select[*tuple[Any, ...]] | Update, *, early: bool = True
+    ) -> None:
         self.statement = statement
         self._compiled: _Compiled | None = None
-        _made.append(self)
+        if early:
+            _made.append(self)
 
     def rows(self, connection: Connection, values: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
         """Execute it and return what it finds."""

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import psycopg
 from sqlalchemy import Connection, event, text
 
 from push_pipeline import db
@@ -39,18 +40,40 @@ def populate() -> None:
 
 
 @contextmanager
-def plans_of(connection: Connection) -> Iterator[list[str]]:
-    """Collect the plan of every statement that is sent; complete after the block."""
+def statements_of(connection: Connection) -> Iterator[list[tuple[str, Any]]]:
+    """Collect every statement that is sent, past SQLAlchemy as well, with its values."""
     sent: list[tuple[str, Any]] = []
-    plans: list[str] = []
 
-    def note(_connection, _cursor, statement: str, values: Any, *_: object) -> None:
+    class Noting(psycopg.Cursor[Any]):
+        def execute(self, query: Any, params: Any = None, **how: Any) -> "Noting":
+            sent.append((str(query), params))
+            return super().execute(query, params, **how)
+
+    def note(_connection: object, _cursor: object, statement: str, values: Any, *_: object) -> None:
         sent.append((statement, values))
 
-    event.listen(connection, "before_cursor_execute", note)
-    yield plans
-    event.remove(connection, "before_cursor_execute", note)
+    if connection.dialect.name == "postgresql":
+        driver: Any = connection.connection.driver_connection
+        driver.cursor_factory = Noting
+        yield sent
+        driver.cursor_factory = psycopg.Cursor
+    else:
+        event.listen(connection, "before_cursor_execute", note)
+        yield sent
+        event.remove(connection, "before_cursor_execute", note)
+
+
+def plan_of(connection: Connection, statement: str, values: Any) -> str:
+    """Return how a statement would be executed, a step a line."""
     explain = "EXPLAIN" if connection.dialect.name == "postgresql" else "EXPLAIN QUERY PLAN"
-    for statement, values in sent:
-        rows = connection.exec_driver_sql(f"{explain} {statement}", values)
-        plans.append("\n".join(str(row[-1]) for row in rows))
+    plan = connection.exec_driver_sql(f"{explain} {statement}", values)
+    return "\n".join(str(row[-1]) for row in plan)
+
+
+@contextmanager
+def plans_of(connection: Connection) -> Iterator[list[str]]:
+    """Collect the plan of every statement that is sent; complete after the block."""
+    plans: list[str] = []
+    with statements_of(connection) as sent:
+        yield plans
+    plans.extend(plan_of(connection, *one) for one in sent)

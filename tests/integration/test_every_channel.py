@@ -1,16 +1,16 @@
 """A push to all channels reads the devices of its app only, in the order of their keys."""
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
-from sqlalchemy import Connection, event, text
+from sqlalchemy import Connection, text
 
-from push_pipeline import db
+from push_pipeline import audience, db
 from push_pipeline.audience import SORTED, Page, Selection, read_page
 from push_pipeline.directory.apps import ensure_app
 from push_pipeline.platform import Platform
 from push_pipeline.settings import Settings
+from tests.integration.crowd import plan_of, plans_of
 
 #: All of an app, as a publish without a word about platforms means it.
 EVERYBODY = Selection("small", None, tuple(sorted(Platform)))
@@ -44,29 +44,11 @@ def page_after(connection: Connection, after: int) -> Page:
     return read_page(connection, Selection("small", None, ("IOS",)), after, 100, 1)
 
 
-def plans_of_a_page(connection: Connection) -> list[str]:
-    """Return the plan of every statement that is sent for the first page."""
-    sent: list[tuple[str, Any]] = []
-
-    def note(_connection, _cursor, statement: str, values: Any, *_: object) -> None:
-        sent.append((statement, values))
-
-    event.listen(connection, "before_cursor_execute", note)
-    page_after(connection, 0)
-    event.remove(connection, "before_cursor_execute", note)
-    return [plan_of(connection, *one) for one in sent]
-
-
-def plan_of(connection: Connection, statement: str, values: Any) -> str:
-    explain = "EXPLAIN" if connection.dialect.name == "postgresql" else "EXPLAIN QUERY PLAN"
-    plan = connection.exec_driver_sql(f"{explain} {statement}", values)
-    return "\n".join(str(row[-1]) for row in plan)
-
-
 def test_an_app_beside_a_large_one_is_read_by_an_index() -> None:
-    with db.reading() as connection:
-        cut, read = plans_of_a_page(connection)
+    with db.reading() as connection, plans_of(connection) as plans:
+        page_after(connection, 0)
 
+    cut, read = plans
     assert "device_of_app" in cut, cut
     assert "Sort" not in cut, cut  # it would be of all that is left, for every page
     assert "TEMP B-TREE" not in cut, cut
@@ -118,3 +100,18 @@ def test_kinds_and_platforms_are_asked_of_the_groups_of_a_page() -> None:
     assert ordinary == [("IOS", "apns", 100)]  # no browsers, as the app has no key for them
     assert calls == [("IOS", "voip", 100)]
     assert browsers == [("WEB", "webpush", 100)]
+
+
+def test_a_statement_is_made_once_for_all_audiences_of_a_shape() -> None:
+    made = audience._groups.cache_info().misses
+    with db.reading() as connection:
+        for app_id, named in (
+            ("small", "device-300"),
+            ("large", "device-7"),
+            ("small", "device-7"),
+        ):
+            meant = replace(EVERYBODY, app_id=app_id, device_ids=(named,))
+            size = read_page(connection, meant, 0, 100, 1).size
+            assert size == (0 if (app_id, named) == ("small", "device-7") else 1)
+
+    assert audience._groups.cache_info().misses <= made + 1

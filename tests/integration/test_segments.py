@@ -4,13 +4,12 @@ import random
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
-from sqlalchemy import Connection, Engine, event, select
+from sqlalchemy import Engine, select
 
 from push_pipeline import db, publish, register_device
 from push_pipeline.audience import Selection, read_page
@@ -25,6 +24,7 @@ from push_pipeline.models import BATCH, CHANNEL, DEVICE, MESSAGE, RUN
 from push_pipeline.platform import Platform
 from push_pipeline.settings import Settings
 from push_workers.fanout.fan_out import fan_out
+from tests.integration.crowd import plans_of
 from tests.integration.segment_rules import truth, written
 from tests.services import Postgres
 
@@ -282,21 +282,9 @@ def test_users_and_registrations_are_looked_up_by_key_and_never_scanned() -> Non
         on_postgresql = connection.dialect.name == "postgresql"
         if on_postgresql:  # by itself it scans a table of four rows, and is right to
             connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
-        for statement, values in queries_of(connection, selection):
-            explain = "EXPLAIN" if on_postgresql else "EXPLAIN QUERY PLAN"
-            plan = connection.exec_driver_sql(f"{explain} {statement}", values)
-            steps = [str(row[-1]) for row in plan]
+        with plans_of(connection) as plans:
+            read_page(connection, selection, 0, 10, NOW)
+        assert len(plans) == 2
+        for plan in plans:
+            steps = plan.splitlines()
             assert not [step for step in steps if "Seq Scan" in step or "SCAN pip" in step], steps
-
-
-def queries_of(connection: Connection, selection: Selection) -> list[tuple[str, Any]]:
-    """Read a page and return the statements that were sent for it, with their values."""
-    sent: list[tuple[str, Any]] = []
-
-    def note(_connection, _cursor, statement: str, values: Any, *_: object) -> None:
-        sent.append((statement, values))
-
-    event.listen(connection, "before_cursor_execute", note)
-    read_page(connection, selection, 0, 10, NOW)
-    event.remove(connection, "before_cursor_execute", note)
-    return sent

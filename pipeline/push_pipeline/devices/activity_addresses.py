@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import (
     BigInteger,
+    BindParameter,
     ColumnElement,
     Connection,
     and_,
@@ -142,13 +143,13 @@ def note_started(
 
 
 def keys_reached(
-    app_id: str, meant: ActivityAudience
+    app_id: str | BindParameter[str], meant: ActivityAudience
 ) -> tuple[ColumnElement[int], ColumnElement[bool]]:
     """Return the keys of the devices that have an activity, and which of them have."""
     return _A.device_key, and_(_A.activity_key == _key(app_id, meant), _A.ended_at.is_(None))
 
 
-def is_reached(app_id: str, meant: ActivityAudience) -> ColumnElement[bool]:
+def is_reached(app_id: str | BindParameter[str], meant: ActivityAudience) -> ColumnElement[bool]:
     """Return the condition that an event reaches a device."""
     here = select(_A.id).where(_A.device_key == DEVICE.id, _A.ended_at.is_(None), _has_token())
     if meant.starts:
@@ -304,9 +305,9 @@ def _still_theirs() -> ColumnElement[bool]:
     return _A.user_id.is_(None) | (_A.user_id == DEVICE.user_id)
 
 
-def _key(app_id: str, meant: ActivityAudience) -> ColumnElement[int]:
+def _key(app_id: str | BindParameter[str], meant: ActivityAudience) -> ColumnElement[int]:
     return select(ACTIVITY.id).where(_is(app_id, meant.activity_id)).scalar_subquery()
 
 
-def _is(app_id: str, activity_id: str) -> ColumnElement[bool]:
+def _is(app_id: str | BindParameter[str], activity_id: str) -> ColumnElement[bool]:
     return and_(ACTIVITY.app_id == app_id, ACTIVITY.activity_id == activity_id)

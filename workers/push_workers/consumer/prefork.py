@@ -8,13 +8,18 @@ import gc
 import logging
 
 from push_pipeline import db, queues, tracing
+from push_pipeline.audience import Selection, read_page
 from push_pipeline.clock import now_ms
 from push_pipeline.devices.targets import find_targets
 from push_pipeline.errors import PipelineError
 from push_pipeline.ledger import batches, runs
+from push_pipeline.platform import Platform
 from push_pipeline.ready import compile_all
 
 logger = logging.getLogger(__name__)
+
+#: Asked for as most audiences are: those of a channel, on all platforms.
+_NOBODY = Selection("", "", tuple(sorted(Platform)))
 
 
 def warm_up() -> None:
@@ -50,5 +55,6 @@ def _ask_for_nothing() -> None:
         compile_all(connection)
         runs.find_run(connection, 0)
         batches.find_batch(connection, 0)
+        read_page(connection, _NOBODY, 0, 1, now)
         find_targets(connection, [0], now)
         runs.close_if_done(connection, 0, now)

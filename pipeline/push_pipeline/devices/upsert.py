@@ -182,7 +182,7 @@ def _once(connection: Connection, build: Callable[[Connection], Any]) -> Ready:
     # Building a statement costs more than running it.
     name = (connection.dialect.name, build.__name__)
     if name not in _built:
-        _built[name] = Ready(build(connection))
+        _built[name] = Ready(build(connection), early=False)
     return _built[name]
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, Generic, TypeVar
 
 from starlette.concurrency import run_in_threadpool
@@ -36,8 +36,21 @@ class TtlCache(Generic[Key, Value]):
 
         When what many use is no longer fresh they all come at once, and one answer does for all.
         """
-        if key not in self._asking:
-            self._asking[key] = asyncio.create_task(run_in_threadpool(find))
+        return await self._look_up(key, run_in_threadpool(find))
+
+    async def read(self, key: Key, find: Callable[[], Value]) -> Value:
+        """Return a fresh value; or look it up, and keep it before anybody is told of it."""
+        known = self.fresh(key)
+        return known if known is not None else await self._look_up(key, self._found(key, find))
+
+    async def _found(self, key: Key, find: Callable[[], Value]) -> Value:
+        return self.keep(key, await run_in_threadpool(find))
+
+    async def _look_up(self, key: Key, finding: Coroutine[Any, Any, Found]) -> Found:
+        if key in self._asking:
+            finding.close()
+        else:
+            self._asking[key] = asyncio.create_task(finding)
             self._asking[key].add_done_callback(lambda _: self._asking.pop(key))
         found: Found = await asyncio.shield(self._asking[key])
         return found

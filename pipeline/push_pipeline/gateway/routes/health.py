@@ -60,10 +60,7 @@ async def metrics(request: Request) -> Response:
 async def _reading(request: Request, read: Callable[[], Any]) -> Any:
     """Return what was read within the last second, or read it, once for all who ask meanwhile."""
     readings: Readings = request.app.state.readings
-    known = readings.fresh(read.__name__)
-    if known is not None:
-        return known
-    return readings.keep(read.__name__, await readings.look_up(read.__name__, read))
+    return await readings.read(read.__name__, read)
 
 
 def _parts() -> dict[str, str]:

@@ -160,7 +160,7 @@ def _insert_messages(
     connection: Connection, news: Mapping[str, NewMessage], now: int
 ) -> frozenset[str]:
     """Insert messages by id; return the ids of those whose dedupe key is new."""
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "id": message_id,
             "app_id": new.app_id,
@@ -180,7 +180,8 @@ def _insert_messages(
     ]
     once = any(row["dedupe_key"] is not None for row in rows)
     if connection.dialect.name == "postgresql":
-        written = _messages_at_once(once=once).send(connection, _as_one_text(rows))
+        told = as_text({**row, "fingerprint": _read_out(row["fingerprint"])} for row in rows)
+        written = _messages_at_once(once=once).send(connection, {ROWS: told})
         return frozenset(key for (key,) in written.rows) if once else frozenset(news)
     statement = sqlite.insert(Message)
     if once:
@@ -223,13 +224,9 @@ def _at_once(table: type[SQLModel], names: Sequence[str]) -> postgresql.Insert:
     return postgresql.insert(table).from_select(names, select(*told))
 
 
-def _as_one_text(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """Bind rows; bytes as PostgreSQL reads them out of a text."""
-    return {ROWS: as_text({**row, **_bytes_in(row)} for row in rows)}
-
-
-def _bytes_in(row: Mapping[str, Any]) -> dict[str, str]:
-    return {k: f"\\x{v.hex()}" for k, v in row.items() if isinstance(v, bytes)}
+def _read_out(fingerprint: bytes | None) -> str | None:
+    """Return bytes as PostgreSQL reads them out of a text."""
+    return None if fingerprint is None else f"\\x{fingerprint.hex()}"
 
 
 _INSERT_RUNS = insert(Run).returning(RUN.id, sort_by_parameter_order=True)
@@ -254,7 +251,7 @@ def _insert_runs(
     ]
     keys: dict[str, list[int]] = {message_id: [] for message_id in going}
     if rows and connection.dialect.name == "postgresql":
-        written = _runs_at_once().rows(connection, _as_one_text(rows))
+        written = _runs_at_once().rows(connection, {ROWS: as_text(rows)})
         for message_id, _, key in sorted(map(tuple, written)):  # by number
             keys[message_id].append(key)
     elif rows:

@@ -2,14 +2,13 @@
 
 import json
 
-from sqlalchemy import event
-
 from push_pipeline import db, publish, push_with_template, status
 from push_pipeline.clock import now_ms
 from push_pipeline.directory.templates import PUSH, put_template
 from push_pipeline.directory.users import put_users
 from push_workers.delivery import process
 from tests.installation import APP, Installation
+from tests.statements import statements_from_here_on
 
 HELLO = {"de": "Hallo", "pt-BR": "Oi", "default": "Hello"}
 LOCALES = {1: "de_AT", 2: "pt-BR", 3: "pt-PT", 4: None}
@@ -82,11 +81,7 @@ def test_a_batch_asks_once_for_locales_and_renders_each_language_once(
     for number in range(60):
         installation.register([ios(number)], locale=("de", "pt-BR", "en")[number % 3])
     message_id = publish("news", HELLO).message_id
-    asked: list[str] = []
     rendered: list[str] = []
-
-    def note(_connection, _cursor, statement: str, *_: object) -> None:
-        asked.extend([statement] if "SELECT" in statement and ".locale" in statement else [])
 
     def render_for(provider):
         def render(content, *args, **named):
@@ -97,11 +92,11 @@ def test_a_batch_asks_once_for_locales_and_renders_each_language_once(
 
     real = process.render_for
     monkeypatch.setattr(process, "render_for", render_for)
-    event.listen(db.engine(), "before_cursor_execute", note)
+    asked = statements_from_here_on()
     run = installation.work(message_id)
 
     assert run["accepted"] == 60
-    assert len(asked) == 1
+    assert len([one for one in asked if "SELECT" in one and ".locale" in one]) == 1
     assert sorted(rendered) == ["Hallo", "Hello", "Oi"]
 
 

@@ -3,11 +3,9 @@
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
-import psycopg
 import pytest
-from sqlalchemy import event, select
+from sqlalchemy import select
 
 from push_pipeline import db, publish, push_with_template
 from push_pipeline.clock import now_ms
@@ -19,6 +17,7 @@ from push_pipeline.models import MESSAGE
 from push_pipeline.publishing.push_template import push_immediately
 from tests.installation import APP, Installation
 from tests.processes import wait_until
+from tests.statements import statements_from_here_on
 
 #: Words that a document could break at, or a template could fill again.
 TRICKY = 'Zoë "\\" {Users.name} \\{x} {city} </b> 漢😀\n\u2028'
@@ -50,25 +49,6 @@ def documents(installation: Installation) -> dict[str, dict]:
         body = json.loads(entry["body"])
         shown[entry["token"]] = body if "aps" in body else body["message"]["data"]
     return shown
-
-
-def statements_of_all_drivers() -> list[str]:
-    """Return what will be executed from here on, past SQLAlchemy as well."""
-    executed: list[str] = []
-
-    class Noting(psycopg.Cursor):
-        def execute(self, query: Any, *given: Any, **how: Any) -> "Noting":
-            executed.append(str(query))
-            return super().execute(query, *given, **how)
-
-    def watch(connection: Any, *_: object) -> None:
-        connection.cursor_factory = Noting
-
-    if db.engine().dialect.name == "postgresql":
-        event.listen(db.engine(), "checkout", watch)
-    else:
-        event.listen(db.engine(), "before_cursor_execute", lambda *told: executed.append(told[2]))
-    return executed
 
 
 def test_every_device_gets_the_words_of_its_user(installation: Installation) -> None:
@@ -106,7 +86,7 @@ def test_the_users_of_a_batch_are_read_in_one_query(installation: Installation) 
     for number in range(50):
         installation.register([ios(number)], userId=f"u{number}")
     message_id = publish("news", "Hi {Users.name}", {"templateValues": {"on": "1"}}).message_id
-    asked = statements_of_all_drivers()
+    asked = statements_from_here_on()
 
     run = installation.work(message_id)
 

@@ -35,8 +35,13 @@ REACHABLE = (
 )
 _TARGETS = Ready(REACHABLE)
 
-_LOCALES = select(DEVICE.id, DEVICE.locale).where(
-    db.any_of(DEVICE.id, bindparam("keys", type_=db.List(BigInteger))), DEVICE.locale.is_not(None)
+_LOCALES = Ready(
+    select(DEVICE.locale, db.keys_of(DEVICE.id))
+    .where(
+        db.any_of(DEVICE.id, bindparam("keys", type_=db.List(BigInteger))),
+        DEVICE.locale.is_not(None),
+    )
+    .group_by(DEVICE.locale)
 )
 
 _OUT_OF_SERVICE = (
@@ -61,10 +66,10 @@ def find_targets(connection: Connection, keys: Sequence[int], now: int) -> list[
     return [Reachable._make(row) for row in rows]
 
 
-def find_locales(connection: Connection, keys: Sequence[int]) -> dict[int, str]:
-    """Return the locales of those devices that have one, by device key."""
-    rows = connection.execute(_LOCALES, {"keys": keys}).all()
-    return {key: locale for key, locale in rows if key is not None and locale is not None}
+def find_locales(connection: Connection, keys: Sequence[int]) -> dict[str, "array[int]"]:
+    """Return the keys of those devices that have a locale, by locale."""
+    rows = _LOCALES.rows(connection, {"keys": keys})
+    return {row[0]: row[1] for row in rows}
 
 
 def put_out_of_service(connection: Connection, evidence: Sequence[Evidence], now: int) -> None:

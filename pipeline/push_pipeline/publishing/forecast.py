@@ -72,10 +72,12 @@ def _count(connection: db.Connection, draft: Draft) -> Audience:
     while cursor is not None:
         page = read_page(connection, selection, cursor, PAGE, draft.now)
         keys = page.keys
-        known = find_locales(connection, keys)
+        spoken = find_locales(connection, keys)
         for one in page.groups:
             platforms[one.platform] += len(one.keys)
-        locales.update(map(known.get, keys))
+        locales.update({locale: len(of) for locale, of in spoken.items()})
+        if silent := len(keys) - sum(map(len, spoken.values())):
+            locales[None] += silent
         cursor = page.cursor
     by_platform = dict(sorted(platforms.items()))
     if languages:

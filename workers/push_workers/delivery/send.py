@@ -42,8 +42,9 @@ def read_said(claim: Claim, run: RunFacts) -> ToAll:
     with db.glancing() as connection:
         found = columns_of_users(connection, keys, columns)
         locales = find_locales(connection, keys) if run.languages else {}
-    chosen = {locale: choose(locale, run.languages) for locale in {*locales.values()}}
-    languages = {key: chosen[locale] for key, locale in locales.items()}
+    languages: dict[int, str] = {}
+    for locale, theirs in locales.items():
+        languages |= dict.fromkeys(theirs, choose(locale, run.languages))
     return ToAll(languages, [*map(words_of, found)])
 
 

@@ -361,22 +361,32 @@ class texts_of(FunctionElement[Any]):  # noqa: N801 - as `any_of`
         super().__init__(key, text)
 
 
-class jsons_of(FunctionElement[str]):  # noqa: N801 - as `any_of`
-    """Some JSON texts of each row of a group, all as one text with commas between; or NULL.
-
-    In brackets it is one list, which Python reads at once.
-    """
+class beside(FunctionElement[str]):  # noqa: N801 - as `any_of`
+    """Some texts as one, with commas between; NULL where one of them is."""
 
     inherit_cache = True
-    name = "jsons_of"
+    name = "beside"
     type = Text()
 
 
-@compiles(jsons_of)
-def _jsons_of(element: jsons_of, compiler: SQLCompiler, **keywords: Any) -> str:
-    row = " || ',' || ".join(compiler.process(part, **keywords) for part in element.clauses)
+class lines_of(FunctionElement[str]):  # noqa: N801 - as `any_of`
+    """A text of each row of a group, all as one with commas between; rows where it is NULL not."""
+
+    inherit_cache = True
+    name = "lines_of"
+    type = Text()
+
+
+@compiles(beside)
+def _beside(element: beside, compiler: SQLCompiler, **keywords: Any) -> str:
+    return " || ',' || ".join(compiler.process(part, **keywords) for part in element.clauses)
+
+
+@compiles(lines_of)
+def _lines_of(element: lines_of, compiler: SQLCompiler, **keywords: Any) -> str:
+    line = compiler.process(element.clauses, **keywords)
     aggregate = "group_concat" if compiler.dialect.name == "sqlite" else "string_agg"
-    return f"{aggregate}({row}, ',')"
+    return f"{aggregate}({line}, ',')"
 
 
 @compiles(texts_of)

@@ -13,6 +13,7 @@ from push_pipeline.directory.apps import ensure_app
 from push_pipeline.directory.users import columns_of_users, find_user, put_users
 from push_pipeline.models import DEVICE, Device, User
 from push_pipeline.settings import Settings
+from tests.integration.crowd import CROWD, plans_of
 
 APP = "app-1"
 
@@ -98,3 +99,18 @@ def test_more_columns_are_read_than_one_query_asks_for() -> None:
 
     assert found == [*({keys["ann"]: n} for n in range(50)), {keys["ann"]: "ann"}]
     assert nobody == [{}, {}]
+
+
+def test_no_plan_reads_the_users_whom_nobody_asked_for() -> None:
+    with db.writing() as connection:
+        users = {f"u{n}": {"name": f"N{n}"} for n in range(CROWD)}
+        keys = register(connection, users)
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql("ANALYZE pipeline_user, pipeline_device")
+    with db.reading() as connection, plans_of(connection) as plans:
+        found = columns_of_users(connection, [keys[f"u{n}"] for n in range(5000)], ["name"])
+
+    assert len(found[0]) == 5000
+    [plan] = plans
+    assert "Seq Scan on pipeline_user" not in plan
+    assert "SCAN pipeline" not in plan

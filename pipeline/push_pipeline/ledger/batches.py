@@ -54,6 +54,19 @@ class LeaseLost(Exception):
 
 
 _INSERT = insert(Batch).returning(BATCH.id, sort_by_parameter_order=True)
+_INSERT_ONE = Ready(
+    insert(Batch)
+    .values(
+        {
+            name: bindparam(name)
+            for name in (
+                *("run_id", "platform", "environment", "bulk", "members", "size"),
+                *("attempt", "doubtful", "badged", "not_before", "woken_at"),
+            )
+        }
+    )
+    .returning(BATCH.id)
+)
 
 
 def insert_batches(
@@ -82,6 +95,8 @@ def insert_batches(
         }
         for one in new
     ]
+    if len(rows) == 1:  # as the batch of most pushes is; more of them are SQLAlchemy's, as quickly
+        return [_INSERT_ONE.rows(connection, rows[0])[0][0]]
     return [key for key in connection.scalars(_INSERT, rows) if key is not None]
 
 

@@ -95,19 +95,19 @@ def test_a_fan_out_killed_in_the_middle_gives_every_member_one_batch(
     postgresql_url: str, open_stand: Callable[..., Stand]
 ) -> None:
     stand = open_stand(postgresql_url, **SHORT_LEASE)
-    stand.subscribe(ios(30_000), android(20_000))
+    stand.subscribe(ios(50_000), android(50_000))
     stand.start_beat()
     worker = stand.start_worker("publish,schedule", children=1)
     message_id = stand.installation.publish()
-    stand.follow(message_id, lambda run: run["audience"] >= 2_000)
+    stand.follow(message_id, lambda run: run["audience"] >= 1_000)
 
     worker.kill()
     cut = stand.installation.run(message_id)
     stand.start_worker("publish,schedule", children=1)
 
     assert cut["state"] == "fanning"
-    assert cut["audience"] < 50_000
+    assert cut["audience"] < 100_000
     stand.follow(message_id, lambda run: run["state"] == "sending")
     members = batch_members(message_id)
-    assert len(members) == 50_000
+    assert len(members) == 100_000
     assert set(members.values()) == {1}

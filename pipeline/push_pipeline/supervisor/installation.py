@@ -3,7 +3,6 @@
 import os
 import shutil
 import time
-from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Self
@@ -40,9 +39,6 @@ CHILDREN = {"worker-publish": 2, "worker-single": 2}
 #: Children per core of the other ones: while one waits for answers another one works.
 CHILDREN_PER_CORE = 2
 
-#: How willingly the children of workers that serve broadcasts leave the processor to the others.
-NICE = 5
-
 #: Seconds that workers may take to put down their work before they are killed.
 WORKER_GRACE = 6.0
 
@@ -70,11 +66,6 @@ _DESCRIBED = (
     "PIPELINE_WEBPUSH_HOSTS",
     "PIPELINE_METRICS_DIR",
 )
-
-
-def niceness(served: Sequence[str]) -> int:
-    """Return how willingly a worker of these queues leaves the processor to others."""
-    return NICE if any(one.endswith(queues.BULK) for one in served) else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,13 +217,7 @@ class Installation:
         workers = [
             Program(
                 name,
-                commands.worker(
-                    name,
-                    mine,
-                    concurrency=self._children(name),
-                    nice=niceness(mine),
-                    loglevel=level,
-                ),
+                commands.worker(name, mine, concurrency=self._children(name), loglevel=level),
                 grace=WORKER_GRACE,
                 environment=timed,
             )

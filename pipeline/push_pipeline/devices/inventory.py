@@ -28,6 +28,9 @@ KEY_MAX = 2**63 - 1
 #: Devices looked at for one page, however few of them have the system that is asked for.
 LOOKED_AT = 10_000
 
+#: Times that many keys are asked for at the most.
+ROOM = 4
+
 
 #: Devices whose tokens are hashed at the most, to find one by its hash.
 HASHED_MAX = 200_000
@@ -143,12 +146,12 @@ def _read_page(connection: Connection, wanted: _Wanted, after: int, limit: int) 
     keys = _stretch(wanted, after)
     last = keys.order_by(keys.selected_columns[0]).offset(looked_at - 1).limit(1)
     end: int | None = connection.execute(last).scalar()
-    # In their order too, as above: else a plan for any channel reads all subscriptions.
+    # An order and a number are asked for, as above: else a plan for any channel reads all
+    # subscriptions. Whoever came since then is no more than there is room for.
     stretch = _stretch(wanted, after, end)
-    stretch = stretch.order_by(stretch.selected_columns[0])
-    statement = select(Device).where(db.found_in(DEVICE.id, stretch))
-    # Said of devices as well, so that a planner reads a narrow stretch of them.
-    statement = statement.where(*_between(DEVICE.id, after, end)).order_by(DEVICE.id)
+    stretch = stretch.order_by(stretch.selected_columns[0]).limit(looked_at * ROOM)
+    # Sorted by no index: else such a plan reads all devices in their order until some are found.
+    statement = select(Device).where(db.found_in(DEVICE.id, stretch)).order_by(DEVICE.id + 0)
     if wanted.platform is not None:
         statement = statement.where(DEVICE.platform == wanted.platform)
     rows = connection.execute(statement.limit(limit + 1)).mappings().all()

@@ -33,7 +33,8 @@ SOFT_LIMIT_MARGIN = 30
 HARD_LIMIT_MARGIN = 60
 
 #: Slices that one task may send at the most: a batch of 1000 with a doubt window of 1 is odd
-#: but allowed, so the limits grow with the slices only up to here.
+#: but allowed, so the limits grow with the slices only up to here. A broadcast's batch, which may
+#: have more of them, ends its turn after two seconds (`delivery/admission`).
 SLICES_CONSIDERED = 4
 
 #: Ticks. A tick that waited longer than this for a worker is dropped: the next one does it all.

@@ -54,6 +54,7 @@ def start_worker(
     queues: str = ALL_QUEUES,
     *,
     children: int = 2,
+    nice: int = 0,
     level: str = "info",
     wait: bool = True,
     **env: str,
@@ -63,6 +64,7 @@ def start_worker(
         PYTHON, "-m", "celery", "-A", "push_workers.app", "worker",
         "-Q", queues, "-c", str(children), "--without-gossip", "--without-mingle",
         "-l", level, "-n", f"{os.urandom(4).hex()}@test",
+        *(("--nice", str(nice)) if nice else ()),  # which the release before does not have
         env=env,
     )  # fmt: skip
     if wait:

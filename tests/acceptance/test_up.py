@@ -16,6 +16,7 @@ from urllib.request import Request, urlopen
 import pytest
 from playwright.sync_api import Page
 
+from push_pipeline.supervisor.installation import NICE
 from push_workers.simulator.population import Mix, population
 from tests.browser import browsing
 from tests.processes import Process, cli, run_cli, wait_until
@@ -61,6 +62,16 @@ def worker_of(queue: str, folder: Path) -> int:
     return min(
         pid for pid, command in processes_in(folder).items() if f"--queues {queue}" in command
     )
+
+
+def niceness(folder: Path, *, bulk: bool) -> set[int]:
+    """Return how much lower the workers' priority is, of those for broadcasts or the others."""
+    mine = os.getpriority(os.PRIO_PROCESS, 0)
+    return {
+        os.getpriority(os.PRIO_PROCESS, pid) - mine
+        for pid, command in processes_in(folder).items()
+        if "--queues" in command and (".bulk" in command) is bulk
+    }
 
 
 def shown_in_flower(url: str) -> list[dict]:
@@ -193,6 +204,8 @@ def test_what_dies_is_started_again_and_no_message_is_lost_not_even_of_a_killed_
     up = start(spawn, "--no-flower")
     devices = "".join(json.dumps(one) + "\n" for one in population(50, 1, Mix()))
     says("devices", "import", "-", stdin=devices)
+    assert niceness(tmp_path, bulk=True) == {0, NICE}  # the parent, and its children
+    assert niceness(tmp_path, bulk=False) == {0}
     for queue in ("apns", "fcm"):
         os.kill(worker_of(queue, tmp_path), signal.SIGKILL)
     redis = next(pid for pid, command in processes_in(tmp_path).items() if "redis.sock" in command)

@@ -23,7 +23,7 @@ from push_pipeline.models import BATCH, CREDENTIAL, MESSAGE, RUN, Batch, Credent
 from push_pipeline.options import DeliveryOptions
 from push_pipeline.publishing.draft import draft_message
 from push_pipeline.publishing.write import write_all
-from push_pipeline.supervisor.installation import CHILDREN, CHILDREN_PER_CORE, WORKERS
+from push_pipeline.supervisor.installation import CHILDREN, CHILDREN_PER_CORE, WORKERS, niceness
 from tests.bench.stand import APP, installation, populate, spawning
 from tests.processes import wait_until
 from tests.running import start_beat, start_worker
@@ -145,10 +145,9 @@ def measure(messages: int, devices: int, pushes: int) -> dict[str, dict[str, flo
         populate("everybody", devices)
         populate("single", 1)
         for name, queues in WORKERS.items():
-            if name != "worker-fcm":  # all devices are Apple's
-                start_worker(
-                    spawn, ",".join(queues), children=CHILDREN.get(name, 2 * CHILDREN_PER_CORE)
-                )
+            if "fcm" not in name:  # all devices are Apple's
+                children = CHILDREN.get(name, 2 * CHILDREN_PER_CORE)
+                start_worker(spawn, ",".join(queues), children=children, nice=niceness(queues))
         start_beat(spawn)
         push(20, lambda: True)  # opens the workers' connections
         return {

@@ -19,6 +19,7 @@ from push_workers.consumer import (
     dead_letters,
     old_ticks,
     pools,
+    priority,
     sign_of_life,
     transport,
     watchdog,
@@ -141,5 +142,6 @@ old_ticks.install()
 dead_letters.install()
 app = make_app(get_settings())
 counting.install(app)
+priority.install(app)
 watchdog.install(app)
 sign_of_life.install()

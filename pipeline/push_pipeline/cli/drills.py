@@ -25,6 +25,11 @@ from push_pipeline.supervisor.stepped_clock import SteppedClock
 #: Seconds that a provider's trouble lasts.
 TROUBLE_SECONDS = 5.0
 
+#: The workers of each provider.
+APPLES = ("worker-apns", "worker-apns-bulk")
+GOOGLES = ("worker-fcm", "worker-fcm-bulk")
+BROWSERS = ("worker-webpush", "worker-webpush-bulk")
+
 #: Seconds by which a clock is set: more than a lease of a drill.
 STEP_SECONDS = 20.0
 
@@ -143,11 +148,11 @@ def _oauth(fault: str) -> Harm:
 DRILLS: Mapping[str, Drill] = {
     "kill-worker": Drill(
         "SIGKILL to the workers of all providers, all children at once",
-        _kill("worker-apns", "worker-fcm", "worker-webpush"),
+        _kill(*APPLES, *GOOGLES, *BROWSERS),
     ),
     "kill-fan-out": Drill("SIGKILL to the worker that fans out", _kill("worker-publish")),
     "kill-beat": Drill(
-        "SIGKILL to beat, and to the workers of Apple's devices", _kill("beat", "worker-apns")
+        "SIGKILL to beat, and to the workers of Apple's devices", _kill("beat", *APPLES)
     ),
     "redis-away": Drill("SIGKILL to Redis; it comes back after half a second", _kill("redis")),
     "redis-failover": Drill(
@@ -234,13 +239,13 @@ DRILLS: Mapping[str, Drill] = {
     "activities": Drill(
         "a Live Activity: SIGKILL to the workers while a state is sent, all providers answer 503"
         f" for {TROUBLE_SECONDS:g} s while the next ones are; some update tokens are dead",
-        _kill("worker-apns", "worker-fcm", "worker-single"),
+        _kill(*APPLES, *GOOGLES),
         play="activities",
     ),
     "webpush": Drill(
         "browsers: a slow push service beside another one, subscriptions that are gone or were made"
         " with another key; then SIGKILL to their workers",
-        _kill("worker-webpush", "worker-single"),
+        _kill(*BROWSERS),
         play="browsers",
     ),
     "clock-step": Drill(

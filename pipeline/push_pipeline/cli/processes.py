@@ -22,6 +22,10 @@ def worker(
     concurrency: Annotated[
         int | None, typer.Option(min=1, help="Child processes; four per core without it.")
     ] = None,
+    nice: Annotated[
+        int,
+        typer.Option(min=0, max=10, help="Leave the processor to others; for broadcasts' workers."),
+    ] = 0,
     metrics_port: Annotated[
         int | None,
         typer.Option(min=1, max=65_535, help="Serve what this worker and its children count."),
@@ -44,7 +48,9 @@ def worker(
     _check_trust()
     label = "worker-" + "-".join(dict.fromkeys(name.partition(".")[0] for name in names))
     more = [] if metrics_port is None else _metrics(metrics_host, metrics_port)
-    become(commands.worker(label, names, *more, concurrency=concurrency, loglevel=loglevel))
+    become(
+        commands.worker(label, names, *more, concurrency=concurrency, nice=nice, loglevel=loglevel)
+    )
 
 
 def beat(loglevel: LogLevel = "INFO") -> None:

@@ -32,6 +32,7 @@ def worker(
     queues: Sequence[str],
     *more: str,
     concurrency: int | None = None,
+    nice: int = 0,
     loglevel: str = "WARNING",
 ) -> list[str]:
     """Return the command of a worker process for some queues, with `more` options.
@@ -42,7 +43,9 @@ def worker(
     children = [] if concurrency is None else ["--concurrency", str(concurrency)]
     host = f"{name}-{os.getpid()}-{secrets.token_hex(2)}@%h"
     where = ["--queues", ",".join(queues), "--hostname", host]
-    return [*_celery("worker"), *where, *children, *_QUIET, "--loglevel", loglevel, *more]
+    willing = ["--nice", str(nice)] if nice else []
+    options = [*where, *children, *willing, *_QUIET, "--loglevel", loglevel]
+    return [*_celery("worker"), *options, *more]
 
 
 def beat(*, loglevel: str = "WARNING") -> list[str]:

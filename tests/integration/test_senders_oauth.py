@@ -9,6 +9,7 @@ import pytest
 
 from push_pipeline.credentials import FcmCredential
 from push_pipeline.outcome import Outcome, Verdict
+from push_pipeline.trust import shared_trust
 from push_workers.senders.fcm.token import UNAVAILABLE, AccessTokens
 from tests.integration.senders_stand import Answer, Stand, json_answer, stand
 from tests.unit.senders.providers import service_account
@@ -55,6 +56,20 @@ def test_a_token_is_fetched_once_and_kept(
     clock.now += 3_200
     assert tokens.bearer() == b"access-1"
     assert len(endpoint.requests) == 1
+
+
+def test_signing_in_adds_nobody_to_whom_is_trusted(
+    endpoint: Stand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = tmp_path / "own.pem"
+    own.write_bytes(Path(endpoint.ca_file).read_bytes())
+    monkeypatch.setenv("SSL_CERT_FILE", str(own))
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path / "none"))
+    account = service_account(token_uri=f"{endpoint.url}/token")
+    tokens = AccessTokens(FcmCredential(service_account=account), ca_file=str(own))
+    assert tokens.bearer() == b"access-1"
+    tokens.close()
+    assert shared_trust("http/1.1", str(own)).cert_store_stats()["x509_ca"] == 1
 
 
 def test_a_token_is_renewed_five_minutes_before_its_end(tokens: AccessTokens, clock: Clock) -> None:

@@ -14,7 +14,7 @@ from push_pipeline.errors import BadCredential
 from push_pipeline.trust import trust
 from push_workers.senders.apns.token import ProviderTokens
 from push_workers.senders.http2 import Ended, Transport
-from push_workers.senders.tls import show
+from push_workers.senders.tls import showing
 
 #: Seconds that the call may take.
 PATIENCE_SECONDS = 10.0
@@ -35,7 +35,7 @@ def call(asked: dict[str, Any]) -> dict[str, Any]:
     credential = ApnsCredential.from_json(asked["credential"])
     tls = trust(asked["caFile"])
     if credential.certificate_pem:
-        show(tls, credential.certificate_pem)
+        showing(tls, credential.certificate_pem)
     headers = [(name.encode(), value.encode()) for name, value in asked["headers"].items()]
     if credential.key_pem:
         token = ProviderTokens(credential).token_for(0)

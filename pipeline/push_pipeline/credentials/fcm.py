@@ -45,11 +45,16 @@ class FcmCredential:
     service_account: Mapping[str, str] | None = field(default=None, repr=False)
     project: str | None = None
     url: str | None = None
+    private_key: rsa.RSAPrivateKey | None = field(
+        default=None, init=False, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
         if self.project is None:
             account = _checked(self.service_account)
             object.__setattr__(self, "service_account", MappingProxyType(account))
+            # Kept, since a key is checked with each reading: 36 ms.
+            object.__setattr__(self, "private_key", _read_key(account["private_key"]))
         elif self.service_account is not None:
             raise BadCredential(f"{_WHAT}: give either a service account or a project")
         elif not _PROJECT.fullmatch(self.project):
@@ -115,14 +120,14 @@ def _checked(account: object) -> dict[str, str]:
         raise BadCredential(f"{_WHAT}: the project id has a character that is not allowed")
     if not kept["token_uri"].startswith("https://"):
         raise BadCredential(f"{_WHAT}: token_uri must be an https URL")
-    _check_key(kept["private_key"])
     return kept
 
 
-def _check_key(pem: str) -> None:
+def _read_key(pem: str) -> rsa.RSAPrivateKey:
     try:
         key = load_pem_private_key(pem.encode(), password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         raise BadCredential(f"{_WHAT}: private_key is not a readable private key") from None
     if not isinstance(key, rsa.RSAPrivateKey):
         raise BadCredential(f"{_WHAT}: private_key must be an RSA key")
+    return key

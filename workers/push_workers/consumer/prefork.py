@@ -11,10 +11,13 @@ from push_pipeline import db, queues, tracing
 from push_pipeline.audience import Selection, read_page
 from push_pipeline.clock import now_ms
 from push_pipeline.devices.targets import find_targets
+from push_pipeline.directory.provider_routes import apple_environments
 from push_pipeline.errors import PipelineError
 from push_pipeline.ledger import batches, runs
 from push_pipeline.platform import Platform
 from push_pipeline.ready import compile_all
+from push_pipeline.settings import get_settings
+from push_pipeline.trust import shared_trust
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +32,7 @@ def warm_up() -> None:
     """
     tracing.load()
     try:
+        _trust()
         _ask_for_nothing()
         queues.backlog(queues.PUBLISH)
     except PipelineError as error:
@@ -49,6 +53,12 @@ def keep_apart() -> None:
     gc.freeze()
 
 
+def _trust() -> None:
+    ca_file = get_settings().ca_file
+    for protocol in ("h2", "http/1.1"):  # the providers', and that of Google's token endpoint
+        shared_trust(protocol, str(ca_file) if ca_file else None)
+
+
 def _ask_for_nothing() -> None:
     now = now_ms()
     with db.writing() as connection:
@@ -57,4 +67,5 @@ def _ask_for_nothing() -> None:
         batches.find_batch(connection, 0)
         read_page(connection, _NOBODY, 0, 1, now)
         find_targets(connection, [0], now)
+        apple_environments(connection, "")
         runs.close_if_done(connection, 0, now)

@@ -4,12 +4,13 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import partial
+from ssl import SSLContext
 from typing import ClassVar, NamedTuple, TypedDict
 
 from push_pipeline import telemetry
 from push_pipeline.credentials import Credential
 from push_pipeline.outcome import Outcome, RouteAction, Verdict
-from push_pipeline.trust import trust
+from push_pipeline.trust import shared_trust
 from push_workers.senders.answers import count_answers
 from push_workers.senders.base import OnPause, Rendered, Target, Targets
 from push_workers.senders.http2 import Ended, Ending, HeadersOf, Replies, StopsAt, Transport
@@ -89,13 +90,14 @@ class ProviderSender(ABC):
         credential: Credential,
         address: tuple[str, int],
         *,
+        tls: SSLContext | None = None,
         ca_file: str | None = None,
         timeout: float = 30.0,
         connections: int = 2,
     ) -> None:
         self._shown = repr(credential)
         self._address = address
-        self._tls = trust(ca_file)
+        self._tls = tls or shared_trust("h2", ca_file)
         self._timeout = timeout
         self._connections = connections
         self._transport = self._connect()

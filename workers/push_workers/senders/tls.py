@@ -4,8 +4,8 @@ import ssl
 import tempfile
 
 
-def show(context: ssl.SSLContext, certificate_pem: str) -> None:
-    """Let the context show a client certificate; the PEM holds its private key as well.
+def showing(context: ssl.SSLContext, certificate_pem: str) -> ssl.SSLContext:
+    """Return the context, which shows a client certificate now; the PEM has its private key too.
 
     OpenSSL reads it from a file only, so one exists for a moment, readable by its owner alone.
     """
@@ -13,3 +13,4 @@ def show(context: ssl.SSLContext, certificate_pem: str) -> None:
         file.write(certificate_pem)
         file.flush()
         context.load_cert_chain(file.name)
+    return context

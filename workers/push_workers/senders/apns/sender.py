@@ -10,6 +10,7 @@ from push_pipeline.credentials import ApnsCredential
 from push_pipeline.outcome import Outcome, Verdict
 from push_pipeline.platform import Platform
 from push_pipeline.push_type import LIVE_ACTIVITY, PUSH_TYPES, suffix_of
+from push_pipeline.trust import trust
 from push_workers.senders.apns.responses import (
     CURED_BY_RECONNECTING,
     REASONS,
@@ -20,7 +21,7 @@ from push_workers.senders.apns.token import ProviderTokens
 from push_workers.senders.base import Rendered
 from push_workers.senders.http2 import Ended, Ending, HeadersOf, Replies, StopsAt
 from push_workers.senders.provider_sender import Parcel, ProviderSender, SenderOptions, encoded
-from push_workers.senders.tls import show
+from push_workers.senders.tls import showing
 from push_workers.senders.verdicts import Verdicts
 
 _PATH = "/3/device/"
@@ -62,11 +63,11 @@ class ApnsSender(ProviderSender):
     request_id_header = b"apns-id"
 
     def __init__(self, credential: ApnsCredential, **options: Unpack[SenderOptions]) -> None:
-        super().__init__(credential, credential.address, **options)
+        shown = credential.certificate_pem
+        tls = showing(trust(options.get("ca_file")), shown) if shown else None
+        super().__init__(credential, credential.address, tls=tls, **options)
         self._credential = credential
         self._tokens = ProviderTokens(credential) if credential.key_pem else None
-        if credential.certificate_pem:
-            show(self._tls, credential.certificate_pem)
 
     def _addressable(self, tokens: Sequence[str]) -> Sequence[int]:
         # One look at all of them: a batch has no other kind, as registrations are checked.

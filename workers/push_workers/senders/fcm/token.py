@@ -7,13 +7,16 @@ renewed five minutes early; while that fails the old one is used until it really
 import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from ssl import SSLContext
 from typing import Any
 
 import google.auth
 import requests
-from google.auth.credentials import with_scopes_if_required
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from google.auth.credentials import DEFAULT_UNIVERSE_DOMAIN, with_scopes_if_required
+from google.auth.crypt import RSASigner
 from google.auth.exceptions import (
     DefaultCredentialsError,
     GoogleAuthError,
@@ -27,7 +30,7 @@ from requests.adapters import HTTPAdapter
 
 from push_pipeline.credentials import FcmCredential
 from push_pipeline.outcome import Outcome, Verdict
-from push_pipeline.trust import trust
+from push_pipeline.trust import shared_trust
 from push_workers.senders.answers import held, json_object, word
 
 _SCOPES = ("https://www.googleapis.com/auth/firebase.messaging",)
@@ -76,9 +79,7 @@ class AccessTokens:
             self._endpoint = MachinesEndpoint(_session(ca_file))
         else:
             self._endpoint = TokenEndpoint(_session(ca_file))
-            self._credentials = Credentials.from_service_account_info(  # type: ignore[no-untyped-call]  # google-auth
-                dict(credential.service_account), scopes=_SCOPES
-            )
+            self._credentials = _sign_in_with(credential.service_account, credential.private_key)
         self._clock = clock
         self._one_flight = threading.Lock()
         self._token: bytes | None = None
@@ -120,6 +121,17 @@ class AccessTokens:
             self._token = str(self._credentials.token).encode()
             self._ends_at = now + life
             self._renew_at = self._ends_at - min(EARLY_SECONDS, life / 2)
+
+
+def _sign_in_with(account: Mapping[str, str], key: RSAPrivateKey | None) -> Credentials:
+    return Credentials(  # type: ignore[no-untyped-call]  # google-auth
+        RSASigner(key, account.get("private_key_id")),  # type: ignore[no-untyped-call]  # google-auth
+        account["client_email"],
+        account["token_uri"],
+        scopes=_SCOPES,
+        project_id=account["project_id"],
+        universe_domain=account.get("universe_domain", DEFAULT_UNIVERSE_DOMAIN),
+    )
 
 
 def _session(ca_file: str | None) -> requests.Session:
@@ -198,11 +210,19 @@ class _TrustingAdapter(HTTPAdapter):
         super().__init__(max_retries=0)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, ssl_context=trust(self._ca_file), **kwargs)
+        super().init_poolmanager(*args, ssl_context=self._trust(), **kwargs)
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
         """Trust the same authorities behind a proxy."""
-        return super().proxy_manager_for(proxy, ssl_context=trust(self._ca_file), **kwargs)
+        return super().proxy_manager_for(proxy, ssl_context=self._trust(), **kwargs)
+
+    def cert_verify(self, conn: Any, *_: object) -> None:
+        """Verify by our list alone: requests would add its own to it, for every connection."""
+        conn.cert_reqs = "CERT_REQUIRED"
+        conn.ca_certs = conn.ca_cert_dir = None
+
+    def _trust(self) -> SSLContext:
+        return shared_trust("http/1.1", self._ca_file)
 
 
 def _is_grant(body: bytes) -> bool:

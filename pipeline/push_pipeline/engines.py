@@ -135,14 +135,22 @@ def is_pooled(connection: Any) -> bool:
     return bool(connection.execute("SELECT pg_backend_pid()").fetchone()[0] != told)
 
 
+#: What a session is told. A plan for any value is kept for as long as nobody analyses the table:
+#: one that was made when it had a page would read the whole table, however large it has grown
+#: (a push to one device cost four times as much after some thousand in a new database). With the
+#: penalty, where there is no other way than the whole table, nothing is to be compiled for it.
+_SESSION = """SELECT set_config('idle_in_transaction_session_timeout', %s, false),
+    set_config('enable_seqscan', 'off', false), set_config('jit', 'off', false)"""
+
+
 def _tune_postgresql(connection: Any, _record: object) -> None:
     if is_pooled(connection):
         # What is prepared or set in one transaction would be another client's in the next one.
         connection.prepare_threshold = None
         connection.commit()
         return
-    # A statement, not a parameter of the connection: poolers refuse parameters they do not know.
-    connection.execute(f"SET idle_in_transaction_session_timeout = {IDLE_IN_TRANSACTION_MS}")
+    # A statement, not parameters of the connection: poolers refuse those that they do not know.
+    connection.execute(_SESSION, (str(IDLE_IN_TRANSACTION_MS),))
     connection.commit()
 
 

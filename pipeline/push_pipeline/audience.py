@@ -276,8 +276,7 @@ def may_have(connection: Connection, selection: Selection, platform: str, now: i
     """
     asked = replace(selection, platforms=(platform,), segment=None)
     if selection.user_ids or selection.device_ids:
-        found = page_query(_shape(asked)).limit(1)
-        return connection.execute(found, _values(asked, 0, now)).first() is not None
+        return has_anybody(connection, asked, now)
     in_app = app_has(connection, selection.app_id, platform)
     if selection.channel is None or not in_app:
         return in_app
@@ -287,6 +286,12 @@ def may_have(connection: Connection, selection: Selection, platform: str, now: i
     counts = select(func.count(), func.count().filter(*there)).where(found_in(DEVICE.id, some))
     seen, fit = connection.execute(counts, _values(selection, 0, now)).one()
     return bool(fit) or seen == LOOKED_AT
+
+
+def has_anybody(connection: Connection, selection: Selection, now: int) -> bool:
+    """Tell whether an audience that names users or devices has anybody; it reads those alone."""
+    found = page_query(_shape(selection)).limit(1)
+    return connection.execute(found, _values(selection, 0, now)).first() is not None
 
 
 def app_has(connection: Connection, app_id: str, platform: str) -> bool:

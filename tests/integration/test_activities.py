@@ -420,6 +420,16 @@ def test_many_urgent_updates_are_told_of(installation: Installation, phones: lis
     assert update_activity("match-42", {"n": 16}).warnings != ()
 
 
+def test_a_start_where_nobody_can_be_started_says_so(
+    installation: Installation, phones: list[str]
+) -> None:
+    assert start_activity("match-42", TYPE, **START, users="ada").warnings == ()
+    for field, meant in (("pushSinglecast", {"devices": phones[2]}), ("users", {"users": "bob"})):
+        (told,) = start_activity("match-43", TYPE, **START, **meant).warnings
+        assert told.field == field
+        assert told.reason.endswith("reported a push-to-start token for 'MatchAttributes'")
+
+
 def test_the_same_key_gives_the_same_receipt_and_no_new_timestamp(
     installation: Installation, phones: list[str]
 ) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from push_pipeline.audience import find_missing, may_have, select_for
+from push_pipeline.audience import find_missing, has_anybody, may_have, select_for
 from push_pipeline.credentials import certificate_end
 from push_pipeline.db import Connection
 from push_pipeline.devices.channels import find_neighbours, find_populated
@@ -12,7 +12,7 @@ from push_pipeline.directory.provider_routes import apple_environments, find_cre
 from push_pipeline.errors import InvalidParameter
 from push_pipeline.field_warning import FieldWarning
 from push_pipeline.ledger.messages import NOBODY_NAMED_IS_THERE
-from push_pipeline.options import EVERY_CHANNEL
+from push_pipeline.options import EVERY_CHANNEL, DeliveryOptions
 from push_pipeline.options.channel import near_name
 from push_pipeline.platform import Platform
 from push_pipeline.publishing.draft import Draft
@@ -56,6 +56,8 @@ def foresee(connection: Connection, drafts: Sequence[Draft], now: int) -> list[F
             known = replace(known, warnings=(empty[place],))
         if draft.too_large.usual:
             known = _judge_sizes(connection, draft, known, now)
+        if _starts_on_users(draft, now):
+            known = _look_for_a_token(connection, draft, known, now)
         if _can_tell_who_is_missing(draft, now):
             known = _look_for_devices(connection, draft, known, now)
         draft.refuse_if_strict(known.warnings)
@@ -127,11 +129,38 @@ def _judge_sizes(connection: Connection, draft: Draft, known: Foresight, now: in
     )
 
 
-def _can_tell_who_is_missing(draft: Draft, now: int) -> bool:
-    """Tell whether it names few devices, and is for now: later ones are judged when it is sent."""
+def _is_for_now(to: DeliveryOptions, now: int) -> bool:
+    """Tell whether it is: what is for later is judged when it is sent."""
+    return to.publish_at_local is None and (to.publish_at_ms or now) <= now
+
+
+def _starts_on_users(draft: Draft, now: int) -> bool:
+    """Tell whether it starts an activity now on the devices of few users."""
     to = draft.to
-    at_once = to.publish_at_local is None and (to.publish_at_ms or now) <= now
-    return bool(to.platforms) and at_once and 0 < len(to.device_ids) <= NAMES_MAX
+    if to.activity is None or not to.activity.starts or not to.platforms:
+        return False
+    return _is_for_now(to, now) and not to.device_ids and 0 < len(to.user_ids) <= NAMES_MAX
+
+
+def _look_for_a_token(
+    connection: Connection, draft: Draft, known: Foresight, now: int
+) -> Foresight:
+    selection = select_for(draft.app_id, draft.channel, draft.to)
+    if has_anybody(connection, selection, now):
+        return known
+    told = FieldWarning("users", f"no device of theirs has reported {_token_for(draft)}")
+    return replace(known, warnings=(*known.warnings, told))
+
+
+def _token_for(draft: Draft) -> str:
+    type_ = draft.to.activity.attributes_type if draft.to.activity else None
+    return f"a push-to-start token for {type_!r}"
+
+
+def _can_tell_who_is_missing(draft: Draft, now: int) -> bool:
+    """Tell whether it names few devices, and is for now."""
+    to = draft.to
+    return bool(to.platforms) and _is_for_now(to, now) and 0 < len(to.device_ids) <= NAMES_MAX
 
 
 def _look_for_devices(
@@ -141,7 +170,10 @@ def _look_for_devices(
     missing, named = find_missing(connection, selection, now), len(draft.to.device_ids)
     if not missing:
         return known
-    told = FieldWarning("pushSinglecast", f"{len(missing)} of {named} devices are not there")
+    said = f"{len(missing)} of {named} devices are not there"
+    if draft.to.activity is not None and draft.to.activity.starts:
+        said += f", or have not reported {_token_for(draft)}"
+    told = FieldWarning("pushSinglecast", said)
     nobody = len(missing) == named and not draft.to.repeat_every
     return replace(
         known,

@@ -623,6 +623,19 @@ def test_a_paced_start_reaches_each_phone_once_and_in_turn(
     assert installation.simulator.received() == got
 
 
+def test_a_start_that_is_cancelled_does_not_end_what_is_somewhere(
+    installation: Installation, phones: list[str]
+) -> None:
+    started(installation)
+    later = {"publish_at": now_ms() + 60_000}
+    cancel(
+        start_activity("match-42", TYPE, **START, users="ada", delivery_options=later).message_id
+    )
+
+    update_activity("match-42", {"score": "1-0"})
+    assert show_activity("match-42")["endedAt"] is None
+
+
 def test_a_delayed_start_that_is_cancelled_sends_nothing(
     installation: Installation, phones: list[str]
 ) -> None:
@@ -634,5 +647,7 @@ def test_a_delayed_start_that_is_cancelled_sends_nothing(
         connection.execute(update(Run).values(due_at=1))
 
     assert show_activity("match-42")["status"] == "cancelled"
+    with pytest.raises(UnknownActivity):
+        update_activity("match-42", {"score": "1-0"})
     assert installation.work(receipt.message_id)["accepted"] == 0
     assert installation.simulator.received() == {}

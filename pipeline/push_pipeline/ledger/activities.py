@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import Connection, delete, exists, func, select, update
 
 from push_pipeline import db
 from push_pipeline.errors import InvalidParameter, UnknownActivity
-from push_pipeline.models import ACTIVITY, MESSAGE, Activity
+from push_pipeline.models import ACTIVITY, ACTIVITY_ADDRESS, MESSAGE, Activity
 from push_pipeline.options.activity import (
     ActivityAudience,
     ActivityEvent,
@@ -15,6 +15,7 @@ from push_pipeline.options.activity import (
     Newest,
     Urgent,
     next_timestamp,
+    read_audience,
 )
 
 
@@ -106,6 +107,26 @@ def stamp(
         )
     )
     return Stamped(said, timestamp, urgent.is_over_budget)
+
+
+def end_unstarted(connection: Connection, app_id: str, message_id: str, now: int) -> None:
+    """End the activity whose newest event is a start that was cancelled before it was anywhere."""
+    to = connection.scalar(select(MESSAGE.delivery_options).where(MESSAGE.id == message_id)) or {}
+    if "activity" not in to:
+        return
+    meant = read_audience(to["activity"])
+    connection.execute(
+        update(Activity)
+        .where(
+            ACTIVITY.app_id == app_id,
+            ACTIVITY.activity_id == meant.activity_id,
+            ACTIVITY.message_id == message_id,
+            ACTIVITY.event == ActivityEvent.START.value,
+            ACTIVITY.ended_at.is_(None),
+            ~exists().where(ACTIVITY_ADDRESS.activity_key == ACTIVITY.id),
+        )
+        .values(ended_at=now, updated_at=now)
+    )
 
 
 def find_activity(connection: Connection, app_id: str, activity_id: str) -> Any:

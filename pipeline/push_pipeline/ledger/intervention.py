@@ -4,6 +4,7 @@ from sqlalchemy import Connection, Update, case, select, update
 
 from push_pipeline.clock import now_ms
 from push_pipeline.directory.provider_routes import believe_refusals
+from push_pipeline.ledger.activities import end_unstarted
 from push_pipeline.ledger.batches import ROUTE_OF_BATCH
 from push_pipeline.ledger.state_machine import MessageMove, MessageState, RunMove, RunState
 from push_pipeline.models import BATCH, CREDENTIAL, MESSAGE, RUN, Batch, Credential, Message, Run
@@ -41,6 +42,7 @@ def cancel_message(connection: Connection, app_id: str, message_id: str, now: in
         )
     )
     _hasten_batches(connection, message_id, now)
+    end_unstarted(connection, app_id, message_id, now)
     return True
 
 

@@ -2,13 +2,14 @@
 
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import chain
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     BindParameter,
     ColumnElement,
@@ -17,8 +18,10 @@ from sqlalchemy import (
     Select,
     Text,
     and_,
+    any_,
     bindparam,
     case,
+    cast,
     exists,
     func,
     inspect,
@@ -27,7 +30,7 @@ from sqlalchemy import (
     true,
 )
 
-from push_pipeline.db import List, any_of, found_in, grouping, keys_of
+from push_pipeline.db import List, any_of, array_of, found_in, grouping, keys_of
 from push_pipeline.devices.activity_addresses import is_reached, keys_reached
 from push_pipeline.devices.of_users import of_users
 from push_pipeline.devices.registration import key_of_registration, keys_of_registrations
@@ -45,15 +48,11 @@ from push_pipeline.options import EVERY_CHANNEL, DeliveryOptions
 from push_pipeline.options.activity import ActivityAudience
 from push_pipeline.platform import Platform
 from push_pipeline.push_type import PUSH_TYPES, kept_id
-from push_pipeline.ready import Ready
+from push_pipeline.ready import Ready, together
 from push_pipeline.whereclause import Condition, matches, needs_user, parse_clause
 
 #: Devices of a channel that are looked at for one of a platform, while a publisher waits.
 LOOKED_AT = 5_000
-
-#: How many times over the subscriptions of a last page are asked for: those that come in between
-#: the statement that found no end and the one that reads must push nobody out.
-ROOM = 4
 
 #: Shapes of audiences whose statements are kept.
 SHAPES = 256
@@ -145,8 +144,9 @@ def _values(one: Selection, after: int, now: int, limit: int = 0) -> dict[str, A
         "outside": list(zone.outside),
         "now": now,
         "after": after,
+        "limit": limit,
+        "limit_and_one": limit + 1,
         "skipped": limit - 1,
-        "room": limit * ROOM,
     }
 
 
@@ -199,34 +199,46 @@ def read_page(
     """
     if not selection.platforms:
         return Page([], None)
-    shape, values = _shape(selection), _values(selection, after, now, limit)
-    end = _find_end(connection, shape, values)
-    groups = _groups(shape, ended=end is not None)
-    with grouping(connection) if limit > SORTED else nullcontext():
-        rows = _rows(connection, shape, groups, values | {"end": end})
-    return Page(sorted(Alike(*row) for row in rows), end)
+    shape = _shape(selection)
+    asked = _page_of(shape, connection.dialect.name)
+    values = _values(selection, after, now, limit)
+    if shape.segment is not None:
+        # It may have lists of values, which SQLAlchemy writes out at each execution.
+        with _grouping(connection, limit):
+            rows: Sequence[Sequence[Any]] = connection.execute(asked.statement, values).all()
+    else:
+        with together(connection), _grouping(connection, limit):
+            answer = asked.send(connection, values)
+        rows = answer.rows
+    return Page(sorted(Alike(*row[:-1]) for row in rows if row[0] is not None), rows[0][-1])
 
 
-def _rows(
-    connection: Connection, shape: _Shape, asked: Ready, values: dict[str, Any]
-) -> Sequence[Sequence[Any]]:
-    if shape.segment is None:
-        return asked.rows(connection, values)
-    # A segment may have lists of values, which SQLAlchemy writes out at each execution.
-    return connection.execute(asked.statement, values).all()
+def _grouping(connection: Connection, limit: int) -> AbstractContextManager[None]:
+    return grouping(connection) if limit > SORTED else nullcontext()
 
 
 @lru_cache(maxsize=SHAPES)
-def _groups(shape: _Shape, *, ended: bool) -> Ready:
-    members = _members(shape, ended=ended, bounded=True)
+def _page_of(shape: _Shape, dialect: str) -> Ready:
+    """Return what finds a page's groups, and with each the last key of a page that is not the last.
+
+    Where no device fits there is that key alone.
+    """
+    is_looked_at, last = _stretch(shape, dialect)
+    alike = _groups(shape, _members(shape, is_looked_at)).subquery("alike")
+    ends = select(last.label("last")).subquery("ends")
+    joined = ends.outerjoin(alike, true())
+    return Ready(select(*alike.c, ends.c.last).select_from(joined), early=False)
+
+
+def _groups(
+    shape: _Shape, members: Select[int, str, str, str]
+) -> Select[str, str, str, "array[int]"]:
     if shape.push_type is not None or len(shape.platforms) < len(Platform):
-        few = members.where(*_of_kind(shape, DEVICE.platform, DEVICE.kind))
-        return Ready(_grouped(few), early=False)
+        return _grouped(members.where(*_of_kind(shape, DEVICE.platform, DEVICE.kind)))
     # Nearly all devices fit: asked of each, it costs a quarter of the page. Of the groups then,
     # and behind a fence, since a planner would ask each device again.
-    found = _grouped(members).cte("alike").prefix_with("MATERIALIZED")
-    fit = select(*found.columns).where(*_of_kind(shape, found.c.platform, found.c.kind))
-    return Ready(fit, early=False)
+    found = _grouped(members).cte("grouped").prefix_with("MATERIALIZED")
+    return select(*found.columns).where(*_of_kind(shape, found.c.platform, found.c.kind))
 
 
 def _grouped(members: Select[int, str, str, str]) -> Select[str, str, str, "array[int]"]:
@@ -256,7 +268,7 @@ def find_missing(connection: Connection, selection: Selection, now: int) -> tupl
 
     One query, whose cost is that of the names.
     """
-    statement = page_query(_shape(selection)).add_columns(DEVICE.device_id)
+    statement = _query(_shape(selection)).add_columns(DEVICE.device_id)
     rows = connection.execute(statement, _values(selection, 0, now)).all()
     keys, ids = {row[0] for row in rows}, {row[-1] for row in rows}
     return tuple(
@@ -290,7 +302,7 @@ def may_have(connection: Connection, selection: Selection, platform: str, now: i
 
 def has_anybody(connection: Connection, selection: Selection, now: int) -> bool:
     """Tell whether an audience that names users or devices has anybody; it reads those alone."""
-    found = page_query(_shape(selection)).limit(1)
+    found = _query(_shape(selection)).limit(1)
     return connection.execute(found, _values(selection, 0, now)).first() is not None
 
 
@@ -305,50 +317,35 @@ def app_has(connection: Connection, app_id: str, platform: str) -> bool:
 
 def count_members(connection: Connection, selection: Selection, now: int) -> int:
     """Count an audience, each device once, page by page: all of it is read."""
-    shape = _shape(selection)
+    counting = _count_of(_shape(selection), connection.dialect.name)
     counted, end = 0, 0 if selection.platforms else None
     while end is not None:
         values = _values(selection, end, now, COUNTED)
-        end = _find_end(connection, shape, values)
-        members = page_query(shape, ended=end is not None, bounded=True).order_by(None).subquery()
-        counting = select(func.count()).select_from(members)
-        counted += connection.execute(counting, values | {"end": end}).scalar_one()
+        fit, end = connection.execute(counting, values).one()
+        counted += fit
     return counted
 
 
-def _find_end(connection: Connection, shape: _Shape, values: dict[str, Any]) -> int | None:
-    """Return the last key of a page; None where none follows it, so that it is the last page."""
-    found = _rows(connection, shape, _last_of_page(shape), values)
-    return found[0][0] if len(found) > 1 else None
-
-
 @lru_cache(maxsize=SHAPES)
-def _last_of_page(shape: _Shape) -> Ready:
-    """Return what finds the last key of a page, and the one behind it."""
-    keys = _looked_at(shape)
-    last = keys.order_by(keys.selected_columns[0]).offset(_bound("skipped", BigInteger)).limit(2)
-    return Ready(last, early=False)
+def _count_of(shape: _Shape, dialect: str) -> Select[int, int | None]:
+    is_looked_at, last = _stretch(shape, dialect)
+    members = _members(shape, is_looked_at).where(*_of_kind(shape, DEVICE.platform, DEVICE.kind))
+    return select(func.count(), last).select_from(members.order_by(None).subquery())
 
 
-def page_query(
-    shape: _Shape, *, ended: bool = False, bounded: bool = False
-) -> Select[int, str, str, str]:
-    """Select what a member is made of, of an audience of this shape after a key.
-
-    Up to another key where it is `ended`. Where it is `bounded` the caller knows how many
-    subscriptions are in the stretch at most. The values are those of `_values`.
-    """
-    members = _members(shape, ended=ended, bounded=bounded)
+def _query(shape: _Shape) -> Select[int, str, str, str]:
+    """Select all members of an audience of this shape; the values are those of `_values`."""
+    members = _members(shape, found_in(DEVICE.id, _looked_at(shape)))
     return members.where(*_of_kind(shape, DEVICE.platform, DEVICE.kind))
 
 
-def _members(shape: _Shape, *, ended: bool, bounded: bool) -> Select[int, str, str, str]:
-    """Select what `page_query` does, of any platform and kind."""
+def _members(shape: _Shape, is_looked_at: ColumnElement[bool]) -> Select[int, str, str, str]:
+    """Select what a member is made of, of any platform and kind."""
     segment = parse_clause(shape.segment) if shape.segment else None
     statement = (
         select(DEVICE.id, DEVICE.platform, DEVICE.environment, DEVICE.kind)
         .select_from(_with_user(segment))
-        .where(found_in(DEVICE.id, _page_of_keys(shape, ended=ended, bounded=bounded)))
+        .where(is_looked_at)
         .where(*_fit(shape.activity))
         .where(*_in_zone(shape.zone))
         .order_by(DEVICE.id)
@@ -356,17 +353,29 @@ def _members(shape: _Shape, *, ended: bool, bounded: bool) -> Select[int, str, s
     return statement if segment is None else statement.where(matches(segment))
 
 
-def _page_of_keys(shape: _Shape, *, ended: bool, bounded: bool) -> Select[int]:
-    keys = _looked_at(shape, ended=ended)
-    if not bounded or shape.users or shape.named:
-        return keys
-    # The last page has no end: a planner that guesses how large the channel is would read the
-    # subscriptions of all channels, unless an order and a number are asked for.
-    return keys.order_by(keys.selected_columns[0]).limit(_bound("room", BigInteger))
+def _stretch(shape: _Shape, dialect: str) -> tuple[ColumnElement[bool], ColumnElement[int | None]]:
+    """Return which devices a page looks at, and the last key of one that is not the last page."""
+    # An order and a number are asked for in any case: a planner that guesses how large a channel
+    # is would read the subscriptions of all channels.
+    keys = _looked_at(shape)
+    keys = keys.order_by(keys.selected_columns[0])
+    limit = _bound("limit", BigInteger)
+    if dialect == "sqlite":
+        behind = keys.offset(_bound("skipped", BigInteger)).limit(2).subquery("behind")
+        last = select(func.min(behind.c[0])).having(func.count() > 1)
+        return DEVICE.id.in_(keys.limit(limit)), last.scalar_subquery()
+    # Looked up once for both, as an array: the keys of a page, and one that may be behind them.
+    one_more = keys.limit(_bound("limit_and_one", BigInteger))
+    found = select(array_of(one_more).label("listed"))
+    stretch = found.cte("stretch").prefix_with("MATERIALIZED")
+    page = select(stretch.c.listed[1:limit]).scalar_subquery()
+    more = func.cardinality(stretch.c.listed) > limit
+    last = select(stretch.c.listed[limit]).where(more)
+    return DEVICE.id == any_(cast(page, ARRAY(BigInteger))), last.scalar_subquery()
 
 
-def _looked_at(shape: _Shape, *, ended: bool = False) -> Select[int]:
-    """Select the keys of a stretch of the users' devices, the channel's or the app's.
+def _looked_at(shape: _Shape) -> Select[int]:
+    """Select the keys after one, of the users' devices, the channel's or the app's.
 
     Of them all, or of those named.
     """
@@ -379,8 +388,6 @@ def _looked_at(shape: _Shape, *, ended: bool = False) -> Select[int]:
     else:
         key, meant = SUBSCRIPTION.device_key, _IN_CHANNEL
     stretch = select(key).where(meant, key > _bound("after", BigInteger))
-    if ended:
-        stretch = stretch.where(key <= _bound("end", BigInteger))
     return stretch.where(key.in_(_named(shape))) if shape.named else stretch
 
 

@@ -26,7 +26,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import BindParameter
 from sqlalchemy.sql.functions import FunctionElement
-from sqlalchemy.types import BigInteger, Boolean, LargeBinary, Text, TypeDecorator
+from sqlalchemy.types import ARRAY, BigInteger, Boolean, LargeBinary, Text, TypeDecorator
 from sqlmodel import SQLModel
 
 from push_pipeline import engines
@@ -283,6 +283,17 @@ class found_in(FunctionElement[bool]):  # noqa: N801 - as `any_of`
         return self
 
 
+class array_of(FunctionElement[Sequence[int]]):  # noqa: N801 - as `any_of`
+    """What a query finds as one value: an array of PostgreSQL's."""
+
+    inherit_cache = True
+    name = "array_of"
+    type = ARRAY(BigInteger)
+
+    def __init__(self, query: Select[Any]) -> None:
+        super().__init__(query.scalar_subquery())
+
+
 class _Keys(TypeDecorator[Any]):
     """Device keys as `keys_of` gives them: bytes of PostgreSQL, JSON of SQLite."""
 
@@ -296,11 +307,13 @@ class _Keys(TypeDecorator[Any]):
         keys = array("q", bytes(value))
         if sys.byteorder == "little":
             keys.byteswap()
-        return array("q", sorted(keys))
+        found = keys.tolist()
+        ordered = sorted(found)
+        return keys if found == ordered else array("q", ordered)  # in order they mostly come
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Any:  # noqa: ARG002
         """Read what the driver gives as it is: SQLite's is a text."""
-        return lambda value: self.process_result_value(value, dialect)
+        return lambda value: None if value is None else self.process_result_value(value, dialect)
 
 
 class keys_of(FunctionElement[Any]):  # noqa: N801 - as `any_of`
@@ -326,9 +339,9 @@ def grouping(connection: Connection) -> Iterator[None]:
     if connection.dialect.name == "sqlite":
         yield
         return
-    _SORT.rows(connection, {"may": "off"})
+    _SORT.send(connection, {"may": "off"})
     yield
-    _SORT.rows(connection, {"may": "on"})
+    _SORT.send(connection, {"may": "on"})
 
 
 _SORT = Ready(select(func.set_config("enable_sort", bindparam("may"), true())), early=False)
@@ -403,6 +416,11 @@ def _keys_of(element: keys_of, compiler: SQLCompiler, **keywords: Any) -> str:
     if compiler.dialect.name == "sqlite":
         return f"json_group_array({key})"
     return f"string_agg(int8send({key}), ''::bytea)"
+
+
+@compiles(array_of)
+def _array_of(element: array_of, compiler: SQLCompiler, **keywords: Any) -> str:
+    return f"ARRAY{compiler.process(element.clauses, **keywords)}"
 
 
 @compiles(found_in)

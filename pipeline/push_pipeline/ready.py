@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Connection, Insert, Select, Update, or_
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy.types import LargeBinary, TypeDecorator, TypeEngine
 
 #: The option of an engine whose driver reads and writes values as `Ready` takes them to.
 DIRECT = "push_pipeline_direct"
@@ -27,6 +27,7 @@ class _Compiled(NamedTuple):
     fixed: Mapping[str, Any]
     bound: Sequence[tuple[str, _Change]]
     read: Sequence[tuple[int, _Change]]
+    binary: bool  # whether it finds bytes: as text they are twice as many, to be read one by one
 
 
 _made: list["Ready"] = []
@@ -148,7 +149,12 @@ def _compile(statement: Insert | Select[Any] | Update, dialect: Dialect) -> _Com
         if isinstance(column.type, TypeDecorator)  # all others are as the driver reads them
         and (change := column.type.result_processor(dialect, None)) is not None
     ]
-    return _Compiled(str(compiled), fixed, bound, read)
+    binary = any(isinstance(_plain(one.type), LargeBinary) for one in statement.exported_columns)
+    return _Compiled(str(compiled), fixed, bound, read, binary)
+
+
+def _plain(type_: TypeEngine[Any]) -> TypeEngine[Any]:
+    return type_.impl_instance if isinstance(type_, TypeDecorator) else type_
 
 
 def _executed(connection: Connection, compiled: _Compiled, values: Mapping[str, Any]) -> Any:
@@ -158,7 +164,7 @@ def _executed(connection: Connection, compiled: _Compiled, values: Mapping[str, 
         bound[name] = change(bound[name])
     cursor: Any = connection.connection.cursor()
     try:
-        return cursor.execute(compiled.text, bound)
+        return cursor.execute(compiled.text, bound, binary=compiled.binary)
     except connection.dialect.loaded_dbapi.Error as error:
         raise _told(connection, compiled.text, error) from error
 

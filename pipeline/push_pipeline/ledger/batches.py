@@ -1,22 +1,28 @@
 """Batches: written by the fan-out, taken by lease, recorded slice by slice, finished once."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from functools import cache
+from itertools import accumulate
 from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Connection,
+    Integer,
+    LargeBinary,
     Text,
     bindparam,
     case,
     func,
     insert,
+    inspect,
     select,
     true,
     update,
 )
 
+from push_pipeline.bound_rows import ROWS, as_text, recordset
 from push_pipeline.db import List, any_of
 from push_pipeline.devices.targets import REACHABLE, Reachable, find_targets
 from push_pipeline.ledger.members import pack, pack_closely
@@ -53,20 +59,30 @@ class LeaseLost(Exception):
     """Another worker has taken the batch over: what was just done must not be recorded."""
 
 
+#: What is written of a new batch beside its members.
+_WRITTEN = (
+    *("run_id", "platform", "environment", "bulk", "size"),
+    *("attempt", "doubtful", "badged", "not_before", "woken_at"),
+)
 _INSERT = insert(Batch).returning(BATCH.id, sort_by_parameter_order=True)
 _INSERT_ONE = Ready(
     insert(Batch)
-    .values(
-        {
-            name: bindparam(name)
-            for name in (
-                *("run_id", "platform", "environment", "bulk", "members", "size"),
-                *("attempt", "doubtful", "badged", "not_before", "woken_at"),
-            )
-        }
-    )
+    .values({name: bindparam(name) for name in ("members", *_WRITTEN)})
     .returning(BATCH.id)
 )
+
+
+@cache
+def _insert_at_once() -> Ready:
+    """Return what inserts batches: their members are one value, since in a text bytes are twice."""
+    columns = inspect(Batch).columns
+    first, length, *told = recordset(
+        {"first_byte": Integer(), "bytes": Integer()}
+        | {name: columns[name].type for name in _WRITTEN}
+    )
+    members = func.substr(bindparam("members", type_=LargeBinary()), first, length)
+    statement = insert(Batch).from_select(["members", *_WRITTEN], select(members, *told))
+    return Ready(statement.returning(BATCH.id))
 
 
 def insert_batches(
@@ -79,13 +95,13 @@ def insert_batches(
     if not new:
         return []
     packed = pack_closely if closely else pack
+    members = [packed(one.members) for one in new]
     rows = [
         {
             "run_id": one.run_id,
             "platform": one.platform,
             "environment": one.environment,
             "bulk": one.bulk,
-            "members": packed(one.members),
             "size": len(one.members),
             "attempt": one.attempt,
             "doubtful": one.doubtful,
@@ -95,9 +111,24 @@ def insert_batches(
         }
         for one in new
     ]
-    if len(rows) == 1:  # as the batch of most pushes is; more of them are SQLAlchemy's, as quickly
-        return [_INSERT_ONE.rows(connection, rows[0])[0][0]]
-    return [key for key in connection.scalars(_INSERT, rows) if key is not None]
+    if len(rows) == 1:  # as the batch of most pushes is
+        return [_INSERT_ONE.rows(connection, {"members": members[0], **rows[0]})[0][0]]
+    if connection.dialect.name == "postgresql":
+        return _insert_many(connection, rows, members)
+    whole = [{"members": its, **row} for row, its in zip(rows, members, strict=True)]
+    return [key for key in connection.scalars(_INSERT, whole) if key is not None]
+
+
+def _insert_many(
+    connection: Connection, rows: Sequence[Mapping[str, Any]], members: Sequence[bytes]
+) -> list[int]:
+    starts = accumulate(map(len, members), initial=1)
+    told = [
+        {**row, "first_byte": start, "bytes": len(its)}
+        for row, its, start in zip(rows, members, starts, strict=False)
+    ]
+    values = {ROWS: as_text(told), "members": b"".join(members)}
+    return sorted(key for (key,) in _insert_at_once().rows(connection, values))  # as they are told
 
 
 _OF_ROUTE = frozenset(Standing._fields[Standing._fields.index("paused_until") :]) - {"rate"}

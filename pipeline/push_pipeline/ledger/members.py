@@ -7,7 +7,8 @@ multiple of eight bytes, close ones never are: a reader needs nothing else. Pure
 import struct
 from array import array
 from collections.abc import Iterable, Sequence
-from itertools import accumulate
+from contextlib import suppress
+from itertools import accumulate, islice
 from operator import sub
 from typing import Final
 
@@ -16,7 +17,6 @@ _PLAIN_BYTES: Final = 8
 
 #: How each step is written (a code of `array`), how many members there are, and the first of them.
 _HEAD: Final = struct.Struct("=cHq")
-_STEPS: Final = ("B", "H", "I")
 
 
 def pack(keys: Iterable[int]) -> bytes:
@@ -30,11 +30,13 @@ def pack_closely(keys: Sequence[int]) -> bytes:
     The release 0.2 and those before cannot read them.
     """
     plain = pack(keys)
-    steps = list(map(sub, keys[1:], keys))
-    code = _code(steps)
-    if code is None or len(keys) >= 1 << 16:
+    if not 1 < len(keys) < 1 << 16:
         return plain
-    close = _HEAD.pack(code.encode(), len(keys), keys[0]) + array(code, steps).tobytes()
+    told = _steps(list(keys))
+    if told is None:
+        return plain
+    code, steps = told
+    close = _HEAD.pack(code.encode(), len(keys), keys[0]) + steps
     if len(close) % _PLAIN_BYTES == 0:
         close += b"\0"
     return close if len(close) < len(plain) else plain
@@ -51,9 +53,14 @@ def unpack(members: bytes) -> list[int]:
     return list(accumulate(steps, initial=first))
 
 
-def _code(steps: Sequence[int]) -> str | None:
-    """Return how steps are written, or None where they cannot be."""
-    if not steps or min(steps) < 0:
-        return None
-    largest = max(steps)
-    return next((one for one in _STEPS if largest < 1 << 8 * array(one).itemsize), None)
+def _steps(keys: list[int]) -> tuple[str, bytes] | None:
+    """Return how the steps from key to key are written, and them; None where they cannot be."""
+    steps = map(sub, islice(keys, 1, None), keys)
+    with suppress(ValueError):  # some step is no byte: mostly all are, and need no look before
+        return "B", bytes(steps)
+    steps = map(sub, islice(keys, 1, None), keys)
+    with suppress(OverflowError):
+        written = array("I", steps)
+        code = "H" if max(written) < 1 << 16 else "I"
+        return code, array(code, written).tobytes()
+    return None

@@ -1,7 +1,7 @@
 """Channel ∩ users ∩ OS ∩ devices ∩ segment: one selection in SQL, read by pages of device keys."""
 
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -189,26 +189,39 @@ class Page(NamedTuple):
         return sorted(chain.from_iterable(one.keys for one in self.groups))
 
 
+def nothing() -> None:
+    """Have nothing to do meanwhile."""
+
+
 def read_page(
-    connection: Connection, selection: Selection, after: int, limit: int, now: int
+    connection: Connection,
+    selection: Selection,
+    after: int,
+    limit: int,
+    now: int,
+    meanwhile: Callable[[], None] = nothing,
 ) -> Page:
     """Read the next page of an audience: the database groups it, and gives the keys of each group.
 
     The page is cut by subscriptions, not by matches: however few of them match the OS or the
     segment, one page costs the same. A device appears once, since a channel holds it once.
+    `meanwhile` is done while PostgreSQL looks.
     """
     if not selection.platforms:
+        meanwhile()
         return Page([], None)
     shape = _shape(selection)
     asked = _page_of(shape, connection.dialect.name)
     values = _values(selection, after, now, limit)
     if shape.segment is not None:
         # It may have lists of values, which SQLAlchemy writes out at each execution.
+        meanwhile()
         with _grouping(connection, limit):
             rows: Sequence[Sequence[Any]] = connection.execute(asked.statement, values).all()
     else:
         with together(connection), _grouping(connection, limit):
             answer = asked.send(connection, values)
+            meanwhile()
         rows = answer.rows
     return Page(sorted(Alike(*row[:-1]) for row in rows if row[0] is not None), rows[0][-1])
 

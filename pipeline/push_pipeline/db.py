@@ -104,6 +104,11 @@ def writing() -> Iterator[Connection]:
         yield connection
 
 
+def is_a_server() -> bool:
+    """Tell whether the database is PostgreSQL and ours alone: it works while we do other things."""
+    return sharing() is None and engine().dialect.name == "postgresql"
+
+
 @contextmanager
 def singly() -> Iterator[Connection]:
     """Open a connection on which each statement is a transaction of its own.
@@ -111,7 +116,7 @@ def singly() -> Iterator[Connection]:
     That is one round trip to PostgreSQL instead of three. On SQLite, and where a host shares its
     database, all of them are one transaction as in `writing()`.
     """
-    if sharing() is not None or engine().dialect.name != "postgresql":
+    if not is_a_server():
         with writing() as connection:
             yield connection
         return
@@ -126,8 +131,7 @@ def glancing() -> Iterator[Connection]:
     That is one round trip to PostgreSQL instead of three. On SQLite, and where a host shares its
     database, all of them are one transaction as in `reading()`.
     """
-    alone = sharing() is None and engine().dialect.name == "postgresql"
-    with singly() if alone else reading() as connection:
+    with singly() if is_a_server() else reading() as connection:
         yield connection
 
 

@@ -3,15 +3,19 @@
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
+from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import Connection, select, update
 
-from push_pipeline import db, publish, status, unregister_device
+from push_pipeline import db, publish, queues, status, unregister_device
+from push_pipeline.audience import Page, Selection
 from push_pipeline.clock import now_ms
 from push_pipeline.devices.register import register_devices
 from push_pipeline.devices.registration import check_registration
 from push_pipeline.directory.apps import ensure_app
+from push_pipeline.errors import DatabaseUnavailable
 from push_pipeline.ledger.batches import unpack
 from push_pipeline.models import BATCH, DEVICE, RUN, Device, Run
 from push_pipeline.settings import Settings
@@ -193,8 +197,44 @@ def test_of_two_fan_outs_with_the_same_checkpoint_one_page_wins(
     begun = fanout._begin(run_id)
     assert begun is not None
 
-    first, second = fanout._advance(begun.run), fanout._advance(begun.run)
+    with fanout._telling() as news:
+        first, second = fanout._advance(begun.run, news), fanout._advance(begun.run, news)
 
     assert first is not None
     assert second is None
+    assert set(members_of(run_id).values()) == {1}
+
+
+def test_every_batch_is_woken_once_also_where_the_next_page_cannot_be_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(fanout, "FIRST_PAGE", 50)
+    monkeypatch.setattr(fanout, "PAGE", 100)
+    register(400, "IOS", "news")
+    run_id = run_of(publish("news", "hello").message_id)
+    woken: list[int] = []
+    looks = count(1)
+    read = fanout.read_page
+
+    def breaking(connection: Connection, selection: Selection, after: int, *rest: Any) -> Page:
+        if next(looks) == 3:  # the second page is written, and on PostgreSQL not told of yet
+            raise DatabaseUnavailable("gone")
+        return read(connection, selection, after, *rest)
+
+    monkeypatch.setattr(fanout, "read_page", breaking)
+    queues.hand_wakes_to(lambda wakes: woken.extend(one.key for one in wakes))
+    try:
+        with pytest.raises(DatabaseUnavailable):
+            fan_out(run_id)
+        before = list(woken)
+        with db.writing() as connection:
+            connection.execute(update(Run).values(lease_until=1))
+        fan_out(run_id)
+    finally:
+        queues.hand_wakes_to(None)
+
+    with db.reading() as connection:
+        written = list(connection.scalars(select(BATCH.id).order_by(BATCH.id)))
+    assert woken == written
+    assert before == written[:2]
     assert set(members_of(run_id).values()) == {1}

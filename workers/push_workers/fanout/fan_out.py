@@ -8,7 +8,9 @@ audience.
 from array import array
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from itertools import chain
 from typing import NamedTuple
 
@@ -19,6 +21,7 @@ from push_pipeline.audience import (
     ZonePart,
     count_members,
     find_missing,
+    nothing,
     read_page,
     select_for,
 )
@@ -130,15 +133,46 @@ def _fan_out(
     if begun.run.delivery_options.push_broadcast_channel is not None:
         return broadcast is not None and broadcast(begun.run)
     run = None if begun.alone else begun.run
-    while run is not None and run.state == RunState.FANNING:
-        if is_over(seconds() - began):
-            _queue_again(run)
-            return True
-        page = _advance(run)
-        run = None if page is None or page.held else page.run
+    with _telling() as news:
+        while run is not None and run.state == RunState.FANNING:
+            if is_over(seconds() - began):
+                news.tell()
+                _queue_again(run)
+                return True
+            page = _advance(run, news)
+            run = None if page is None or page.held else page.run
     if run is not None:
         _close_if_empty(run)
     return True
+
+
+class _News:
+    """The wake-ups of the page that was written last, sent once."""
+
+    def __init__(self) -> None:
+        self._todo: Callable[[], None] | None = None
+
+    def of(self, page: Page, step: Step, began: int) -> None:
+        """Have a page to tell of: later, where the database can look for the next one meanwhile."""
+        self._todo = partial(_tell, page, step, began)
+        if not db.is_a_server():
+            self.tell()
+
+    def tell(self) -> None:
+        """Send them, if there are any."""
+        todo, self._todo = self._todo, None
+        if todo is not None:
+            todo()
+
+
+@contextmanager
+def _telling() -> Iterator[_News]:
+    """Tell of the last page as well, and where the next one fails of the one before it."""
+    news = _News()
+    try:
+        yield news
+    finally:
+        news.tell()
 
 
 def _close_if_empty(run: RunView) -> None:
@@ -221,15 +255,15 @@ def may_begin(run: RunView, now: int) -> bool:
     return run.state == RunState.FANNING and not held
 
 
-def _advance(run: RunView) -> Page | None:
-    """Commit one page and wake its batches; None where another fan-out has moved the checkpoint."""
+def _advance(run: RunView, news: _News) -> Page | None:
+    """Commit one page, the news of the next; None where another has moved the checkpoint."""
     now = now_ms()
     with db.writing() as connection:
-        step = _read_step(connection, run, now)
+        step = _read_step(connection, run, now, news.tell)
         page = _write(connection, run, step, now)
         if page is None:
             return None
-    _tell(page, step, now)
+    news.of(page, step, now)
     return page
 
 
@@ -260,11 +294,14 @@ def _tell(page: Page, step: Step, began: int) -> None:
         )
 
 
-def _read_step(connection: Connection, run: RunView, now: int) -> Step:
+def _read_step(
+    connection: Connection, run: RunView, now: int, meanwhile: Callable[[], None] = nothing
+) -> Step:
     first = run.cursor == 0
     selection = _selection(connection, run)
     canary = _canary(connection, run, selection, now) if first else run.canary
-    whole = read_page(connection, selection, run.cursor, FIRST_PAGE if first else PAGE, now)
+    limit = FIRST_PAGE if first else PAGE
+    whole = read_page(connection, selection, run.cursor, limit, now, meanwhile)
     page, held = cut(whole, canary, run.audience)
     bulk = run.bulk or page.cursor is not None
     default = ""

@@ -183,6 +183,12 @@ def _span(name: str, kind: Any, attributes: Attributes, **options: Any) -> Itera
             raise
 
 
+def is_on() -> bool:
+    """Say whether a publish of this process has a trace, where its caller names none."""
+    api = _api()
+    return api is not None and _is_traced(api)
+
+
 def _is_traced(api: Any) -> bool:
     """Tell whether a span would be kept, or be below one: else it costs something for nothing."""
     provider = api.get_tracer_provider()

@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 from fastapi import FastAPI
 from starlette.types import ASGIApp
+from uvicorn import Server
 
 from push_pipeline import db, queues
 from push_pipeline.clock import now_ms
@@ -57,6 +58,7 @@ class Client:
     prefix: str = f"/{APP}/{KEY}"
     headers: dict[str, str] = field(default_factory=dict)
     operator_port: int | None = None
+    server: Server | None = None
 
     def __call__(
         self, method: str, path: str, body: Any = None, *, prefix: str | None = None, **headers: str
@@ -133,7 +135,7 @@ def running_gateway(
     wait_until(lambda: server.started, what="the start of the gateway")
     key = get_settings().operator_key
     shown = {"authorization": f"Bearer {key.get_secret_value()}"} if key else {}
-    yield Client(port, headers=shown, operator_port=operator_port)
+    yield Client(port, headers=shown, operator_port=operator_port, server=server)
     server.should_exit = True
     thread.join()
     queues.forget()

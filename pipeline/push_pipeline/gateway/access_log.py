@@ -59,6 +59,11 @@ def _log(scope: Scope, status: int, seconds: float) -> None:
     route = getattr(scope.get("route"), "path", _NO_ROUTE)
     method = scope["method"] if scope["method"] in _METHODS else "OTHER"
     client = scope["client"][0] if scope.get("client") else "-"
+    log_answer(client, method, route, status, seconds)
+
+
+def log_answer(client: str, method: str, route: str, status: int, seconds: float) -> None:
+    """Log and count an answer to a client's request, `seconds` after its head."""
     _requests.add(1, method, route, str(status))
     _seconds.add(seconds, route)
     logger.info(

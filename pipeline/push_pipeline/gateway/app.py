@@ -1,6 +1,6 @@
 """The application: paths, log, cross-origin rules and routes put together."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, closing
 from functools import partial
 from importlib.metadata import version
@@ -44,6 +44,7 @@ from push_pipeline.gateway.routes import (
 from push_pipeline.gateway.routes.health import Readings
 from push_pipeline.gateway.routes.registrations import register_all
 from push_pipeline.gateway.short_way import ShortWay
+from push_pipeline.gateway.straight_way import STRAIGHT_WAY, Straight, StraightWay
 from push_pipeline.gateway.waker import waking_behind
 from push_pipeline.metrics import counts
 from push_pipeline.publishing.write import write_all
@@ -109,7 +110,7 @@ def create_app(
         responses=RESPONSES,
         telemetry=_NO_TELEMETRY,
         redirect_slashes=False,  # an SDK takes a redirect for an error
-        lifespan=partial(_lifespan, when_ready=when_ready),
+        lifespan=partial(_lifespan, when_ready=when_ready, operator_port=operator_port),
         middleware=[
             Middleware(OperatorPort, port=operator_port),
             Middleware(ConsoleMount, console=console and AccessLog(Defects(console))),
@@ -146,7 +147,9 @@ def _cross_origin(origins: list[str]) -> list[Middleware]:
 
 
 @asynccontextmanager
-async def _lifespan(app: FastAPI, when_ready: Callable[[], object]) -> AsyncIterator[None]:
+async def _lifespan(
+    app: FastAPI, when_ready: Callable[[], object], operator_port: int | None
+) -> AsyncIterator[Mapping[str, StraightWay]]:
     anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
     _build_routes(app)
     counts.keep()
@@ -159,7 +162,21 @@ async def _lifespan(app: FastAPI, when_ready: Callable[[], object]) -> AsyncIter
         closing(Batcher(register_all, marks=Arrival.marks)) as app.state.registering,
     ):
         when_ready()
-        yield
+        yield _straight_way(app, operator_port)
+
+
+def _straight_way(app: FastAPI, operator_port: int | None) -> dict[str, StraightWay]:
+    """Return what the server is told of the straight way: nothing where publishes are traced."""
+    if tracing.is_on():
+        return {}
+    answers = {
+        "/messaging/{channel}": Straight(messaging.plan_publish, app.state.publishing),
+        "/messaging/registrations": Straight(
+            registrations.plan_registration, app.state.registering
+        ),
+    }
+    gatekeeper = app.state.gatekeeper
+    return {STRAIGHT_WAY: StraightWay(_all_routes(), answers, gatekeeper, operator_port)}
 
 
 def _build_routes(app: FastAPI) -> None:

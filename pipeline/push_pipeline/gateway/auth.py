@@ -64,18 +64,21 @@ class Gatekeeper:
             access = await self._rules(await self._app_of(_place(request)))
             scopes = OPENABLE.intersection(access.open_scopes)
             grant = Grant(access.app_id, scopes, publish_rate=KEYLESS_PUBLISH_RATE)
-        asking = Caller(
-            grant,
-            access.publish_rules,
-            device_proof=access.device_proof,
-            keyless=address.app_id is None,
-            time_zone=access.time_zone,
-            app_publish_rate=access.publish_rate,
-        )
+        asking = _caller_by(grant, access, keyless=address.app_id is None)
         if not user_token:
             return asking
         user = await read_user(user_token, access, self._key_sets)
         return replace(asking, user_id=user.user_id, user_roles=user.roles)
+
+    def known(self, address: Address) -> Caller | None:
+        """Return who asks with a key, where that was found out within the last seconds."""
+        if address.app_id is None or address.api_key is None:
+            return None
+        grant = self._grants.fresh((address.app_id, hash_key(address.api_key)))
+        access = self._access.fresh(address.app_id)
+        if grant is None or access is None:
+            return None
+        return _caller_by(grant, access, keyless=False)
 
     async def count_publish(self, asking: Caller) -> None:
         """Count a publish against what the key and the app may ask for.
@@ -123,6 +126,17 @@ class Gatekeeper:
         if not known:
             raise UnknownHost
         return known
+
+
+def _caller_by(grant: Grant, access: Access, *, keyless: bool) -> Caller:
+    return Caller(
+        grant,
+        access.publish_rules,
+        device_proof=access.device_proof,
+        keyless=keyless,
+        time_zone=access.time_zone,
+        app_publish_rate=access.publish_rate,
+    )
 
 
 def _find_grant(app_id: str, key: str) -> Grant | None:

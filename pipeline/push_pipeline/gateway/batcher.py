@@ -9,12 +9,16 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Generic, TypeVar
 
 from push_pipeline.errors import SetupError
 
 Asked = TypeVar("Asked")
 Answer = TypeVar("Answer")
+
+#: Is told the answer to what was asked, or the error.
+Told = Callable[[Answer | Exception], None]
 
 #: Requests per transaction: the costs that they share are small by then, and the locks that
 #: they hold together are not held long. Each wait for the database is one for the interpreter as
@@ -42,7 +46,7 @@ class Batcher(Generic[Asked, Answer]):
     ) -> None:
         self._do_all = do_all
         self._marks = marks
-        self._waiting: deque[tuple[Asked, asyncio.Future[Answer]]] = deque()
+        self._waiting: deque[tuple[Asked, Told[Answer]]] = deque()
         self._working: asyncio.Task[None] | None = None
         # Not one of the threads that all routes share: long reads of the ledger must not hold
         # up a publish.
@@ -51,10 +55,17 @@ class Batcher(Generic[Asked, Answer]):
     async def do(self, asked: Asked) -> Answer:
         """Do what is asked with the next group, and return its answer or raise its error."""
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._waiting.append((asked, answer))
+        self.put(asked, partial(_settle, answer))
+        return await answer
+
+    def put(self, asked: Asked, told: Told[Answer]) -> None:
+        """Do what is asked with the next group; `told` is called with its answer or its error.
+
+        It raises nothing, since others are told after it.
+        """
+        self._waiting.append((asked, told))
         if self._working is None:
             self._working = asyncio.create_task(self._work())
-        return await answer
 
     def close(self) -> None:
         """End the thread when what it is doing is done."""
@@ -64,14 +75,14 @@ class Batcher(Generic[Asked, Answer]):
         loop = asyncio.get_running_loop()
         try:
             while self._waiting:
-                asked, futures = zip(*self._next_group(), strict=True)
+                asked, told = zip(*self._next_group(), strict=True)
                 answers = await loop.run_in_executor(self._thread, self._answers, asked)
-                for future, answer in zip(futures, answers, strict=True):
-                    _settle(future, answer)
+                for tell, answer in zip(told, answers, strict=True):
+                    tell(answer)
         finally:
             self._working = None
 
-    def _next_group(self) -> list[tuple[Asked, asyncio.Future[Answer]]]:
+    def _next_group(self) -> list[tuple[Asked, Told[Answer]]]:
         """Take requests from the front until one may not be together with those before it."""
         group = [self._waiting.popleft()]
         taken = {*self._marks(group[0][0])}

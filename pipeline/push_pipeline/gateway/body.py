@@ -65,7 +65,15 @@ async def read_body(request: Request) -> bytes:
         raise BodyLate from None
     except ClientDisconnect:
         raise MalformedBody from None
-    body = _unpacked(received) if encoding in _GZIP else received
+    return as_utf8(_unpacked(received) if encoding in _GZIP else received)
+
+
+def as_utf8(body: bytes) -> bytes:
+    """Return a body without the mark that some put before UTF-8.
+
+    Raises:
+        UnreadableEncoding: the mark says that it is UTF-16.
+    """
     if body.startswith(_UTF_16):
         raise UnreadableEncoding("the body is not UTF-8, as its first bytes say: send UTF-8")
     return body.removeprefix(BOM_UTF8)
@@ -99,7 +107,12 @@ def _too_large() -> PayloadTooLarge:
 
 
 async def read_object(body: Annotated[bytes, Depends(read_body)]) -> dict[str, Any]:
-    """Read the body as a JSON object, whatever its Content-Type says.
+    """Read the body as a JSON object, whatever its Content-Type says; as `object_in`."""
+    return object_in(body)
+
+
+def object_in(body: bytes) -> dict[str, Any]:
+    """Parse a body as a JSON object.
 
     Raises:
         MalformedBody: it is not UTF-8, not JSON, nested too deep, or no object.
@@ -116,11 +129,16 @@ async def read_values(body: Annotated[bytes, Depends(read_body)]) -> dict[str, A
     Raises:
         MalformedBody: there is one, and it is no JSON object.
     """
-    return await read_object(body) if body.strip() else {}
+    return object_in(body) if body.strip() else {}
 
 
 async def read_registration(body: Annotated[bytes, Depends(read_body)]) -> dict[str, Any]:
-    """Read the body as a registration, which has error codes of its own.
+    """Read the body as a registration; as `registration_in`."""
+    return registration_in(body)
+
+
+def registration_in(body: bytes) -> dict[str, Any]:
+    """Parse a body as a registration, which has error codes of its own.
 
     Raises:
         RegistrationMissing: there is none.
@@ -129,7 +147,7 @@ async def read_registration(body: Annotated[bytes, Depends(read_body)]) -> dict[
     if body.strip() in (b"", b"null", b"{}"):
         raise RegistrationMissing
     try:
-        return await read_object(body)
+        return object_in(body)
     except MalformedBody as wrong:
         raise RegistrationMalformed(str(wrong)) from None
 

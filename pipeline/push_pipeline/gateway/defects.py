@@ -6,6 +6,7 @@ it is before them: a browser would be refused such an answer, and no metric woul
 
 import logging
 
+from fastapi.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from push_pipeline.gateway.errors import INTERNAL, fault
@@ -34,5 +35,9 @@ class Defects:
             if started or scope["type"] != "http":
                 raise
             logger.exception("a request failed", extra={"action": "defect"})
-            answer = fault(500, INTERNAL, "Something went wrong in the service.")
-            await answer(scope, receive, send)
+            await answer_of_defect()(scope, receive, send)
+
+
+def answer_of_defect() -> JSONResponse:
+    """Build the answer that tells that something went wrong, and not what."""
+    return fault(500, INTERNAL, "Something went wrong in the service.")

@@ -64,6 +64,11 @@ def fault(
 async def answer(_: Request, error: Exception) -> JSONResponse:
     """Answer with one of our own errors."""
     assert isinstance(error, PipelineError)  # noqa: S101 - it is registered for no other
+    return answer_of(error)
+
+
+def answer_of(error: PipelineError) -> JSONResponse:
+    """Build the answer that tells of one of our own errors."""
     if isinstance(error, RequestError):
         return fault(error.http_status, error.code, str(error), _HEADERS.get(type(error)))
     # What is wrong with the installation is for its operator: it may name hosts and users.

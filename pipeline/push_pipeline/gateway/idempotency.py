@@ -5,6 +5,7 @@ from typing import Annotated, Final
 from fastapi import Depends, Header, Response
 
 from push_pipeline.gateway.auth import Asking
+from push_pipeline.gateway.permissions import Caller
 from push_pipeline.ledger.messages import Receipt
 from push_pipeline.publishing.dedupe import DedupeKey, key_of_request
 
@@ -15,6 +16,11 @@ REPLAYED: Final = "Idempotent-Replayed"
 async def read_key(
     asking: Asking, idempotency_key: Annotated[str | None, Header()] = None
 ) -> DedupeKey | None:
+    """Return the key of a request, as `key_of`."""
+    return key_of(asking, idempotency_key)
+
+
+def key_of(asking: Caller, idempotency_key: str | None) -> DedupeKey | None:
     """Return the key of a request: of this API key and user only, so that nobody meets another's.
 
     Raises:

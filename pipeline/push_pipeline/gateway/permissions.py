@@ -70,6 +70,11 @@ class Caller:
             raise OperationDenied("this needs a key")
 
     @property
+    def has_pace(self) -> bool:
+        """Whether their publishes are counted, against the key's bound or the app's."""
+        return self.grant.publish_rate is not None or self.app_publish_rate is not None
+
+    @property
     def is_admin(self) -> bool:
         """Whether they may do all in their app."""
         return "admin" in self.grant.scopes

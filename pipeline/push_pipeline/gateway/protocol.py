@@ -1,8 +1,6 @@
 """HTTP on the wire: a request's head comes in time and is bounded; what is none is told so."""
 
 import asyncio
-from collections.abc import Callable
-from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -21,11 +19,6 @@ HEAD_MAX = 65_536
 
 #: Bytes that are parsed before it is looked again how much of a head there is.
 _PIECE = 4096
-
-
-def protocol_with(crowd: Crowd) -> Callable[..., "Protocol"]:
-    """Return what makes the protocol of each connection of a server."""
-    return partial(Protocol, crowd)
 
 
 class Protocol(HttpToolsProtocol):
@@ -77,6 +70,10 @@ class Protocol(HttpToolsProtocol):
         self._in_head, self._head_bytes = False, 0
         self._crowd.begin(self)
         self._check_host()
+        self.begin_request()
+
+    def begin_request(self) -> None:
+        """Give the request to the framework."""
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -86,9 +83,13 @@ class Protocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Stop to wait for the body."""
+        self.end_waiting()
+        super().on_message_complete()
+
+    def end_waiting(self) -> None:
+        """Note that the client has said all: it is we who are waited for."""
         self._head_bytes = 0
         self._crowd.end(self)
-        super().on_message_complete()
 
     def on_response_complete(self) -> None:
         """Wait for the next request, if the client likes."""

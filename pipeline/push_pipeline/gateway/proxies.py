@@ -1,9 +1,12 @@
 """Which requests came by a trusted proxy, noted before its word about the client is taken."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from ipaddress import ip_address, ip_network
+from typing import Any, cast
 
 from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 #: Whether a request came by a trusted proxy, in the ASGI scope.
 BY_PROXY = "push_pipeline.by_proxy"
@@ -28,3 +31,29 @@ class NotedProxies:
         except ValueError:  # a socket file has none
             return False
         return any(address in network for network in self._networks)
+
+
+#: Headers, as they were sent.
+Headers = list[tuple[bytes, bytes]]
+
+#: Says who sent a request that came from an address with these headers.
+ClientOf = Callable[[str, Headers], str]
+
+
+def client_behind(proxies: Sequence[str]) -> ClientOf:
+    """Return what takes the word of these proxies as the server's own middleware does."""
+    if not proxies:
+        return lambda address, _: address
+    middleware: Any = ProxyHeadersMiddleware(cast("Any", _nothing), list(proxies))
+
+    def client_of(address: str, headers: Headers) -> str:
+        scope: Scope = {"type": "http", "client": (address, 0), "headers": headers}
+        with suppress(StopIteration):  # it waits for nothing, so its first step is its last
+            middleware(scope, None, None).send(None)
+        return str(scope["client"][0])
+
+    return client_of
+
+
+async def _nothing(_scope: Scope, _receive: Receive, _send: Send) -> None:
+    pass

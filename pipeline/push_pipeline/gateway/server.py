@@ -27,8 +27,8 @@ from push_pipeline.gateway.app import create_app
 from push_pipeline.gateway.crowd import Crowd
 from push_pipeline.gateway.leftovers import look_seldom
 from push_pipeline.gateway.log_writer import LogWriter, log_no_places
-from push_pipeline.gateway.protocol import protocol_with
-from push_pipeline.gateway.proxies import NotedProxies
+from push_pipeline.gateway.proxies import ClientOf, NotedProxies, client_behind
+from push_pipeline.gateway.straight_protocol import protocol_with
 from push_pipeline.log_lines import write_json
 from push_pipeline.metrics.folder import check_metrics_folder, share_counts
 from push_pipeline.settings import get_settings
@@ -142,13 +142,17 @@ def _application(operator_port: int | None, console: ASGIApp | None, create: Cre
     return cast("ASGIApp", app)
 
 
+def _client_of() -> ClientOf:
+    return client_behind(get_settings().trusted_proxies.split())
+
+
 def _config(build: Callable[[], ASGIApp], processes: int) -> uvicorn.Config:
     return uvicorn.Config(
         cast("Any", build),
         factory=True,
         workers=processes,
         timeout_worker_healthcheck=LIFE_SECONDS,
-        http=cast("type[asyncio.Protocol]", protocol_with(Crowd())),
+        http=cast("type[asyncio.Protocol]", protocol_with(Crowd(), _client_of())),
         log_config=None,
         access_log=False,
         server_header=False,

@@ -7,11 +7,10 @@ that is asked of these paths, and their description, is the framework's as befor
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from fastapi import Request
 from fastapi.responses import Response
-from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.datastructures import Headers
 from starlette.routing import BaseRoute
@@ -19,35 +18,19 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from push_pipeline.errors import PipelineError
 from push_pipeline.gateway import errors
+from push_pipeline.gateway.ways import Way, Ways
 
 Answer = Callable[[Request], Awaitable[Response]]
 
 
-class Way(NamedTuple):
-    """A route, and what answers its requests; None where that is the framework."""
-
-    route: APIRoute
-    answer: Answer | None
-
-
 class ShortWay:
-    """Answer POST requests for some routes; `answers` are theirs by the routes' paths.
-
-    A path without a parameter comes before one with a parameter, as it does in `routes`. The one
-    parameter that a path of `answers` may have is its last segment.
-    """
+    """Answer POST requests for some routes; `answers` are theirs by the routes' paths."""
 
     def __init__(
         self, app: ASGIApp, routes: Iterable[BaseRoute], answers: Mapping[str, Answer]
     ) -> None:
         self._app = app
-        ways = {
-            route.path: Way(route, answers.get(route.path))
-            for route in routes
-            if isinstance(route, APIRoute) and "POST" in (route.methods or ())
-        }
-        self._fixed = {path: way for path, way in ways.items() if "{" not in path}
-        self._named = {path.rpartition("/")[0]: ways[path] for path in answers if "{" in path}
+        self._ways = Ways(routes, answers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or pass it on."""
@@ -64,15 +47,11 @@ class ShortWay:
             response = await errors.answer(request, error)
         await response(scope, receive, send)
 
-    def _find(self, scope: Scope) -> tuple[Way | None, str]:
+    def _find(self, scope: Scope) -> tuple[Way[Answer] | None, str]:
         """Return the way of a request, if there is one, and the last segment of its path."""
         if scope["type"] != "http" or scope["method"] != "POST":
             return None, ""
-        path: str = scope["path"]
-        parent, _, name = path.rpartition("/")
-        if path in self._fixed or not name:
-            return self._fixed.get(path), name
-        return self._named.get(parent), name
+        return self._ways.find(scope["path"])
 
 
 class _KnownHeaders(Headers):

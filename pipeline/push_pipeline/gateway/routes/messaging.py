@@ -12,9 +12,10 @@ from push_pipeline.errors import EmailNotConfigured, InvalidParameter, NotCancel
 from push_pipeline.gateway import requests
 from push_pipeline.gateway.auth import Asking, Publishing, asking_by, publisher
 from push_pipeline.gateway.batcher import Batcher
-from push_pipeline.gateway.body import JsonObject, read_body, read_object
+from push_pipeline.gateway.body import JsonObject, as_utf8, object_in, read_body, read_object
 from push_pipeline.gateway.idempotency import (
     IdempotencyKey,
+    key_of,
     read_key,
     replayed,
     say_if_replayed,
@@ -29,6 +30,7 @@ from push_pipeline.gateway.recipients import (
     warnings_of_empty,
 )
 from push_pipeline.gateway.short_way import as_json
+from push_pipeline.gateway.straight_way import SMALL_MAX, Asked, Plan
 from push_pipeline.gateway.wire import MessageStatus
 from push_pipeline.ledger.messages import Receipt
 from push_pipeline.ledger.status import find_channel, find_receipt, read_ledger
@@ -39,10 +41,6 @@ from push_pipeline.publishing.draft import Draft, draft_message
 from push_pipeline.publishing.write import write_all
 
 router = APIRouter(tags=["messages"])
-
-#: Bytes of a body that is checked in a thread: nobody is to wait for it. One that a provider
-#: takes is smaller, and checked sooner than a thread is found.
-LARGE = 16_384
 
 
 @router.post("/messaging/email", include_in_schema=False)
@@ -81,6 +79,25 @@ async def publish_shortly(request: Request) -> Response:
     dedupe_key = await read_key(asking, request.headers.get("idempotency-key"))
     channel = decode(request.path_params["channel"])
     receipt = await _publish(request, channel, asking, body, dedupe_key)
+    return _told(receipt)
+
+
+def plan_publish(asked: Asked) -> Plan | None:
+    """Plan a publish to a channel, as `publish_message` does it, on the straight way."""
+    asking, channel = asked.asking, decode(asked.name)
+    if asking.has_pace:  # which is counted elsewhere
+        return None
+    asking.require_publish(channel)
+    body = object_in(as_utf8(asked.body))
+    dedupe_key = key_of(asking, asked.header(b"idempotency-key"))
+    draft = _draft(channel, body, dedupe_key, asking.time_zone)
+    asking.require_delivery(draft.to)
+    if draft.looks_at_its_audience:
+        return None
+    return Plan(replace(draft, app_id=asking.app_id, trusted=asking.is_admin), _told)
+
+
+def _told(receipt: Receipt) -> Response:
     return as_json(MessageStatus.of(receipt), replayed(receipt))
 
 
@@ -89,9 +106,9 @@ async def _publish(
 ) -> Receipt:
     asking.require_publish(channel)
     packed = "content-encoding" in request.headers  # of any length, however little was sent
-    weight = LARGE if packed else int(request.headers.get("content-length", LARGE))
+    weight = SMALL_MAX if packed else int(request.headers.get("content-length", SMALL_MAX))
     drafting = partial(_draft, channel, body, dedupe_key, asking.time_zone)
-    draft = drafting() if weight < LARGE else await run_in_threadpool(drafting)
+    draft = drafting() if weight < SMALL_MAX else await run_in_threadpool(drafting)
     asking.require_delivery(draft.to)
     return await _write(request, replace(draft, app_id=asking.app_id, trusted=asking.is_admin))
 

@@ -16,11 +16,18 @@ from push_pipeline.errors import InvalidParameter, UnknownDevice, UnknownRegistr
 from push_pipeline.gateway import requests
 from push_pipeline.gateway.auth import Asking, asking_by
 from push_pipeline.gateway.batcher import Batcher
-from push_pipeline.gateway.body import RegistrationBody, read_body, read_registration
+from push_pipeline.gateway.body import (
+    RegistrationBody,
+    as_utf8,
+    read_body,
+    read_registration,
+    registration_in,
+)
 from push_pipeline.gateway.local_times import OF_REGISTRATION, in_zone
 from push_pipeline.gateway.paths import Listed, Named
 from push_pipeline.gateway.permissions import Caller
 from push_pipeline.gateway.short_way import as_json
+from push_pipeline.gateway.straight_way import Asked, Plan
 from push_pipeline.gateway.wire import (
     RegistrationId,
     RegistrationView,
@@ -42,6 +49,10 @@ async def claimant(
     ] = None,
 ) -> Claimant:
     """Say who speaks for a device, and what they have shown."""
+    return _claimant(asking, device_token)
+
+
+def _claimant(asking: Caller, device_token: str | None) -> Claimant:
     return Claimant(asking.is_admin, asking.user_id, device_token, must_show=asking.device_proof)
 
 
@@ -77,16 +88,31 @@ async def register_shortly(request: Request) -> Response:
     return as_json(await _register(request, asking, claiming, body))
 
 
+def plan_registration(asked: Asked) -> Plan:
+    """Plan a registration, as `register` does it, on the straight way."""
+    asking = asked.asking
+    claiming = _claimant(asking, asked.header(b"device-token"))
+    wanted = _wanted(asking, claiming, registration_in(as_utf8(asked.body)))
+    return Plan(Arrival(asking.app_id, wanted), lambda key: as_json(_told(wanted, key)))
+
+
 async def _register(
     request: Request, asking: Caller, claiming: Claimant, body: dict[str, Any]
 ) -> RegistrationId:
+    wanted = _wanted(asking, claiming, body)
+    registering: Batcher[Arrival, int] = request.app.state.registering
+    return _told(wanted, await registering.do(Arrival(asking.app_id, wanted)))
+
+
+def _wanted(asking: Caller, claiming: Claimant, body: dict[str, Any]) -> Registration:
     asking.require("register")
     body, dated = in_zone(body, OF_REGISTRATION, asking.time_zone)
     wanted = _checked(_with_user(asking, body))
     asking.require_channels(len(wanted.channels))
-    wanted = replace(wanted, claimant=claiming, warnings=(*wanted.warnings, *dated))
-    registering: Batcher[Arrival, int] = request.app.state.registering
-    key = await registering.do(Arrival(asking.app_id, wanted))
+    return replace(wanted, claimant=claiming, warnings=(*wanted.warnings, *dated))
+
+
+def _told(wanted: Registration, key: int) -> RegistrationId:
     telemetry.registration_changed(wanted.warnings)
     return RegistrationId(
         registration_id=registration_id(key, wanted.channels), warnings=told(wanted.warnings)

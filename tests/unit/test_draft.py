@@ -1,5 +1,7 @@
 """A draft: all of a publish checked, before anybody knows its app; nothing is written for it."""
 
+from dataclasses import replace
+
 import pytest
 
 from push_pipeline import errors
@@ -125,3 +127,9 @@ def test_a_template_and_smart_text_name_what_has_no_effect_once():
     assert [one.field for one in pushed.warnings] == ["ios-relevance-score"]
     with pytest.raises(errors.StrictRefusal):
         draft_template(template, {}, DeliveryOptions(), None, strict=True)
+
+
+def test_a_draft_of_an_app_is_the_same_but_for_that():
+    made = draft(options={"ttl": 60}, strict=True, dedupe_key=DedupeKey("order-1"))
+
+    assert made.of_app("A", trusted=False) == replace(made, app_id="A", trusted=False)

@@ -5,17 +5,20 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
-from fastapi.responses import Response
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from push_pipeline.gateway.crowd import Crowd
 from push_pipeline.gateway.protocol import Protocol
 from push_pipeline.gateway.proxies import ClientOf
-from push_pipeline.gateway.straight_way import STRAIGHT_WAY, Headers, StraightWay, Whole
+from push_pipeline.gateway.straight_way import STRAIGHT_WAY, Headers, StraightWay, Told, Whole
 
 #: Seconds that the rest of a body may take before the framework is to wait for it. Many clients
 #: send head and body one after the other.
 REST_SECONDS = 0.05
+
+
+#: What each answer says of its body, before the length.
+_JSON = b"content-type: application/json\r\ncontent-length: "
 
 
 def protocol_with(crowd: Crowd, client_of: ClientOf) -> Callable[..., "StraightProtocol"]:
@@ -141,20 +144,21 @@ class _Answering:
         self.response_complete = False
         self.disconnected = False
 
-    def reply(self, response: Response) -> None:
+    def reply(self, told: Told) -> None:
         """Send the answer, if anybody is there to get it."""
         if self.disconnected:
             return
         self.response_complete = True
         protocol = self._protocol
-        protocol.transport.write(self._on_the_wire(response))
+        protocol.transport.write(self._on_the_wire(told))
         if not self.keep_alive:
             protocol.transport.close()
         protocol.on_response_complete()
 
-    def _on_the_wire(self, response: Response) -> bytes:
-        headers: list[Any] = [*self._protocol.server_state.default_headers, *response.raw_headers]
+    def _on_the_wire(self, told: Told) -> bytes:
+        headers = [*self._protocol.server_state.default_headers, *told.headers]
         if not self.keep_alive and (b"connection", b"close") not in headers:
             headers.append((b"connection", b"close"))
         lines = b"".join([b"%b: %b\r\n" % header for header in headers])
-        return b"".join((STATUS_LINE[response.status_code], lines, b"\r\n", bytes(response.body)))
+        line = STATUS_LINE[told.status]
+        return b"%b%b%b%d\r\n\r\n%b" % (line, lines, _JSON, len(told.body), told.body)

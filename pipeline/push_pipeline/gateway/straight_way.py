@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, Final, NamedTuple
 
-from fastapi.responses import Response
 from starlette.routing import BaseRoute
 
 from push_pipeline.errors import PipelineError
@@ -49,8 +48,17 @@ _NOT_READ = (b"%", b"?", b"#")
 #: By name, in lower case; the first one where it is there twice.
 Headers = Mapping[bytes, bytes]
 
+
+class Told(NamedTuple):
+    """An answer: its body is JSON; beside what that needs, it has these headers."""
+
+    status: int
+    body: bytes
+    headers: Iterable[tuple[bytes, bytes]] = ()
+
+
 #: Sends an answer.
-Reply = Callable[[Response], None]
+Reply = Callable[[Told], None]
 
 
 class Whole(NamedTuple):
@@ -80,7 +88,7 @@ class Plan(NamedTuple):
     """What is to be done for a request together with others, and how it is answered."""
 
     asked: Any
-    answered: Callable[[Any], Response]
+    answered: Callable[[Any], Told]
 
 
 class Straight(NamedTuple):
@@ -155,23 +163,24 @@ def _plan(straight: Straight, asked: Asked) -> Plan | None:
 def _answer(
     reply: Reply,
     seen: _Seen,
-    answered: Callable[[Any], Response],
+    answered: Callable[[Any], Told],
     outcome: Any,
 ) -> None:
     """Answer a request and log it; nothing is raised, since others are answered after it."""
     try:
-        response = _response(answered, outcome)
+        told = _of_error(outcome) if isinstance(outcome, Exception) else answered(outcome)
         seconds = time.perf_counter() - seen.began
-        log_answer(seen.client, "POST", seen.route, response.status_code, seconds)
-        reply(response)
+        log_answer(seen.client, "POST", seen.route, told.status, seconds)
+        reply(told)
     except Exception:
         logger.exception("an answer could not be given", extra={"action": "defect"})
 
 
-def _response(answered: Callable[[Any], Response], outcome: Any) -> Response:
-    if not isinstance(outcome, Exception):
-        return answered(outcome)
-    if isinstance(outcome, PipelineError):
-        return answer_of(outcome)
-    logger.error("a request failed", exc_info=outcome, extra={"action": "defect"})
-    return answer_of_defect()
+def _of_error(error: Exception) -> Told:
+    if isinstance(error, PipelineError):
+        response = answer_of(error)
+    else:
+        logger.error("a request failed", exc_info=error, extra={"action": "defect"})
+        response = answer_of_defect()
+    own = (one for one in response.raw_headers if not one[0].startswith(b"content-"))
+    return Told(response.status_code, bytes(response.body), own)

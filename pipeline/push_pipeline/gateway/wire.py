@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, Self
 
+import orjson
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from push_pipeline.devices.lookup import Registered
+from push_pipeline.devices.registration import Registration
 from push_pipeline.field_warning import FieldWarning
 from push_pipeline.ledger.messages import Receipt
 from push_pipeline.ledger.views import Ledger, RunLedger
@@ -97,6 +99,18 @@ class MessageStatus(Shape):
         )
 
 
+def status_text(receipt: Receipt) -> bytes:
+    """Write a receipt as the JSON of its `MessageStatus`, at a tenth of the cost."""
+    told = {
+        "messageId": receipt.message_id,
+        "status": receipt.status,
+        "errorMessage": receipt.error_message,
+        **_warnings_text(receipt.warnings),
+        **({"notFound": receipt.not_found} if receipt.not_found else {}),
+    }
+    return orjson.dumps(told)
+
+
 class ActivityAnswer(Shape):
     """What an app is told that reports a token of an activity: what is shown now, if anything."""
 
@@ -131,6 +145,12 @@ class RegistrationId(Shape):
 
     registration_id: str
     warnings: Warnings = []
+
+
+def registration_text(key: int, wanted: Registration) -> bytes:
+    """Write the JSON of the `RegistrationId` of what was registered, as `status_text` does."""
+    told = {"registrationId": registration_id(key, wanted.channels)}
+    return orjson.dumps({**told, **_warnings_text(wanted.warnings)})
 
 
 class RegistrationView(Shape):
@@ -175,6 +195,11 @@ class UserView(Shape):
 def told(warnings: Sequence[FieldWarning]) -> list[Warned]:
     """Return warnings as an answer tells them."""
     return [Warned(field=one.field, reason=one.reason) for one in warnings]
+
+
+def _warnings_text(warnings: Sequence[FieldWarning]) -> dict[str, Any]:
+    told = [{"field": one.field, "reason": one.reason} for one in warnings]
+    return {"warnings": told} if told else {}
 
 
 def _failed(run: RunLedger) -> int:

@@ -33,9 +33,15 @@ class Broadcast(IntFlag):
     @property
     def spelling(self) -> str:
         """The one spelling that is stored: `ALL`, `NONE`, or names joined by `|`."""
-        if self == Broadcast.NONE or Broadcast.ALL in self:
-            return str((self & Broadcast.ALL).name)
-        return "|".join(str(bit.name) for bit in self)
+        return _spelling_of(int(self))
+
+
+@cache
+def _spelling_of(bits: int) -> str:
+    mask = Broadcast(bits)
+    if mask == Broadcast.NONE or Broadcast.ALL in mask:
+        return str((mask & Broadcast.ALL).name)
+    return "|".join(str(bit.name) for bit in mask)
 
 
 @cache

@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Final
 
 from push_pipeline.errors import InvalidChannelName
@@ -51,6 +52,11 @@ def check_channel_name(name: object) -> str:
     """
     if not isinstance(name, str) or not 0 < len(name) <= _WRITTEN_MAX:
         raise InvalidChannelName(f"a channel name has 1 to {CHANNEL_NAME_MAX} characters")
+    return _checked(name)
+
+
+@lru_cache(maxsize=1024)  # an app has few that are named all the time
+def _checked(name: str) -> str:
     if any(_forbidden(character) for character in name):
         raise InvalidChannelName
     normal = normal_name(name)

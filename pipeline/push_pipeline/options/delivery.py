@@ -236,7 +236,10 @@ class DeliveryOptions(Options):
     def to_json(self) -> dict[str, Any]:
         """Return what is stored: no pace where none is asked for, as a release before has none."""
         stored = super().to_json()
-        return {name: value for name, value in stored.items() if value or name not in _PACE}
+        for name in _PACE:
+            if not stored.get(name, True):
+                del stored[name]
+        return stored
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from push_pipeline.content import Content, measure
 from push_pipeline.content.apple import typed
@@ -84,6 +84,15 @@ class Draft:
         if self.strict and warnings:
             raise StrictRefusal("; ".join(map(str, warnings)))
 
+    def of_app(self, app_id: str, *, trusted: bool) -> Self:
+        """Return the same as a draft of an app's; it was checked when it was made."""
+        same = object.__new__(type(self))
+        for name in self.__slots__:
+            object.__setattr__(same, name, getattr(self, name))
+        object.__setattr__(same, "app_id", app_id)
+        object.__setattr__(same, "trusted", trusted)
+        return same
+
     @property
     def looks_at_its_audience(self) -> bool:
         """Whether writing it reads all of its audience first: by local time, for the zones."""
@@ -142,7 +151,7 @@ def draft_message(
         where,
         {**said.to_json(), **words.content},
         to,
-        once(dedupe_key, asked, channel=where, message=message, options=said.said()),
+        dedupe_key and once(dedupe_key, asked, channel=where, message=message, options=said.said()),
         now,
         warnings=(*words.warnings, *warnings_of_delivery(to)),
         too_large=words.too_large,
@@ -177,9 +186,11 @@ class Frozen(NamedTuple):
     too_large: Oversize
 
 
-def in_languages(languages: Iterable[str], say: Callable[[str], Frozen]) -> Frozen:
+def in_languages(languages: Collection[str], say: Callable[[str], Frozen]) -> Frozen:
     """Return what a message keeps: its default, and beside it what it says in each language."""
     default = say(DEFAULT)
+    if not languages:
+        return default._replace(warnings=tuple(dict.fromkeys(default.warnings)))
     others: dict[str, Any] = {}
     warnings = dict.fromkeys(default.warnings)
     too_large = Oversize({}, {})

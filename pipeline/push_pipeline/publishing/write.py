@@ -201,6 +201,8 @@ def _told(draft: Draft, known: Foresight, receipt: Receipt) -> Receipt:
     if draft.warnings:  # the others tell whom it is for
         telemetry.publish_changed(draft.warnings)
     warnings = (*draft.warnings, *known.warnings)
+    if not warnings and not known.not_found:
+        return receipt
     return replace(receipt, warnings=warnings, not_found=known.not_found)
 
 
@@ -240,6 +242,8 @@ def _plan_runs(connection: Connection, new: NewMessage, now: int) -> list[NewRun
 
 
 def _woken_at(due_at: int, now: int) -> int | None:
+    if due_at <= now:
+        return now
     if due_at > now + queues.horizon_ms():
         return None
     return counts_from(due_at, now, queues.last_tick_ms())

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import partial
+from http import HTTPStatus
 
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
@@ -30,8 +31,8 @@ from push_pipeline.gateway.recipients import (
     warnings_of_empty,
 )
 from push_pipeline.gateway.short_way import as_json
-from push_pipeline.gateway.straight_way import SMALL_MAX, Asked, Plan
-from push_pipeline.gateway.wire import MessageStatus
+from push_pipeline.gateway.straight_way import SMALL_MAX, Asked, Plan, Told
+from push_pipeline.gateway.wire import MessageStatus, status_text
 from push_pipeline.ledger.messages import Receipt
 from push_pipeline.ledger.status import find_channel, find_receipt, read_ledger
 from push_pipeline.ledger.views import Ledger
@@ -79,7 +80,7 @@ async def publish_shortly(request: Request) -> Response:
     dedupe_key = await read_key(asking, request.headers.get("idempotency-key"))
     channel = decode(request.path_params["channel"])
     receipt = await _publish(request, channel, asking, body, dedupe_key)
-    return _told(receipt)
+    return as_json(MessageStatus.of(receipt), replayed(receipt))
 
 
 def plan_publish(asked: Asked) -> Plan | None:
@@ -94,11 +95,12 @@ def plan_publish(asked: Asked) -> Plan | None:
     asking.require_delivery(draft.to)
     if draft.looks_at_its_audience:
         return None
-    return Plan(replace(draft, app_id=asking.app_id, trusted=asking.is_admin), _told)
+    return Plan(draft.of_app(asking.app_id, trusted=asking.is_admin), _told)
 
 
-def _told(receipt: Receipt) -> Response:
-    return as_json(MessageStatus.of(receipt), replayed(receipt))
+def _told(receipt: Receipt) -> Told:
+    headers = ((name.lower().encode(), value.encode()) for name, value in replayed(receipt).items())
+    return Told(HTTPStatus.OK, status_text(receipt), headers)
 
 
 async def _publish(
@@ -110,7 +112,7 @@ async def _publish(
     drafting = partial(_draft, channel, body, dedupe_key, asking.time_zone)
     draft = drafting() if weight < SMALL_MAX else await run_in_threadpool(drafting)
     asking.require_delivery(draft.to)
-    return await _write(request, replace(draft, app_id=asking.app_id, trusted=asking.is_admin))
+    return await _write(request, draft.of_app(asking.app_id, trusted=asking.is_admin))
 
 
 @router.post(
@@ -135,7 +137,7 @@ async def publish_to_user(
         raise InvalidParameter("pushUsers is for a channel: here the path names the user")
     draft = _draft(None, {**body, "pushUsers": [user_id]}, dedupe_key, asking.time_zone)
     asking.require_delivery(draft.to)
-    receipt = await _write(request, replace(draft, app_id=asking.app_id, trusted=asking.is_admin))
+    receipt = await _write(request, draft.of_app(asking.app_id, trusted=asking.is_admin))
     say_if_replayed(response, receipt)
     return MessageStatus.of(receipt)
 

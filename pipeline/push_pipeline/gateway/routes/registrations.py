@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
+from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
@@ -27,12 +29,13 @@ from push_pipeline.gateway.local_times import OF_REGISTRATION, in_zone
 from push_pipeline.gateway.paths import Listed, Named
 from push_pipeline.gateway.permissions import Caller
 from push_pipeline.gateway.short_way import as_json
-from push_pipeline.gateway.straight_way import Asked, Plan
+from push_pipeline.gateway.straight_way import Asked, Plan, Told
 from push_pipeline.gateway.wire import (
     RegistrationId,
     RegistrationView,
     Removed,
     registration_id,
+    registration_text,
     told,
 )
 from push_pipeline.settings import get_settings
@@ -93,7 +96,7 @@ def plan_registration(asked: Asked) -> Plan:
     asking = asked.asking
     claiming = _claimant(asking, asked.header(b"device-token"))
     wanted = _wanted(asking, claiming, registration_in(as_utf8(asked.body)))
-    return Plan(Arrival(asking.app_id, wanted), lambda key: as_json(_told(wanted, key)))
+    return Plan(Arrival(asking.app_id, wanted), partial(_told_straight, wanted))
 
 
 async def _register(
@@ -110,6 +113,11 @@ def _wanted(asking: Caller, claiming: Claimant, body: dict[str, Any]) -> Registr
     wanted = _checked(_with_user(asking, body))
     asking.require_channels(len(wanted.channels))
     return replace(wanted, claimant=claiming, warnings=(*wanted.warnings, *dated))
+
+
+def _told_straight(wanted: Registration, key: int) -> Told:
+    telemetry.registration_changed(wanted.warnings)
+    return Told(HTTPStatus.OK, registration_text(key, wanted))
 
 
 def _told(wanted: Registration, key: int) -> RegistrationId:

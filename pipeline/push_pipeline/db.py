@@ -13,7 +13,7 @@ import sys
 import threading
 from array import array
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any, Self
 
 from sqlalchemy import Connection as Connection  # noqa: PLC0414 - exported
@@ -82,8 +82,8 @@ def _let_go_of_inherited() -> None:
 
 def _in_a_forked_child() -> None:
     """Make the lock anew: a thread that the child does not have may hold it."""
-    global _making  # noqa: PLW0603 - as the engines
-    _making = threading.Lock()
+    global _making, _at_hand
+    _making, _at_hand = threading.Lock(), _AtHand()
 
 
 os.register_at_fork(after_in_child=_in_a_forked_child)
@@ -100,7 +100,7 @@ def writing() -> Iterator[Connection]:
         DatabaseUnavailable, SchemaMissing: in place of the driver's errors.
     """
     host = sharing()
-    with _translated(), host.connect(reading=False) if host else engine().begin() as connection:
+    with _translated(), host.connect(reading=False) if host else _pool().begin() as connection:
         yield connection
 
 
@@ -120,8 +120,86 @@ def singly() -> Iterator[Connection]:
         with writing() as connection:
             yield connection
         return
-    with _translated(), engine().connect() as connection, engines.autocommit(connection):
+    with _translated(), _alone() as connection:
         yield connection
+
+
+@contextmanager
+def keeping() -> Iterator[None]:
+    """Keep at hand what `singly` and `glancing` take from the pool, for this thread in this block.
+
+    To take a connection and give it back costs as much as a statement. A thread has no second one
+    for it: who opens a transaction gives the one at hand back first.
+    """
+    if _at_hand.keeps:
+        yield
+        return
+    _at_hand.keeps = True
+    try:
+        yield
+    finally:
+        _at_hand.keeps = False
+        _at_hand.let_go()
+
+
+class _AtHand(threading.local):
+    """The connection that a thread keeps between two statements, if it keeps one."""
+
+    keeps = False
+    way_back: ExitStack | None = None
+    connection: Connection
+
+    def take(self) -> tuple[Connection, ExitStack]:
+        """Return the connection that is kept, or another one, and how it is given back."""
+        way_back, self.way_back = self.way_back, None
+        if way_back is not None and engines.is_there(self.connection):
+            return self.connection, way_back
+        if way_back is not None:
+            self.connection.invalidate()
+            way_back.close()
+        fresh = ExitStack()
+        return fresh.enter_context(_one_of_the_pool()), fresh
+
+    def keep(self, connection: Connection, way_back: ExitStack) -> None:
+        """Keep a connection that was used without an error, or give it back."""
+        if not self.keeps or self.way_back is not None:
+            way_back.close()
+            return
+        engines.note_kept(connection)
+        self.connection, self.way_back = connection, way_back
+
+    def let_go(self) -> None:
+        """Give back what is kept."""
+        way_back, self.way_back = self.way_back, None
+        if way_back is not None:
+            way_back.close()
+
+
+_at_hand = _AtHand()
+
+
+@contextmanager
+def _one_of_the_pool() -> Iterator[Connection]:
+    with engine().connect() as connection, engines.autocommit(connection):
+        yield connection
+
+
+@contextmanager
+def _alone() -> Iterator[Connection]:
+    """Open a connection to PostgreSQL on which each statement is a transaction of its own."""
+    connection, way_back = _at_hand.take()
+    try:
+        yield connection
+    except BaseException:
+        way_back.close()
+        raise
+    _at_hand.keep(connection, way_back)
+
+
+def _pool() -> Engine:
+    """Return the engine, for a transaction; what this thread keeps is given back for it."""
+    _at_hand.let_go()
+    return engine()
 
 
 @contextmanager
@@ -157,7 +235,7 @@ def reading() -> Iterator[Connection]:
 
 @contextmanager
 def _snapshot() -> Iterator[Connection]:
-    with engine().connect() as connection:
+    with _pool().connect() as connection:
         options: dict[str, Any] = {"reading": True}
         if connection.dialect.name == "postgresql":
             options["isolation_level"] = "REPEATABLE READ"

@@ -5,7 +5,7 @@ import select
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -100,14 +100,31 @@ def _refuse_a_lost_one(
     nothing to read needs no round trip to be trusted. Where a firewall forgot it nothing comes,
     so one that was idle for longer is asked.
     """
-    idle_since = record.info.get("idle_since")
+    if not _is_there(ping, connection, record.info):
+        raise InvalidatePoolError
+
+
+def note_kept(connection: Connection) -> None:
+    """Note that a connection is idle now, though it is not back in the pool."""
+    connection.info["idle_since"] = time.monotonic()
+
+
+def is_there(connection: Connection) -> bool:
+    """Tell whether a connection that was kept is still one, as it is told of those in the pool."""
+    driver = connection.connection.driver_connection
+    return _is_there(connection.dialect.do_ping, driver, connection.info)
+
+
+def _is_there(ping: Callable[[Any], bool], driver: Any, info: Mapping[Any, Any]) -> bool:
+    idle_since = info.get("idle_since")
     if idle_since is None:  # it is new
-        return
+        return True
     try:
-        if time.monotonic() - idle_since > TRUSTED_SECONDS or _has_something_to_read(connection):
-            ping(connection)
-    except connection.Error as lost:
-        raise InvalidatePoolError from lost
+        if time.monotonic() - idle_since > TRUSTED_SECONDS or _has_something_to_read(driver):
+            ping(driver)
+    except driver.Error:
+        return False
+    return True
 
 
 def _has_something_to_read(connection: Any) -> bool:

@@ -4,9 +4,9 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 
 import pytest
 from psycopg.pq import TransactionStatus
@@ -124,6 +124,53 @@ def test_a_statement_is_a_transaction_of_its_own_where_it_is_said_singly(postgre
         assert connection.execute(select(APP.name)).scalar_one() == "the first"
 
 
+def test_a_thread_keeps_one_session_at_hand_and_takes_no_second_for_a_transaction(
+    postgresql: None,
+) -> None:
+    rename = Ready(update(App).values(name=bindparam("new_name")))
+    mine = text("SELECT pg_backend_pid()")
+    sessions = set()
+    db.dispose()
+
+    with db.keeping():
+        for _ in range(2):
+            with db.singly() as connection:
+                rename.count(connection, {"new_name": "the first"})
+                sessions.add(connection.execute(mine).scalar_one())
+        with suppress(KeyError), db.writing() as connection:
+            rename.count(connection, {"new_name": "never written"})
+            sessions.add(connection.execute(mine).scalar_one())
+            raise KeyError
+        with db.glancing() as connection:
+            assert connection.execute(select(APP.name)).scalar_one() == "the first"
+            assert connection.connection.driver_connection.autocommit
+            sessions.add(connection.execute(mine).scalar_one())
+        assert db.engine().pool.status().endswith("Current Checked out connections: 1")
+
+    assert len(sessions) == 1
+    assert db.engine().pool.status().endswith("Current Checked out connections: 0")
+    with db.writing() as connection:
+        assert not connection.connection.driver_connection.autocommit
+
+
+@pytest.mark.parametrize("trusted", [30.0, -1.0], ids=["just used", "idle for long"])
+def test_a_session_that_is_ended_while_it_is_kept_is_replaced(
+    postgresql: None, monkeypatch: pytest.MonkeyPatch, trusted: float
+) -> None:
+    monkeypatch.setattr(engines, "TRUSTED_SECONDS", trusted)
+    mine = text("SELECT pg_backend_pid()")
+    administrator = db.make_engine(db.engine().url.render_as_string(hide_password=False))
+
+    with db.keeping():
+        with db.singly() as connection:
+            ended = connection.execute(mine).scalar_one()
+        with administrator.begin() as connection:
+            connection.execute(text("SELECT pg_terminate_backend(:pid, 10000)"), {"pid": ended})
+        with db.singly() as connection:
+            assert connection.execute(mine).scalar_one() != ended
+    administrator.dispose()
+
+
 @pytest.fixture
 def sqlite(sqlite_url: str, configure: Callable[..., Settings]) -> None:
     configure(database_url=sqlite_url)
@@ -170,7 +217,13 @@ def test_a_glance_at_postgresql_is_a_transaction_of_its_own(postgresql: None) ->
         assert driver.info.transaction_status == TransactionStatus.IDLE
 
 
-@pytest.mark.parametrize("opened", [db.singly, db.writing])
+@contextmanager
+def kept() -> Iterator[db.Connection]:
+    with db.keeping(), db.singly() as connection:
+        yield connection
+
+
+@pytest.mark.parametrize("opened", [db.singly, db.writing, kept])
 def test_a_session_that_the_driver_finds_ended_is_replaced(
     postgresql: None, opened: Callable[[], AbstractContextManager[db.Connection]]
 ) -> None:

@@ -8,7 +8,7 @@ import time
 from functools import partial
 from typing import Final
 
-from push_pipeline import queues, telemetry, tracing
+from push_pipeline import db, queues, telemetry, tracing
 from push_pipeline.clock import now_ms
 from push_pipeline.ledger.batches import LeaseLost
 from push_pipeline.ledger.values import Standing, Tally
@@ -26,6 +26,7 @@ from push_workers.delivery.take import take
 COUNT: Final = "messaging.batch.message_count"
 
 
+@db.keeping()
 def deliver(batch_id: int, context: Context) -> bool:
     """Send a batch to its members and record what became of each; False: none was to be sent to.
 

@@ -53,6 +53,16 @@ def test_headers_that_repeat_cost_a_byte_each():
     assert len(second.fields) == len(fields)
 
 
+def test_headers_that_come_again_are_read_as_they_are_where_others_came_between():
+    ours = [(b"authorization", b"a" * 50), (b"apns-topic", b"com.a")]
+    others = [(b"authorization", b"b" * 50), (b"apns-topic", b"com.b")]
+    encoder, decoder = HeaderEncoder(), Decoder()
+    for fields in (ours, ours, [*ours], others, [*ours], ours, others, others, [*ours]):
+        block = encoder.encode(fields)
+        decoded = decoder.decode(block.update + block.fields, raw=True)
+        assert [(bytes(n), bytes(v)) for n, v in decoded] == fields
+
+
 def test_a_table_of_size_0_is_announced_and_never_used():
     encoder = HeaderEncoder()
     encoder.resize(0)

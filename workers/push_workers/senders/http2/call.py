@@ -1,6 +1,7 @@
 """One call of `send_many`: what is still to be sent, what came back, and until when."""
 
 from collections.abc import Callable, Iterable, Sequence
+from types import NoneType
 from typing import cast
 
 from push_workers.senders.http2.answers import Returned
@@ -105,6 +106,6 @@ class Call:
 
     def kept(self) -> list[Kept]:
         """What is kept of each request's end, in their order."""
-        if None in self.results:
+        if NoneType in {*map(type, self.results)}:
             raise AssertionError("a request was left without an ending")
         return cast("list[Kept]", self.results)

@@ -153,9 +153,11 @@ class Channel:
         """All plaintext that is here, or as much as one pass takes. Sets `ended` at the end."""
         self._fill()
         view, filled = memoryview(self._plain), 0
+        incoming, tls = self._incoming, self._tls
         try:
-            while filled < PLAIN_BYTES:
-                count = self._tls.read(PLAIN_BYTES - filled, view[filled:])
+            # Nothing left is seen so: that it wants more costs an exception to be told.
+            while filled < PLAIN_BYTES and (incoming.pending or tls.pending()):
+                count = tls.read(PLAIN_BYTES - filled, view[filled:])
                 if not count:
                     self.ended = True
                     break

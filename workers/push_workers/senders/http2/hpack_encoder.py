@@ -68,14 +68,13 @@ class HeaderEncoder:
         Calling it again with the same fields reaches a steady block after at most one
         insertion of each.
         """
-        if self._steady and self._steady[0] is fields:
+        if self._steady and self._steady[0] == fields:  # the next call has its own
             return self._steady[1]
         update = self._size_update()
         before = self._insertions
         parts = [self._field(field, keep) for field, keep in self._fitting(fields)]
         block = Block(update, b"".join(parts), not update and before == self._insertions)
-        if block.steady:
-            self._steady = fields, block
+        self._steady = (fields, block) if block.steady else None  # else its indices have moved
         return block
 
     def _fitting(self, fields: Sequence[Field]) -> list[tuple[Field, bool]]:

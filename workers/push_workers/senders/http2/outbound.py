@@ -8,7 +8,7 @@ import struct
 from bisect import bisect_right
 from collections.abc import Callable, Container, Iterator, Sequence
 from functools import lru_cache
-from itertools import accumulate, chain
+from itertools import accumulate, chain, repeat
 from typing import NamedTuple
 
 from push_workers.senders.http2 import frames
@@ -143,10 +143,12 @@ class Outbound:
         body_size = requests.shape[1]
         some = indexes[: self.window // body_size]
         streams = range(self.next_stream, self.next_stream + 2 * len(some), 2)
-        parts += [
-            pack(head, stream, opening, path, closing, request_id, data_head, stream, body)
-            for stream, (path, body, request_id) in zip(streams, requests.select(some), strict=True)
-        ]
+        paths, bodies, ids = requests.columns(some)
+        parts += map(
+            pack,
+            *(repeat(head), streams, repeat(opening), paths, repeat(closing), ids),
+            *(repeat(data_head), streams, bodies),
+        )
         self.next_stream = streams.stop
         self.window -= body_size * len(some)
         return len(some)

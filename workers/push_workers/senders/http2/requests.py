@@ -53,13 +53,19 @@ class Requests:
             return [len(self.bodies)] * len(indexes)
         return [*map(len, _pick(self.bodies, indexes))]
 
-    def select(self, indexes: Sequence[int]) -> Iterator[tuple[bytes, bytes, bytes]]:
-        """Path, body and id of some requests."""
+    def columns(
+        self, indexes: Sequence[int]
+    ) -> tuple[Sequence[bytes], Iterable[bytes], Iterable[bytes]]:
+        """Paths, bodies and ids of some requests; what all have in common has no end."""
         bodies: Iterable[bytes] = (
             repeat(self.bodies) if isinstance(self.bodies, bytes) else _pick(self.bodies, indexes)
         )
         ids = repeat(b"") if self.ids is None else _pick(self.ids, indexes)
-        return zip(_pick(self.paths, indexes), bodies, ids, strict=False)
+        return _pick(self.paths, indexes), bodies, ids
+
+    def select(self, indexes: Sequence[int]) -> Iterator[tuple[bytes, bytes, bytes]]:
+        """Path, body and id of some requests."""
+        return zip(*self.columns(indexes), strict=False)
 
 
 def _pick(values: Sequence[bytes], indexes: Sequence[int]) -> Sequence[bytes]:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from push_workers.senders.http2 import frames
 from push_workers.senders.http2.codec import OPENING, Codec
-from push_workers.senders.http2.requests import Requests
+from push_workers.senders.http2.requests import Column, Requests
 from push_workers.senders.http2.stats import RunningTotals
 from tests.unit.http2.peer_codec import FIELDS, Reader, codec_with, talk
 
@@ -46,10 +46,14 @@ peer_settings = st.fixed_dictionaries(
 
 
 @settings(deadline=None, max_examples=90)
-@given(requests, peer_settings, st.booleans(), st.integers(1, 12))
-def test_h2_reads_every_request_as_it_was_given(requests, announced, settings_first, chunk):
+@given(requests, peer_settings, st.booleans(), st.integers(1, 12), st.booleans())
+def test_h2_reads_every_request_as_it_was_given(requests, announced, settings_first, chunk, begun):
     paths, sizes, ids = zip(*requests, strict=True)
     bodies = [b"%d" % n * (size // len(b"%d" % n)) for n, size in enumerate(sizes)]
+    given = Requests(paths, bodies, ids)
+    if begun:  # what all begin with is said once
+        given = Requests.of(Column(b"/3/device/", paths), bodies, Column(b"id-", ids))
+        paths, ids = [b"/3/device/" + path for path in paths], [b"id-" + one for one in ids]
     codec = Codec(RunningTotals(), id_header=b"apns-id")
     codec.begin([None] * len(paths))
     reader = Reader(**announced)
@@ -59,7 +63,7 @@ def test_h2_reads_every_request_as_it_was_given(requests, announced, settings_fi
     sent = 0
     while sent < len(paths):
         indexes = range(sent, min(sent + chunk, len(paths)))
-        data, streams = codec.submit(Requests(paths, bodies, ids), indexes, FIELDS)
+        data, streams = codec.submit(given, indexes, FIELDS)
         assert streams, "the windows were opened again"
         sent += len(streams)
         talk(codec, reader, data)

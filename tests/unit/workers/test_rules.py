@@ -3,6 +3,7 @@
 import random
 import uuid
 from array import array
+from collections.abc import Sequence
 from itertools import accumulate
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from push_pipeline.ledger.members import pack, pack_closely, unpack
-from push_pipeline.ledger.notification_id import notification_ids
+from push_pipeline.ledger.notification_id import id_parts, notification_ids
 from push_pipeline.ledger.values import Standing
 from push_pipeline.outcome import Outcome, Settled
 from push_workers.delivery.backoff import LONGEST_RETRY_AFTER, LONGEST_WAIT, Backoff
@@ -25,6 +26,7 @@ from push_workers.delivery.claim import (
     without_others_hold,
 )
 from push_workers.fanout.fan_out import cut_evenly
+from push_workers.senders.base import Ids
 
 NOW = 1_000_000
 WINDOW = 512
@@ -148,9 +150,26 @@ def test_a_notifications_id_is_a_uuid_of_its_run_and_device(keys: list[int], n: 
 
     assert ids == notification_ids("message:A", n, keys)
     assert len({*ids, *notification_ids("message:A", n + 1, keys)}) == 2 * len(keys)
-    for made in ids:
+    for key, made in zip(keys, ids, strict=True):
         assert str(uuid.UUID(made)) == made
         assert uuid.UUID(made).version == 8
+        assert uuid.UUID(made).int % 2**48 == key % 2**48
+        assert uuid.UUID(made).int >> 48 & 0xFFF == key >> 48
+
+
+def test_the_ids_of_a_run_are_made_when_somebody_asks() -> None:
+    made = []
+
+    def parts() -> tuple[bytes, Sequence[bytes]]:
+        made.append("parts")
+        return id_parts("message:A", 1, [7, 8])
+
+    ids = Ids(2, parts)
+    assert len(ids) == 2
+    assert not made
+    assert [*ids] == notification_ids("message:A", 1, [7, 8])
+    assert b"".join((ids.parts[0], ids.parts[1][1])).decode() == ids[1]
+    assert made == ["parts"]
 
 
 @given(

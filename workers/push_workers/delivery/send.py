@@ -12,7 +12,7 @@ from push_pipeline.content.languages import choose
 from push_pipeline.devices.targets import find_locales
 from push_pipeline.directory.users import columns_of_users
 from push_pipeline.errors import BadCredential
-from push_pipeline.ledger.notification_id import notification_ids
+from push_pipeline.ledger.notification_id import id_parts
 from push_pipeline.outcome import Evidence, Outcome, RouteAction, Settled, Verdict
 from push_pipeline.platform import provider_of
 from push_workers.delivery.activity import judge_addresses
@@ -23,8 +23,8 @@ from push_workers.delivery.process import Context, RunFacts
 from push_workers.delivery.record import pause_at_once
 from push_workers.delivery.settle import Report, Rules, may_resend, settle
 from push_workers.senders.answers import unanswered
-from push_workers.senders.base import Targets
-from push_workers.senders.verdicts import Made, Verdicts
+from push_workers.senders.base import Ids, Targets
+from push_workers.senders.verdicts import Verdicts
 
 #: What becomes of those that a second call of a slice was for, where none was made.
 _LEFT = unanswered("TooLate", written=False)
@@ -59,7 +59,7 @@ def send_slice(claim: Claim, part: Slice, run: RunFacts, context: Context) -> Re
     if part.doubtful and not rules.may_resend:
         return Report.of_unsent(Settled.UNKNOWN, "WorkerLost", keys)
     here = claim.targets.among(keys)
-    ids = Made(len(here), partial(notification_ids, run.run.message_id, run.run.n, here.keys))
+    ids = Ids(len(here), partial(id_parts, run.run.message_id, run.run.n, here.keys))
     counts = {} if run.badge_change(batch.platform) is None else count_badges(claim, part, run)
     said = _said(claim, here.keys, counts) if prepared.splices else None
     verdicts = _tell(claim, run, prepared, _ToWhom(here, ids, said), context)

@@ -2,14 +2,35 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple, Protocol, TypeVar, overload
 
 from push_pipeline.content import Content
 from push_pipeline.outcome import Verdict
 from push_pipeline.platform import Platform
-from push_workers.senders.verdicts import Verdicts
+from push_workers.senders.verdicts import Made, Verdicts
 
 Value = TypeVar("Value")
+
+
+class Ids(Made[str]):
+    """The ids of one run's notifications: what all begin with, and the rest of each.
+
+    Neither is made before somebody asks, and whole ids only for who asks for one.
+    """
+
+    def __init__(self, size: int, parts: Callable[[], tuple[bytes, Sequence[bytes]]]) -> None:
+        super().__init__(size, self._whole)
+        self._make_parts = parts
+
+    @cached_property
+    def parts(self) -> tuple[bytes, Sequence[bytes]]:
+        """What all begin with, and the rest of each."""
+        return self._make_parts()
+
+    def _whole(self) -> list[str]:
+        start, rests = self.parts
+        return [(start + rest).decode() for rest in rests]
 
 
 class Target(NamedTuple):

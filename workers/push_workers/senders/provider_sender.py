@@ -12,8 +12,8 @@ from push_pipeline.credentials import Credential
 from push_pipeline.outcome import Outcome, RouteAction, Verdict
 from push_pipeline.trust import shared_trust
 from push_workers.senders.answers import count_answers
-from push_workers.senders.base import OnPause, Rendered, Target, Targets
-from push_workers.senders.http2 import Ended, Ending, HeadersOf, Replies, StopsAt, Transport
+from push_workers.senders.base import Ids, OnPause, Rendered, Target, Targets
+from push_workers.senders.http2 import Column, Ended, Ending, HeadersOf, Replies, StopsAt, Transport
 from push_workers.senders.verdicts import Verdicts
 
 _MALFORMED = Verdict(Outcome.MISROUTED, "MalformedToken")
@@ -48,9 +48,14 @@ class Parcel(NamedTuple):
         )
 
 
-def encoded(texts: Sequence[str], before: str = "") -> list[bytes]:
+def encoded(texts: Sequence[str]) -> list[bytes]:
     """Encode what may stand in a path or a header, all at once: it has no line breaks."""
-    return (before + f"\n{before}".join(texts)).encode().split(b"\n") if texts else []
+    return "\n".join(texts).encode().split(b"\n") if texts else []
+
+
+def _column(ids: Sequence[str]) -> Column:
+    """Return ids as the transport takes them: those of one run begin alike."""
+    return Column(*ids.parts) if isinstance(ids, Ids) else Column(b"", encoded(ids))
 
 
 class ProviderSender(ABC):
@@ -164,7 +169,7 @@ class ProviderSender(ABC):
             self._paths(parcel.targets.tokens),
             self._bodies(parcel),
             headers=headers,
-            request_ids=encoded(parcel.ids) if self.request_id_header else None,
+            request_ids=_column(parcel.ids) if self.request_id_header else None,
             stops_at=stops_at,
         )
         seconds = time.monotonic() - began
@@ -206,7 +211,7 @@ class ProviderSender(ABC):
         """Return the headers of all requests, by connection; or why none of them can be sent."""
 
     @abstractmethod
-    def _paths(self, tokens: Sequence[str]) -> Sequence[bytes]:
+    def _paths(self, tokens: Sequence[str]) -> Column | Sequence[bytes]:
         """Return the path of each request."""
 
     @abstractmethod

@@ -19,12 +19,12 @@ from push_workers.senders.apns.responses import (
 )
 from push_workers.senders.apns.token import ProviderTokens
 from push_workers.senders.base import Rendered
-from push_workers.senders.http2 import Ended, Ending, HeadersOf, Replies, StopsAt
+from push_workers.senders.http2 import Column, Ended, Ending, HeadersOf, Replies, StopsAt
 from push_workers.senders.provider_sender import Parcel, ProviderSender, SenderOptions, encoded
 from push_workers.senders.tls import showing
 from push_workers.senders.verdicts import Verdicts
 
-_PATH = "/3/device/"
+_PATH = b"/3/device/"
 _BROADCASTS = "/4/broadcasts/apps/"
 
 #: What may stand in a path unescaped (RFC 3986, 2.3). Apple gives tokens no fixed length; the
@@ -95,8 +95,8 @@ class ApnsSender(ProviderSender):
             return []
         return [(b"authorization", b"bearer " + self._tokens.token_for(connection_id))]
 
-    def _paths(self, tokens: Sequence[str]) -> list[bytes]:
-        return encoded(tokens, _PATH)
+    def _paths(self, tokens: Sequence[str]) -> Column:
+        return Column(_PATH, encoded(tokens))
 
     def _bodies(self, parcel: Parcel) -> Sequence[bytes] | bytes:
         return parcel.rendered.body if parcel.bodies is None else parcel.bodies

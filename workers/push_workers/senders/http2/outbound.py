@@ -137,7 +137,8 @@ class Outbound:
         """Pack requests of one shape, as many as the window has room for; return how many."""
         if requests.shape is None:
             return 0
-        pack, head, opening, closing, data_head = self._layout(block, requests.shape)
+        layout = self._layout(block, requests.shape, requests.starts)
+        pack, head, opening, closing, data_head = layout
         if pack is None:
             return 0
         body_size = requests.shape[1]
@@ -159,7 +160,8 @@ class Outbound:
         """Pack requests of which the bodies alone differ in length, as `_append_alike` does."""
         if requests.shape is None or not requests.shortest:
             return 0
-        layout = self._layout(block, requests.shape)  # of the longest: if it fits, all do
+        # Of the longest: if it fits, all do.
+        layout = self._layout(block, requests.shape, requests.starts)
         if layout.pack is None:
             return 0
         head, opening, closing = layout.head, layout.opening, layout.closing
@@ -192,7 +194,9 @@ class Outbound:
         for path, body, request_id in requests.select(indexes):
             if len(path) != path_size or len(body) != body_size or len(request_id) != id_size:
                 path_size, body_size, id_size = shape = len(path), len(body), len(request_id)
-                layout = layouts.get(shape) or layouts.setdefault(shape, self._layout(block, shape))
+                layouts[shape] = layout = layouts.get(shape) or self._layout(
+                    block, shape, requests.starts
+                )
                 pack, head, opening, closing, data_head = layout
             if pack and body_size <= window:
                 window -= body_size
@@ -209,10 +213,15 @@ class Outbound:
         self.next_stream, self.window = stream, window
         return (stream - first) // 2
 
-    def _layout(self, block: Block, shape: tuple[int, int, int]) -> Layout:
+    def _layout(
+        self, block: Block, shape: tuple[int, int, int], starts: tuple[bytes, bytes]
+    ) -> Layout:
         path, body, request_id = shape
-        opening = block.update + PATH + integer(path, 7)
-        closing = block.fields + (self._id_name + integer(request_id, 7) if request_id else b"")
+        path_start, id_start = starts
+        opening = block.update + PATH + integer(len(path_start) + path, 7) + path_start
+        whole_id = len(id_start) + request_id
+        id_field = self._id_name + integer(whole_id, 7) + id_start if whole_id else b""
+        closing = block.fields + id_field
         size = len(opening) + path + len(closing) + request_id
         fits = 0 < body <= min(self._stream_window, self._max_frame) and size <= self._max_frame
         return Layout(

@@ -3,6 +3,15 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import repeat
+from typing import Self
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """Values of requests that begin alike: what all begin with, and the rest of each."""
+
+    start: bytes
+    rests: Sequence[bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,6 +19,7 @@ class Requests:
     """Paths, their bodies and ids: request `i` is `paths[i]`, `bodies[i]`, `ids[i]`.
 
     `bodies` may be one body for all. `ids` is None where requests carry no id of their own.
+    `starts` are what every path and every id begins with, before what stands here of it.
 
     Raises:
         ValueError: the sequences differ in length.
@@ -18,6 +28,7 @@ class Requests:
     paths: Sequence[bytes]
     bodies: Sequence[bytes] | bytes
     ids: Sequence[bytes] | None = None
+    starts: tuple[bytes, bytes] = (b"", b"")
     #: Lengths of path, body and id, where those of path and id are the same in all; of bodies that
     #: differ it is the longest's.
     shape: tuple[int, int, int] | None = field(init=False)
@@ -38,6 +49,18 @@ class Requests:
         shape = (paths.pop(), max(bodies), ids.pop()) if alike else None
         object.__setattr__(self, "shape", shape)
         object.__setattr__(self, "shortest", min(bodies, default=0))
+
+    @classmethod
+    def of(
+        cls,
+        paths: Column | Sequence[bytes],
+        bodies: Sequence[bytes] | bytes,
+        ids: Column | Sequence[bytes] | None,
+    ) -> Self:
+        """Take paths and ids as columns, or as they are."""
+        path_start, each_path = _parted(paths)
+        id_start, each_id = (b"", None) if ids is None else _parted(ids)
+        return cls(each_path, bodies, each_id, (path_start, id_start))
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -66,6 +89,10 @@ class Requests:
     def select(self, indexes: Sequence[int]) -> Iterator[tuple[bytes, bytes, bytes]]:
         """Path, body and id of some requests."""
         return zip(*self.columns(indexes), strict=False)
+
+
+def _parted(values: Column | Sequence[bytes]) -> tuple[bytes, Sequence[bytes]]:
+    return (values.start, values.rests) if isinstance(values, Column) else (b"", values)
 
 
 def _pick(values: Sequence[bytes], indexes: Sequence[int]) -> Sequence[bytes]:

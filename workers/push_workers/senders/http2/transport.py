@@ -17,7 +17,7 @@ from push_workers.senders.http2.endings import Ending, Replies
 from push_workers.senders.http2.pace import Pace
 from push_workers.senders.http2.patience import Patience
 from push_workers.senders.http2.proxy import Proxy, proxy_for
-from push_workers.senders.http2.requests import Requests
+from push_workers.senders.http2.requests import Column, Requests
 from push_workers.senders.http2.stats import RunningTotals, Stats
 
 #: Requests that one connection carries as fast as several would; only more open further ones.
@@ -129,19 +129,21 @@ class Transport:
 
     def send_batch(
         self,
-        paths: Sequence[bytes],
+        paths: Column | Sequence[bytes],
         bodies: Sequence[bytes] | bytes,
         *,
         headers: HeadersOf,
-        request_ids: Sequence[bytes] | None = None,
+        request_ids: Column | Sequence[bytes] | None = None,
         stops_at: StopsAt | None = None,
     ) -> Replies:
         """Send as `send_many` does, and keep no more of an answer 200 than its body.
 
+        Paths and ids that begin alike may be said so.
+
         Raises:
             ValueError: the sequences differ in length.
         """
-        requests = Requests(paths, bodies, request_ids)
+        requests = Requests.of(paths, bodies, request_ids)
         call = Call(requests, headers, self._leading, self._deadline(), stops_at, brief=True)
         self._carry_out_or_abandon(call)
         return Replies.of(call.kept())

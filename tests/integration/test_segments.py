@@ -258,7 +258,7 @@ def test_a_publish_reaches_the_segment_and_each_device_once(
 
 @pytest.mark.usefixtures("host")
 def test_a_faulty_clause_is_refused_before_anything_is_written() -> None:
-    with pytest.raises(InvalidWhereClause, match="at column 13: expected NULL"):
+    with pytest.raises(InvalidWhereClause, match="segmentQuery at column 13: expected NULL"):
         publish("fresh", "hello", delivery_options={"segmentQuery": "user.age is young"})
     with db.reading() as connection:
         assert connection.execute(select(MESSAGE.id)).first() is None

@@ -14,7 +14,7 @@ from push_pipeline.platform import Platform
 from push_pipeline.template.device_facing import Looks, for_device
 from push_pipeline.template.smart_text import sample_clause
 from push_pipeline.template.stored import ButtonTemplate, ChannelTemplate, PushTemplate
-from push_pipeline.whereclause import parse_clause
+from push_pipeline.whereclause import check_segment
 
 #: Hexadecimal digits of a template's id, as the console shows it.
 ID_DIGITS: Final = 24
@@ -177,7 +177,7 @@ def _row(app_id: str, kind: Kind[T], template: T, now: int) -> dict[str, Any]:
     if template.name is None:
         raise MissingParameter("a stored template must have a name")
     if isinstance(template, PushTemplate) and template.segment_query is not None:
-        parse_clause(sample_clause(template.segment_query))
+        check_segment(sample_clause(template.segment_query))
     body = template.to_json()
     del body["id"]
     return {

@@ -24,7 +24,7 @@ from push_pipeline.platform import Platform
 from push_pipeline.publishing.dedupe import DedupeKey, fingerprint
 from push_pipeline.template.smart_text import fill_clause
 from push_pipeline.template.wording import Wording, freeze, oversized_of, warnings_of
-from push_pipeline.whereclause import parse_clause
+from push_pipeline.whereclause import check_segment
 
 #: Milliseconds. A push with a ttl of 0 is not stored by the provider for a device that is away;
 #: the time that our own sending takes must not end it.
@@ -61,7 +61,7 @@ class Draft:
         self.refuse_if_strict(self.warnings)
         self.to.check(self.now)
         if self.to.segment_query is not None:
-            parse_clause(self.to.segment_query)
+            check_segment(self.to.segment_query)
         if self.to.platforms and self.to.platforms <= self.too_large.once.keys():
             self.refuse_as_too_large(self.to.platforms)
 

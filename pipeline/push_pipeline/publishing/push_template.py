@@ -35,7 +35,7 @@ from push_pipeline.template.device_facing import for_device
 from push_pipeline.template.smart_text import fill_clause
 from push_pipeline.template.stored import PushTemplate
 from push_pipeline.template.wording import Wording
-from push_pipeline.whereclause import parse_clause
+from push_pipeline.whereclause import check_segment
 
 Values = Mapping[str, str | int | float | bool | None]
 
@@ -260,7 +260,7 @@ def _both(clause: str | None, other: str | None, values: Mapping[str, str]) -> s
     if len(filled) <= 1:
         return filled[0] if filled else None
     for one in filled:
-        parse_clause(one)
+        check_segment(one)
     return " AND ".join(f"({one})" for one in filled)
 
 

@@ -25,7 +25,7 @@ Rules, the same on PostgreSQL and SQLite:
 """
 
 from push_pipeline.whereclause.conditions import Condition
-from push_pipeline.whereclause.parser import parse_clause
+from push_pipeline.whereclause.parser import check_segment, parse_clause
 from push_pipeline.whereclause.sql import matches, needs_user
 
-__all__ = ["Condition", "matches", "needs_user", "parse_clause"]
+__all__ = ["Condition", "check_segment", "matches", "needs_user", "parse_clause"]

@@ -77,6 +77,19 @@ def parse_clause(text: str) -> Condition:
         raise _explained(fault, text) from None
 
 
+def check_segment(clause: str) -> None:
+    """Read the clause of a message's or a template's segment.
+
+    Raises:
+        InvalidWhereClause: as for `parse_clause`, with the field's name: whoever fills a form, or
+            sends many fields, sees which one is wrong.
+    """
+    try:
+        parse_clause(clause)
+    except InvalidWhereClause as wrong:
+        raise InvalidWhereClause(f"segmentQuery {wrong}") from None
+
+
 @cache
 def _parser() -> Lark:
     return Lark(GRAMMAR, parser="lalr", transformer=_Builder())

@@ -14,12 +14,12 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, TypeVar
+from uuid import UUID
 
 import orjson
 from celery import Celery, signals
 from kombu.entity import Queue
 from kombu.exceptions import BatchPublishError, OperationalError
-from kombu.utils.uuid import uuid
 from redis.exceptions import RedisError
 
 from push_pipeline import sentinels, signs, task_messages, turns
@@ -316,13 +316,14 @@ def _send_prepared(producer: _Producer, channel: Any, wakes: list[Wake]) -> None
     """Send messages that are made already, with the turns of their keys: one round trip."""
     parents = _parents(producer.app)
     by_queue: dict[tuple[str, str], list[turns.Sent]] = {}
+    ids = _new_ids(2 * len(wakes))
     for one in wakes:
         kind = one.task, one.queue, one.at is not None
         if kind not in producer.made:
             producer.made[kind] = _make(producer.app, channel, one)
         place, message = producer.made[kind]
         at = None if one.at is None else one.at.isoformat()
-        own = Own(uuid(), uuid(), one.key, _shown_arguments(one), at, one.app_id)
+        own = Own(next(ids), next(ids), one.key, _shown_arguments(one), at, one.app_id)
         app_id = one.app_id if one.at is None else None
         sent = turns.Sent(app_id or "", one.key, *message.filled(own, parents))
         by_queue.setdefault((one.queue, place), []).append(sent)
@@ -331,6 +332,13 @@ def _send_prepared(producer: _Producer, channel: Any, wakes: list[Wake]) -> None
         for (queue, place), messages in by_queue.items():
             turns.send(pipeline, prefix, queue, place, messages)
         pipeline.execute()
+
+
+def _new_ids(count: int) -> Iterator[str]:
+    """Make ids as those of tasks are, of random bits that are asked for once."""
+    bits = os.urandom(16 * count)
+    for start in range(0, len(bits), 16):
+        yield str(UUID(bytes=bits[start : start + 16], version=4))
 
 
 def _parents(app: Celery) -> Parents:

@@ -6,6 +6,7 @@ What one message has of its own is a mark in the first. To make each anew costs 
 import base64
 import json
 from collections.abc import Iterable, Mapping
+from json.encoder import encode_basestring_ascii
 from typing import Any, Final, NamedTuple
 
 #: Headers of task messages. Of one whose key has a turn: it does what is next and not what it
@@ -94,4 +95,4 @@ def _written(value: Any, marks: Iterable[str]) -> str:
 
 
 def _quoted(text: str | None) -> str:
-    return "null" if text is None else json.dumps(text)
+    return "null" if text is None else encode_basestring_ascii(text)

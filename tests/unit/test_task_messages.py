@@ -3,8 +3,10 @@
 import base64
 import json
 from typing import Any
+from uuid import UUID
 
 from push_pipeline import task_messages
+from push_pipeline.queues import _new_ids
 from push_pipeline.task_messages import IN_TURN, OF_APP, Own, Parents, Prepared, prepare
 
 OWN = Own("an id", "a tag", 7, '(7, "100 %")', None, None)
@@ -73,3 +75,11 @@ def test_a_message_for_a_later_time_says_whose_turn_it_will_be() -> None:
     for app_id in ('an "app" %', None):
         text = "".join(prepared.filled(OWN._replace(app_id=app_id), Parents()))
         assert read(text)["headers"][OF_APP] == app_id
+
+
+def test_ids_are_those_of_tasks_and_all_different() -> None:
+    ids = list(_new_ids(100))
+
+    assert len({*ids}) == 100
+    assert {str(UUID(one)) for one in ids} == {*ids}
+    assert {UUID(one).version for one in ids} == {4}

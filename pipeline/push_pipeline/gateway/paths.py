@@ -35,6 +35,9 @@ _NAME_FOLLOWS = frozenset({"push", "registrations", "users", "devices"})
 #: Stands between the app's id and the noun in the console's routes.
 CONSOLE = "console"
 
+#: What the path of a route begins with in any form: all else stands before it.
+_BEGINNINGS = frozenset({*NOUNS, TABLE[0], CONSOLE})
+
 #: Segments right before the noun in the form with ids in the path.
 _IDS_IN_PATH = 2
 
@@ -75,6 +78,8 @@ def split(raw_path: str) -> tuple[Address, str]:
     """
     segments = raw_path.lstrip("/").split("/")
     for depth, segment in enumerate(segments):
+        if segment not in _BEGINNINGS:
+            continue
         if depth and segments[depth : depth + 2] == [CONSOLE, "messaging"]:
             return Address(unquote(segments[depth - 1])), _path(segments[depth:])
         if segment in NOUNS or segments[depth : depth + 2] == TABLE:

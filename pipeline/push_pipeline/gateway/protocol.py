@@ -45,7 +45,7 @@ class Protocol(HttpToolsProtocol):
         for start in range(0, len(data), _PIECE):
             if self.transport.is_closing():
                 return
-            piece = data[start : start + _PIECE]
+            piece = data[start : start + _PIECE] if len(data) > _PIECE else data
             self._head_bytes += len(piece)
             super().data_received(piece)
             if self._head_bytes > HEAD_MAX:
@@ -113,7 +113,7 @@ class Protocol(HttpToolsProtocol):
 
     def _check_host(self) -> None:
         """Refuse a request that does not say once to whom it speaks (RFC 9112, 3.2)."""
-        hosts = sum(name == b"host" for name, _ in self.headers)
+        hosts = [name for name, _ in self.headers].count(b"host")
         if hosts > 1 or (not hosts and self.parser.get_http_version() != "1.0"):
             self._wrong = "A request has one Host header."
             raise ValueError(self._wrong)  # the parser stops, and a 400 is sent

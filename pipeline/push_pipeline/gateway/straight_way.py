@@ -8,6 +8,7 @@ of it anew: here nothing is refused, and nothing was done before.
 """
 
 import logging
+import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
@@ -41,9 +42,8 @@ _NOT_PLAIN = frozenset(
     {b"user-token", b"origin", b"traceparent", b"content-encoding", b"transfer-encoding"}
 )
 
-#: What begins paths of others, and what in a path is read by others alone.
-_NOT_OURS = (ROOT.encode(), b"//")
-_NOT_READ = (b"%", b"?", b"#")
+#: A path in which nothing is escaped, without a query, that cannot be the console's.
+_PLAIN_PATH = re.compile(rb"/(?!/|%b)[^%%?#\x80-\xff]*" % ROOT.removeprefix("/").encode())
 
 #: By name, in lower case; the first one where it is there twice.
 Headers = Mapping[bytes, bytes]
@@ -123,9 +123,7 @@ class StraightWay:
         return (
             headers.keys().isdisjoint(_NOT_PLAIN)
             and int(headers.get(b"content-length", SMALL_MAX)) < SMALL_MAX
-            and target.isascii()
-            and not target.startswith(_NOT_OURS)
-            and not any(one in target for one in _NOT_READ)
+            and _PLAIN_PATH.fullmatch(target) is not None
             and (self._operator_port is None or port != self._operator_port)
         )
 

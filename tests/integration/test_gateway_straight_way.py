@@ -12,12 +12,13 @@ import pytest
 
 from push_pipeline import db
 from push_pipeline.clock import now_ms
-from push_pipeline.directory.apps import add_key
+from push_pipeline.directory.apps import add_key, revoke_key
 from push_pipeline.errors import DatabaseUnavailable
 from push_pipeline.gateway import access_log, app, straight_protocol
 from push_pipeline.gateway.batcher import Batcher
 from push_pipeline.gateway.straight_protocol import StraightProtocol
 from push_pipeline.gateway.straight_way import SMALL_MAX, Reply, StraightWay, Whole
+from push_pipeline.gateway.ttl_cache import TtlCache
 from push_pipeline.settings import Settings
 from tests.integration.gateway_stand import (
     APP,
@@ -306,3 +307,15 @@ def test_where_publishes_are_traced_all_goes_by_the_framework(
     with running_gateway() as api:
         assert [api.publish().status for _ in range(2)] == [200, 200]
     assert taken == []
+
+
+def test_a_key_that_is_used_without_a_break_is_looked_up_again(
+    known: Client, taken: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(TtlCache, "ages", lambda *_: True)
+    with db.writing() as connection:
+        assert revoke_key(connection, APP, KEY[-4:], now_ms()) == 1
+
+    assert known.publish().status == 200  # within the time that a look-up counts
+    wait_until(lambda: known.publish().status == 400, what="the refusal")
+    assert taken[0] is True

@@ -71,13 +71,20 @@ class Gatekeeper:
         return replace(asking, user_id=user.user_id, user_roles=user.roles)
 
     def known(self, address: Address) -> Caller | None:
-        """Return who asks with a key, where that was found out within the last seconds."""
+        """Return who asks with a key, where that was found out within the last seconds.
+
+        Whoever goes on asking is looked up again before that time ends: at its end all would wait.
+        """
         if address.app_id is None or address.api_key is None:
             return None
-        grant = self._grants.fresh((address.app_id, hash_key(address.api_key)))
-        access = self._access.fresh(address.app_id)
+        name = address.app_id, hash_key(address.api_key)
+        grant, access = self._grants.fresh(name), self._access.fresh(address.app_id)
         if grant is None or access is None:
             return None
+        if self._grants.ages(name):
+            self._grants.renew(name, partial(_find_grant, address.app_id, address.api_key))
+        if self._access.ages(address.app_id):
+            self._access.renew(address.app_id, partial(_find_access, address.app_id))
         return _caller_by(grant, access, keyless=False)
 
     async def count_publish(self, asking: Caller) -> None:

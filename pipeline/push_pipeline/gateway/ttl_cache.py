@@ -31,6 +31,27 @@ class TtlCache(Generic[Key, Value]):
         at, value = self._kept.get(key, (0.0, None))
         return value if time.monotonic() < at + self._fresh_seconds else None
 
+    def ages(self, key: Key) -> bool:
+        """Tell whether a value is still fresh, but not for long."""
+        at, _ = self._kept.get(key, (0.0, None))
+        return at + self._fresh_seconds / 2 <= time.monotonic() < at + self._fresh_seconds
+
+    def renew(self, key: Key, find: Callable[[], Value | None]) -> None:
+        """Find a value anew while the one that is kept does; where there is none any more, drop it.
+
+        So what is asked for without a break is always fresh, and nobody waits for it. A failure
+        is left to who asks when it is no longer fresh.
+        """
+        if key not in self._asking:
+            self._ask(key, self._renewed(key, find)).add_done_callback(_note_failure)
+
+    async def _renewed(self, key: Key, find: Callable[[], Value | None]) -> Value | None:
+        found = await run_in_threadpool(find)
+        if found is None:
+            self.drop(key)
+            return None
+        return self.keep(key, found)
+
     async def look_up(self, key: Key, find: Callable[[], Found]) -> Found:
         """Find a value in a thread: once for all who ask while it is looked for. Keeps nothing.
 
@@ -50,10 +71,14 @@ class TtlCache(Generic[Key, Value]):
         if key in self._asking:
             finding.close()
         else:
-            self._asking[key] = asyncio.create_task(finding)
-            self._asking[key].add_done_callback(lambda _: self._asking.pop(key))
+            self._ask(key, finding)
         found: Found = await asyncio.shield(self._asking[key])
         return found
+
+    def _ask(self, key: Key, finding: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        asking = self._asking[key] = asyncio.create_task(finding)
+        asking.add_done_callback(lambda _: self._asking.pop(key))
+        return asking
 
     def keep(self, key: Key, value: Value) -> Value:
         """Keep a value, in place of the oldest where there are too many."""
@@ -66,3 +91,8 @@ class TtlCache(Generic[Key, Value]):
     def drop(self, key: Key) -> None:
         """Forget a value."""
         self._kept.pop(key, None)
+
+
+def _note_failure(asking: asyncio.Task[Any]) -> None:
+    if not asking.cancelled():
+        asking.exception()

@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy import func, select, update
 
 from push_pipeline import db
-from push_pipeline.ledger import blocks
+from push_pipeline.ledger import blocks, deliveries
 from push_pipeline.ledger.deliveries import deliveries_of, export
-from push_pipeline.models import BATCH, DELIVERY, DEVICE, Batch, Delivery
+from push_pipeline.models import BATCH, DELIVERY, DEVICE, RUN, Batch, Delivery, Run
 from push_pipeline.outcome import Settled
 from push_pipeline.settings import Settings
 from push_workers.delivery.process import Context
@@ -83,6 +83,30 @@ def test_blocks_tell_what_rows_would(installation: Installation, configure: Conf
     assert [one["messageId"] for one in found] == [as_rows] * 3 + [kept] * 3
     assert {one["deviceId"] for one in found[:3]} == wanted
     assert {one["deviceId"] for one in found[3:]} == wanted
+
+
+def test_the_runs_of_a_message_are_told_in_order_however_they_are_read(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installation.register([*ios(3), *ios(1, "dead")])
+    messages = [installation.publish() for _ in range(3)]
+    for message_id in messages:
+        installation.work(message_id)
+    with db.writing() as connection:  # as those of one that repeats
+        for n, message_id in enumerate(messages[1:], start=2):
+            its = update(Run).where(RUN.message_id == message_id)
+            connection.execute(its.values(message_id=messages[0], n=n))
+
+    together = told(messages[0])
+    monkeypatch.setattr(deliveries, "EXPORT_PAGE", 1)
+
+    assert told(messages[0]) == together
+    assert [one["run"] for one in together] == [1] * 4 + [2] * 3 + [3] * 3
+    assert [one["outcome"] for one in together] == [
+        *["accepted"] * 3,
+        "rejected",
+        *["accepted"] * 6,
+    ]
 
 
 def test_an_apns_id_is_made_again_from_run_and_device(installation: Installation) -> None:

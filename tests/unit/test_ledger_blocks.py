@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from push_pipeline.ledger.blocks import FULL, Block, append, is_full, read_blocks
+from push_pipeline.ledger.deliveries import small_ones_together
 
 
 @given(st.lists(st.lists(st.booleans(), min_size=1, max_size=40), min_size=1, max_size=8))
@@ -39,3 +40,10 @@ def test_a_batch_of_very_many_slices_is_full_in_the_end() -> None:
 
     assert blocks is not None
     assert FULL <= len(blocks) < FULL + 200
+
+
+def test_runs_are_read_together_up_to_a_number_of_devices() -> None:
+    runs = [(1, 2), (2, 0), (3, 3), (4, 9), (5, 0), (6, 1)]
+
+    assert list(small_ones_together(runs, 6)) == [[1, 2, 3], [4], [5, 6]]
+    assert list(small_ones_together([], 6)) == []

@@ -1,7 +1,7 @@
 """Who was accepted, read from the blocks of batches, as rows of deliveries would tell it."""
 
 from bisect import bisect_left
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -38,14 +38,11 @@ _WITH_BLOCKS = (
 )
 
 
-def accepted_of_message(connection: Connection, message_id: str) -> Iterator[Ended]:
+def accepted_of_runs(connection: Connection, run_ids: Sequence[int]) -> Iterator[Ended]:
     """Stream who was accepted, in the order of runs and devices."""
-    statement = _WITH_BLOCKS.where(RUN.message_id == message_id)
-    statement = statement.order_by(BATCH.run_id, BATCH.first_key)
-    streamed = statement.execution_options(yield_per=AT_ONCE)
     waiting: list[Ended] = []
     run_id = 0
-    for row in connection.execute(streamed):
+    for row in _batches_of_runs(connection, run_ids):
         # The batches of a page overlap: those before the first member of this one are complete.
         before = len(waiting)
         if row.run_id == run_id:
@@ -54,6 +51,15 @@ def accepted_of_message(connection: Connection, message_id: str) -> Iterator[End
         waiting = sorted([*waiting[before:], *_accepted(row)], key=_key)
         run_id = row.run_id
     yield from waiting
+
+
+def _batches_of_runs(connection: Connection, run_ids: Sequence[int]) -> Iterable[Any]:
+    """Read batches in the order of runs and first keys; in that of an index only of one run."""
+    if len(run_ids) > 1:
+        some = connection.execute(_WITH_BLOCKS.where(db.any_of(BATCH.run_id, run_ids))).all()
+        return sorted(some, key=attrgetter("run_id", "first_key"))
+    of_one = _WITH_BLOCKS.where(BATCH.run_id == run_ids[0]).order_by(BATCH.first_key)
+    return connection.execute(of_one.execution_options(yield_per=AT_ONCE))
 
 
 def accepted_of_devices(

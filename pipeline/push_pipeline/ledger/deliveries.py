@@ -3,7 +3,7 @@
 Written here are rows: of who was not accepted, and of who was where no block says so (`accepted`).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from heapq import merge
 from itertools import islice
 from operator import attrgetter
@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 
 from push_pipeline import db
 from push_pipeline.clock import iso
-from push_pipeline.ledger.accepted import accepted_of_devices, accepted_of_message
+from push_pipeline.ledger.accepted import accepted_of_devices, accepted_of_runs
 from push_pipeline.ledger.values import Ended, Settlement
 from push_pipeline.models import DELIVERY, DEVICE, RUN, Delivery, Run
 from push_pipeline.outcome import Settled
@@ -110,15 +110,43 @@ def export(
 
 def read_ended(connection: Connection, message_id: str, only: str | None = None) -> Iterator[Ended]:
     """Stream how every device of a message ended, from rows and blocks alike, in their order."""
-    statement = _ENDED.where(RUN.message_id == message_id)
-    statement = statement.order_by(DELIVERY.run_id, DELIVERY.device_key)
-    if only is not None:
-        statement = statement.where(DELIVERY.outcome == only)
-    rows = connection.execute(statement.execution_options(yield_per=EXPORT_PAGE))
-    with_rows = map(Ended._make, rows)
-    if only not in (None, Settled.ACCEPTED):
-        return with_rows
-    return merge(with_rows, accepted_of_message(connection, message_id), key=_place)
+    runs = select(RUN.id, RUN.audience).where(RUN.message_id == message_id).order_by(RUN.id)
+    for run_ids in small_ones_together(list(connection.execute(runs)), EXPORT_PAGE):
+        with_rows = _ended_of_runs(connection, run_ids, only)
+        if only not in (None, Settled.ACCEPTED):
+            yield from with_rows
+        else:
+            yield from merge(with_rows, accepted_of_runs(connection, run_ids), key=_place)
+
+
+def small_ones_together(runs: Iterable[tuple[int, int]], most: int) -> Iterator[list[int]]:
+    """Put runs that follow each other together: so many devices in all, or one run alone.
+
+    So that neither a run of millions is read at once, nor thousands of runs one by one.
+    """
+    found: list[int] = []
+    devices = 0
+    for run_id, audience in runs:
+        devices += max(audience, 1)
+        if found and devices > most:
+            yield found
+            found, devices = [], max(audience, 1)
+        found.append(run_id)
+    if found:
+        yield found
+
+
+def _ended_of_runs(
+    connection: Connection, run_ids: Sequence[int], only: str | None
+) -> Iterable[Ended]:
+    # By the run's own key, and in an order only where it is one run: asked for a message's runs in
+    # their order, PostgreSQL reads the ledger of all others to have it.
+    statement = _ENDED if only is None else _ENDED.where(DELIVERY.outcome == only)
+    if len(run_ids) > 1:
+        some = connection.execute(statement.where(db.any_of(DELIVERY.run_id, run_ids)))
+        return sorted(map(Ended._make, some), key=_place)
+    of_one = statement.where(DELIVERY.run_id == run_ids[0]).order_by(DELIVERY.device_key)
+    return map(Ended._make, connection.execute(of_one.execution_options(yield_per=EXPORT_PAGE)))
 
 
 #: Runs that are looked at for the deliveries of a device: by device there is no index, which

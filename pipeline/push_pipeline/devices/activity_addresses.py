@@ -14,15 +14,18 @@ from sqlalchemy import (
     BindParameter,
     ColumnElement,
     Connection,
+    FromClause,
     and_,
     bindparam,
     delete,
     exists,
     func,
     insert,
+    inspect,
     literal,
     or_,
     select,
+    true,
     update,
 )
 
@@ -174,11 +177,12 @@ def find_activity_targets(
 
     The end of an activity goes to those as well whose address has ended with it.
     """
-    wanted = and_(_A.device_key == DEVICE.id, _address_of(app_id, meant))
+    wanted = and_(_A.device_key == DEVICE.id, _address_of(app_id, meant), _has_token())
+    address, beside = _looked_up(connection, wanted)
     found = (
-        select(DEVICE.id, DEVICE.token, DEVICE.kind, DEVICE.platform, _A.id, _A.token, _A.frequent)
-        .select_from(Device)
-        .outerjoin(ActivityAddress, and_(wanted, _has_token()))
+        select(DEVICE.id, DEVICE.token, DEVICE.kind, DEVICE.platform)
+        .add_columns(address.c.id, address.c.token, address.c.frequent)
+        .select_from(inspect(Device).local_table.outerjoin(address, beside))
         .where(
             db.any_of(DEVICE.id, keys),
             DEVICE.state == "active",
@@ -190,6 +194,20 @@ def find_activity_targets(
         for key, token, kind, platform, known, address, frequent in connection.execute(found)
         if known is not None or (meant.starts and platform == Platform.ANDROID)
     ]
+
+
+def _looked_up(
+    connection: Connection, wanted: ColumnElement[bool]
+) -> tuple[FromClause, ColumnElement[bool]]:
+    """Return the wanted addresses of a device, and the condition to join them by.
+
+    Behind a fence where there is one: for some thousand devices PostgreSQL would read all
+    addresses of the activity, each time, and not those of the devices.
+    """
+    if connection.dialect.name == "sqlite":
+        return inspect(ActivityAddress).local_table, wanted
+    theirs = select(_A.id, _A.token, _A.frequent).where(wanted).correlate(Device)
+    return theirs.offset(0).lateral("theirs"), true()
 
 
 def end_dead_addresses(connection: Connection, evidence: Sequence[Evidence], now: int) -> int:

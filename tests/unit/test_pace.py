@@ -8,7 +8,15 @@ from push_pipeline.errors import InvalidParameter
 from push_pipeline.ledger.values import NewBatch
 from push_pipeline.options import DeliveryOptions
 from push_pipeline.publishing.draft import draft_message, paced
-from push_workers.fanout.pace import batch_limit, pace_of, spaced
+from push_workers.fanout.pace import (
+    LEAST_PAGE,
+    PAGE_SECONDS,
+    batch_limit,
+    pace_of,
+    page_size,
+    spaced,
+    would_end_late,
+)
 
 NOW = 1_800_000_000_000
 
@@ -91,3 +99,21 @@ def test_the_batches_of_a_large_audience_grow_but_never_those_of_a_paced_one() -
     assert [batch_limit(None, 1_000, one) for one in befores] == [1000, 1000, 2000, 5000, 5000]
     assert batch_limit(None, 20, 10_000_000) == 100
     assert batch_limit(900, 1_000, 10_000_000) == 900
+
+
+def test_a_page_is_as_large_as_there_is_time_for_it() -> None:
+    most = 4 * LEAST_PAGE
+
+    assert page_size(most, PAGE_SECONDS, most) == most
+    assert page_size(most, PAGE_SECONDS / 9, most) == most
+    assert page_size(most, 0.0, most) == most
+    assert page_size(most, 4 / 3 * PAGE_SECONDS, most) == 3 * LEAST_PAGE
+    assert page_size(most, 9 * PAGE_SECONDS, most) == 2 * LEAST_PAGE  # once may be by chance
+    assert page_size(LEAST_PAGE, 9 * PAGE_SECONDS, most) == LEAST_PAGE
+    assert page_size(LEAST_PAGE, PAGE_SECONDS / 9, most) == 2 * LEAST_PAGE
+
+
+def test_a_turn_ends_before_a_page_that_would_end_after_it() -> None:
+    assert not would_end_late(0.02, 0.03, 0.05)
+    assert would_end_late(0.021, 0.03, 0.05)
+    assert would_end_late(0.06, 0.0, 0.05)

@@ -9,7 +9,7 @@ from array import array
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 from typing import NamedTuple
@@ -25,6 +25,7 @@ from push_pipeline.audience import (
     read_page,
     select_for,
 )
+from push_pipeline.audience import Page as AudiencePage
 from push_pipeline.clock import now_ms, seconds
 from push_pipeline.db import Connection
 from push_pipeline.devices.activity_addresses import end_addresses, note_started
@@ -41,20 +42,20 @@ from push_pipeline.platform import FCM_KINDS, route_environment
 from push_pipeline.schedule import is_due, is_missed
 from push_pipeline.settings import get_settings
 from push_workers.fanout.canary import cut
-from push_workers.fanout.pace import batch_limit, pace_of, spaced
+from push_workers.fanout.pace import batch_limit, pace_of, page_size, spaced, would_end_late
 from push_workers.fanout.recurrence import write_next
 
 #: Subscriptions read for the first page: small, so that the first devices are sent to at once.
 FIRST_PAGE = 1_000
 
-#: Subscriptions read for every later page: what a page costs beside them (statements, a commit, a
-#: round trip to the broker) is little then, and a page is still no longer than a turn.
+#: Subscriptions read for every later page at the most: what a page costs beside them (statements,
+#: a commit, a round trip to the broker) is little then. They are fewer where a page takes long.
 PAGE = 25_000
 
 #: Names of devices that were not there which a run keeps; a repeat keeps them each time.
 NOT_FOUND_KEPT = 1_000
 
-#: Seconds after which a fan-out lets others go first, if any wait, and after which it does so
+#: Seconds of a turn of a fan-out where others wait, and after which it lets them go first
 #: unasked: what is due by the clock waits unseen, in a worker. A turn is a page at least.
 TURN_SECONDS = 0.05
 LONGEST_TURN_SECONDS = 0.5
@@ -114,17 +115,18 @@ def start(run_id: int, broadcast: SendBroadcast | None = None) -> bool:
     So a message to few devices needs no further task before it is sent, and a broadcast does
     not keep the ticks waiting.
     """
-    return _fan_out(run_id, lambda _: True, broadcast)
+    return _fan_out(run_id, lambda *_: True, broadcast)
 
 
-def _turn_is_over(passed: float) -> bool:
+def _turn_is_over(passed: float, page: float) -> bool:
     if passed > LONGEST_TURN_SECONDS:
         return True
-    return passed > TURN_SECONDS and queues.waiting_for_a_turn(queues.PUBLISH) > 0
+    is_late = would_end_late(passed, page, TURN_SECONDS)
+    return is_late and queues.waiting_for_a_turn(queues.PUBLISH) > 0
 
 
 def _fan_out(
-    run_id: int, is_over: Callable[[float], bool], broadcast: SendBroadcast | None
+    run_id: int, is_over: Callable[[float, float], bool], broadcast: SendBroadcast | None
 ) -> bool:
     began = seconds()
     begun = _begin(run_id)
@@ -133,9 +135,12 @@ def _fan_out(
     if begun.run.delivery_options.push_broadcast_channel is not None:
         return broadcast is not None and broadcast(begun.run)
     run = None if begun.alone else begun.run
+    page_began = began
     with _telling() as news:
         while run is not None and run.state == RunState.FANNING:
-            if is_over(seconds() - began):
+            now = seconds()
+            took, page_began = now - page_began, now
+            if is_over(now - began, took):
                 news.tell()
                 _queue_again(run)
                 return True
@@ -300,8 +305,7 @@ def _read_step(
     first = run.cursor == 0
     selection = _selection(connection, run)
     canary = _canary(connection, run, selection, now) if first else run.canary
-    limit = FIRST_PAGE if first else PAGE
-    whole = read_page(connection, selection, run.cursor, limit, now, meanwhile)
+    whole = _timed(connection, selection, run.cursor, now, meanwhile)
     page, held = cut(whole, canary, run.audience)
     bulk = run.bulk or page.cursor is not None
     default = ""
@@ -320,6 +324,33 @@ def _read_step(
         missing = find_missing(connection, replace(selection, zone=None), now)
     started = _started(run.delivery_options.activity, page.groups)
     return Step(planned, page.size, page.cursor, missing, rate, canary, held, started)
+
+
+@dataclass
+class _Process:
+    """What this process has seen: how many subscriptions a page of its next fan-out has."""
+
+    page: int = PAGE
+
+
+_process = _Process()
+
+
+def _timed(
+    connection: Connection,
+    selection: Selection,
+    after: int,
+    now: int,
+    meanwhile: Callable[[], None],
+) -> AudiencePage:
+    """Read a page: the first one small, any other as large as there is time for it."""
+    if not after:
+        return read_page(connection, selection, after, FIRST_PAGE, now, meanwhile)
+    limit = min(PAGE, _process.page)
+    began = seconds()
+    page = read_page(connection, selection, after, limit, now, meanwhile)
+    _process.page = page_size(limit, seconds() - began, PAGE)
+    return page
 
 
 def _started(activity: ActivityAudience | None, groups: Sequence[Alike]) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""How large a run's batches are, and when each of a paced run is due: spaced in the rows; pure."""
+"""How large pages and batches are, when a turn ends, when a paced run's batches are due; pure."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,6 +11,25 @@ BATCH_SECONDS = 1.0
 #: Batches that a run has at least before they grow, and times the usual that they grow to.
 ENOUGH = 50
 LARGEST = 5
+
+#: Seconds that a page may take, and the fewest subscriptions that it has for that.
+PAGE_SECONDS = 0.03
+LEAST_PAGE = 5_000
+
+
+def page_size(size: int, took: float, most: int) -> int:
+    """Return how many subscriptions the next page has, as one of `size` took so many seconds.
+
+    Half of them at the least and twice as many at the most: a page may have been late by chance.
+    """
+    wanted = size * PAGE_SECONDS / took if took > 0 else most
+    bounded = max(size // 2, min(size * 2, int(wanted)))
+    return min(most, max(LEAST_PAGE, bounded))
+
+
+def would_end_late(passed: float, page: float, turn: float) -> bool:
+    """Tell whether another page, as long as the one before it, would end after a turn."""
+    return passed + page > turn
 
 
 def pace_of(rate: float | None, over: int, audience: int) -> float | None:

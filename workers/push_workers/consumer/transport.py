@@ -50,9 +50,22 @@ class QoS(redis_transport.QoS):
 
 
 class _NamesWhatIsClosed:
-    """A channel that calls a closed connection by its name."""
+    """A channel that calls a closed connection by its name, and keeps its client.
+
+    kombu makes a client for each message that it takes and for each that it acknowledges, which
+    costs as much as asking the server does.
+    """
 
     QoS = QoS
+    _kept: Any = None
+
+    def _create_client(self, asynchronous: bool = False) -> Any:
+        if asynchronous:
+            return super()._create_client(asynchronous=True)  # type: ignore[misc]
+        pool = self.pool  # type: ignore[attr-defined]
+        if self._kept is None or self._kept.connection_pool is not pool:
+            self._kept = super()._create_client()  # type: ignore[misc]
+        return self._kept
 
     def _connparams(self, asynchronous: bool = False) -> Any:
         if _is_closed(self):

@@ -172,7 +172,8 @@ def test_of_several_processes_one_may_die_and_none_outlives_its_parent(
     settings: Settings, spawn: Callable[..., Process]
 ) -> None:
     make_app()
-    gateway = spawn(*cli("gateway", "--port", "0", "--workers", "2"))
+    behind = {"PIPELINE_TRUSTED_PROXIES": "10.0.0.0/8"}  # what all of them must know
+    gateway = spawn(*cli("gateway", "--port", "0", "--workers", "2"), env=behind)
     wait_until(lambda: gateway.output.count("Application startup complete") == 2, 60)
     port = int(gateway.output.split("http://127.0.0.1:")[1][:5])
     serving = re.findall(r"Started server process \[(\d+)\]", gateway.output)

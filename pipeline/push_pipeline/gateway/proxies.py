@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from functools import partial
+from functools import cache, partial
 from ipaddress import ip_address, ip_network
 from typing import Any, cast
 
@@ -44,22 +44,25 @@ ClientOf = Callable[[str, Headers], str]
 def client_behind(proxies: Sequence[str]) -> ClientOf:
     """Return what takes the word of these proxies as the server's own middleware does.
 
-    It goes from the gateway's parent to its processes, so nothing of it is local to here.
+    It goes from the gateway's parent to its processes, so it holds nothing but their names.
     """
-    if not proxies:
-        return _as_it_came
-    return partial(_told_by, ProxyHeadersMiddleware(cast("Any", _nothing), list(proxies)))
+    return partial(_told_by, tuple(proxies)) if proxies else _as_it_came
 
 
 def _as_it_came(address: str, _: Headers) -> str:
     return address
 
 
-def _told_by(proxies: Any, address: str, headers: Headers) -> str:
+def _told_by(proxies: tuple[str, ...], address: str, headers: Headers) -> str:
     scope: Scope = {"type": "http", "client": (address, 0), "headers": headers}
     with suppress(StopIteration):  # it waits for nothing, so its first step is its last
-        proxies(scope, None, None).send(None)
+        _middleware(proxies)(scope, None, None).send(None)
     return str(scope["client"][0])
+
+
+@cache
+def _middleware(proxies: tuple[str, ...]) -> Any:
+    return ProxyHeadersMiddleware(cast("Any", _nothing), list(proxies))
 
 
 async def _nothing(_scope: Scope, _receive: Receive, _send: Send) -> None:

@@ -102,15 +102,15 @@ def test_the_batches_of_a_large_audience_grow_but_never_those_of_a_paced_one() -
 
 
 def test_a_page_is_as_large_as_there_is_time_for_it() -> None:
-    most = 4 * LEAST_PAGE
+    size = 4 * LEAST_PAGE
 
-    assert page_size(most, PAGE_SECONDS, most) == most
-    assert page_size(most, PAGE_SECONDS / 9, most) == most
-    assert page_size(most, 0.0, most) == most
-    assert page_size(most, 4 / 3 * PAGE_SECONDS, most) == 3 * LEAST_PAGE
-    assert page_size(most, 9 * PAGE_SECONDS, most) == 2 * LEAST_PAGE  # once may be by chance
-    assert page_size(LEAST_PAGE, 9 * PAGE_SECONDS, most) == LEAST_PAGE
-    assert page_size(LEAST_PAGE, PAGE_SECONDS / 9, most) == 2 * LEAST_PAGE
+    assert page_size(size, PAGE_SECONDS) == size
+    assert page_size(size, PAGE_SECONDS / 9) == 2 * size  # once may be by chance
+    assert page_size(size, 0.0) == 2 * size
+    assert page_size(size, 4 / 3 * PAGE_SECONDS) == 3 * LEAST_PAGE
+    assert page_size(size, 9 * PAGE_SECONDS) == 2 * LEAST_PAGE
+    assert page_size(LEAST_PAGE, 9 * PAGE_SECONDS) == LEAST_PAGE
+    assert page_size(LEAST_PAGE // 2, 9 * PAGE_SECONDS) == LEAST_PAGE
 
 
 def test_a_turn_ends_before_a_page_that_would_end_after_it() -> None:

@@ -328,7 +328,7 @@ def _read_step(
 
 @dataclass
 class _Process:
-    """What this process has seen: how many subscriptions a page of its next fan-out has."""
+    """What this process has seen: how many subscriptions of a next page there is time for."""
 
     page: int = PAGE
 
@@ -349,7 +349,7 @@ def _timed(
     limit = min(PAGE, _process.page)
     began = seconds()
     page = read_page(connection, selection, after, limit, now, meanwhile)
-    _process.page = page_size(limit, seconds() - began, PAGE)
+    _process.page = page_size(limit, seconds() - began)
     return page
 
 

@@ -17,14 +17,14 @@ PAGE_SECONDS = 0.03
 LEAST_PAGE = 5_000
 
 
-def page_size(size: int, took: float, most: int) -> int:
-    """Return how many subscriptions the next page has, as one of `size` took so many seconds.
+def page_size(size: int, took: float) -> int:
+    """Return how many subscriptions there is time for, as a page of `size` took so many seconds.
 
     Half of them at the least and twice as many at the most: a page may have been late by chance.
     """
-    wanted = size * PAGE_SECONDS / took if took > 0 else most
-    bounded = max(size // 2, min(size * 2, int(wanted)))
-    return min(most, max(LEAST_PAGE, bounded))
+    most = size * 2
+    wanted = int(size * PAGE_SECONDS / took) if took > 0 else most
+    return max(LEAST_PAGE, size // 2, min(most, wanted))
 
 
 def would_end_late(passed: float, page: float, turn: float) -> bool:

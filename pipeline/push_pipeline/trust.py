@@ -39,10 +39,10 @@ def shared_trust(protocol: str, ca_file: str | None = None) -> ssl.SSLContext:
     Raises:
         BadCredential: when the file cannot be read as certificates.
     """
-    return _shared(protocol, ca_file, _changed_at(ca_file) if ca_file else 0)
+    return _shared(protocol, ca_file, _time_of(ca_file) if ca_file else 0)
 
 
-def _changed_at(ca_file: str) -> int:
+def _time_of(ca_file: str) -> int:
     try:
         return Path(ca_file).stat().st_mtime_ns
     except OSError:

@@ -50,6 +50,15 @@ class Answer:
         return self.status, self.body["code"]
 
 
+def in_common(answer: Answer) -> tuple[int, dict[str, str], dict[str, Any]]:
+    """Return what two answers must have in common: all but when, and which message it is."""
+    body = {**answer.body}
+    if "messageId" in body:
+        assert body.pop("messageId").startswith("message:")
+    heads = {name: value for name, value in answer.headers.items() if name != "date"}
+    return answer.status, heads, body
+
+
 @dataclass
 class Client:
     """Speaks to a gateway; paths go out as they are, with the prefix before them."""
